@@ -1,0 +1,71 @@
+# Crashbench. `make` or `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup crash-recovery smoke run calibrate reproduce test lint types contracts verify docs bench lock clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with the pinned dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Crashbench needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu:" \
+	       "apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
+	@touch $@
+
+crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became of every job
+	$(BIN)/python -m orchestrator --mode=parent
+
+smoke: setup ## the same in half a minute
+	$(BIN)/crashbench --scenario crash_recovery_short
+
+run: setup ## any run: make run ARGS="--scenario crash_recovery_exact --preset stock"
+	$(BIN)/crashbench $(ARGS)
+
+calibrate: setup ## run the five control queues: what is found against what must be found
+	$(BIN)/crashbench calibrate
+
+test: setup ## the tests
+	$(BIN)/pytest -q $(ARGS)
+
+lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict on code and tests
+	$(BIN)/mypy
+
+contracts: setup ## imports point one way
+	$(BIN)/lint-imports
+
+verify: setup ## generated documents and schemas are what the types say
+	$(BIN)/python -m orchestrator.documents --check
+
+docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
+	$(BIN)/python -m orchestrator.documents
+
+bench: setup ## speed and memory, as ratios to limits measured in the same run
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: setup ## pin every dependency anew, with hashes
+	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --extra dev --strip-extras \
+	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock \
+	  pyproject.toml
+
+clean: ## remove what setup and the tools made; results stay
+	rm -rf $(VENV) *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
