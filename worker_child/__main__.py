@@ -1,0 +1,30 @@
+"""A Python worker: tie the lifeline, read the orders, hand over to the library's adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib import import_module
+
+import msgspec
+
+from worker_child.lifeline import EXIT_BAD_ORDERS, Orders, die_with_parent
+
+
+def main() -> None:
+    """Run one worker until it is told to stop, or killed."""
+    die_with_parent()
+    orders = Orders()
+    try:
+        init = orders.init()
+    except msgspec.ValidationError as error:
+        sys.stderr.write(f"the first line on stdin is no init: {error}\n")
+        sys.exit(EXIT_BAD_ORDERS)
+    worker = import_module(f"worker_child.adapters.{init.library}.worker")
+    runtime = import_module("worker_child.runtime")
+    with asyncio.Runner(loop_factory=worker.new_event_loop) as runner:
+        runner.run(runtime.serve(init, orders, worker.work))
+
+
+if __name__ == "__main__":
+    main()

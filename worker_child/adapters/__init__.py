@@ -1,0 +1,26 @@
+"""The table of libraries under test. Adding one touches its folder and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from worker_child.adapters.contract import Adapter
+
+LIBRARIES: dict[str, str] = {
+    "pgqueuer": "worker_child.adapters.pgqueuer.inbox:PgQueuerAdapter",
+    "control_holding": "worker_child.adapters.control_holding.inbox:HoldingAdapter",
+    "control_delete_first": "worker_child.adapters.control_delete_first.inbox:DeleteFirstAdapter",
+    "control_never_rescues": (
+        "worker_child.adapters.control_never_rescues.inbox:NeverRescuesAdapter"
+    ),
+    "control_late_ack": "worker_child.adapters.control_late_ack.inbox:LateAckAdapter",
+    "control_short_lease": "worker_child.adapters.control_short_lease.inbox:ShortLeaseAdapter",
+}
+"""Library name -> ``module:class`` of its parent's side, imported only when asked for."""
+
+
+def load_adapter(library: str) -> Adapter:
+    """Import one library's adapter. Raises KeyError for a name that is not in the table."""
+    module, _, attribute = LIBRARIES[library].partition(":")
+    return cast("Adapter", getattr(import_module(module), attribute)())

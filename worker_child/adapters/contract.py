@@ -1,0 +1,186 @@
+"""What an adapter owes the instrument: its parent's side, and how its child is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import psycopg
+
+from worker_child.protocol import RowState
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What a scenario says of its workers, the same for every library."""
+
+    slots: int
+    concurrency: int
+    pool_size: int
+    max_attempts: int
+
+
+@dataclass(frozen=True)
+class RescuePolicy:
+    """How a preset frees an orphan; seconds. See `orchestrator.history.Rescue`."""
+
+    mechanism: str
+    lease_s: float
+    interval_s: float
+    poll_s: float
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named group of the library's own settings, resolved for one set of workers."""
+
+    name: str
+    settings: dict[str, Any]
+    """The library's own names and values; handed to the child and written to the history."""
+    rescue: RescuePolicy | None
+    """None = never rescues by itself."""
+    periods_s: dict[str, float]
+    """The library's own rhythms; repeated kills are spread over the longest."""
+    acknowledges_in_transaction: bool = False
+
+
+class OutgoingJob(NamedTuple):
+    """What the producer hands to the queue."""
+
+    job_id: str
+    kind: str
+    """The name under which the library dispatches it."""
+    payload: bytes
+    """A `worker_child.protocol.Plan` as JSON."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The queue took the job as row `inbox_id`."""
+
+    inbox_id: str
+
+
+@dataclass(frozen=True)
+class Deduplicated:
+    """The queue already had the job, as row `into` where it says so."""
+
+    into: str | None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The queue refused the job."""
+
+    error: str
+
+
+EnqueueResult = Accepted | Deduplicated | Rejected
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """One row of the inbox as the queue itself shows it."""
+
+    job_id: str | None
+    """None where the queue keeps no payload (a log entry): then `inbox_id` tells the job."""
+    inbox_id: str
+    state: RowState
+    """Never ``absent``."""
+    claimed_by: str | None = None
+    library_attempt: int | None = None
+    claimable_in_s: float | None = None
+    """Seconds from the snapshot until the library makes a claimed row available again."""
+    picked_after_done: bool = False
+
+
+@dataclass(frozen=True)
+class QueueCounts:
+    """Rows of the inbox by state."""
+
+    queued: int
+    claimed: int
+    retrying: int
+    dead: int
+    table_bytes: int
+
+    @property
+    def unsettled(self) -> int:
+        """Rows that the queue still has work with."""
+        return self.queued + self.claimed + self.retrying
+
+
+class Enqueuer(Protocol):
+    """The producer's hold on the inbox: one connection of its own."""
+
+    def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
+        """Put all `jobs` into the queue in one go; one result each, in their order.
+
+        Raises psycopg.Error when the server refused or did not answer; whether the jobs are in
+        the queue is then for the caller to judge.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Adapter(Protocol):
+    """One library under test, seen from the parent."""
+
+    name: str
+    presets: Sequence[str]
+
+    def version(self) -> str:
+        """The installed library's version."""
+        ...
+
+    def preset(self, name: str, workers: Workers) -> Preset:
+        """Resolve a preset. Raises `UnusableWorkersError` where the library cannot work so."""
+        ...
+
+    def install(self, dsn: str) -> None:
+        """Create the library's own schema in an empty database."""
+        ...
+
+    def enqueuer(self, dsn: str) -> Enqueuer:
+        """Open the producer's connection; `dsn` already names the session."""
+        ...
+
+    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
+        """Count the inbox's rows by state."""
+        ...
+
+    def rows(
+        self,
+        connection: psycopg.Connection[Any],
+        preset: Preset,
+        inbox_ids: Sequence[str] | None = None,
+    ) -> Iterable[InboxRow]:
+        """Read the inbox inside the caller's transaction.
+
+        Without `inbox_ids`: every row and what the queue's own log says of rows that are gone.
+        With them: every claimed row, and those rows or log entries, whatever their state.
+        """
+        ...
+
+    def child_argv(self) -> list[str]:
+        """The command that starts a worker; it finds its orders on stdin."""
+        ...
+
+
+@runtime_checkable
+class Audited(Protocol):
+    """An adapter whose queue keeps its own record of claims and acknowledgements: the controls."""
+
+    def audit(self, connection: psycopg.Connection[Any]) -> Iterable[dict[str, Any]]:
+        """Every row of that record, in its order; JSON-ready."""
+        ...
+
+
+class UnusableWorkersError(Exception):
+    """The library cannot run with these workers; the text says why and what would do."""
+
+
+AdapterFactory = Callable[[], Adapter]
+Libraries = Mapping[str, AdapterFactory]

@@ -1,0 +1,1 @@
+"""pgqueuer under test: claim by SKIP LOCKED, a heartbeat a job, rescue inside dequeue."""

@@ -1,0 +1,132 @@
+"""pgqueuer seen from the parent: its schema, its own enqueue, its rows and its log."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import psycopg
+
+from worker_child.adapters.contract import (
+    Accepted,
+    EnqueueResult,
+    InboxRow,
+    OutgoingJob,
+    Preset,
+    QueueCounts,
+    Workers,
+)
+from worker_child.adapters.pgqueuer.presets import PRESETS, resolve
+
+_COUNTS = """
+SELECT count(*) FILTER (WHERE status = 'queued' AND attempts = 0),
+       count(*) FILTER (WHERE status = 'picked'),
+       count(*) FILTER (WHERE status = 'queued' AND attempts > 0),
+       count(*) FILTER (WHERE status = 'failed'),
+       pg_total_relation_size('pgqueuer')
+FROM pgqueuer
+"""
+
+_ROWS = """
+SELECT id::text,
+       convert_from(payload, 'UTF8')::jsonb ->> 'job_id',
+       CASE WHEN status = 'picked' THEN 'claimed'
+            WHEN status = 'failed' THEN 'dead'
+            WHEN attempts > 0 THEN 'retrying'
+            ELSE 'queued' END,
+       queue_manager_id::text,
+       attempts,
+       CASE WHEN status = 'picked' THEN extract(epoch FROM
+           heartbeat + %(lease_s)s * interval '1 second' - clock_timestamp())::float END
+FROM pgqueuer
+WHERE %(ids)s::bigint[] IS NULL OR status = 'picked' OR id = ANY(%(ids)s)
+ORDER BY id
+"""
+
+_LOG = """
+SELECT job_id::text,
+       CASE WHEN bool_or(status = 'successful') THEN 'done' ELSE 'dead' END,
+       coalesce(max(id) FILTER (WHERE status = 'picked')
+                > min(id) FILTER (WHERE status = 'successful'), false)
+FROM pgqueuer_log AS log
+WHERE (%(ids)s::bigint[] IS NULL OR job_id = ANY(%(ids)s))
+  AND NOT EXISTS (SELECT FROM pgqueuer WHERE pgqueuer.id = log.job_id)
+GROUP BY job_id
+HAVING bool_or(status IN ('successful', 'exception', 'canceled', 'deleted'))
+ORDER BY job_id
+"""
+
+
+class PgQueuerEnqueuer:
+    """Enqueues through pgqueuer's synchronous API: one INSERT for all that is due."""
+
+    def __init__(self, dsn: str) -> None:
+        from pgqueuer.db import SyncPsycopgDriver
+        from pgqueuer.queries import SyncQueries
+
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        self._queries = SyncQueries(SyncPsycopgDriver(self._connection))
+
+    def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
+        """See `worker_child.adapters.contract.Enqueuer`."""
+        ids = self._queries.enqueue(
+            [job.kind for job in jobs], [job.payload for job in jobs], [0] * len(jobs)
+        )
+        return [Accepted(str(inbox_id)) for inbox_id in ids]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PgQueuerAdapter:
+    """See `worker_child.adapters.contract.Adapter`."""
+
+    name = "pgqueuer"
+    presets = PRESETS
+
+    def version(self) -> str:
+        return version("pgqueuer")
+
+    def preset(self, name: str, workers: Workers) -> Preset:
+        return resolve(name, workers)
+
+    def install(self, dsn: str) -> None:
+        asyncio.run(_install(dsn))
+
+    def enqueuer(self, dsn: str) -> PgQueuerEnqueuer:
+        return PgQueuerEnqueuer(dsn)
+
+    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
+        row = connection.execute(_COUNTS).fetchone()
+        assert row is not None
+        return QueueCounts(*row)
+
+    def rows(
+        self,
+        connection: psycopg.Connection[Any],
+        preset: Preset,
+        inbox_ids: Sequence[str] | None = None,
+    ) -> Iterator[InboxRow]:
+        """Rows first; then, of rows that pgqueuer has deleted, what its log says of them."""
+        assert preset.rescue is not None
+        ids = None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids]
+        parameters = {"lease_s": preset.rescue.lease_s, "ids": ids}
+        for row in connection.execute(_ROWS, parameters):
+            inbox_id, job_id, state, claimed_by, attempts, claimable_in_s = row
+            yield InboxRow(job_id, inbox_id, state, claimed_by, attempts, claimable_in_s)
+        for inbox_id, state, picked_after_done in connection.execute(_LOG, {"ids": ids}):
+            yield InboxRow(None, inbox_id, state, picked_after_done=picked_after_done)
+
+    def child_argv(self) -> list[str]:
+        return [sys.executable, "-m", "orchestrator", "--mode=child"]
+
+
+async def _install(dsn: str) -> None:
+    from pgqueuer.db import PsycopgDriver
+    from pgqueuer.queries import Queries
+
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await Queries(PsycopgDriver(connection)).install()

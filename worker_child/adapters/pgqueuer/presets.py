@@ -1,0 +1,65 @@
+"""pgqueuer's presets: every default by name, and what we set otherwise and why (see README.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker_child.adapters.contract import Preset, RescuePolicy, UnusableWorkersError, Workers
+
+PRESETS = ("stock", "psycopg", "tuned")
+
+_LIBRARY_BATCH_SIZE = 10
+_COMPLETION_FLUSH_S = 0.1
+
+_STOCK: dict[str, Any] = {
+    "driver": "asyncpg",
+    "event_loop": "uvloop",
+    "dequeue_timeout_s": 30.0,
+    "heartbeat_timeout_s": 30.0,
+    "log_aggregation_interval_s": 30.0,
+    "shutdown_on_listener_failure": False,
+    "mode": "continuous",
+    "concurrency_limit": 0,
+    "on_failure": "delete",
+    "retry_initial_delay_s": 1.0,
+    "retry_max_delay_s": 300.0,
+    "retry_backoff_multiplier": 2.0,
+}
+
+_CHANGES: dict[str, dict[str, Any]] = {
+    "stock": {},
+    "psycopg": {"driver": "psycopg"},
+    "tuned": {"heartbeat_timeout_s": 3.0, "dequeue_timeout_s": 0.5},
+}
+
+
+def resolve(name: str, workers: Workers) -> Preset:
+    """Resolve a preset for `workers`. Raises `UnusableWorkersError` for a concurrency of 1.
+
+    A job that was started may wait for a poll of ``dequeue_timeout`` on an idle queue: pgqueuer's
+    idle check does not look at stale rows.
+    """
+    if workers.concurrency < 2:
+        raise UnusableWorkersError(
+            "pgqueuer was given concurrency 1, but QueueManager.run wants max_concurrent_tasks to "
+            "be at least twice batch_size, which is at least 1: give it a concurrency of 2 or more"
+        )
+    settings = {
+        **_STOCK,
+        **_CHANGES[name],
+        "max_concurrent_tasks": workers.concurrency,
+        "batch_size": min(_LIBRARY_BATCH_SIZE, workers.concurrency // 2),
+        "retry_max_attempts": workers.max_attempts - 1,
+    }
+    lease_s, poll_s = settings["heartbeat_timeout_s"], settings["dequeue_timeout_s"]
+    return Preset(
+        name=name,
+        settings=settings,
+        rescue=RescuePolicy("stale heartbeat, seen inside dequeue", lease_s, 0.0, poll_s),
+        periods_s={
+            "completion_flush": _COMPLETION_FLUSH_S,
+            "heartbeat": lease_s / 2,
+            "heartbeat_flush": lease_s / 8,
+            "poll": poll_s,
+        },
+    )

@@ -1,0 +1,90 @@
+"""Writes events: one event, one line, one ``write(2)``.
+
+No buffer stands between the event and the pipe, so a SIGKILL loses nothing that had been written
+and a line is there whole or not at all (pipe(7): writes of at most PIPE_BUF bytes are atomic).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from worker_child.lifeline import EXIT_PARENT_GONE
+from worker_child.protocol import MAX_LINE_BYTES, ClockAnchor
+
+_NS_PER_S = 1_000_000_000
+
+
+class LineTooLongError(ValueError):
+    """An event would not fit into one atomic write."""
+
+
+class Emitter:
+    """The one voice of a child. Safe to call from any thread.
+
+    The stamp is taken under the same lock as the write, so t_ns never decreases with n.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        run_id: str,
+        slot: int,
+        incarnation: int,
+        clock_anchor: ClockAnchor,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._descriptor = descriptor
+        self._head = b'{"run_id":%s,"timestamp":"' % orjson.dumps(run_id)
+        self._slot = slot
+        self._incarnation = incarnation
+        self._wall_offset_ns = clock_anchor.wall_ns - clock_anchor.monotonic_ns
+        self._clock_ns = clock_ns
+        self._lock = threading.Lock()
+        self._n = 0
+        self._second = -1
+        self._second_text = b""
+
+    def emit(self, kind: str, fields: dict[str, Any]) -> None:
+        """Write one event; `fields` are those of its type without t_ns, n, slot, incarnation.
+
+        Raises `LineTooLongError` above 4,096 bytes. Leaves the process when nobody reads any more.
+        """
+        with self._lock:
+            t_ns = self._clock_ns()
+            stamped = {
+                "t_ns": t_ns,
+                "n": self._n,
+                "slot": self._slot,
+                "incarnation": self._incarnation,
+                **fields,
+            }
+            line = b'%s%s","kind":"%s","fields":%s}\n' % (
+                self._head,
+                self._timestamp(t_ns),
+                kind.encode(),
+                orjson.dumps(stamped),
+            )
+            if len(line) > MAX_LINE_BYTES:
+                raise LineTooLongError(
+                    f"a {kind} event of {len(line)} bytes arrived; the wire takes at most "
+                    f"{MAX_LINE_BYTES}, the size of an atomic write: shorten its texts"
+                )
+            try:
+                os.write(self._descriptor, line)
+            except BrokenPipeError:
+                os._exit(EXIT_PARENT_GONE)
+            self._n += 1
+
+    def _timestamp(self, t_ns: int) -> bytes:
+        second, rest_ns = divmod(t_ns + self._wall_offset_ns, _NS_PER_S)
+        if second != self._second:
+            self._second = second
+            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+        return b"%s.%06dZ" % (self._second_text, rest_ns // 1000)

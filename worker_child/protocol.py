@@ -1,0 +1,254 @@
+"""The wire between parent and child, once: what goes in by stdin, what comes out by the event pipe.
+
+A child of any language is handed one JSON line ``init`` on stdin, then commands; end of file on
+stdin means that the parent is gone. It answers with events on an inherited descriptor. One event
+is one line of at most `MAX_LINE_BYTES`, written by one unbuffered ``write(2)``, and is already the
+final line of the history. PROTOCOL.md and the JSON schemas are generated from these types.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+MAX_LINE_BYTES = 4096
+"""PIPE_BUF on Linux: a write of at most this many bytes to a pipe is atomic (pipe(7))."""
+
+Role = Literal["worker", "enqueuer"]
+ErrorClass = Literal["rate_limit", "transient", "permanent"]
+HoldPoint = Literal["started", "effect", "completed", "return"]
+Profile = Literal["cpu", "db", "external_api"]
+EnqueueOutcome = Literal["accepted", "recovered"]
+RowState = Literal["queued", "retrying", "claimed", "dead", "done", "absent"]
+"""``done`` = the queue says that the job succeeded (its row or its own log); ``dead`` = the queue
+gave it up; ``absent`` = neither a row nor a log entry is left."""
+
+
+class ClockAnchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The same instant on two clocks of one machine.
+
+    `monotonic_ns` is CLOCK_MONOTONIC, `wall_ns` is CLOCK_REALTIME since the Unix epoch.
+    """
+
+    monotonic_ns: int
+    wall_ns: int
+
+
+class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line on a child's stdin: who it is, where its inbox is, how it is to work."""
+
+    protocol: int
+    run_id: str
+    role: Role
+    slot: int
+    incarnation: int
+    library: str
+    settings: dict[str, Any]
+    """The preset, resolved: the library's own setting names and their values."""
+    dsn: str
+    application_name: str
+    """The name that every database session of this child carries; see `session_name`."""
+    concurrency: int
+    """How many executions may be open at once."""
+    pool_size: int
+    """How many connections the job body may use for its queries and effects."""
+    max_attempts: int
+    kinds: tuple[str, ...]
+    """The names under which jobs may arrive."""
+    effects: bool
+    """Whether a job commits a row in ``bench_effect``."""
+    event_fd: int
+    clock_anchor: ClockAnchor
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line on a child's stdin after `Init`: ``stop`` = claim nothing more, finish, exit 0."""
+
+    command: Literal["stop"]
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What one job does. It travels as the payload; the child only interprets it."""
+
+    job_id: str
+    kind: str
+    profile: Profile
+    length_us: int
+    """Planned wall-clock length of the work, microseconds."""
+    tenant: str | None = None
+    queries: int = 0
+    """Profile db: the length is spent in this many queries of equal length."""
+    cpu_iterations: int = 0
+    """Profile cpu: this many rounds of PBKDF2-HMAC-SHA256 (RFC 8018) are burnt."""
+    fail: tuple[ErrorClass, ...] = ()
+    """The nth failure of this job is of the nth class; after the last one the job succeeds."""
+    hold: HoldPoint | None = None
+    """In incarnation 0 of its slot the job stops here until the process is killed."""
+    pad: str = ""
+    """Fills the payload to its planned size."""
+
+
+class ChildReady(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The library's listener is up and the first claim can happen."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    pid: int
+    identity: str
+    """The identity under which the library claims rows; rows are attributed by it alone."""
+    effective: dict[str, Any] = {}
+    """What the child really opened and set, for the table of configuration differences."""
+
+
+class JobStarted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The handler was entered: the pickup."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    job_id: str
+    execution: int
+    """The child's own counter, from 1; (slot, incarnation, execution) is never used twice."""
+    inbox_id: str | None = None
+    library_attempt: int | None = None
+    """The library's own count of attempts, where it has one."""
+
+
+class JobCompleted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The effect is durably committed; the handler has not yet returned to the library."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    job_id: str
+    execution: int
+    inbox_id: str | None = None
+
+
+class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The handler is about to raise. `error_class` ``unplanned`` = not by the job's plan."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    job_id: str
+    execution: int
+    error_class: str
+    message: str = ""
+    inbox_id: str | None = None
+
+
+class JobRetried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The library has taken a failed job back for another attempt, `delay_s` seconds from now."""
+
+    t_ns: int
+    job_id: str
+    observed_by: str
+    """Who saw it: ``executor``, ``hook`` (the library's code called ours) or ``rows``."""
+    delay_s: float | None = None
+    n: int | None = None
+    slot: int | None = None
+    incarnation: int | None = None
+    execution: int | None = None
+    inbox_id: str | None = None
+
+
+class JobDiscarded(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The library has given the job up."""
+
+    t_ns: int
+    job_id: str
+    observed_by: str
+    n: int | None = None
+    slot: int | None = None
+    incarnation: int | None = None
+    execution: int | None = None
+    inbox_id: str | None = None
+
+
+class JobEnqueued(
+    msgspec.Struct, frozen=True, omit_defaults=True, gc=False, rename={"job_class": "class"}
+):
+    """The queue has taken a job. All instants are CLOCK_MONOTONIC nanoseconds."""
+
+    t_ns: int
+    """When the line was made: after the acknowledgement."""
+    job_id: str
+    outcome: EnqueueOutcome
+    kind: str
+    job_class: str
+    length_us: int
+    intended_ns: int
+    sent_ns: int | None = None
+    acknowledged_ns: int | None = None
+    tenant: str | None = None
+    inbox_id: str | None = None
+    n: int | None = None
+    slot: int | None = None
+    incarnation: int | None = None
+    execution: int | None = None
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whatever a reader of the history should know and no other kind says."""
+
+    t_ns: int
+    code: str
+    message: str = ""
+    detail: dict[str, Any] = {}
+    n: int | None = None
+    slot: int | None = None
+    incarnation: int | None = None
+
+
+ChildEvent = (
+    ChildReady
+    | JobStarted
+    | JobCompleted
+    | JobFailed
+    | JobRetried
+    | JobDiscarded
+    | JobEnqueued
+    | Note
+)
+
+EVENT_KINDS: dict[str, type[ChildEvent]] = {
+    "child_ready": ChildReady,
+    "job_started": JobStarted,
+    "job_completed": JobCompleted,
+    "job_failed": JobFailed,
+    "job_retried": JobRetried,
+    "job_discarded": JobDiscarded,
+    "job_enqueued": JobEnqueued,
+    "note": Note,
+}
+"""Every kind of line that a child may write, and the type of its ``fields``."""
+
+
+def run_digest(run_id: str) -> str:
+    """Ten hex digits that stand for a run where 63 bytes must do (PostgreSQL cuts names there)."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:10]
+
+
+def session_name(run_id: str, slot: int, incarnation: int) -> str:
+    """The ``application_name`` of every database session of one incarnation."""
+    return f"cb:{run_digest(run_id)}:{slot}:{incarnation}"
+
+
+def stream_job_id(index: int) -> str:
+    """The id of the workload's job number `index`, from 0."""
+    return f"j{index:06d}"
+
+
+def held_job_id(index: int) -> str:
+    """The id of the scenario's held job number `index`, from 0."""
+    return f"h{index:06d}"

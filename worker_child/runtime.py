@@ -1,0 +1,74 @@
+"""What every Python worker has around its library: emitter, body, the pool, the stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from worker_child.body import Body
+from worker_child.emitter import Emitter
+from worker_child.lifeline import Orders
+from worker_child.protocol import PROTOCOL_VERSION, Init
+
+
+@dataclass(frozen=True)
+class Child:
+    """What an adapter's ``work`` is given."""
+
+    init: Init
+    emitter: Emitter
+    body: Body
+    stop: asyncio.Event
+    """Set when the parent asks to stop: claim nothing more, finish, return."""
+
+    @property
+    def conninfo(self) -> str:
+        """The DSN with this incarnation's session name in it."""
+        return make_conninfo(self.init.dsn, application_name=self.init.application_name)
+
+    def ready(self, identity: str, **effective: Any) -> None:
+        """Say that the listener is up and the first claim can happen."""
+        self.emitter.emit(
+            "child_ready",
+            {
+                "pid": os.getpid(),
+                "identity": identity,
+                "effective": {"body_connections": self.init.pool_size, **effective},
+            },
+        )
+
+
+Work = Callable[[Child], Awaitable[None]]
+
+
+async def serve(init: Init, orders: Orders, work: Work) -> None:
+    """Run an adapter's worker until it returns. Raises ValueError on another wire version."""
+    if init.protocol != PROTOCOL_VERSION:
+        raise ValueError(f"this child speaks wire version {PROTOCOL_VERSION}, not {init.protocol}")
+    emitter = Emitter(
+        init.event_fd,
+        run_id=init.run_id,
+        slot=init.slot,
+        incarnation=init.incarnation,
+        clock_anchor=init.clock_anchor,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    orders.watch(lambda: loop.call_soon_threadsafe(stop.set))
+    pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+        make_conninfo(init.dsn, application_name=init.application_name),
+        kwargs={"autocommit": True},
+        min_size=init.pool_size,
+        max_size=init.pool_size,
+        open=False,
+    )
+    async with pool:
+        await pool.wait()
+        await work(Child(init, emitter, Body(init, emitter, pool), stop))
