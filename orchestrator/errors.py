@@ -1,0 +1,106 @@
+"""Every error of the parent's side: what arrived, why it is wrong, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class CrashbenchError(Exception):
+    """Something in the world is not as a run needs it. The text is for a person.
+
+    `exit_code` is what the command line ends with (DESIGN: 2 = usage or bad file).
+    """
+
+    exit_code = 2
+
+
+class ServerError(CrashbenchError):
+    """No PostgreSQL server can be had as asked."""
+
+
+class ServerBinariesError(ServerError):
+    """No PostgreSQL programs were found, or the user who must run them cannot."""
+
+
+class ServerStartError(ServerError):
+    """The ephemeral server did not come up; the text quotes its log."""
+
+
+class MalformedDsnError(ServerError):
+    """The connection string cannot be parsed. Its text is never quoted: it may hold a password."""
+
+
+class ServerUnreachableError(ServerError):
+    """Nobody answers at the given DSN, or the answer was a refusal."""
+
+
+class ServerReadOnlyError(ServerError):
+    """The given server is a standby, or its sessions are read-only."""
+
+
+class ServerPrivilegeError(ServerError):
+    """The given role may not do what a run needs."""
+
+
+class ServerTooOldError(ServerError):
+    """The server's version lacks what a run needs."""
+
+
+class JanitorError(CrashbenchError):
+    """The janitor is gone: what is made from now on would not be cleared."""
+
+
+class NotMadeError(JanitorError):
+    """The janitor lives, but could not make the directory or database it was asked for."""
+
+
+class HiccupMeterError(CrashbenchError):
+    """The hiccup meter ended although nobody had stopped it."""
+
+
+class RecorderError(CrashbenchError):
+    """The history cannot be written: a full disk, a folder without write permission."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"the history {path} cannot be written: {error.strerror or error}. What was written "
+            "before is kept. Free some space or choose another folder with --results"
+        )
+
+
+class ResultsError(CrashbenchError):
+    """The results folder cannot take this run."""
+
+
+class UnknownNameError(CrashbenchError):
+    """A library, preset or scenario that is not in its table."""
+
+
+class ChildFailedError(CrashbenchError):
+    """A worker could not be brought to work: it never became ready, or died at its start."""
+
+
+class ScenarioError(CrashbenchError):
+    """A scenario that cannot be used. `flaws` holds everything that is wrong with it."""
+
+    def __init__(self, source: str, flaws: Sequence[str]) -> None:
+        self.source = source
+        self.flaws = tuple(flaws)
+        count = "one thing is" if len(flaws) == 1 else f"{len(flaws)} things are"
+        listed = "".join(f"\n  - {flaw}" for flaw in flaws)
+        super().__init__(f"{source} cannot be used, {count} wrong:{listed}")
+
+
+class UnplannedJobError(CrashbenchError):
+    """A job id that this run's workload has never planned."""
+
+    exit_code = 3
+
+
+class HeldNotReachedError(CrashbenchError):
+    """The held jobs did not come to stand where the scenario wants them."""
+
+
+class DatabaseLostError(CrashbenchError):
+    """The database failed in the middle of a run."""

@@ -1,0 +1,1 @@
+"""The tests: unit (pure), process (real processes), queues (a database), acceptance (the CLI)."""

@@ -1,0 +1,154 @@
+"""Scenario files are found, overridden, written down and read back without a loss."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ScenarioError
+from orchestrator.scenario import (
+    Burst,
+    Scenario,
+    Steady,
+    load_scenario,
+    resolved,
+    scenario_digest,
+    scenario_from_resolved,
+    scenario_names,
+)
+from orchestrator.workload import Workload
+
+MINIMAL = """
+description = "the least that a file must say"
+seed = 7
+[workload]
+duration_s = 10
+rate_per_s = 2
+mix = { entity_update = 1 }
+[workers]
+concurrency = 4
+"""
+
+
+@pytest.fixture
+def minimal(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL)
+    return path
+
+
+def test_the_five_scenarios_of_the_main_job_are_shipped() -> None:
+    assert scenario_names() == [
+        "crash_recovery",
+        "crash_recovery_exact",
+        "crash_recovery_repeated",
+        "crash_recovery_short",
+        "crash_recovery_unscaled",
+    ]
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_shipped_scenario_loads_under_its_own_name_and_survives_the_history(
+    name: str,
+) -> None:
+    scenario = load_scenario(name)
+    from_history = json.loads(json.dumps(resolved(scenario), sort_keys=True))
+    assert scenario.name == name
+    assert scenario_from_resolved(from_history) == scenario
+    assert scenario_digest(scenario_from_resolved(from_history)) == scenario_digest(scenario)
+
+
+def test_the_main_job_is_what_it_is_said_to_be() -> None:
+    scenario = load_scenario("crash_recovery")
+    (kill,) = scenario.faults
+    assert Workload(scenario).stream_jobs == 30 * 120
+    assert (kill.what, kill.at_s, kill.respawn_after_s) == ("sigkill", 60, 15)
+    assert (scenario.workers.slots, scenario.workers.concurrency) == (1, 20)
+    assert (scenario.preset, scenario.workload.time_scale) == ("stock", 0.05)
+    assert len(scenario.workload.mix) == 9
+
+
+def test_the_exact_crash_holds_eight_completed_and_four_started_jobs() -> None:
+    scenario = load_scenario("crash_recovery_exact")
+    points = [job.plan.hold for job in Workload(scenario).held()]
+    assert points == ["completed"] * 8 + ["started"] * 4
+    assert scenario.expectations.duplicate_executions == 8
+    assert scenario.expectations.re_executions == 12
+
+
+def test_a_file_is_named_by_its_path_and_gives_the_run_its_name(minimal: Path) -> None:
+    scenario = load_scenario(str(minimal))
+    assert scenario.name == "mine"
+    assert scenario.workload.curve == Steady()
+    assert scenario.expectations.lost == 0
+    assert scenario.expectations.duplicate_executions is None
+
+
+def test_an_override_takes_toml_values_and_bare_words(minimal: Path) -> None:
+    scenario = load_scenario(
+        str(minimal),
+        [
+            "workload.rate_per_s = 3.5",
+            "preset=tuned",
+            "over_capacity=true",
+            "workload.kinds.entity_update.class=medium",
+            "workload.curve = { shape = 'burst', factor = 2, from_s = 1, length_s = 1 }",
+            "workload.tenants.count=3",
+        ],
+    )
+    assert scenario.workload.rate_per_s == 3.5
+    assert scenario.preset == "tuned"
+    assert scenario.over_capacity
+    assert scenario.workload.kinds["entity_update"].job_class == "medium"
+    assert scenario.workload.curve == Burst(factor=2, from_s=1, length_s=1)
+    assert scenario.workload.tenants.count == 3
+
+
+def test_a_burst_may_end_exactly_with_the_stream() -> None:
+    burst = "workload.curve={ shape = 'burst', factor = 1, from_s = 119.1, length_s = 0.9 }"
+    tenths = ["workload.duration_s=0.3", "workload.rate_per_s=30", "workload.warmup_s=0"]
+    short = "workload.curve={ shape = 'burst', factor = 1, from_s = 0.1, length_s = 0.2 }"
+    load_scenario("crash_recovery", [burst])
+    load_scenario("crash_recovery", [*tenths, short, "faults=[]", "expectations={}"])
+
+
+def test_an_override_reaches_into_a_list_by_its_number() -> None:
+    assert load_scenario("crash_recovery", ["faults.0.at_s=30"]).faults[0].at_s == 30
+
+
+def test_the_word_none_takes_an_optional_value_away() -> None:
+    overrides = ["expectations.lost=none", "faults.0.respawn_after_s=none"]
+    scenario = load_scenario("crash_recovery", overrides)
+    assert scenario.expectations.lost is None
+    assert scenario.faults[0].respawn_after_s is None
+
+
+def test_the_digest_tells_scenarios_apart_and_ignores_how_they_were_written(
+    minimal: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    rewritten = folder / "mine.toml"
+    rewritten.write_text(MINIMAL.replace("= 10", "= 10.0  # seconds") + "slots = 1\n")
+    plain = load_scenario(str(minimal))
+    assert scenario_digest(load_scenario(str(rewritten))) == scenario_digest(plain)
+    for override in ("seed=8", "workload.rate_per_s=3", "limits.drain_s=61"):
+        assert scenario_digest(load_scenario(str(minimal), [override])) != scenario_digest(plain)
+
+
+def test_what_a_history_holds_is_checked_like_a_file() -> None:
+    table = resolved(load_scenario("crash_recovery"))
+    table["workload"]["mix"]["entity_update"] = 0.9
+    with pytest.raises(ScenarioError, match=r"workload\.mix sums to 1\.5"):
+        scenario_from_resolved(table)
+
+
+def test_a_scenario_is_a_value() -> None:
+    assert hash(load_scenario("crash_recovery").workers) == hash(
+        load_scenario("crash_recovery").workers
+    )
+    with pytest.raises(AttributeError):
+        load_scenario("crash_recovery").seed = 2  # type: ignore[misc]
+    assert isinstance(load_scenario("crash_recovery"), Scenario)
