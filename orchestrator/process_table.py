@@ -1,0 +1,75 @@
+"""The kernel's table of processes, as far as cleaning up after a run needs it.
+
+Standard library only: the janitor starts quickly and depends on nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of the table; see proc_pid_stat(5)."""
+
+    pid: int
+    state: str
+    parent_pid: int
+    group: int
+    session: int
+    started_ticks: int
+    """Clock ticks from boot to its start: (pid, started_ticks) is never used twice."""
+
+    @property
+    def alive(self) -> bool:
+        """A zombie is not alive: only its exit status is left."""
+        return self.state not in "ZX"
+
+
+def read(pid: int) -> Process | None:
+    """The process `pid` (a zombie too), or None when there is none."""
+    try:
+        line = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the program's name in brackets and may itself hold blanks and brackets.
+    fields = line[line.rindex(")") + 2 :].split()
+    return Process(
+        pid=pid,
+        state=fields[0],
+        parent_pid=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        started_ticks=int(fields[19]),
+    )
+
+
+def living() -> Iterator[Process]:
+    """Every process that is alive."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal():
+            process = read(int(entry.name))
+            if process is not None and process.alive:
+                yield process
+
+
+def living_in_group(group: int) -> list[Process]:
+    """The living members of a process group."""
+    return [process for process in living() if process.group == group]
+
+
+def living_below(directory: Path) -> list[Process]:
+    """The living processes whose working directory is `directory` or lies below it."""
+    return [process for process in living() if _works_below(process.pid, directory)]
+
+
+def _works_below(pid: int, directory: Path) -> bool:
+    try:
+        working = (_PROC / str(pid) / "cwd").readlink()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False  # it has ended, or is another user's and so none of ours
+    return working.is_relative_to(directory)

@@ -1,0 +1,91 @@
+"""What is said of machine, code and server settings, from texts as the kernel prints them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.environment import cell_hash, describe, describe_code, describe_hardware
+from orchestrator.postgres_facts import durability, fdatasync_us, file_system_type
+
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+
+
+def test_the_description_is_json_and_equal_when_asked_twice(tmp_path: Path) -> None:
+    first, second = describe(tmp_path), describe(tmp_path)
+    assert json.dumps(first) == json.dumps(second)
+    assert first["packages"]["psycopg"]
+    assert first["hardware_hash"] == cell_hash(first["hardware"])
+    assert str(tmp_path) not in json.dumps(first)
+
+
+def test_memory_that_the_kernel_keeps_at_boot_does_not_change_the_hardware() -> None:
+    cpu = "processor\t: 0\nmodel name\t: Sleepy 3000\n"
+    first = describe_hardware(cpu, "MemTotal:       24668168 kB\n")
+    second = describe_hardware(cpu, "MemTotal:       24660000 kB\n")
+    other = describe_hardware(cpu, "MemTotal:       32660000 kB\n")
+    assert (first["cpu"], first["memory_gib"]) == ("Sleepy 3000", 24)
+    assert cell_hash(first) == cell_hash(second) != cell_hash(other)
+
+
+def test_a_hash_depends_on_values_and_not_on_their_order() -> None:
+    assert cell_hash({"a": 1, "b": {"c": 2, "d": 3}}) == cell_hash({"b": {"d": 3, "c": 2}, "a": 1})
+    assert cell_hash({"a": 1}) != cell_hash({"a": 2})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        cell_hash({"a": float("nan")})
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_checkout_tells_its_commit_and_whether_it_was_changed(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True)  # noqa: S607
+
+    git("init", "--quiet")
+    assert describe_code(tmp_path)["commit"] is None
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "--quiet", "--message=first")
+    clean = describe_code(tmp_path)
+    (tmp_path / "file").write_text("two")
+    changed = describe_code(tmp_path)
+
+    assert len(clean["commit"]) == 40
+    assert (clean["dirty"], changed["dirty"]) == (False, True)
+    assert clean["commit"] == changed["commit"]
+
+
+def test_outside_a_checkout_the_package_version_stands_for_the_code(tmp_path: Path) -> None:
+    code = describe_code(tmp_path)
+    assert code["version"]
+    assert code["commit"] is None
+    assert code["why"]
+
+
+def test_durable_means_that_nothing_is_switched_off_and_the_data_are_on_a_disk() -> None:
+    assert durability(DURABLE, "ext4") == "durable"
+    assert durability(DURABLE | {"synchronous_commit": "remote_apply"}, None) == "durable"
+    assert durability(DURABLE | {"fsync": "off"}, "ext4") == "not durable: fsync off"
+    assert durability(DURABLE, "tmpfs") == "not durable: data on tmpfs"
+    assert "synchronous_commit off" in durability(DURABLE | {"synchronous_commit": "off"}, "xfs")
+
+
+def test_the_innermost_and_latest_mount_tells_the_file_system() -> None:
+    mounts = (
+        "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
+        "30 21 0:25 / /mnt/fast rw - xfs /dev/vdb rw\n"
+        "31 21 0:26 / /mnt/fast rw - btrfs /dev/vdc rw\n"
+        "32 21 0:27 / /mnt/with\\040blank rw - tmpfs tmpfs rw\n"
+    )
+    assert file_system_type(Path("/mnt/fast/deep"), mounts) == "btrfs"
+    assert file_system_type(Path("/mnt/fastest"), mounts) == "ext4"
+    assert file_system_type(Path("/mnt/with blank/x"), mounts) == "tmpfs"
+
+
+def test_the_sync_probe_measures_and_leaves_no_file(tmp_path: Path) -> None:
+    assert fdatasync_us(tmp_path) > 0
+    assert list(tmp_path.iterdir()) == []
