@@ -1,0 +1,211 @@
+"""A worker child as the parent holds it: spawn, feed, read, kill, reap.
+
+Nothing outside this module knows that a child is a local process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.events import Batch, EventReader
+from worker_child.lifeline import PARENT_PID_VARIABLE
+from worker_child.protocol import Command, Init
+
+_PIPE_BYTES = 1 << 20
+_READ_BYTES = 1 << 18
+_TAIL_BYTES = 4000
+
+RUN_VARIABLE = "CRASHBENCH_RUN"
+"""Stands in the environment of every process of a run, so that none can hide from the clean-up."""
+
+
+class State(Enum):
+    """Where a child stands. `MOVES` holds every transition there is."""
+
+    SPAWNED = "spawned"
+    READY = "ready"
+    STOPPING = "stopping"
+    KILLED = "killed"
+    GONE = "gone"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.SPAWNED: frozenset({State.READY, State.STOPPING, State.KILLED, State.GONE}),
+    State.READY: frozenset({State.STOPPING, State.KILLED, State.GONE}),
+    State.STOPPING: frozenset({State.KILLED, State.GONE}),
+    State.KILLED: frozenset({State.GONE}),
+    State.GONE: frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended."""
+
+    reaped_ns: int
+    exit_code: int | None
+    signal: int | None
+    max_rss_bytes: int
+
+
+class ChildHandle:
+    """One incarnation. Created by `spawn`, which must run in the parent's main thread.
+
+    PR_SET_PDEATHSIG follows the thread that started the child, not the process.
+    """
+
+    def __init__(
+        self, init: Init, process: subprocess.Popen[bytes], pipe: int, stderr_path: Path
+    ) -> None:
+        self.init = init
+        self.slot = init.slot
+        self.incarnation = init.incarnation
+        self.pid = process.pid
+        self.state = State.SPAWNED
+        self.spawned_ns = time.monotonic_ns()
+        self.exit: Exit | None = None
+        self.eof_ns: int | None = None
+        self.reader = EventReader(init.run_id, init.slot, init.incarnation)
+        self._process = process
+        self._pipe = pipe
+        self._stderr_path = stderr_path
+
+    def fileno(self) -> int:
+        """The reading end of the event pipe, for a selector."""
+        return self._pipe
+
+    def move(self, to: State) -> None:
+        """Change the state. A transition outside `MOVES` is our own bug."""
+        assert to in MOVES[self.state], f"{self.state} -> {to}"
+        self.state = to
+
+    def read(self) -> Batch:
+        """Read what is there, in one large gulp; at the end of the pipe, close it."""
+        try:
+            chunk = os.read(self._pipe, _READ_BYTES)
+        except BlockingIOError:
+            return Batch()
+        if chunk:
+            return self.reader.feed(chunk)
+        self.eof_ns = time.monotonic_ns()
+        os.close(self._pipe)
+        return Batch(bad=self.reader.finish())
+
+    def stop(self) -> None:
+        """Ask the child to claim nothing more, finish what is open and leave."""
+        self.move(State.STOPPING)
+        self._send(msgspec.json.encode(Command("stop")) + b"\n")
+
+    def kill(self) -> int:
+        """SIGKILL the whole process group; return the instant stamped just before."""
+        if self.state is not State.KILLED:
+            self.move(State.KILLED)
+        kill_sent_ns = time.monotonic_ns()
+        os.killpg(self.pid, signal.SIGKILL)
+        return kill_sent_ns
+
+    def reap(self) -> Exit | None:
+        """Collect the exit status if the child has ended; never waits."""
+        if self.exit is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._note_exit(status, usage.ru_maxrss * 1024)
+        return self.exit
+
+    def gone(self) -> bool:
+        """Whether it is reaped and its pipe read to the end; the two are told apart nowhere."""
+        return self.exit is not None and self.eof_ns is not None
+
+    def stderr_tail(self) -> str:
+        """The last lines that it wrote to stderr."""
+        with self._stderr_path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return file.read().decode("utf-8", "backslashreplace").strip()
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.close()
+            except BrokenPipeError:
+                # It died with orders unread: its exit status says how.
+                self._process.stdin = None
+        if self.eof_ns is None:
+            os.close(self._pipe)
+            self.eof_ns = time.monotonic_ns()
+
+    def _note_exit(self, status: int, max_rss_bytes: int) -> None:
+        code = os.waitstatus_to_exitcode(status)
+        self._process.returncode = code
+        self.exit = Exit(
+            reaped_ns=time.monotonic_ns(),
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            max_rss_bytes=max_rss_bytes,
+        )
+
+    def _send(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            # It has just died by itself; the reaping will say so.
+            return
+
+
+Spawn = Callable[[Init, Sequence[str]], ChildHandle]
+
+
+class Spawner:
+    """Starts children, the first and the respawned by the same path.
+
+    `logs` takes their stdout and stderr; `token` marks their environment (`RUN_VARIABLE`).
+    """
+
+    def __init__(self, logs: Path, token: str) -> None:
+        self._logs = logs
+        self._token = token
+
+    def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
+        """Start one child and hand it its orders. Raises OSError when argv cannot be run."""
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(reading, False)
+        name = f"slot{init.slot}-incarnation{init.incarnation}"
+        stderr_path = self._logs / f"{name}.stderr"
+        environment = {
+            **os.environ,
+            PARENT_PID_VARIABLE: str(os.getpid()),
+            RUN_VARIABLE: self._token,
+        }
+        try:
+            with (self._logs / f"{name}.stdout").open("wb") as out, stderr_path.open("wb") as err:
+                process = subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=err,
+                    pass_fds=[writing],
+                    start_new_session=True,
+                    env=environment,
+                )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        orders = msgspec.structs.replace(init, event_fd=writing)
+        handle = ChildHandle(orders, process, reading, stderr_path)
+        handle._send(msgspec.json.encode(orders) + b"\n")
+        return handle

@@ -1,0 +1,175 @@
+"""The command line: what ``crashbench`` and ``python -m orchestrator`` understand."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from analysis.report import print_summary
+from analysis.summary import Summary, analyse, write_summary
+from orchestrator.errors import CrashbenchError
+from orchestrator.live import LiveView
+from orchestrator.reproduce import compare, read_request
+from orchestrator.run import Request, carry_out, make_request
+from orchestrator.scenario import load_scenario, scenario_names
+from orchestrator.supervisor import Interrupted
+from worker_child.adapters import LIBRARIES
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+"""128 + SIGINT, as a shell would say it: an interrupted run has no verdict."""
+
+_SHIPPED = ", ".join(scenario_names())
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Results = Annotated[Path, typer.Option(help="Folder for histories and summaries.")]
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        envvar="CRASHBENCH_DSN",
+        help="A PostgreSQL to use instead of an ephemeral one. The run makes a database of its "
+        "own there and drops it.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace a finished run of the same name that was asked for something else.",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    mode: Annotated[
+        Literal["parent"],
+        typer.Option(help="'parent' carries out a run; 'child' is how it starts its workers."),
+    ] = "parent",
+    scenario: Annotated[
+        str, typer.Option(help=f"A scenario's name or a .toml file. Shipped: {_SHIPPED}.")
+    ] = "crash_recovery",
+    library: Annotated[
+        str, typer.Option(help=f"The queue under test: {', '.join(LIBRARIES)}.")
+    ] = "pgqueuer",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A group of the library's settings: 'stock' (its defaults), 'tuned' (recovery "
+            "as quick as it safely goes) and the library's own. Default: the scenario's."
+        ),
+    ] = None,
+    ordinal: Annotated[
+        int,
+        typer.Option(
+            min=1, max=999, help="Which repetition; repeated kills fall elsewhere in each."
+        ),
+    ] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another workload than the scenario's own.")
+    ] = None,
+    dsn: Dsn = None,
+    results: Results = Path("results"),
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any scenario value, e.g. --set workload.rate_per_s=80."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """What does a PostgreSQL job queue do when its worker is killed?
+
+    Starts a PostgreSQL, enqueues the scenario's jobs into the library's own queue table, kills the
+    worker with SIGKILL, respawns it, waits until the queue has settled, and says of every job
+    what became of it: executed once, twice, lost, stranded, or not to be known.
+
+    Without a command it carries out one run. Exit codes: 0 pass, 1 an expectation is broken,
+    2 usage or bad file, 3 invalid (the instrument cannot vouch for the ledger), 4 unknown (an
+    expectation rests on what could not be known), 130 interrupted.
+
+    Examples:
+
+      crashbench --scenario crash_recovery_short --preset stock
+
+      crashbench --scenario crash_recovery_exact --ordinal 2
+
+      crashbench reproduce results/crash_recovery_exact-pgqueuer-tuned-001.jsonl
+    """
+    if context.invoked_subcommand is not None:
+        return
+    overrides = [*(values or []), *([] if seed is None else [f"seed={seed}"])]
+    request = make_request(
+        load_scenario(scenario, overrides),
+        library=library,
+        preset=preset,
+        ordinal=ordinal,
+        dsn=dsn,
+        results=results,
+        overwrite=overwrite,
+    )
+    summary = _carry_out(request, Console())
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def reproduce(
+    history: Annotated[Path, typer.Argument(help="A finished history, results/<run_id>.jsonl.")],
+    dsn: Dsn = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the new run; default: beside the old one.")
+    ] = None,
+    ordinal: Annotated[
+        int | None,
+        typer.Option(min=1, max=999, help="The new run's ordinal; default: the next free one."),
+    ] = None,
+) -> None:
+    """Repeat a run from what its history holds, and print old and new counts side by side."""
+    console = Console()
+    request, changes = read_request(history, results=results, ordinal=ordinal, dsn=dsn)
+    for change in changes:
+        console.print(f"changed since: {change}", highlight=False, markup=False)
+    old = analyse(history)
+    new = _carry_out(request, console)
+    agreed = compare(old, new, console)
+    raise typer.Exit(new.exit_code if agreed else 1)
+
+
+def _carry_out(request: Request, console: Console) -> Summary:
+    outlook = request.outlook()
+    console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
+    for line in outlook.lines:
+        console.print(f"  {line}", highlight=False, markup=False)
+    with LiveView(console, request.run_id, outlook.expected_s) as view:
+        files = carry_out(request, view.update)
+    summary = write_summary(files.history)
+    print_summary(summary, console)
+    for path in (files.history, files.summary, files.logs):
+        console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    return summary
+
+
+def main() -> None:
+    """Run the command line; an error of the world is a sentence on stderr and an exit code."""
+    if not sys.platform.startswith("linux"):
+        sys.exit("crashbench runs on Linux only: it rests on PR_SET_PDEATHSIG and subreapers")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("orchestrator").setLevel(logging.INFO)
+    try:
+        app()
+    except CrashbenchError as error:
+        sys.stderr.write(f"crashbench: {error}\n")
+        sys.exit(error.exit_code)
+    except Interrupted:
+        sys.stderr.write("crashbench: interrupted; what had been recorded is kept as .partial\n")
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,67 @@
+"""Held jobs: do they all stand where the scenario wants them, and nothing else beside them?"""
+
+from __future__ import annotations
+
+import time
+
+from orchestrator.fleet import Fleet
+from orchestrator.probe import Probe
+from orchestrator.tracker import Tracker
+from orchestrator.workload import PlannedJob
+
+_LOOK_EVERY_NS = 50_000_000
+_BEFORE_COMPLETED = frozenset({"started", "effect"})
+
+
+class Held:
+    """The jobs that a scenario holds. `reached` asks first the events, then the queue's rows."""
+
+    def __init__(
+        self, jobs: list[PlannedJob], fleet: Fleet, tracker: Tracker, probe: Probe
+    ) -> None:
+        self.jobs = jobs
+        self._points = {job.plan.job_id: job.plan.hold for job in jobs}
+        self._fleet = fleet
+        self._tracker = tracker
+        self._probe = probe
+        self._looked_ns = 0
+
+    def reached(self) -> bool:
+        """Whether all are held at their points, no other execution is open, and the queue's rows
+        show these jobs and no others claimed. Raises psycopg.Error."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._looked_ns < _LOOK_EVERY_NS or self._missing_in_events():
+            return False
+        self._looked_ns = now_ns
+        return not self._missing_in_rows()
+
+    def missing(self) -> str:
+        """What is not as it should be, for an error text."""
+        return self._missing_in_events() or self._missing_in_rows() or "nothing any more"
+
+    def _missing_in_events(self) -> str:
+        open_jobs = {
+            event.job_id
+            for child in self._fleet.living()
+            for event in self._tracker.open[child.slot, child.incarnation].values()
+        }
+        to_be_open = {job for job, point in self._points.items() if point in _BEFORE_COMPLETED}
+        if open_jobs != to_be_open:
+            return f"open executions are {sorted(open_jobs)}, not {sorted(to_be_open)}"
+        completed = {job for job in self._points if self._tracker.completions[job] == 1}
+        to_be_completed = self._points.keys() - to_be_open
+        if completed != to_be_completed:
+            return f"completed are {sorted(completed)}, not {sorted(to_be_completed)}"
+        return ""
+
+    def _missing_in_rows(self) -> str:
+        reading = self._probe.read("kill", self._tracker.job_of_inbox_id, inbox_ids=[])
+        rows = {line.job_id: line for line in reading.lines if line.state == "claimed"}
+        if rows.keys() != self._points.keys():
+            return f"claimed rows are of {sorted(map(str, rows))}, not {sorted(self._points)}"
+        without = [
+            job
+            for job, point in self._points.items()
+            if point == "effect" and not rows[job].effects
+        ]
+        return f"no effect yet of {without}" if without else ""

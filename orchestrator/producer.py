@@ -1,0 +1,242 @@
+"""The open loop: sends every job when it is due, whatever the queue or the workers do.
+
+It lives in a thread of its own with a connection of its own. Deadlines are absolute; what is due
+together goes out together, in one call of the library's enqueue.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from orchestrator.errors import CrashbenchError
+from orchestrator.history import EnqueueFailed, HistoryRecord
+from orchestrator.recorder import Recorder
+from orchestrator.workload import PlannedJob
+from worker_child.adapters.contract import (
+    Accepted,
+    Deduplicated,
+    Enqueuer,
+    EnqueueResult,
+    OutgoingJob,
+    Rejected,
+)
+from worker_child.protocol import JobEnqueued
+
+_BATCH_LIMIT = 1000
+_NAP_LIMIT_S = 0.1
+"""The longest sleep: a stop is noticed within this time."""
+_RECONNECT_PAUSE_S = 0.2
+_PR_SET_TIMERSLACK = 29
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class DueJob:
+    """A planned job with its intended instant on the monotonic clock."""
+
+    job: PlannedJob
+    intended_ns: int
+
+
+class Producer:
+    """Sends a stream of jobs from T = 0 on.
+
+    `accepted`, `stream_jobs`, `max_lateness_ns` may be read from any thread meanwhile.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[PlannedJob],
+        connect: Callable[[], Enqueuer],
+        recorder: Recorder,
+        started_ns: int,
+    ) -> None:
+        self._jobs = iter(jobs)
+        self._connect = connect
+        self._recorder = recorder
+        self._started_ns = started_ns
+        self._enqueuer: Enqueuer | None = connect()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="producer")
+        self.job_of_inbox_id: dict[str, str] = {}
+        self.indeterminate: dict[str, DueJob] = {}
+        self.accepted = 0
+        self.stream_jobs = 0
+        """Jobs of the stream that were sent: their ids run from 0 to stream_jobs - 1."""
+        self.max_lateness_ns = 0
+        self.ended_ns: int | None = None
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin; the first job goes out at T = 0."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Cut the stream: jobs due up to now are sent, later ones are not."""
+        self._stop.set()
+
+    def alive(self) -> bool:
+        """Whether there are jobs to come."""
+        return self._thread.is_alive()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the last job is out; False when it is not within the time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def send(self, jobs: list[PlannedJob]) -> None:
+        """Send further jobs at once, from the caller's thread, after the stream has ended."""
+        assert not self.alive()
+        now_ns = time.monotonic_ns()
+        self._send([DueJob(job, now_ns) for job in jobs])
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._enqueuer is not None:
+            self._enqueuer.close()
+            self._enqueuer = None
+
+    def _run(self) -> None:
+        try:
+            _set_timer_slack()
+            for batch in self._due_batches():
+                if self._send(batch):
+                    self.stream_jobs += len(batch)
+        except (CrashbenchError, psycopg.Error, OSError) as error:
+            self.error = error
+        finally:
+            self.ended_ns = time.monotonic_ns()
+
+    def _due_batches(self) -> Iterator[list[DueJob]]:
+        upcoming = self._next()
+        while upcoming is not None:
+            if not self._sleep_until(upcoming.intended_ns):
+                return
+            now_ns = time.monotonic_ns()
+            self.max_lateness_ns = max(self.max_lateness_ns, now_ns - upcoming.intended_ns)
+            batch: list[DueJob] = []
+            while (
+                upcoming is not None
+                and upcoming.intended_ns <= now_ns
+                and len(batch) < _BATCH_LIMIT
+            ):
+                batch.append(upcoming)
+                upcoming = self._next()
+            yield batch
+
+    def _next(self) -> DueJob | None:
+        job = next(self._jobs, None)
+        return None if job is None else DueJob(job, self._started_ns + job.intended_ns)
+
+    def _sleep_until(self, due_ns: int) -> bool:
+        while (left_ns := due_ns - time.monotonic_ns()) > 0:
+            if self._stop.is_set():
+                return False
+            time.sleep(min(left_ns / _NS_PER_S, _NAP_LIMIT_S))
+        return True
+
+    def _send(self, batch: list[DueJob]) -> bool:
+        outgoing = [
+            OutgoingJob(due.job.plan.job_id, due.job.plan.kind, due.job.payload) for due in batch
+        ]
+        enqueuer = self._connected()
+        if enqueuer is None:
+            return False
+        sent_ns = time.monotonic_ns()
+        try:
+            results = enqueuer.enqueue(outgoing)
+        except psycopg.Error as error:
+            self._give_up(batch, sent_ns, error)
+            return True
+        acknowledged_ns = time.monotonic_ns()
+        self._recorder.record_all(
+            [
+                self._outcome(due, result, sent_ns, acknowledged_ns)
+                for due, result in zip(batch, results, strict=True)
+            ]
+        )
+        self.accepted += sum(isinstance(result, Accepted) for result in results)
+        return True
+
+    def _connected(self) -> Enqueuer | None:
+        while self._enqueuer is None and not self._stop.is_set():
+            try:
+                self._enqueuer = self._connect()
+            except psycopg.OperationalError:
+                # The jobs stay due and go out late: the latency counts from the intended instant.
+                self._stop.wait(_RECONNECT_PAUSE_S)
+        return self._enqueuer
+
+    def _give_up(self, batch: list[DueJob], sent_ns: int, error: psycopg.Error) -> None:
+        """Never retry: refused by the server = rejected, no answer = indeterminate."""
+        refused = error.sqlstate is not None and not isinstance(error, psycopg.OperationalError)
+        if not refused:
+            self.indeterminate.update({due.job.plan.job_id: due for due in batch})
+            self.close()
+        self._recorder.record_all(
+            [
+                EnqueueFailed(
+                    t_ns=time.monotonic_ns(),
+                    job_id=due.job.plan.job_id,
+                    outcome="rejected" if refused else "indeterminate",
+                    intended_ns=due.intended_ns,
+                    sent_ns=sent_ns,
+                    error=str(error),
+                )
+                for due in batch
+            ]
+        )
+
+    def _outcome(
+        self, due: DueJob, result: EnqueueResult, sent_ns: int, acknowledged_ns: int
+    ) -> HistoryRecord:
+        if isinstance(result, Accepted):
+            self.job_of_inbox_id[result.inbox_id] = due.job.plan.job_id
+            return enqueued(due, "accepted", acknowledged_ns, sent_ns, result.inbox_id)
+        deduplicated = isinstance(result, Deduplicated)
+        return EnqueueFailed(
+            t_ns=acknowledged_ns,
+            job_id=due.job.plan.job_id,
+            outcome="deduplicated" if deduplicated else "rejected",
+            intended_ns=due.intended_ns,
+            sent_ns=sent_ns,
+            into=result.into if isinstance(result, Deduplicated) else None,
+            error=result.error if isinstance(result, Rejected) else "",
+        )
+
+
+def enqueued(
+    due: DueJob,
+    outcome: str,
+    t_ns: int,
+    sent_ns: int | None = None,
+    inbox_id: str | None = None,
+) -> JobEnqueued:
+    """The line that brings a job into the ledger."""
+    assert outcome in ("accepted", "recovered")
+    accepted = outcome == "accepted"
+    return JobEnqueued(
+        t_ns=t_ns,
+        job_id=due.job.plan.job_id,
+        outcome="accepted" if accepted else "recovered",
+        kind=due.job.plan.kind,
+        job_class=due.job.job_class,
+        length_us=due.job.plan.length_us,
+        intended_ns=due.intended_ns,
+        sent_ns=sent_ns,
+        acknowledged_ns=t_ns if accepted else None,
+        tenant=due.job.plan.tenant,
+        inbox_id=inbox_id,
+    )
+
+
+def _set_timer_slack() -> None:
+    """1 ns instead of 50 us for this thread (prctl(2)): a wake-up is not rounded up to others'."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

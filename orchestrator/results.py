@@ -1,0 +1,125 @@
+"""The files of one run: claimed before it starts, put in their final place when it is complete.
+
+A run writes ``<run_id>.jsonl.partial`` and ``<run_id>.logs.partial/``; only a complete run takes
+the place of an older one. A lock keeps two runs of one name apart; it dies with its process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.errors import ResultsError
+from orchestrator.history import RunStart
+
+
+class _StartLine(msgspec.Struct):
+    run_id: str
+    kind: str
+    fields: RunStart
+
+
+class RunFiles:
+    """Where one run writes. `history` and `logs` are final, `partial` and `partial_logs` are not
+    yet; `moved_aside` is what an earlier, unfinished run of the same name had left, if any."""
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        self.run_id = run_id
+        self.folder = folder
+        self.history = folder / f"{run_id}.jsonl"
+        self.partial = folder / f"{run_id}.jsonl.partial"
+        self.logs = folder / f"{run_id}.logs"
+        self.partial_logs = folder / f"{run_id}.logs.partial"
+        self.summary = folder / f"{run_id}.summary.json"
+        self.moved_aside: Path | None = None
+
+    def finish(self) -> None:
+        """Put history and logs in their final place; an older run of the name gives way."""
+        self.summary.unlink(missing_ok=True)
+        if self.logs.exists():
+            shutil.rmtree(self.logs)
+        self.partial_logs.rename(self.logs)
+        self.partial.rename(self.history)
+
+
+@contextmanager
+def claim_run(
+    folder: Path, run_id: str, scenario_sha256: str, *, overwrite: bool
+) -> Iterator[RunFiles]:
+    """Hold the name `run_id` in `folder` while the run lasts.
+
+    Raises `ResultsError` when the folder cannot be written, another process holds the name, or a
+    finished run of the name was asked for something else (other scenario text or seed) and
+    `overwrite` is not set. Left-overs of an unfinished run are moved aside, never deleted.
+    """
+    files = RunFiles(folder, run_id)
+    lock_path = folder / f".{run_id}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ResultsError(
+            f"the results folder {folder} cannot be written: {error.strerror}. "
+            "Choose another one with --results"
+        ) from error
+    try:
+        _lock(lock, files)
+        if not overwrite:
+            _refuse_other_run(files, scenario_sha256)
+        _move_aside(files)
+        try:
+            files.partial_logs.mkdir()
+        except OSError as error:
+            raise ResultsError(
+                f"{files.partial_logs} cannot be made: {error.strerror}. "
+                "Choose another folder with --results"
+            ) from error
+        yield files
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, files: RunFiles) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ResultsError(
+            f"another process is carrying out {files.run_id} in {files.folder} at this moment. "
+            "Wait for it, or take another --ordinal or --results"
+        ) from error
+
+
+def _refuse_other_run(files: RunFiles, scenario_sha256: str) -> None:
+    if not files.history.exists():
+        return
+    with files.history.open("rb") as file:
+        first = file.readline()
+    try:
+        start = msgspec.json.decode(first, type=_StartLine).fields
+    except msgspec.DecodeError as error:
+        raise ResultsError(
+            f"{files.history} is in the way and does not begin like a history ({error}). "
+            "Move it elsewhere, or use --overwrite"
+        ) from error
+    if start.scenario_sha256 != scenario_sha256:
+        raise ResultsError(
+            f"{files.history} holds a run of the same name with another scenario text or seed. "
+            "Keep it by taking another --ordinal or --results, or replace it with --overwrite"
+        )
+
+
+def _move_aside(files: RunFiles) -> None:
+    for left in (files.partial, files.partial_logs):
+        if left.exists():
+            number = 1
+            while (aside := left.with_name(f"{left.name}.{number}")).exists():
+                number += 1
+            left.rename(aside)
+            if left == files.partial:
+                files.moved_aside = aside

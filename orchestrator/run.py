@@ -1,0 +1,210 @@
+"""One run from its request to its finished history: the rooms it goes through, in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+
+from orchestrator import environment
+from orchestrator.child import Spawner
+from orchestrator.errors import UnknownNameError
+from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
+from orchestrator.janitor import Janitor
+from orchestrator.outlook import Outlook, look_ahead
+from orchestrator.postgres import Server, open_server
+from orchestrator.recorder import Recorder
+from orchestrator.results import RunFiles, claim_run
+from orchestrator.scenario import Scenario, resolved, scenario_digest
+from orchestrator.subreaper import become_subreaper
+from orchestrator.supervisor import Orders, Status, Supervisor
+from orchestrator.workload import Workload
+from worker_child.adapters import LIBRARIES, load_adapter
+from worker_child.adapters.contract import Adapter, Preset, UnusableWorkersError, Workers
+from worker_child.protocol import Note
+
+BENCH_SQL = Path(__file__).resolve().parent.parent / "worker_child" / "bench.sql"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, every name checked."""
+
+    scenario: Scenario
+    library: str
+    adapter: Adapter
+    preset: Preset
+    ordinal: int
+    dsn: str | None
+    results: Path
+    overwrite: bool
+
+    @property
+    def run_id(self) -> str:
+        """The same request has the same name, always."""
+        return f"{self.scenario.name}-{self.library}-{self.preset.name}-{self.ordinal:03d}"
+
+    def outlook(self) -> Outlook:
+        """What the run will be like."""
+        return look_ahead(self.scenario, self.preset)
+
+
+def make_request(
+    scenario: Scenario,
+    *,
+    library: str,
+    preset: str | None,
+    ordinal: int,
+    dsn: str | None,
+    results: Path,
+    overwrite: bool,
+) -> Request:
+    """Resolve library and preset. Raises `UnknownNameError` with the names there are."""
+    if library not in LIBRARIES:
+        raise UnknownNameError(
+            f"there is no library {library!r}; there are {', '.join(sorted(LIBRARIES))}"
+        )
+    adapter = load_adapter(library)
+    name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
+    if name not in adapter.presets:
+        raise UnknownNameError(
+            f"{library} has no preset {name!r}; it has {', '.join(adapter.presets)}"
+        )
+    settings = scenario.workers
+    workers = Workers(
+        settings.slots, settings.concurrency, settings.pool_size, settings.max_attempts
+    )
+    try:
+        chosen = adapter.preset(name, workers)
+    except UnusableWorkersError as error:
+        raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
+    return Request(scenario, library, adapter, chosen, ordinal, dsn, results, overwrite)
+
+
+def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
+    """Carry a run out; its history is complete when this returns. Call it in the main thread.
+
+    Raises `CrashbenchError`, or `Interrupted`; the history so far then stays as ``.partial``.
+    """
+    become_subreaper()
+    digest = scenario_digest(request.scenario)
+    with (
+        claim_run(request.results, request.run_id, digest, overwrite=request.overwrite) as files,
+        _interruptible() as interrupted,
+        Janitor() as janitor,
+        open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
+    ):
+        _furnish(server, request.adapter)
+        recorder = Recorder(files.partial, request.run_id)
+        try:
+            recorder.record(_run_start(request, server))
+            if files.moved_aside is not None:
+                message = f"an unfinished run of this name was moved to {files.moved_aside.name}"
+                recorder.record(Note(time.monotonic_ns(), "stale_partial", message))
+            _supervise(request, server, recorder, janitor, files, observe, interrupted)
+        finally:
+            recorder.close()
+        files.finish()
+    return files
+
+
+def _supervise(
+    request: Request,
+    server: Server,
+    recorder: Recorder,
+    janitor: Janitor,
+    files: RunFiles,
+    observe: Callable[[Status], None],
+    interrupted: threading.Event,
+) -> None:
+    orders = Orders(
+        run_id=request.run_id,
+        scenario=request.scenario,
+        library=request.library,
+        adapter=request.adapter,
+        preset=request.preset,
+        ordinal=request.ordinal,
+        workload=Workload(request.scenario),
+        longest_length_s=request.outlook().capacity.longest_length_s,
+    )
+    Supervisor(
+        orders,
+        dsn=server.dsn,
+        worker_dsn=server.worker_dsn,
+        postmaster_pid=server.postmaster_pid,
+        recorder=recorder,
+        janitor=janitor,
+        spawner=Spawner(files.partial_logs, token=f"{request.run_id}:{janitor.pid}"),
+        observe=observe,
+        interrupted=interrupted.is_set,
+    ).run()
+
+
+def _furnish(server: Server, adapter: Adapter) -> None:
+    """Put the library's schema and the jobs' tables into the empty database, as the workers."""
+    adapter.install(server.worker_dsn)
+    with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
+        connection.execute(BENCH_SQL.read_bytes())
+
+
+def _run_start(request: Request, server: Server) -> RunStart:
+    scenario, preset = request.scenario, request.preset
+    rescue = preset.rescue
+    machine = environment.describe(request.results)
+    postgres = server.description
+    table = resolved(scenario)
+    comparable: dict[str, Any] = {
+        "scenario": {key: table[key] for key in ("workload", "workers", "faults", "effects")},
+        "library": request.library,
+        "library_version": request.adapter.version(),
+        "settings": preset.settings,
+        "postgres": {key: value for key, value in postgres.items() if key != "measured"},
+        "history_version": HISTORY_VERSION,
+        "code": machine["code"],
+    }
+    return RunStart(
+        t_ns=time.monotonic_ns(),
+        history_version=HISTORY_VERSION,
+        scenario_name=scenario.name,
+        library=request.library,
+        preset=preset.name,
+        ordinal=request.ordinal,
+        seed=scenario.seed,
+        scenario=table,
+        scenario_sha256=scenario_digest(scenario),
+        settings=preset.settings,
+        library_version=request.adapter.version(),
+        rescue=None if rescue is None else Rescue(**asdict(rescue)),
+        acknowledges_in_transaction=preset.acknowledges_in_transaction,
+        periods_s=preset.periods_s,
+        environment={**machine, "postgres": postgres},
+        cell_hash=environment.cell_hash(comparable),
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM end the run in good order; a second one ends the process at once."""
+    interrupted = threading.Event()
+    wanted = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        interrupted.set()
+
+    before = {number: signal.signal(number, note) for number in wanted}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

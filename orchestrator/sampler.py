@@ -1,0 +1,164 @@
+"""Looks once a second at the queue, the memory and the clocks, and writes down what it saw."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from orchestrator.errors import CrashbenchError
+from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
+from orchestrator.probe import parent_session_name
+from orchestrator.recorder import Recorder
+from worker_child.adapters.contract import Adapter
+from worker_child.protocol import Note
+
+_KEPT_SAMPLES = 600
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Rows that wait to be claimed, at one instant."""
+
+    t_ns: int
+    rows: int
+
+
+class Sampler:
+    """A thread with a connection of its own. `backlog` may be read from any thread.
+
+    `process_groups` tells the children's process groups, `open_executions` how many are open now,
+    `postgres_pid` the postmaster's pid where the server is ours.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        run_id: str,
+        adapter: Adapter,
+        recorder: Recorder,
+        *,
+        process_groups: Callable[[], set[int]],
+        open_executions: Callable[[], int],
+        capacity: int,
+        postgres_pid: int | None,
+    ) -> None:
+        name = parent_session_name(run_id, "sampler")
+        self._connection = psycopg.connect(
+            make_conninfo(dsn, application_name=name), autocommit=True
+        )
+        self._adapter = adapter
+        self._recorder = recorder
+        self._process_groups = process_groups
+        self._open_executions = open_executions
+        self._capacity = capacity
+        self._postgres_pid = postgres_pid
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler")
+        self.backlog: deque[Backlog] = deque(maxlen=_KEPT_SAMPLES)
+        self.in_flight = 0
+        """Rows that were claimed at the last look."""
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin with a sample at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """End the thread and close the connection."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._connection.close()
+
+    def _run(self) -> None:
+        due_s = time.monotonic()
+        try:
+            while True:
+                self._sample()
+                self._recorder.sync()
+                due_s = max(due_s + 1.0, time.monotonic())
+                if self._stop.wait(due_s - time.monotonic()):
+                    return
+        except CrashbenchError as error:
+            self.error = error
+
+    def _sample(self) -> None:
+        self._recorder.anchor()
+        records: list[HistoryRecord] = [self._children(), self._parent()]
+        if self._postgres_pid is not None:
+            records.append(self._postgres(self._postgres_pid))
+        records.append(self._queue())
+        self._recorder.record_all(records)
+
+    def _queue(self) -> HistoryRecord:
+        t_ns = time.monotonic_ns()
+        try:
+            counts = self._adapter.counts(self._connection)
+        except psycopg.Error as error:
+            return Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
+        self.in_flight = counts.claimed
+        self.backlog.append(Backlog(t_ns, counts.queued + counts.retrying))
+        return QueueSnapshot(
+            t_ns=t_ns,
+            queued=counts.queued,
+            claimed=counts.claimed,
+            retrying=counts.retrying,
+            dead=counts.dead,
+            table_bytes=counts.table_bytes,
+        )
+
+    def _children(self) -> ResourceSample:
+        groups = self._process_groups()
+        members = [process for process in _descendants() if _group_of(process) in groups]
+        return ResourceSample(
+            t_ns=time.monotonic_ns(),
+            subject="children",
+            rss_bytes=sum(map(_rss, members)),
+            processes=len(members),
+            open_executions=self._open_executions(),
+            capacity=self._capacity,
+        )
+
+    def _parent(self) -> ResourceSample:
+        return ResourceSample(
+            t_ns=time.monotonic_ns(), subject="parent", rss_bytes=_rss(psutil.Process())
+        )
+
+    def _postgres(self, pid: int) -> ResourceSample:
+        try:
+            postmaster = psutil.Process(pid)
+            processes = [postmaster, *postmaster.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            processes = []
+        return ResourceSample(
+            t_ns=time.monotonic_ns(),
+            subject="postgres",
+            rss_bytes=sum(map(_rss, processes)),
+            processes=len(processes),
+        )
+
+
+def _descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _group_of(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -1,0 +1,88 @@
+"""Has a kill settled? Orphans completed, nothing claimed by the dead, the backlog back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from orchestrator.fleet import Fleet
+from orchestrator.kill import Kill, Stage
+from orchestrator.probe import Probe
+from orchestrator.sampler import Backlog, Sampler
+from orchestrator.tracker import Tracker
+
+_NS_PER_S = 1_000_000_000
+_LOOK_EVERY_NS = 250_000_000
+_BAND_WINDOW_NS = 30 * _NS_PER_S
+_SAMPLES_IN_BAND = 5
+
+
+class Settling:
+    """Watches one kill; `waiting_for` says what is still missing."""
+
+    def __init__(
+        self,
+        kill: Kill,
+        *,
+        fleet: Fleet,
+        tracker: Tracker,
+        probe: Probe,
+        sampler: Sampler,
+        arrivals_per_s: float,
+    ) -> None:
+        self.waiting_for = "the certificate of the kill"
+        self._kill = kill
+        self._fleet = fleet
+        self._tracker = tracker
+        self._probe = probe
+        self._sampler = sampler
+        self._arrivals_per_s = arrivals_per_s
+        self._looked_ns = 0
+        self._settled_ns: int | None = None
+
+    def look(self) -> int | None:
+        """The instant since when it has settled, or None. Raises psycopg.Error."""
+        now_ns = time.monotonic_ns()
+        if self._settled_ns is None and now_ns - self._looked_ns >= _LOOK_EVERY_NS:
+            self._looked_ns = now_ns
+            self.waiting_for = self._missing()
+            if not self.waiting_for:
+                self._settled_ns = now_ns
+        return self._settled_ns
+
+    def _missing(self) -> str:
+        kill = self._kill
+        if kill.stage is not Stage.DONE:
+            return f"{kill.stage.value} of the killed worker"
+        ready_ns = self._ready_ns()
+        if ready_ns is None:
+            return "the respawned worker to become ready"
+        finished = self._tracker.completions.keys() | self._tracker.discarded
+        unfinished = kill.orphans - finished
+        if unfinished:
+            return f"{len(unfinished)} orphans to complete, the first is {min(unfinished)}"
+        dead = self._fleet.dead_identities()
+        claimed = sum(row.claimed_by in dead for row in self._probe.rows([]))
+        if claimed:
+            return f"{claimed} rows that dead workers still hold"
+        samples = list(self._sampler.backlog)
+        band = backlog_band(samples, kill.sent_ns, self._arrivals_per_s)
+        after = [sample for sample in samples if sample.t_ns >= ready_ns][-_SAMPLES_IN_BAND:]
+        if len(after) < _SAMPLES_IN_BAND or max(sample.rows for sample in after) > band:
+            return f"the backlog to come back to {band:g} rows"
+        return ""
+
+    def _ready_ns(self) -> int | None:
+        child = self._kill.respawned
+        ready = child and self._tracker.ready.get((child.slot, child.incarnation))
+        return ready.t_ns if ready else None
+
+
+def backlog_band(samples: Sequence[Backlog], kill_ns: int, arrivals_per_s: float) -> float:
+    """The backlog that counts as normal: the larger of the p95 (nearest rank) over at most 30 s
+    before the kill and one second's arrivals; rows."""
+    before = sorted(
+        sample.rows for sample in samples if kill_ns - _BAND_WINDOW_NS <= sample.t_ns < kill_ns
+    )
+    p95 = before[-(-95 * len(before) // 100) - 1] if before else 0
+    return max(float(p95), arrivals_per_s)

@@ -1,0 +1,468 @@
+"""Carries a run out: load, faults, drain, stop, audit. The only one that acts.
+
+A single loop in the main thread reads the children's pipes and looks at the clock; the producer and
+the sampler have threads of their own. What is due comes from plans that are pure data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from orchestrator.campaign import Campaign
+from orchestrator.child import Spawner
+from orchestrator.drain import Drain
+from orchestrator.errors import (
+    ChildFailedError,
+    CrashbenchError,
+    DatabaseLostError,
+    HeldNotReachedError,
+)
+from orchestrator.faults import plan_kills
+from orchestrator.fleet import Fleet
+from orchestrator.held import Held
+from orchestrator.hiccup import HiccupMeter
+from orchestrator.history import ResourceSample, RowRead, RunEnd
+from orchestrator.janitor import Janitor
+from orchestrator.probe import Probe, parent_session_name
+from orchestrator.producer import Producer, enqueued
+from orchestrator.recorder import Recorder
+from orchestrator.sampler import Sampler
+from orchestrator.scenario_types import Scenario
+from orchestrator.tracker import Tracker
+from orchestrator.workload import Workload
+from worker_child.adapters.contract import Adapter, Enqueuer, Preset
+from worker_child.protocol import PROTOCOL_VERSION, Init, Note, session_name
+
+_NS_PER_S = 1_000_000_000
+_LEAD_NS = 100_000_000
+"""From 'all are ready' to T = 0."""
+_TICK_S = 0.05
+_CERTIFYING_TICK_S = 0.005
+_RESTARTS_LIMIT = 5
+"""How often a worker that dies unasked is replaced."""
+_OBSERVE_EVERY_NS = 200_000_000
+
+
+class Phase(Enum):
+    """Where a run stands; each one's beginning is noted in the history."""
+
+    SETUP = "setup"
+    LOAD = "load"
+    HOLD = "hold"
+    DRAIN = "drain"
+    STOP = "stop"
+    AUDIT = "audit"
+
+
+class Interrupted(Exception):  # noqa: N818 - it is a wish, not an error
+    """The user asked the run to end (SIGINT or SIGTERM)."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a live view shows; all counts so far."""
+
+    phase: Phase
+    elapsed_s: float
+    enqueued: int
+    completed: int
+    in_flight: int
+    kills: int
+    duplicates: int
+    waiting_for: str
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a run is to do, resolved and validated."""
+
+    run_id: str
+    scenario: Scenario
+    library: str
+    adapter: Adapter
+    preset: Preset
+    ordinal: int
+    workload: Workload
+    longest_length_s: float
+
+
+class Supervisor:
+    """One run. `run` is called once, in the main thread."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        *,
+        dsn: str,
+        worker_dsn: str,
+        postmaster_pid: int | None,
+        recorder: Recorder,
+        janitor: Janitor,
+        spawner: Spawner,
+        observe: Callable[[Status], None],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        scenario = orders.scenario
+        self._orders = orders
+        self._limits = scenario.limits
+        self._dsn = dsn
+        self._worker_dsn = worker_dsn
+        self._recorder = recorder
+        self._observe = observe
+        self._interrupted = interrupted
+        self._tracker = Tracker()
+        self._hiccups = HiccupMeter()
+        self._fleet = Fleet(
+            spawner,
+            self._init_for,
+            orders.adapter.child_argv(),
+            recorder,
+            self._tracker,
+            janitor,
+            ready_s=self._limits.ready_s,
+        )
+        self._probe = Probe(
+            dsn, orders.run_id, orders.adapter, orders.preset, timeout_s=self._limits.row_read_s
+        )
+        self._sampler = Sampler(
+            dsn,
+            orders.run_id,
+            orders.adapter,
+            recorder,
+            process_groups=self._fleet.process_groups,
+            open_executions=self._fleet.open_in_living,
+            capacity=scenario.workers.slots * scenario.workers.concurrency,
+            postgres_pid=postmaster_pid,
+        )
+        self._held = Held(orders.workload.held(), self._fleet, self._tracker, self._probe)
+        self._own_pids: frozenset[int] = frozenset()
+        self._campaign = Campaign(
+            plan_kills(
+                scenario.faults,
+                seed=scenario.seed,
+                ordinal=orders.ordinal,
+                periods_s=orders.preset.periods_s,
+                first_repeat_s=scenario.workload.duration_s,
+            ),
+            scenario=scenario,
+            rescue=orders.preset.rescue,
+            fleet=self._fleet,
+            tracker=self._tracker,
+            probe=self._probe,
+            sampler=self._sampler,
+            recorder=recorder,
+            held=self._held,
+            own_pids=lambda: self._own_pids,
+        )
+        self._producer: Producer | None = None
+        self._phase = Phase.SETUP
+        self._cut_ns: int | None = None
+        self._held_jobs = 0
+        self._observed_ns = 0
+        self._waiting_for = ""
+        self._restarts = 0
+
+    def run(self) -> None:
+        """Carry the run out and write its run_end, however it ends.
+
+        Raises `Interrupted`, or a `CrashbenchError` when the world would not let the run go on.
+        """
+        drain = ""
+        try:
+            self._set_up()
+            self._load()
+            drain = self._drain()
+            self._stop()
+            self._audit()
+        except Interrupted:
+            self._end_early("interrupted", None)
+            raise
+        except CrashbenchError as error:
+            self._end_early("failed", str(error))
+            raise
+        except psycopg.Error as error:
+            lost = DatabaseLostError(
+                f"the database failed while the run waited for {self._waiting_for}: {error}"
+            )
+            self._end_early("failed", str(lost))
+            raise lost from error
+        self._close()
+        self._write_end("completed", drain, None)
+
+    def _set_up(self) -> None:
+        self._enter(Phase.SETUP)
+        self._hiccups.start()
+        self._fleet.watch(self._hiccups.fileno(), self._take_hiccups)
+        self._sampler.start()
+        self._own_pids = frozenset(process.pid for process in psutil.Process().children())
+        slots = range(self._orders.scenario.workers.slots)
+        for slot in slots:
+            self._fleet.spawn(slot)
+        while not all((slot, 0) in self._tracker.ready for slot in slots):
+            self._step("every worker to become ready")
+        self._campaign.started_ns = time.monotonic_ns() + _LEAD_NS
+        self._producer = Producer(
+            self._orders.workload.jobs(),
+            self._connect_producer,
+            self._recorder,
+            self._campaign.started_ns,
+        )
+
+    def _load(self) -> None:
+        assert self._producer is not None
+        self._enter(Phase.LOAD, self._campaign.started_ns)
+        self._producer.start()
+        if self._orders.scenario.workload.endless:
+            while self._campaign.busy or self._campaign.settled_since_ns() is None:
+                self._step(self._campaign.waiting_for())
+            self._producer.stop()
+        while self._producer.alive():
+            self._step("the end of the stream")
+        self._cut_ns = self._producer.ended_ns
+        if self._held.jobs:
+            self._hold(self._producer)
+        while self._campaign.busy:
+            self._step(self._campaign.waiting_for())
+
+    def _hold(self, producer: Producer) -> None:
+        self._wait_for(self._new_drain())
+        self._enter(Phase.HOLD)
+        producer.send(self._held.jobs)
+        self._held_jobs = len(self._held.jobs)
+        limit_ns = time.monotonic_ns() + round(self._limits.held_s * _NS_PER_S)
+        while self._campaign.pending:
+            if time.monotonic_ns() > limit_ns:
+                raise HeldNotReachedError(
+                    f"the {self._held_jobs} held jobs did not all reach their points within "
+                    f"{self._limits.held_s:g} s (limits.held_s): {self._held.missing()}"
+                )
+            self._step("the held jobs to reach their points")
+
+    def _drain(self) -> str:
+        self._enter(Phase.DRAIN)
+        return self._wait_for(self._new_drain())
+
+    def _stop(self) -> None:
+        self._enter(Phase.STOP)
+        for child in self._fleet.living():
+            child.stop()
+        limit_ns = round(self._limits.stop_s * _NS_PER_S)
+        give_up_ns = time.monotonic_ns() + limit_ns
+        while self._fleet.unburied():
+            if time.monotonic_ns() > give_up_ns:
+                self._kill_the_stubborn()
+                give_up_ns += limit_ns
+            self._step("the workers to stop", watch_world=False)
+
+    def _audit(self) -> None:
+        assert self._producer is not None
+        self._enter(Phase.AUDIT)
+        self._producer.close()
+        error = self._sessions_that_remain()
+        known = {**self._producer.job_of_inbox_id, **self._tracker.job_of_inbox_id}
+        lines = self._probe.read("final", known).lines
+        closing = lines[-1]
+        if error is not None and closing.error is None:
+            lines[-1] = RowRead(t_ns=closing.t_ns, read="final", lines=closing.lines, error=error)
+        self._record_recovered(self._producer, lines)
+        self._recorder.record_all([*lines])
+        for row in self._probe.audit():
+            self._recorder.record(Note(t_ns=time.monotonic_ns(), code="audit", detail=row))
+
+    # What the phases are made of
+
+    def _step(self, waiting_for: str, *, watch_world: bool = True) -> None:
+        """One turn of the loop: read, reap, let the faults advance, show."""
+        self._waiting_for = waiting_for
+        self._fleet.wait(self._time_to_next())
+        if watch_world:
+            self._check_world()
+            self._replace_the_fallen()
+            self._campaign.advance()
+        now_ns = time.monotonic_ns()
+        if now_ns - self._observed_ns > _OBSERVE_EVERY_NS:
+            self._observed_ns = now_ns
+            self._observe(self._status(now_ns))
+
+    def _time_to_next(self) -> float:
+        if self._campaign.certifying:
+            return _CERTIFYING_TICK_S
+        respawn_ns = self._campaign.next_respawn_ns()
+        if respawn_ns is None:
+            return _TICK_S
+        return min(_TICK_S, (respawn_ns - time.monotonic_ns()) / _NS_PER_S)
+
+    def _check_world(self) -> None:
+        if self._interrupted():
+            raise Interrupted
+        for error in (self._sampler.error, self._producer.error if self._producer else None):
+            if error is not None:
+                raise error
+
+    def _replace_the_fallen(self) -> None:
+        while self._fleet.died:
+            child = self._fleet.died.pop()
+            self._note("worker_died", f"worker {child.slot}:{child.incarnation} died unasked")
+            self._restarts += 1
+            if self._restarts > _RESTARTS_LIMIT:
+                raise ChildFailedError(
+                    f"workers died unasked more than {_RESTARTS_LIMIT} times. The last one said:\n"
+                    + child.stderr_tail()
+                )
+            self._fleet.spawn(child.slot)
+
+    def _kill_the_stubborn(self) -> None:
+        for child in self._fleet.living():
+            self._note(
+                "stop_ignored",
+                f"worker {child.slot}:{child.incarnation} did not stop within "
+                f"{self._limits.stop_s:g} s (limits.stop_s)",
+            )
+            self._fleet.kill(child, None)
+
+    def _new_drain(self) -> Drain:
+        return Drain(
+            probe=self._probe,
+            fleet=self._fleet,
+            harms=lambda: [*self._campaign.harms(), *self._fleet.deaths()],
+            rescue=self._orders.preset.rescue,
+            limits=self._limits,
+            longest_length_s=self._orders.longest_length_s,
+        )
+
+    def _wait_for(self, drain: Drain) -> str:
+        while (waiting_for := drain.look()) is not None:
+            self._step(waiting_for)
+        return drain.ended_by
+
+    def _sessions_that_remain(self) -> str | None:
+        """Wait until no worker's and no producer's session is left; at the bound, name them."""
+        run_id = self._orders.run_id
+        names = [parent_session_name(run_id, "producer")]
+        names += [session_name(run_id, *incarnation) for incarnation in self._fleet.children]
+        limit_ns = time.monotonic_ns() + round(self._limits.sessions_gone_s * _NS_PER_S)
+        while sessions := self._probe.sessions(names):
+            if time.monotonic_ns() > limit_ns:
+                return f"sessions of the run remained while the rows were read: {sessions}"
+            time.sleep(_TICK_S)
+        return None
+
+    def _record_recovered(self, producer: Producer, lines: list[RowRead]) -> None:
+        """Jobs of indeterminate enqueues that are seen after all come into the ledger."""
+        seen = self._tracker.seen | {line.job_id for line in lines}
+        for job_id, due in producer.indeterminate.items():
+            if job_id in seen:
+                self._recorder.record(enqueued(due, "recovered", time.monotonic_ns()))
+
+    def _take_hiccups(self) -> None:
+        self._recorder.record_all(
+            [
+                ResourceSample(
+                    t_ns=report.t_ns,
+                    subject="hiccup",
+                    ticks=report.ticks,
+                    ticks_over_50_ms=report.ticks_over_50_ms,
+                    max_us=report.max_us,
+                )
+                for report in self._hiccups.read()
+            ]
+        )
+
+    def _enter(self, phase: Phase, t_ns: int | None = None) -> None:
+        self._phase = phase
+        at_ns = time.monotonic_ns() if t_ns is None else t_ns
+        self._recorder.record(Note(t_ns=at_ns, code="phase", detail={"phase": phase.value}))
+
+    def _note(self, code: str, message: str) -> None:
+        self._recorder.record(Note(t_ns=time.monotonic_ns(), code=code, message=message))
+
+    # The end
+
+    def _end_early(self, ended: Literal["interrupted", "failed"], error: str | None) -> None:
+        """Stop everything, keep what is known; what fails on the way is our caller's error."""
+        if self._producer is not None:
+            self._producer.stop()
+        try:
+            for child in self._fleet.living():
+                self._fleet.kill(child, None)
+            limit_ns = time.monotonic_ns() + round(self._limits.stop_s * _NS_PER_S)
+            while self._fleet.unburied() and time.monotonic_ns() < limit_ns:
+                self._fleet.wait(_TICK_S)
+        finally:
+            self._close()
+        self._write_end(ended, f"not reached: {self._waiting_for}", error)
+
+    def _close(self) -> None:
+        if self._producer is not None:
+            self._producer.join(self._limits.stop_s)
+            self._producer.close()
+        self._sampler.stop()
+        self._hiccups.stop()
+        self._fleet.close()
+        self._probe.close()
+
+    def _write_end(
+        self, ended: Literal["completed", "interrupted", "failed"], drain: str, error: str | None
+    ) -> None:
+        producer = self._producer
+        self._recorder.anchor()
+        self._recorder.record(
+            RunEnd(
+                t_ns=time.monotonic_ns(),
+                ended=ended,
+                drain=drain,
+                stream_jobs=producer.stream_jobs if producer else 0,
+                held_jobs=self._held_jobs,
+                started_ns=self._campaign.started_ns,
+                cut_ns=self._cut_ns,
+                error=error,
+                max_lateness_us=producer.max_lateness_ns // 1000 if producer else None,
+                bytes_written=self._recorder.bytes_written,
+            )
+        )
+
+    def _status(self, now_ns: int) -> Status:
+        started_ns = self._campaign.started_ns
+        return Status(
+            phase=self._phase,
+            elapsed_s=max(0.0, (now_ns - started_ns) / _NS_PER_S) if started_ns else 0.0,
+            enqueued=self._producer.accepted if self._producer else 0,
+            completed=self._tracker.completed,
+            in_flight=self._sampler.in_flight,
+            kills=len(self._campaign.kills),
+            duplicates=self._tracker.duplicates,
+            waiting_for=self._waiting_for,
+        )
+
+    def _init_for(self, slot: int, incarnation: int) -> Init:
+        orders, workers = self._orders, self._orders.scenario.workers
+        return Init(
+            protocol=PROTOCOL_VERSION,
+            run_id=orders.run_id,
+            role="worker",
+            slot=slot,
+            incarnation=incarnation,
+            library=orders.library,
+            settings=orders.preset.settings,
+            dsn=self._worker_dsn,
+            application_name=session_name(orders.run_id, slot, incarnation),
+            concurrency=workers.concurrency,
+            pool_size=workers.pool_size,
+            max_attempts=workers.max_attempts,
+            kinds=tuple(sorted(orders.scenario.workload.mix)),
+            effects=orders.scenario.effects,
+            event_fd=-1,
+            clock_anchor=self._recorder.clock_anchor,
+        )
+
+    def _connect_producer(self) -> Enqueuer:
+        name = parent_session_name(self._orders.run_id, "producer")
+        return self._orders.adapter.enqueuer(make_conninfo(self._dsn, application_name=name))
