@@ -1,0 +1,114 @@
+"""`python -m analysis results/`: judges histories, writes their summaries and prints them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from analysis.errors import AnalysisError, NoSuchHistoryError
+from analysis.explain import explain
+from analysis.figures import seconds
+from analysis.jobs_table import FORMATS, job_rows
+from analysis.report import print_summary
+from analysis.summary import write_summary
+from analysis.verdict import worst
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Judge what a crash did to every job. The histories (JSONL) are the only input.",
+)
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A history: <run_id>.jsonl")]
+
+
+@app.command("summary")
+def summary_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
+    ],
+) -> None:
+    """Write <run_id>.summary.json beside each history and print a table. The default command.
+
+    Of a folder, the finished histories are read; a .partial may be named itself. The exit code is
+    the worst verdict's: 0 pass, 1 fail, 2 unreadable, 3 invalid, 4 unknown.
+    """
+    console, exit_codes = Console(highlight=False), []
+    for path in histories(paths):
+        try:
+            summary = write_summary(path)
+        except (AnalysisError, OSError) as error:
+            complain(error)
+            exit_codes.append(2)
+        else:
+            print_summary(summary, console)
+            exit_codes.append(summary.exit_code)
+    raise typer.Exit(worst(exit_codes))
+
+
+@app.command("explain")
+def explain_command(
+    run: Run, job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="Such as j000042")]
+) -> None:
+    """Print every line about one job, in the order of time, each with a sentence."""
+    explanation = explain(run, job_id)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Job {explanation.job_id}: {explanation.verdict}", markup=False, style="bold")
+    for fact in explanation.facts:
+        at_s = seconds(fact.record.t_ns - explanation.started_ns)
+        console.print(f"\n{at_s:+12.6f} s  {fact.sentence}", markup=False)
+        console.print(f"  {fact.raw}", markup=False, style="dim")
+
+
+@app.command("jobs")
+def jobs_command(
+    run: Run,
+    output_format: Annotated[
+        str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}")
+    ] = "csv",
+) -> None:
+    """Print one row a job: instants, attempts, verdict and flags. Times are seconds from T = 0."""
+    if output_format not in FORMATS:
+        raise typer.BadParameter(
+            f"{output_format!r} is no format; give one of: {', '.join(FORMATS)}"
+        )
+    FORMATS[output_format](job_rows(run), sys.stdout)
+
+
+def histories(paths: list[Path]) -> list[Path]:
+    """The files to judge, each once, in the order given; a folder gives its finished histories."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not inside:
+            what = f"there is no finished history (*.jsonl) in {path}"
+            raise NoSuchHistoryError(f"{what}; run `python -m orchestrator` first")
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
+def complain(error: Exception) -> None:
+    """One line on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+
+
+COMMANDS = ("summary", "explain", "jobs")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a path in place of a command means `summary`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and not given[0].startswith("-") and given[0] not in COMMANDS:
+        given = ["summary", *given]
+    try:
+        app(given, prog_name="python -m analysis")
+    except (AnalysisError, OSError) as error:
+        complain(error)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What was asked of a run: the parts of the resolved scenario that the judgement rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from analysis.history_tables import History
+from analysis.ledger import Rules
+from analysis.proofs import Proofs
+from worker_child.protocol import Note, held_job_id, stream_job_id
+
+
+class AskedWorkers(msgspec.Struct, frozen=True):
+    """Of the scenario's workers."""
+
+    slots: int = 1
+    concurrency: int = 1
+    max_attempts: int = 1
+
+
+class AskedWorkload(msgspec.Struct, frozen=True):
+    """Of the scenario's workload."""
+
+    warmup_s: float = 0.0
+    time_scale: float = 1.0
+
+
+class AskedLimits(msgspec.Struct, frozen=True):
+    """Of the scenario's limits."""
+
+    backlog_margin_s: float = 0.0
+    max_bound_s: float | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Of the scenario as a whole."""
+
+    effects: bool = True
+    workers: AskedWorkers = AskedWorkers()
+    workload: AskedWorkload = AskedWorkload()
+    limits: AskedLimits = AskedLimits()
+    expectations: dict[str, Any] = {}
+
+
+def asked_of(history: History) -> Asked:
+    """Read the resolved scenario of a run. Raises msgspec.ValidationError."""
+    return msgspec.convert(history.start.scenario, Asked)
+
+
+def rules_of(history: History, asked: Asked, proofs: Proofs) -> Rules:
+    """What every job of the run is judged by."""
+    return Rules(
+        effects=asked.effects,
+        rescues=history.start.rescue is not None,
+        final_read=proofs.final_read is None,
+        effects_readable=proofs.effects is None,
+        voids=proofs.voids,
+        margin_s=asked.limits.backlog_margin_s,
+        max_attempts=asked.workers.max_attempts,
+    )
+
+
+def started_ns(history: History) -> int | None:
+    """T = 0: the first intended enqueue; None = the run did not come so far."""
+    if history.end is not None and history.end.started_ns is not None:
+        return history.end.started_ns
+    for note in history.records.of(Note):
+        if note.code == "phase" and note.detail.get("phase") == "load":
+            return note.t_ns
+    return None
+
+
+def unplanned(history: History) -> list[str]:
+    """Ids that some line names and that the workload never planned, in order.
+
+    A child ``x/3`` of a planned job x is planned. Without a run_end nobody knows what was.
+    """
+    end = history.end
+    if end is None:
+        return []
+    streamed = map(stream_job_id, range(end.stream_jobs))
+    if sum(map(history.job_numbers.__contains__, streamed)) == len(history.jobs):
+        return []
+    planned = {"j": (end.stream_jobs, stream_job_id), "h": (end.held_jobs, held_job_id)}
+
+    def is_planned(job_id: str) -> bool:
+        root = job_id.partition("/")[0]
+        digits = root[1:]
+        if root[:1] not in planned or not (digits.isascii() and digits.isdecimal()):
+            return False
+        count, name = planned[root[0]]
+        return int(digits) < count and name(int(digits)) == root
+
+    return sorted(job_id for job_id in history.jobs if not is_planned(job_id))

@@ -1,0 +1,32 @@
+"""What can go wrong with a history: always a file that cannot be judged, never a bad verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AnalysisError(Exception):
+    """Base of everything that the analysis raises on purpose; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class HistoryError(AnalysisError):
+    """The file is not a history that can be read: foreign, torn in the middle, or another version.
+
+    `line` is counted from 1; None = the file as a whole.
+    """
+
+    def __init__(self, path: Path, line: int | None, what: str, remedy: str) -> None:
+        self.path = path
+        self.line = line
+        where = f"{path.name}, line {line}" if line is not None else path.name
+        super().__init__(f"{where}: {what}. {remedy}")
+
+
+class NoSuchHistoryError(AnalysisError):
+    """Nothing to read where a history was looked for."""
+
+
+class NoSuchJobError(AnalysisError):
+    """The history has no line about the job that was asked for."""

@@ -1,0 +1,148 @@
+"""From the file to columns: reads a history in blocks and keeps what the judgement needs.
+
+Every line must belong to the run of the first one. A line that is cut short is accepted once, as
+the last of the file: that is how a history ends whose recorder was killed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from analysis.errors import HistoryError
+from analysis.history_tables import History, TableBuilder
+from analysis.lines import KIND_OF_LINE, Head, line_decoder
+
+BLOCK_BYTES: Final = 512 * 1024
+FOREIGN_REMEDY = "Give a .jsonl file that `python -m orchestrator` wrote"
+DAMAGED_REMEDY = (
+    "Only the last line of a history may be cut short; restore the file or repeat the run"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some whole lines of the file, each with its line end; `first_line` counts from 1."""
+
+    data: bytes
+    first_line: int
+
+
+def read_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut a file into blocks of whole lines; the last block may lack its final line end."""
+    rest = b""
+    line = 1
+    while piece := file.read(block_bytes):
+        cut = piece.rfind(b"\n") + 1
+        if cut == 0:
+            rest += piece
+            continue
+        data = rest + piece[:cut]
+        rest = piece[cut:]
+        yield Block(data, line)
+        line += data.count(b"\n")
+    if rest:
+        yield Block(rest, line)
+
+
+class Reader:
+    """Decodes the blocks of one file, one after the other, and names the line that is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._decoder = line_decoder()
+        self._run_id: str | None = None
+        self._opening = b""
+        self._torn: HistoryError | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run that the file tells of. Raises HistoryError when no line named one."""
+        if self._run_id is None:
+            raise HistoryError(self._path, None, "the file is empty", FOREIGN_REMEDY)
+        return self._run_id
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the last line was cut short."""
+        return self._torn is not None
+
+    def lines(self, block: Block) -> list[Any]:
+        """The block's lines, decoded. Raises HistoryError."""
+        if self._torn is not None:
+            raise self._torn
+        if self._run_id is None:
+            self._open(block)
+        try:
+            lines: list[Any] = self._decoder.decode_lines(block.data)
+        except msgspec.DecodeError:
+            return self._line_by_line(block)
+        ours = block.data.count(b"\n" + self._opening) + block.data.startswith(self._opening)
+        if ours != len(lines):
+            self._check_heads(block)
+        return lines
+
+    def _open(self, block: Block) -> None:
+        first = block.data.split(b"\n", 1)[0]
+        try:
+            head = msgspec.json.decode(first, type=Head)
+        except msgspec.DecodeError as error:
+            what = f"this is no line of a history ({error})"
+            raise HistoryError(self._path, block.first_line, what, FOREIGN_REMEDY) from error
+        self._run_id = head.run_id
+        self._opening = b'{"run_id":' + msgspec.json.encode(head.run_id) + b',"timestamp":'
+
+    def _check_heads(self, block: Block) -> None:
+        for number, line in enumerate(block.data.splitlines(), block.first_line):
+            self._check_head(number, line)
+
+    def _check_head(self, number: int, line: bytes) -> None:
+        try:
+            head = msgspec.json.decode(line, type=Head)
+        except msgspec.DecodeError as error:
+            what = f"this is no line of a history ({error})"
+            raise HistoryError(self._path, number, what, FOREIGN_REMEDY) from error
+        if head.run_id != self._run_id:
+            what = f"the line belongs to run {head.run_id!r}, the first one to {self._run_id!r}"
+            remedy = "A history holds one run; take the foreign lines out or repeat the run"
+            raise HistoryError(self._path, number, what, remedy)
+
+    def _line_by_line(self, block: Block) -> list[Any]:
+        lines = []
+        for number, line in enumerate(block.data.splitlines(), block.first_line):
+            if self._torn is not None:
+                raise self._torn
+            try:
+                lines.append(self._decoder.decode(line))
+            except msgspec.ValidationError as error:
+                what = f"the line does not fit its kind ({error})"
+                remedy = "HISTORY.md says what each kind holds; another version may have written it"
+                raise HistoryError(self._path, number, what, remedy) from error
+            except msgspec.DecodeError as error:
+                what = f"the line is malformed ({error})"
+                self._torn = HistoryError(self._path, number, what, DAMAGED_REMEDY)
+            else:
+                self._check_head(number, line)
+        return lines
+
+
+def load(path: Path) -> History:
+    """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
+    reader = Reader(path)
+    tables = TableBuilder()
+    with path.open("rb") as file:
+        for block in read_blocks(file):
+            by_kind: defaultdict[str, list[Any]] = defaultdict(list)
+            for line in reader.lines(block):
+                by_kind[KIND_OF_LINE[type(line)]].append(line.fields)
+            try:
+                tables.add(by_kind)
+            except OverflowError as error:
+                remedy = "The line was not written by Crashbench; repeat the run"
+                raise HistoryError(path, block.first_line, str(error), remedy) from error
+    return tables.history(path, reader.run_id, truncated=reader.truncated)

@@ -1,0 +1,63 @@
+"""The common case, a million at a time: jobs that ran once and of which nothing is to be learnt.
+
+For every job that is marked here `ledger.judge` says ``completed_once`` and `flags.flags` says
+nothing; a property test holds the two together. All other jobs are judged one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from analysis.columns import ABSENT, EXECUTION_BITS, STATE_CODES, Bools, Ints, Table
+from analysis.history_tables import History
+from analysis.ledger import Rules
+
+
+def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bools:
+    """Marks the jobs that were enqueued, started and completed once, by one execution.
+
+    `in_flight` = numbers of the jobs that some death found in flight: they are never plain.
+    """
+    jobs = len(history.jobs)
+    if not rules.final_read or (rules.effects and not rules.effects_readable):
+        return np.zeros(jobs, np.bool_)
+    plain: Bools = (
+        (_count(history.enqueues, jobs) > 0)
+        & (_count(history.starts, jobs) == 1)
+        & (_count(history.completions, jobs) == 1)
+        & (_count(history.failures, jobs) == 0)
+        & _settled(history, rules)
+    )
+    started = _key_of(history.starts, history.starts.key, jobs)
+    plain &= started == _key_of(history.completions, history.completions.key, jobs)
+    if rules.effects:
+        plain &= started == _key_of(history.effects, history.effects.key, jobs)
+    plain[list(in_flight)] = False
+    if rules.voids:
+        plain &= ~np.isin(started >> EXECUTION_BITS, list(rules.voids))
+    if rules.max_attempts < 1:
+        plain[:] = False
+    return plain
+
+
+def _count(table: Table, jobs: int) -> Ints:
+    return np.bincount(table.job, minlength=jobs)
+
+
+def _key_of(table: Table, key: Ints, jobs: int) -> Ints:
+    keys = np.full(jobs, ABSENT, np.int64)
+    keys[table.job] = key
+    return keys
+
+
+def _settled(history: History, rules: Rules) -> Bools:
+    """Marks jobs of which the final read has nothing left to do, and no more than one effect."""
+    jobs = len(history.jobs)
+    rows = history.rows
+    effects = _count(history.effects, jobs)
+    settled: Bools = (_count(rows, jobs) <= 1) & (effects == (1 if rules.effects else 0))
+    owed = (rows.state < STATE_CODES["done"]) | (rows.claimant != ABSENT)
+    settled[rows.job[owed]] = False
+    return settled

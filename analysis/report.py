@@ -1,0 +1,253 @@
+"""The summary as a person reads it: one block a run, calm, aligned, as wide as the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from analysis.figures import Figures
+from analysis.ledger import VERDICTS
+from analysis.summary import Summary
+
+VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
+INVALID_STYLE = "bold magenta"
+MISSING = "-"
+INDENT = (0, 0, 0, 2)
+MAX_LISTED_JOBS = 10
+
+RECOVERY_COLUMNS = (
+    ("reaped", "reaped_s"),
+    ("respawned", "respawned_s"),
+    ("ready", "ready_s"),
+    ("resumed", "time_to_resume_s"),
+    ("1st orphan", "first_orphan_pickup_s"),
+    ("bound", "predicted_bound_s"),
+    ("settled", "last_orphan_settled_s"),
+    ("backlog", "backlog_recovered_s"),
+)
+FOUND_COLUMNS = (
+    ("claimed", "claimed"),
+    ("started", "started"),
+    ("effect done", "effect_done"),
+    ("unacked", "finished_unacknowledged"),
+)
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print one run's block."""
+    console.print()
+    console.print(_headline(summary))
+    for sentence in summary.reasons:
+        console.print(Padding(Text(sentence), INDENT))
+    for sentence in summary.findings:
+        console.print(Padding(Text(sentence, style="dim"), INDENT))
+    console.print()
+    sections = (
+        ("Jobs", _jobs(summary.jobs)),
+        ("Crash", _crash(summary.crash)),
+        ("Expectations", _expectations(summary)),
+        ("Recovery, seconds from the kill", _recovery(summary.recovery)),
+        ("Spread over the kills, seconds", _spread(summary.recovery)),
+        ("Found in flight at the kill", _found(summary.recovery)),
+        ("Latency, milliseconds", _latency(summary.latency_ms)),
+        ("Jobs to look at", _notable(summary)),
+    )
+    for title, table in sections:
+        if table.row_count:
+            console.print(Padding(Text(title, style="bold"), INDENT))
+            console.print(Padding(table, (0, 0, 1, 4)))
+    console.print(Padding(_throughput(summary.throughput), INDENT))
+
+
+def _headline(summary: Summary) -> Text:
+    style = VERDICT_STYLES.get(summary.verdict, INVALID_STYLE)
+    text = Text.assemble((summary.run_id, "bold"), "  ", (summary.verdict, style))
+    run = summary.run
+    text.append(f"  {run['library']} {run['library_version']}, preset {run['preset']}")
+    text.append(f", seed {run['seed']}, time_scale {run['time_scale']:g}", style="dim")
+    return text
+
+
+def _grid(columns: Iterable[str], *, first_left: bool = True) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+    for place, column in enumerate(columns):
+        left = place == 0 and first_left
+        table.add_column(
+            column, justify="left" if left else "right", header_style="dim", no_wrap=left
+        )
+    return table
+
+
+def _plain(value: Any) -> str:
+    return MISSING if value is None else f"{value:,}"
+
+
+def _seconds(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def _counts(named: Iterable[tuple[str, Any, str]]) -> Table:
+    """Rows of name, count and remark."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    for name, value, remark in named:
+        table.add_row(name.replace("_", " "), _plain(value), remark)
+    return table
+
+
+def _by_name(counts: Figures) -> str:
+    return ", ".join(
+        f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count
+    )
+
+
+def _jobs(jobs: Figures) -> Table:
+    remarks = {
+        "duplicated": _by_name(jobs["duplicated_by_sort"]),
+        "pending": _by_name(jobs["pending_by_reason"]),
+        "ambiguous": _by_name(jobs["ambiguous_by_reason"]),
+        "completed_once": _by_name(jobs["flags"]) and f"flags: {_by_name(jobs['flags'])}",
+    }
+    apart = ("unexpected", "recovered", "not_enqueued", "rejected", "deduplicated")
+    rare = [name for name in apart if jobs[name] or name == "unexpected"]
+    return _counts(
+        (name, jobs[name], remarks.get(name, "")) for name in ("enqueued", *VERDICTS, *rare)
+    )
+
+
+def _crash(crash: Figures) -> Table:
+    causes = {
+        "by crash": crash["duplicates_by_crash"],
+        "re-enqueued": crash["duplicates_re_enqueued"],
+        "live": crash["duplicates_live"],
+    }
+    remarks = {
+        "kills": f"{crash['certificates']} with a complete certificate",
+        "duplicate_executions": _by_name(causes),
+        "re_executions": "jobs that were delivered again",
+        "integrity_surface_at_kill": "jobs of which the queue alone cannot say whether they ran",
+        "integrity_surface_final": "jobs of which no witness can say it",
+    }
+    return _counts(
+        (name, crash[name], crash.get(f"{name}_why") or remarks.get(name, ""))
+        for name in (
+            "kills",
+            "duplicate_executions",
+            "duplicate_effects",
+            "re_executions",
+            "harness_ambiguity",
+            "integrity_surface_at_kill",
+            "integrity_surface_final",
+        )
+    )
+
+
+def _expectations(summary: Summary) -> Table:
+    table = _grid(("", "expected", "found", "outcome"))
+    for expectation in summary.expectations:
+        table.add_row(
+            expectation.name.replace("_", " "),
+            _plain(expectation.expected),
+            _plain(expectation.found),
+            expectation.outcome.replace("_", " "),
+        )
+    return table
+
+
+def _recovery(recovery: list[Figures]) -> Table:
+    table = _grid(("kill", *(title for title, _ in RECOVERY_COLUMNS), ""))
+    for block in recovery:
+        values = [_seconds(block[name]) for _, name in RECOVERY_COLUMNS]
+        table.add_row(str(block["fault"]), *values, _remark(block))
+    return table
+
+
+def _remark(block: Figures) -> str:
+    marks = {
+        "machine limited": block["machine_limited"],
+        "biased": block["biased"],
+        "raced": block["raced"],
+        "no certificate": not block["certificate"]["complete"],
+    }
+    return ", ".join(mark for mark, holds in marks.items() if holds)
+
+
+def _spread(recovery: list[Figures]) -> Table:
+    columns = [(title, name) for title, name in RECOVERY_COLUMNS]
+    table = _grid(("", *(title for title, _ in columns)))
+    if len(recovery) < 3:
+        return table
+    values = {name: sorted(b[name] for b in recovery if b[name] is not None) for _, name in columns}
+    picks = {"least": 0.0, "median": 0.5, "greatest": 1.0}
+    for title, share in picks.items():
+        table.add_row(title, *(_seconds(_at(values[name], share)) for _, name in columns))
+    return table
+
+
+def _at(values: list[float], share: float) -> float | None:
+    return values[round((len(values) - 1) * share)] if values else None
+
+
+def _found(recovery: list[Figures]) -> Table:
+    table = _grid(
+        ("kill", "trigger", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates")
+    )
+    for block in recovery:
+        found = [_plain(block["found"][name]) for _, name in FOUND_COLUMNS]
+        table.add_row(
+            str(block["fault"]),
+            block["trigger"],
+            _plain(block["orphans"]),
+            *found,
+            _plain(block["duplicates"]),
+        )
+    return table
+
+
+def _latency(latency: Figures) -> Table:
+    percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
+    table = _grid(("", "n", "censored", *(name.replace("_", ".") for name in percentiles), ""))
+    for name, figures in latency.items():
+        table.add_row(
+            name.replace("_", " "),
+            _plain(figures["n"]),
+            _plain(figures["censored"]),
+            *(_percentile(figures, percentile) for percentile in percentiles),
+            "machine limited" if figures["machine_limited"] else "",
+        )
+    return table
+
+
+def _percentile(figures: Figures, percentile: str) -> str:
+    value = figures[percentile]
+    if value is not None:
+        return f"{value:,.1f}"
+    return f">{figures['above']:,.1f}" if "above" in figures else MISSING
+
+
+def _notable(summary: Summary) -> Table:
+    table = _grid(("job", "verdict", "flags"))
+    table.columns[1].justify = table.columns[2].justify = "left"
+    grave = [job for job in summary.notable_jobs if job["verdict"] not in ("completed_once",)]
+    for job in grave[:MAX_LISTED_JOBS]:
+        reason = f" ({job['reason'].replace('_', ' ')})" if job["reason"] else ""
+        raised = ", ".join(job["flags"]).replace("_", " ")
+        table.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
+    if len(grave) > MAX_LISTED_JOBS:
+        table.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
+    return table
+
+
+def _throughput(throughput: Figures) -> Text:
+    value = throughput["throughput_per_s"]
+    if value is None:
+        return Text(f"Throughput: {MISSING} ({throughput['throughput_per_s_why']})")
+    limited = ", machine limited" if throughput["throughput_machine_limited"] else ""
+    return Text(f"Throughput: {value:,.1f} jobs/s{limited}")

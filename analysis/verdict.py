@@ -1,0 +1,72 @@
+"""The verdict of a run: invalid, fail, unknown or pass, with every reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.expectations import Expectation
+from analysis.history_tables import History
+from orchestrator.history import ChildExited
+
+RunVerdict = Literal["pass", "fail", "unknown", "invalid"]
+
+EXIT_CODES: dict[RunVerdict, int] = {"pass": 0, "fail": 1, "invalid": 3, "unknown": 4}
+PRECEDENCE = (2, 3, 1, 4, 0)
+"""Of the exit codes of several runs, the first of these that occurs counts."""
+
+
+def worst(exit_codes: Iterable[int]) -> int:
+    """One exit code for several runs."""
+    return min(exit_codes, key=PRECEDENCE.index, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunJudgement:
+    """A run's verdict; `reasons` are sentences, those of the verdict first."""
+
+    verdict: RunVerdict
+    reasons: list[str]
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that ended with this run exits with."""
+        return EXIT_CODES[self.verdict]
+
+
+def unfinished(history: History) -> list[str]:
+    """Why the file does not tell of a whole run; empty = it does."""
+    if history.truncated:
+        return ["The history is truncated: its last line is cut short."]
+    if history.end is None:
+        return ["The history has no run_end: the run did not finish."]
+    if history.end.ended == "failed":
+        return [f"The run failed: {history.end.error or 'no error was recorded'}."]
+    return []
+
+
+def worker_deaths(history: History, *, ours: bool) -> list[str]:
+    """A sentence for every worker that died unasked, ours or not."""
+    return [
+        f"worker_died: slot {left.slot} incarnation {left.incarnation} died unasked "
+        f"(exit code {left.exit_code}, signal {left.signal})."
+        for left in history.records.of(ChildExited)
+        if left.reason == "died" and left.ours == ours
+    ]
+
+
+def judge_run(
+    history: History, our_failures: list[str], expectations: list[Expectation]
+) -> RunJudgement:
+    """`our_failures` = a sentence for everything that voids the ledger; precedence as DESIGN."""
+    sentences: dict[RunVerdict, list[str]] = {
+        "invalid": [*unfinished(history), *worker_deaths(history, ours=True), *our_failures],
+        "fail": [e.sentence() for e in expectations if e.outcome == "broken"],
+        "unknown": [e.sentence() for e in expectations if e.outcome == "unknown"],
+    }
+    if history.end is not None and history.end.ended == "interrupted":
+        sentences["unknown"].append("The run was interrupted before its scenario had ended.")
+    broken: list[RunVerdict] = [name for name, found in sentences.items() if found]
+    verdict: RunVerdict = broken[0] if broken else "pass"
+    return RunJudgement(verdict, [text for found in sentences.values() for text in found])
