@@ -94,7 +94,7 @@ def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
     mean_s = cpu_s = 0.0
     for kind, weight in weights.items():
         shape = kind_shape(settings, kind)
-        length_s = weight / total * mean_length_s(shape.job_class, settings.time_scale)
+        length_s = weight / total * _mean_s(shape, settings.time_scale)
         mean_s += length_s
         cpu_s += length_s if shape.profile == "cpu" else 0.0
     executions = 1 + sum(error.share * error.failures for error in settings.errors)
@@ -118,5 +118,13 @@ def longest_length_s(settings: WorkloadSettings) -> float:
     return max([*stream_s, *held_s], default=0.0)
 
 
+def _mean_s(shape: KindShape, time_scale: float) -> float:
+    if shape.length_us is not None:
+        return shape.length_us / US_PER_S
+    return mean_length_s(shape.job_class, time_scale)
+
+
 def _longest_s(shape: KindShape, time_scale: float) -> float:
+    if shape.length_us is not None:
+        return shape.length_us / US_PER_S
     return length_bounds_us(shape.job_class, time_scale)[1] / US_PER_S

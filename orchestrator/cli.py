@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from analysis.errors import AnalysisError
 from analysis.report import print_summary
 from analysis.summary import Summary, analyse, write_summary
+from orchestrator.calibration.controls import all_trials
+from orchestrator.calibration.table import print_outcomes, print_progress, print_prospect
+from orchestrator.calibration.trials import carry_out_trials, server_for_all
 from orchestrator.errors import CrashbenchError
 from orchestrator.live import LiveView
 from orchestrator.reproduce import compare, read_request
@@ -145,6 +150,27 @@ def reproduce(
     raise typer.Exit(new.exit_code if agreed else 1)
 
 
+@app.command()
+def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -> None:
+    """Run the five control queues, whose behaviour is known, and print expected against found.
+
+    Each is run with every place held at a known point and with a kill at an instant; one needs no
+    kill. Takes under two minutes. Exit code 1 on any difference: the instrument is then at fault.
+    """
+    console, trials = Console(), all_trials()
+    heard = count(1)
+    print_prospect(trials, console)
+    with server_for_all(dsn) as server_dsn:
+        outcomes = carry_out_trials(
+            trials,
+            dsn=server_dsn,
+            results=results,
+            observe=lambda outcome: print_progress(outcome, next(heard), len(trials), console),
+        )
+    print_outcomes(outcomes, console)
+    raise typer.Exit(0 if all(outcome.agrees for outcome in outcomes) else 1)
+
+
 def _carry_out(request: Request, console: Console) -> Summary:
     outlook = request.outlook()
     console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
@@ -167,7 +193,7 @@ def main() -> None:
     logging.getLogger("orchestrator").setLevel(logging.INFO)
     try:
         app()
-    except CrashbenchError as error:
+    except (CrashbenchError, AnalysisError) as error:
         sys.stderr.write(f"crashbench: {error}\n")
         sys.exit(error.exit_code)
     except Interrupted:

@@ -14,12 +14,22 @@ _BEFORE_COMPLETED = frozenset({"started", "effect"})
 
 
 class Held:
-    """The jobs that a scenario holds. `reached` asks first the events, then the queue's rows."""
+    """The jobs that a scenario holds. `reached` asks first the events, then the queue's rows.
+
+    Where the queue shows no claims (`claims_visible`) the rows are asked for the effects alone.
+    """
 
     def __init__(
-        self, jobs: list[PlannedJob], fleet: Fleet, tracker: Tracker, probe: Probe
+        self,
+        jobs: list[PlannedJob],
+        fleet: Fleet,
+        tracker: Tracker,
+        probe: Probe,
+        *,
+        claims_visible: bool,
     ) -> None:
         self.jobs = jobs
+        self._claims_visible = claims_visible
         self._points = {job.plan.job_id: job.plan.hold for job in jobs}
         self._fleet = fleet
         self._tracker = tracker
@@ -55,13 +65,17 @@ class Held:
         return ""
 
     def _missing_in_rows(self) -> str:
-        reading = self._probe.read("kill", self._tracker.job_of_inbox_id, inbox_ids=[])
-        rows = {line.job_id: line for line in reading.lines if line.state == "claimed"}
-        if rows.keys() != self._points.keys():
-            return f"claimed rows are of {sorted(map(str, rows))}, not {sorted(self._points)}"
+        jobs = self._points.keys()
+        reading = self._probe.read(
+            "kill", self._tracker.job_of_inbox_id, inbox_ids=[], jobs=sorted(jobs)
+        )
+        if reading.error is not None:
+            return f"the rows cannot be read: {reading.error}"
+        claimed = {str(line.job_id) for line in reading.lines if line.state == "claimed"}
+        if self._claims_visible and claimed != jobs:
+            return f"claimed rows are of {sorted(claimed)}, not {sorted(jobs)}"
+        done = {line.job_id for line in reading.lines if line.effects}
         without = [
-            job
-            for job, point in self._points.items()
-            if point == "effect" and not rows[job].effects
+            job for job, point in self._points.items() if point == "effect" and job not in done
         ]
         return f"no effect yet of {without}" if without else ""

@@ -39,6 +39,8 @@ class KindShape:
     job_class: JobClass
     profile: Profile
     tenant_scoped: bool
+    length_us: int | None = None
+    """Where the scenario fixes it; else it is drawn within the class."""
 
 
 CLASSES: dict[JobClass, ClassBounds] = {
@@ -70,6 +72,7 @@ def kind_shape(settings: WorkloadSettings, kind: Kind) -> KindShape:
         job_class=override.job_class or shape.job_class,
         profile=override.profile or shape.profile,
         tenant_scoped=shape.tenant_scoped if scoped is None else scoped,
+        length_us=None if override.length_s is None else round(override.length_s * US_PER_S),
     )
 
 

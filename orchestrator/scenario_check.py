@@ -23,7 +23,14 @@ from orchestrator.fault_check import (
     check_victims,
     check_when,
 )
-from orchestrator.job_shapes import CLASSES, US_PER_S, length_bounds_us, mean_length_s, shares
+from orchestrator.job_shapes import (
+    CLASSES,
+    US_PER_S,
+    kind_shape,
+    length_bounds_us,
+    mean_length_s,
+    shares,
+)
 from orchestrator.scenario_reader import Flaw
 from orchestrator.scenario_types import Burst, JobClass, Points, Scenario, Steady
 
@@ -74,6 +81,21 @@ def check_class_order(scenario: Scenario) -> Iterator[Flaw]:
                     "their order",
                 )
                 break
+
+
+def check_lengths(scenario: Scenario) -> Iterator[Flaw]:
+    """A fixed length lies within its class."""
+    settings = scenario.workload
+    for kind, override in settings.kinds.items():
+        shape = kind_shape(settings, kind)
+        low_us, high_us = length_bounds_us(shape.job_class, settings.time_scale)
+        if shape.length_us is not None and not low_us <= shape.length_us <= high_us:
+            yield Flaw(
+                f"workload.kinds.{kind}.length_s",
+                f" = {override.length_s:g}: {shape.job_class} jobs last {low_us / US_PER_S:g} to "
+                f"{high_us / US_PER_S:g} s under time_scale = {settings.time_scale:g}; give the "
+                "kind another class or length",
+            )
 
 
 def check_warmup(scenario: Scenario) -> Iterator[Flaw]:
@@ -178,6 +200,7 @@ _STREAM = ("workload.duration_s", "workload.endless", "workload.rate_per_s", "wo
 CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.mix",), check_mix),
     (("workload.time_scale",), check_class_order),
+    (("workload.kinds", "workload.time_scale"), check_lengths),
     (("workload.warmup_s", "workload.duration_s"), check_warmup),
     (_STREAM, check_curve),
     (("workload.tenants",), check_tenants),

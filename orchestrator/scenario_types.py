@@ -78,6 +78,8 @@ class KindOverride(Section, frozen=True, kw_only=True):
     job_class: JobClass | None = field(default=None, name="class")
     profile: Profile | None = None
     tenant_scoped: bool | None = None
+    length_s: Seconds | None = None
+    """Every job of the kind lasts as long; else lengths are drawn within the class."""
 
 
 class Tenants(Section, frozen=True, kw_only=True):

@@ -142,7 +142,13 @@ class Supervisor:
             capacity=scenario.workers.slots * scenario.workers.concurrency,
             postgres_pid=postmaster_pid,
         )
-        self._held = Held(orders.workload.held(), self._fleet, self._tracker, self._probe)
+        self._held = Held(
+            orders.workload.held(),
+            self._fleet,
+            self._tracker,
+            self._probe,
+            claims_visible=orders.preset.claims_visible,
+        )
         self._own_pids: frozenset[int] = frozenset()
         self._campaign = Campaign(
             plan_kills(

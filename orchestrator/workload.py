@@ -91,7 +91,8 @@ class Workload:
         drawn = words(self._seed, "stream", index)
         intended_ns = self._arrivals.at_ns(index, drawn[0] if index else 0)
         kind = self._kinds[self._kind_choice.at(drawn[1])]
-        length_us = self._lengths[self._shapes[kind].job_class].at(drawn[2])
+        shape = self._shapes[kind]
+        length_us = shape.length_us or self._lengths[shape.job_class].at(drawn[2])
         plan = self._plan(stream_job_id(index), kind, length_us, drawn[3])
         failures = self._failures(index, kind, intended_ns)
         if failures:

@@ -39,10 +39,11 @@ def minimal(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_five_scenarios_of_the_main_job_are_shipped() -> None:
+def test_the_scenarios_of_the_main_job_and_its_control_are_shipped() -> None:
     assert scenario_names() == [
         "crash_recovery",
         "crash_recovery_exact",
+        "crash_recovery_no_fault",
         "crash_recovery_repeated",
         "crash_recovery_short",
         "crash_recovery_unscaled",

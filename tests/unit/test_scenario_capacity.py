@@ -30,8 +30,9 @@ def test_the_mean_length_is_that_of_the_jobs_which_are_made() -> None:
 
 
 @pytest.mark.parametrize("name", scenario_names())
-def test_every_shipped_scenario_fits_its_workers_on_any_machine(name: str) -> None:
-    assert capacity(load_scenario(name), cores=1).refusals == []
+def test_every_shipped_scenario_fits_its_workers_or_says_that_it_does_not(name: str) -> None:
+    scenario = load_scenario(name)
+    assert bool(capacity(scenario, cores=1).refusals) == scenario.over_capacity
 
 
 def test_catching_up_takes_the_outage_times_the_rate_over_what_is_spare() -> None:

@@ -43,6 +43,8 @@ class Preset:
     periods_s: dict[str, float]
     """The library's own rhythms; repeated kills are spread over the longest."""
     acknowledges_in_transaction: bool = False
+    claims_visible: bool = True
+    """Whether a claimed row shows as claimed; else held jobs are known by their events alone."""
 
 
 class OutgoingJob(NamedTuple):
@@ -128,8 +130,15 @@ class Enqueuer(Protocol):
 class Adapter(Protocol):
     """One library under test, seen from the parent."""
 
-    name: str
-    presets: Sequence[str]
+    @property
+    def name(self) -> str:
+        """The library's name in the table."""
+        ...
+
+    @property
+    def presets(self) -> Sequence[str]:
+        """The names that `preset` takes."""
+        ...
 
     def version(self) -> str:
         """The installed library's version."""

@@ -1,0 +1,136 @@
+"""Has the controls run, two at a time on one server, and judges each as soon as it has ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+from orchestrator.calibration.compare import Comparison, compare, doubts, found_sets
+from orchestrator.calibration.controls import PRESET, Trial
+from orchestrator.calibration.oracle import expect
+from orchestrator.fault_check import planned_kills
+from orchestrator.janitor import Janitor
+from orchestrator.postgres import open_server
+from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.supervisor import Interrupted
+
+AT_ONCE = 2
+RUN_LIMIT_S = 100.0
+"""A control's run takes some 10 s, that of the short lease 30 s."""
+
+_JUDGED = frozenset({0, 1, 4})
+"""Exit codes of a run with a ledger. A control may well break an expectation: it is meant to."""
+
+_TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one trial."""
+
+    trial: Trial
+    comparisons: list[Comparison]
+    doubts: list[str]
+    """Sentences; each is a failure of its own."""
+    took_s: float = 0.0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the instrument found what had to be found."""
+        return not self.doubts and all(comparison.agrees for comparison in self.comparisons)
+
+
+@contextmanager
+def server_for_all(dsn: str | None) -> Iterator[str]:
+    """The DSN of a server for every run; an ephemeral one unless `dsn` is given."""
+    if dsn is not None:
+        yield dsn
+        return
+    with Janitor() as janitor, open_server(None, run_id="calibration", janitor=janitor) as server:
+        yield server.dsn
+
+
+def carry_out_trials(
+    trials: Sequence[Trial], *, dsn: str, results: Path, observe: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Run and judge `trials`; `observe` hears of each outcome as it comes. In their own order.
+
+    Raises `Interrupted` once the runs under way, which hear of a Ctrl-C themselves, have ended.
+    """
+    outcomes: dict[str, Outcome] = {}
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial")
+    try:
+        futures = [pool.submit(_carry_out, trial, dsn, results) for trial in trials]
+        for future in as_completed(futures):
+            outcome = future.result()
+            outcomes[outcome.trial.run_id] = outcome
+            observe(outcome)
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [outcomes[trial.run_id] for trial in trials]
+
+
+def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) -> Outcome:
+    """Judge a finished history by its summary and its table of jobs, both beside it.
+
+    What must be found is written down before anything is compared. Raises OSError.
+    """
+    expected = expect(trial.control, scenario, history)
+    expected.write(history.parent)
+    summary = history.parent / f"{expected.run_id}.summary.json"
+    try:
+        found = found_sets(history)
+    except AnalysisError as error:
+        return Outcome(trial, [], [str(error)], took_s)
+    found_doubts = doubts(summary, expected, found, planned_kills(scenario))
+    return Outcome(trial, compare(expected, found), found_doubts, took_s)
+
+
+def _carry_out(trial: Trial, dsn: str, results: Path) -> Outcome:
+    begun_s = time.monotonic()
+    complaint = _run(trial, dsn, results)
+    took_s = time.monotonic() - begun_s
+    if complaint is not None:
+        return Outcome(trial, [], [complaint], took_s)
+    scenario = load_scenario(str(trial.path))
+    return judge(trial, scenario, results / f"{trial.run_id}.jsonl", took_s)
+
+
+def _run(trial: Trial, dsn: str, results: Path) -> str | None:
+    """Carry out one run in a process of its own; returns what went wrong with it, if anything."""
+    options = {
+        "--scenario": trial.path,
+        "--library": trial.control.library,
+        "--preset": PRESET,
+        "--results": results,
+    }
+    argv = [sys.executable, "-m", "orchestrator", "--overwrite"]
+    argv += [str(word) for option in options.items() for word in option]
+    # By environment: a command line can be read by everybody, and a DSN may hold a password.
+    environment = {**os.environ, "CRASHBENCH_DSN": dsn}
+    try:
+        done = subprocess.run(
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=RUN_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the run did not end within {RUN_LIMIT_S:g} s"
+    if done.returncode in _JUDGED:
+        return None
+    tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
+    return f"the run ended with exit code {done.returncode}:\n{tail}"

@@ -1,0 +1,1 @@
+"""The control whose claims last for ever."""
