@@ -111,7 +111,11 @@ class ChildHandle:
         if self.state is not State.KILLED:
             self.move(State.KILLED)
         kill_sent_ns = time.monotonic_ns()
-        os.killpg(self.pid, signal.SIGKILL)
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It has just ended by itself; the exit status will say so, and the certificate fail.
+            return kill_sent_ns
         return kill_sent_ns
 
     def reap(self) -> Exit | None:
@@ -170,12 +174,12 @@ Spawn = Callable[[Init, Sequence[str]], ChildHandle]
 class Spawner:
     """Starts children, the first and the respawned by the same path.
 
-    `logs` takes their stdout and stderr; `token` marks their environment (`RUN_VARIABLE`).
+    `logs` takes their stdout and stderr; `mark` stands in their environment (`RUN_VARIABLE`).
     """
 
-    def __init__(self, logs: Path, token: str) -> None:
+    def __init__(self, logs: Path, mark: str) -> None:
         self._logs = logs
-        self._token = token
+        self._mark = mark
 
     def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
         """Start one child and hand it its orders. Raises OSError when argv cannot be run."""
@@ -187,7 +191,7 @@ class Spawner:
         environment = {
             **os.environ,
             PARENT_PID_VARIABLE: str(os.getpid()),
-            RUN_VARIABLE: self._token,
+            RUN_VARIABLE: self._mark,
         }
         try:
             with (self._logs / f"{name}.stdout").open("wb") as out, stderr_path.open("wb") as err:

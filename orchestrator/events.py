@@ -24,43 +24,42 @@ from worker_child.protocol import (
 )
 
 
-class _ReadyLine(msgspec.Struct, tag_field="kind", tag="child_ready", gc=False):
+class _AnyLine(msgspec.Struct, tag_field="kind", gc=False, forbid_unknown_fields=True):
+    """The four keys of a line, these and no others; `kind` tells the type of `fields`."""
+
     run_id: str
+    timestamp: str
+
+
+class _ReadyLine(_AnyLine, tag="child_ready"):
     fields: ChildReady
 
 
-class _StartedLine(msgspec.Struct, tag_field="kind", tag="job_started", gc=False):
-    run_id: str
+class _StartedLine(_AnyLine, tag="job_started"):
     fields: JobStarted
 
 
-class _CompletedLine(msgspec.Struct, tag_field="kind", tag="job_completed", gc=False):
-    run_id: str
+class _CompletedLine(_AnyLine, tag="job_completed"):
     fields: JobCompleted
 
 
-class _FailedLine(msgspec.Struct, tag_field="kind", tag="job_failed", gc=False):
-    run_id: str
+class _FailedLine(_AnyLine, tag="job_failed"):
     fields: JobFailed
 
 
-class _RetriedLine(msgspec.Struct, tag_field="kind", tag="job_retried", gc=False):
-    run_id: str
+class _RetriedLine(_AnyLine, tag="job_retried"):
     fields: JobRetried
 
 
-class _DiscardedLine(msgspec.Struct, tag_field="kind", tag="job_discarded", gc=False):
-    run_id: str
+class _DiscardedLine(_AnyLine, tag="job_discarded"):
     fields: JobDiscarded
 
 
-class _EnqueuedLine(msgspec.Struct, tag_field="kind", tag="job_enqueued", gc=False):
-    run_id: str
+class _EnqueuedLine(_AnyLine, tag="job_enqueued"):
     fields: JobEnqueued
 
 
-class _NoteLine(msgspec.Struct, tag_field="kind", tag="note", gc=False):
-    run_id: str
+class _NoteLine(_AnyLine, tag="note"):
     fields: Note
 
 
@@ -76,6 +75,7 @@ _Line = (
 )
 
 _EXCERPT_BYTES = 200
+_TOO_LONG = f"longer than {MAX_LINE_BYTES} bytes"
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class Batch:
 class EventReader:
     """Cuts and checks the bytes of one incarnation.
 
-    Checked are the form, the run, the slot and incarnation, and that n counts up from 0 without a
-    gap; `next_n` is the n that the next line must carry.
+    Checked are the form (one object a line with exactly the four keys, UTF-8, not over-long), the
+    run, the slot and incarnation; `next_n` is the n that the next line must carry.
     """
 
     def __init__(self, run_id: str, slot: int, incarnation: int) -> None:
@@ -108,20 +108,26 @@ class EventReader:
         self._slot = slot
         self._incarnation = incarnation
         self._decoder = msgspec.json.Decoder(_Line)
+        self._opening = b'{"run_id":%s,"timestamp":"' % msgspec.json.encode(run_id)
         self._rest = b""
+        self._in_overlong = False
         self.next_n = 0
 
     def feed(self, chunk: bytes) -> Batch:
         """Take in bytes as they were read."""
+        if self._in_overlong:
+            _, newline, chunk = chunk.partition(b"\n")
+            if not newline:
+                return Batch()
+            self._in_overlong = False
         data = self._rest + chunk
         end = data.rfind(b"\n") + 1
+        batch = self._batch(data[:end])
         self._rest = data[end:]
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._rest, overlong = b"", self._rest
-            batch = self._batch(data[:end])
-            batch.bad.append(_bad(f"longer than {MAX_LINE_BYTES} bytes", overlong))
-            return batch
-        return self._batch(data[:end])
+        if len(self._rest) >= MAX_LINE_BYTES:
+            batch.bad.append(_bad(_TOO_LONG, self._rest))
+            self._rest, self._in_overlong = b"", True
+        return batch
 
     def finish(self) -> list[BadLine]:
         """The pipe is at its end: a rest without a newline is a torn line."""
@@ -134,6 +140,8 @@ class EventReader:
         try:
             lines = self._decoder.decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._line_by_line(data)
+        if not self._one_a_line(data, len(lines)):
             return self._line_by_line(data)
         events: list[ChildEvent] = []
         expected = self.next_n
@@ -148,15 +156,27 @@ class EventReader:
                 return self._line_by_line(data)
             expected += 1
             events.append(fields)
-        if len(data) > MAX_LINE_BYTES and _has_overlong(data):
-            return self._line_by_line(data)
         self.next_n = expected
         return Batch(data, events)
+
+    def _one_a_line(self, data: bytes, count: int) -> bool:
+        """Whether each line begins as ours do, holds one object, plain ASCII, and is not over-long.
+
+        The decoder alone would take two objects on one line, or one object on two lines.
+        """
+        return (
+            data.count(b"\n") == count
+            and data.startswith(self._opening)
+            and data.count(b"\n" + self._opening) == count - 1
+            and data.isascii()
+            and not _has_overlong(data)
+        )
 
     def _line_by_line(self, data: bytes) -> Batch:
         batch = Batch()
         good: list[bytes] = []
-        for raw in data.splitlines(keepends=True):
+        for text in data.split(b"\n")[:-1]:
+            raw = text + b"\n"
             event, why = self._event(raw)
             if event is None:
                 batch.bad.append(_bad(why, raw))
@@ -168,8 +188,9 @@ class EventReader:
 
     def _event(self, raw: bytes) -> tuple[ChildEvent | None, str]:
         if len(raw) > MAX_LINE_BYTES:
-            return None, f"longer than {MAX_LINE_BYTES} bytes"
+            return None, _TOO_LONG
         try:
+            raw.decode()
             line = self._decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return None, str(error)
@@ -186,7 +207,14 @@ class EventReader:
 
 
 def _has_overlong(data: bytes) -> bool:
-    return any(len(line) > MAX_LINE_BYTES for line in data.splitlines(keepends=True))
+    """Whether somewhere a whole `MAX_LINE_BYTES` hold no newline; looks at few bytes of `data`."""
+    begin = 0
+    while begin < len(data):
+        newline = data.rfind(b"\n", begin, begin + MAX_LINE_BYTES)
+        if newline < 0:
+            return True
+        begin = newline + 1
+    return False
 
 
 def _bad(why: str, raw: bytes) -> BadLine:

@@ -154,8 +154,7 @@ class Fleet:
         receipt_ns = time.monotonic_ns()
         if batch.lines:
             self._recorder.append(batch.lines)
-        for event in batch.events:
-            self._tracker.observe(event)
+        self._tracker.observe((child.slot, child.incarnation), batch.events)
         if batch.events and (late_ns := batch.events[-1].t_ns - receipt_ns) > 0:
             message = f"a line was stamped {late_ns} ns after it had been received"
             self._note(child, "clock_violation", message)

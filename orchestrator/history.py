@@ -143,6 +143,8 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     intended_ns: int | None
     sessions: list[Session]
     """The victim's sessions, seen just before the signal."""
+    strangers: list[Session] = []
+    """Sessions in the run's own database that bear no name of this run: whose are they?"""
     phase_s: float | None = None
     """Repeated kills: the stratified phase of the longest period, counted from ready."""
 

@@ -77,6 +77,10 @@ class Janitor:
         """The group has ended and its leader was reaped: its number may be used again."""
         self._tell(do="forget_process_group", group=leader_pid)
 
+    def mark(self, name: str, value: str) -> None:
+        """Have every process with ``name=value`` in its environment killed at the end."""
+        self._tell(do="mark", entry=f"{name}={value}")
+
     def database(self, dsn: str, name: str, statement: str) -> None:
         """Make the database `name` with the SQL `statement`; at the end it is dropped by force.
 

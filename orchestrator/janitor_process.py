@@ -10,6 +10,7 @@ has closed, or is dead; either way it clears up by the one same path and ends.
 | directory(under, uid, gid) | make a private directory | directory |
 | process_group(group, started_ticks) | SIGKILL this group at the end | none |
 | forget_process_group(group) | it has ended, its number may be used again | none |
+| mark(entry) | SIGKILL whoever has this entry in its environment at the end | none |
 | database(dsn, name, statement) | make a database with this SQL | database |
 
 The last line on stdout is ``{"left": [...]}``: what could not be cleared, a sentence each.
@@ -47,6 +48,7 @@ class Charge:
 
     def __init__(self) -> None:
         self._groups: dict[int, int] = {}
+        self._marks: list[str] = []
         self._directories: list[Path] = []
         self._databases: list[tuple[str, str]] = []
 
@@ -56,6 +58,7 @@ class Charge:
             "directory": self._make_directory,
             "process_group": self._take_group,
             "forget_process_group": self._forget_group,
+            "mark": self._take_mark,
             "database": self._make_database,
         }
         return orders[order.pop("do")](**order)
@@ -64,7 +67,7 @@ class Charge:
         """Clear everything, in the order in which things hang on each other.
 
         Returns a sentence for each thing that is still there. A run has one directory or one
-        database: by the limits above its clearing takes 12 s at the very most.
+        database: by the limits above its clearing takes 14 s at the very most.
         """
         # All signals first: nobody's end waits for somebody else's.
         for group, started_ticks in self._groups.items():
@@ -72,7 +75,7 @@ class Charge:
         asked: set[int] = set()
         for directory in self._directories:
             _ask_to_quit(directory, asked)
-        left = [*self._end_groups()]
+        left = [*self._end_groups(), *self._end_marked()]
         for directory in self._directories:
             left += _end_processes_below(directory, asked)
         for dsn, name in self._databases:
@@ -97,6 +100,10 @@ class Charge:
         self._groups.pop(group, None)
         return None
 
+    def _take_mark(self, entry: str) -> Reply:
+        self._marks.append(entry)
+        return None
+
     def _make_database(self, dsn: str, name: str, statement: str) -> Reply:
         import psycopg  # here, as only runs on a given server need it
 
@@ -112,6 +119,22 @@ class Charge:
 
         if not _until(lambda: not living(), GROUP_LIMIT_S):
             yield f"process groups {living()} still live {GROUP_LIMIT_S:g} s after SIGKILL"
+
+
+    def _end_marked(self) -> Iterator[str]:
+        def living() -> list[int]:
+            return [process.pid for mark in self._marks for process in _kill_marked(mark)]
+
+        if not _until(lambda: not living(), GROUP_LIMIT_S):
+            yield f"processes {living()} of the run still live {GROUP_LIMIT_S:g} s after SIGKILL"
+
+
+def _kill_marked(mark: str) -> list[Process]:
+    """SIGKILL whoever bears the mark; returns them."""
+    marked = process_table.living_marked(mark)
+    for process in marked:
+        _signal(process, signal.SIGKILL)
+    return marked
 
 
 def _kill_group(group: int, started_ticks: int) -> list[Process]:

@@ -73,6 +73,7 @@ class Kill:
         Raises psycopg.Error when the sessions cannot be seen.
         """
         sessions = self._probe.sessions([self.child.init.application_name])
+        strangers = self._probe.strangers()
         while (left_ns := intended_ns - time.monotonic_ns()) > 0:
             time.sleep(left_ns / _NS_PER_S)
         self.sent_ns = self._fleet.kill(self.child, self.plan.fault)
@@ -88,6 +89,7 @@ class Kill:
                 biased=self.plan.biased,
                 intended_ns=intended_ns,
                 sessions=sessions,
+                strangers=strangers,
                 phase_s=None if self.plan.phase_ns is None else self.plan.phase_ns / _NS_PER_S,
             )
         )

@@ -86,7 +86,9 @@ class LiveView:
         rows: list[RenderableType] = [head]
         if self._expected_s:
             done_s = min(status.elapsed_s, self._expected_s)
-            rows.append(ProgressBar(total=self._expected_s, completed=done_s, width=60))
+            bar = Table.grid()
+            bar.add_row(ProgressBar(total=self._expected_s, completed=done_s, width=60))
+            rows.append(bar)
         rows += [figures, Text(f"waiting for {status.waiting_for}", style="dim")]
         return Group(*rows)
 

@@ -19,6 +19,13 @@ _SESSIONS = """
 SELECT pid, backend_start::text, state, left(query, 300)
 FROM pg_stat_activity WHERE application_name = ANY(%s) ORDER BY pid
 """
+_STRANGERS = """
+SELECT pid, backend_start::text, state, left(query, 300)
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend'
+  AND application_name NOT LIKE %s
+ORDER BY pid
+"""
 _EFFECTS = """
 SELECT job_id, slot, incarnation, execution FROM bench_effect
 WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s))
@@ -87,6 +94,11 @@ class Probe:
         """The sessions with one of these application names. Raises psycopg.Error."""
         rows = self._connection.execute(_SESSIONS, (list(names),)).fetchall()
         return [Session(*row) for row in rows]
+
+    def strangers(self) -> list[Session]:
+        """Sessions in the run's database that bear no name of this run. Raises psycopg.Error."""
+        ours = f"cb:{run_digest(self._run_id)}:%"
+        return [Session(*row) for row in self._connection.execute(_STRANGERS, (ours,))]
 
     def counts(self) -> QueueCounts:
         """Rows of the inbox by state. Raises psycopg.Error."""

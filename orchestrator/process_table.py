@@ -67,6 +67,22 @@ def living_below(directory: Path) -> list[Process]:
     return [process for process in living() if _works_below(process.pid, directory)]
 
 
+def living_marked(mark: str) -> list[Process]:
+    """The living processes in whose environment stands the entry `mark` (``NAME=value``).
+
+    An environment is inherited, whatever session or group a descendant has fled into.
+    """
+    entry = mark.encode()
+    return [process for process in living() if entry in _environment(process.pid)]
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []  # it has ended, or is another user's and so none of ours
+
+
 def _works_below(pid: int, directory: Path) -> bool:
     try:
         working = (_PROC / str(pid) / "cwd").readlink()

@@ -56,11 +56,14 @@ class Producer:
         connect: Callable[[], Enqueuer],
         recorder: Recorder,
         started_ns: int,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = iter(jobs)
         self._connect = connect
         self._recorder = recorder
         self._started_ns = started_ns
+        self._sleep = sleep
         self._enqueuer: Enqueuer | None = connect()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="producer")
@@ -105,7 +108,7 @@ class Producer:
 
     def _run(self) -> None:
         try:
-            _set_timer_slack()
+            set_timer_slack()
             for batch in self._due_batches():
                 if self._send(batch):
                     self.stream_jobs += len(batch)
@@ -139,7 +142,7 @@ class Producer:
         while (left_ns := due_ns - time.monotonic_ns()) > 0:
             if self._stop.is_set():
                 return False
-            time.sleep(min(left_ns / _NS_PER_S, _NAP_LIMIT_S))
+            self._sleep(min(left_ns / _NS_PER_S, _NAP_LIMIT_S))
         return True
 
     def _send(self, batch: list[DueJob]) -> bool:
@@ -237,6 +240,6 @@ def enqueued(
     )
 
 
-def _set_timer_slack() -> None:
+def set_timer_slack() -> None:
     """1 ns instead of 50 us for this thread (prctl(2)): a wake-up is not rounded up to others'."""
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

@@ -7,6 +7,7 @@ on a descriptor opened with O_APPEND, and nothing is held back in the process.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from orchestrator.history import KIND_OF, ClockAnchorRecord, HistoryRecord
 from worker_child.protocol import ClockAnchor, Note
 
 _NS_PER_S = 1_000_000_000
+_OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 _WALL_STEP_NS = 1_000_000
 """An anchor that moved by more than this is a step of the wall clock."""
 
@@ -49,7 +51,7 @@ class Recorder:
         self._anchor = take_anchor()
         self.bytes_written = 0
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+            self._descriptor = os.open(path, _OPEN_FLAGS, 0o644)
         except OSError as error:
             raise RecorderError(path, error) from error
 
@@ -90,8 +92,10 @@ class Recorder:
 
     def close(self) -> None:
         """Sync and close."""
-        self.sync()
-        os.close(self._descriptor)
+        try:
+            self.sync()
+        finally:
+            os.close(self._descriptor)
 
     def _line(self, record: HistoryRecord) -> bytes:
         return b'{"run_id":%s,"timestamp":"%s","kind":"%s","fields":%s}\n' % (
@@ -113,5 +117,13 @@ class Recorder:
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]
             except OSError as error:
+                self._cut_torn_line(data[: len(data) - len(rest)])
                 raise RecorderError(self.path, error) from error
             self.bytes_written += len(data)
+
+    def _cut_torn_line(self, written: bytes) -> None:
+        """Keep the whole lines of a write that failed half-way: a later line may still fit."""
+        self.bytes_written += written.rfind(b"\n") + 1
+        # Where even this is refused, a torn last line stays, which every reader must take.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self.bytes_written)

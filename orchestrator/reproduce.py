@@ -44,7 +44,7 @@ def read_start(history: Path) -> RunStart:
     try:
         with history.open("rb") as file:
             return msgspec.json.decode(file.readline(), type=_StartLine).fields
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(
             f"{history} does not begin with the run_start of a history: {error}. Give a finished "
             "results/<run_id>.jsonl"

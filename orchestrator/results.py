@@ -40,12 +40,21 @@ class RunFiles:
         self.moved_aside: Path | None = None
 
     def finish(self) -> None:
-        """Put history and logs in their final place; an older run of the name gives way."""
-        self.summary.unlink(missing_ok=True)
-        if self.logs.exists():
-            shutil.rmtree(self.logs)
-        self.partial_logs.rename(self.logs)
-        self.partial.rename(self.history)
+        """Put history and logs in their final place; an older run of the name gives way.
+
+        Raises `ResultsError` when the file system refuses; the run then stays as ``.partial``.
+        """
+        try:
+            self.summary.unlink(missing_ok=True)
+            if self.logs.exists():
+                shutil.rmtree(self.logs)
+            self.partial_logs.rename(self.logs)
+            self.partial.rename(self.history)
+        except OSError as error:
+            raise ResultsError(
+                f"the run is complete, but {error.filename} cannot be put in its final place: "
+                f"{error.strerror}. Its history is {self.partial}"
+            ) from error
 
 
 @contextmanager
@@ -70,17 +79,14 @@ def claim_run(
         ) from error
     try:
         _lock(lock, files)
+        _refuse_what_is_no_run(files)
         if not overwrite:
             _refuse_other_run(files, scenario_sha256)
-        _move_aside(files)
+        _make_room(files)
         try:
-            files.partial_logs.mkdir()
-        except OSError as error:
-            raise ResultsError(
-                f"{files.partial_logs} cannot be made: {error.strerror}. "
-                "Choose another folder with --results"
-            ) from error
-        yield files
+            yield files
+        finally:
+            _drop_unused(files)
     finally:
         os.close(lock)
 
@@ -95,14 +101,27 @@ def _lock(lock: int, files: RunFiles) -> None:
         ) from error
 
 
+def _refuse_what_is_no_run(files: RunFiles) -> None:
+    for path, fits in (
+        (files.history, Path.is_file),
+        (files.summary, Path.is_file),
+        (files.logs, Path.is_dir),
+    ):
+        if path.exists() and not fits(path):
+            wanted = "a file" if fits == Path.is_file else "a folder"
+            raise ResultsError(
+                f"{path} is in the way: the run would put {wanted} there. Move it elsewhere, or "
+                "choose another folder with --results"
+            )
+
+
 def _refuse_other_run(files: RunFiles, scenario_sha256: str) -> None:
     if not files.history.exists():
         return
-    with files.history.open("rb") as file:
-        first = file.readline()
     try:
-        start = msgspec.json.decode(first, type=_StartLine).fields
-    except msgspec.DecodeError as error:
+        with files.history.open("rb") as file:
+            start = msgspec.json.decode(file.readline(), type=_StartLine).fields
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(
             f"{files.history} is in the way and does not begin like a history ({error}). "
             "Move it elsewhere, or use --overwrite"
@@ -114,6 +133,17 @@ def _refuse_other_run(files: RunFiles, scenario_sha256: str) -> None:
         )
 
 
+def _make_room(files: RunFiles) -> None:
+    try:
+        _move_aside(files)
+        files.partial_logs.mkdir()
+    except OSError as error:
+        raise ResultsError(
+            f"{error.filename} cannot be made or moved: {error.strerror}. "
+            "Choose another folder with --results"
+        ) from error
+
+
 def _move_aside(files: RunFiles) -> None:
     for left in (files.partial, files.partial_logs):
         if left.exists():
@@ -123,3 +153,10 @@ def _move_aside(files: RunFiles) -> None:
             left.rename(aside)
             if left == files.partial:
                 files.moved_aside = aside
+
+
+def _drop_unused(files: RunFiles) -> None:
+    """A run that ended before its first line leaves no empty folder behind."""
+    logs = files.partial_logs
+    if not files.partial.exists() and logs.exists() and not any(logs.iterdir()):
+        logs.rmdir()

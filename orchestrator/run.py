@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from orchestrator import environment
-from orchestrator.child import Spawner
+from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import UnknownNameError
 from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
 from orchestrator.janitor import Janitor
@@ -24,6 +24,7 @@ from orchestrator.postgres import Server, open_server
 from orchestrator.recorder import Recorder
 from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
+from orchestrator.scenario_reader import nearest
 from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Orders, Status, Supervisor
 from orchestrator.workload import Workload
@@ -70,13 +71,15 @@ def make_request(
     """Resolve library and preset. Raises `UnknownNameError` with the names there are."""
     if library not in LIBRARIES:
         raise UnknownNameError(
-            f"there is no library {library!r}; there are {', '.join(sorted(LIBRARIES))}"
+            f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
+            f"There are {', '.join(sorted(LIBRARIES))}"
         )
     adapter = load_adapter(library)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
-            f"{library} has no preset {name!r}; it has {', '.join(adapter.presets)}"
+            f"{library} has no preset {name!r}; {nearest(name, adapter.presets)} "
+            f"It has {', '.join(adapter.presets)}"
         )
     settings = scenario.workers
     workers = Workers(
@@ -135,6 +138,8 @@ def _supervise(
         workload=Workload(request.scenario),
         longest_length_s=request.outlook().capacity.longest_length_s,
     )
+    mark = f"{request.run_id}:{janitor.pid}"
+    janitor.mark(RUN_VARIABLE, mark)
     Supervisor(
         orders,
         dsn=server.dsn,
@@ -142,7 +147,7 @@ def _supervise(
         postmaster_pid=server.postmaster_pid,
         recorder=recorder,
         janitor=janitor,
-        spawner=Spawner(files.partial_logs, token=f"{request.run_id}:{janitor.pid}"),
+        spawner=Spawner(files.partial_logs, mark),
         observe=observe,
         interrupted=interrupted.is_set,
     ).run()

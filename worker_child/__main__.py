@@ -17,7 +17,7 @@ def main() -> None:
     orders = Orders()
     try:
         init = orders.init()
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         sys.stderr.write(f"the first line on stdin is no init: {error}\n")
         sys.exit(EXIT_BAD_ORDERS)
     worker = import_module(f"worker_child.adapters.{init.library}.worker")

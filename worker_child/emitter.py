@@ -41,35 +41,35 @@ class Emitter:
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._descriptor = descriptor
-        self._head = b'{"run_id":%s,"timestamp":"' % orjson.dumps(run_id)
-        self._slot = slot
-        self._incarnation = incarnation
+        self._run_id = orjson.dumps(run_id)
+        self._signature = b'"slot":%d,"incarnation":%d' % (slot, incarnation)
         self._wall_offset_ns = clock_anchor.wall_ns - clock_anchor.monotonic_ns
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._n = 0
-        self._second = -1
-        self._second_text = b""
+        self._second_ns = 0
+        self._head = b""
+        self._begin_second(clock_anchor.monotonic_ns)
 
     def emit(self, kind: str, fields: dict[str, Any]) -> None:
         """Write one event; `fields` are those of its type without t_ns, n, slot, incarnation.
 
         Raises `LineTooLongError` above 4,096 bytes. Leaves the process when nobody reads any more.
         """
+        body = orjson.dumps(fields)
         with self._lock:
             t_ns = self._clock_ns()
-            stamped = {
-                "t_ns": t_ns,
-                "n": self._n,
-                "slot": self._slot,
-                "incarnation": self._incarnation,
-                **fields,
-            }
-            line = b'%s%s","kind":"%s","fields":%s}\n' % (
+            if not 0 <= t_ns - self._second_ns < _NS_PER_S:
+                self._begin_second(t_ns)
+            line = b'%b%06dZ","kind":"%b","fields":{"t_ns":%d,"n":%d,%b%b%b}}\n' % (
                 self._head,
-                self._timestamp(t_ns),
+                (t_ns - self._second_ns) // 1000,
                 kind.encode(),
-                orjson.dumps(stamped),
+                t_ns,
+                self._n,
+                self._signature,
+                b"," if fields else b"",
+                body[1:-1],
             )
             if len(line) > MAX_LINE_BYTES:
                 raise LineTooLongError(
@@ -82,9 +82,9 @@ class Emitter:
                 os._exit(EXIT_PARENT_GONE)
             self._n += 1
 
-    def _timestamp(self, t_ns: int) -> bytes:
-        second, rest_ns = divmod(t_ns + self._wall_offset_ns, _NS_PER_S)
-        if second != self._second:
-            self._second = second
-            self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
-        return b"%s.%06dZ" % (self._second_text, rest_ns // 1000)
+    def _begin_second(self, t_ns: int) -> None:
+        """Make the part of the line that stays the same for a second of the wall clock."""
+        second = (t_ns + self._wall_offset_ns) // _NS_PER_S
+        self._second_ns = second * _NS_PER_S - self._wall_offset_ns
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)).encode()
+        self._head = b'{"run_id":%b,"timestamp":"%b.' % (self._run_id, text)

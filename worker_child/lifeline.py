@@ -45,7 +45,7 @@ class Orders:
         self._pending = b""
 
     def init(self) -> Init:
-        """Read the first line. Raises msgspec.ValidationError when it is not an `Init`."""
+        """Read the first line. Raises msgspec.DecodeError or UnicodeDecodeError: it is none."""
         line = self._line()
         if line is None:
             os._exit(EXIT_PARENT_GONE)

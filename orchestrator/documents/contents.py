@@ -1,0 +1,70 @@
+"""What each generated document holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from orchestrator.documents.examples import EXAMPLES, line_of
+from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
+from orchestrator.documents.notes import NOTES
+from orchestrator.documents.schemas import history_schema, protocol_schema
+from orchestrator.history import KINDS, Rescue, Session
+from worker_child.protocol import EVENT_KINDS, ClockAnchor, Command, Init, Plan
+
+_PROSE = Path(__file__).parent
+
+
+def contents() -> dict[str, str]:
+    """Name, relative to the checkout, and text of every generated document."""
+    return {
+        "PROTOCOL.md": _filled(
+            "protocol.md",
+            orders=_sections([Init, ClockAnchor, Command, Plan]),
+            events="\n".join(_kind_section(kind) for kind in EVENT_KINDS),
+        ),
+        "HISTORY.md": _filled(
+            "history.md",
+            index="\n".join(f"- [`{kind}`](#{kind}): {_title(of)}" for kind, of in KINDS.items()),
+            kinds="\n".join(_kind_section(kind) for kind in KINDS),
+            parts=_sections([Rescue, Session]),
+            notes="\n".join(f"| `{code}` | {meaning} |" for code, meaning in NOTES.items()),
+        ),
+        "schemas/protocol.schema.json": _json(protocol_schema()),
+        "schemas/history.schema.json": _json(history_schema()),
+    }
+
+
+def _filled(prose: str, **parts: str) -> str:
+    text = (_PROSE / prose).read_text(encoding="utf-8")
+    for name, part in parts.items():
+        place = f"<!-- {name} -->"
+        assert text.count(place) == 1, f"{prose} must have one {place}"
+        text = text.replace(place, part.strip("\n"))
+    return text
+
+
+def _kind_section(kind: str) -> str:
+    struct, example = KINDS[kind], EXAMPLES[kind]
+    return f"{_section(kind, struct)}\n```json\n{line_of(example)}\n```\n"
+
+
+def _sections(structs: Iterable[type[msgspec.Struct]]) -> str:
+    return "\n".join(_section(struct.__name__, struct) for struct in structs)
+
+
+def _section(title: str, struct: type[msgspec.Struct]) -> str:
+    rows = "\n".join(field.row() for field in fields_of(struct))
+    return f"### {title}\n\n{doc_of(struct)}\n\n{FIELD_TABLE_HEAD}\n{rows}\n"
+
+
+def _title(struct: type[msgspec.Struct]) -> str:
+    return doc_of(struct).split("\n\n")[0].replace("\n", " ")
+
+
+def _json(schema: dict[str, Any]) -> str:
+    text = msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2)
+    return text.decode() + "\n"

@@ -1,0 +1,115 @@
+"""What the fields of a type are: name, JSON type, unit, whether they may be left out, meaning.
+
+The meaning is the docstring under the field, else what `orchestrator.documents.meanings` says.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from orchestrator.documents.meanings import MEANINGS
+
+FIELD_TABLE_HEAD = "| field | type | unit | always | meaning |\n|---|---|---|---|---|"
+
+_UNITS = {"_ns": "ns", "_us": "us", "_ms": "ms", "_s": "s", "_bytes": "bytes"}
+_JSON_TYPES = {
+    int: "integer",
+    float: "number",
+    str: "string",
+    bool: "true or false",
+    types.NoneType: "null",
+    Any: "anything",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field as it stands in the JSON."""
+
+    name: str
+    type: str
+    always: bool
+    """False = it may be left out: where its value is the default."""
+    meaning: str
+
+    @property
+    def unit(self) -> str:
+        """By the name's last part; a count or a text has none."""
+        return next((unit for end, unit in _UNITS.items() if self.name.endswith(end)), "")
+
+    def row(self) -> str:
+        """Its row in a table with `FIELD_TABLE_HEAD`."""
+        always = "yes" if self.always else "no"
+        return f"| `{self.name}` | {self.type} | {self.unit} | {always} | {self.meaning} |"
+
+
+def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
+    """Every field, in the order of the type. Raises KeyError for one whose meaning is unknown."""
+    docs = _attribute_docs(struct)
+    omits = struct.__struct_config__.omit_defaults
+    return [
+        Field(
+            name=field.encode_name,
+            type=json_type(field.type),
+            always=field.required or not omits,
+            meaning=docs.get(field.name) or _meaning(struct, field.name),
+        )
+        for field in msgspec.structs.fields(struct)
+    ]
+
+
+def doc_of(struct: type[msgspec.Struct]) -> str:
+    """The type's own docstring."""
+    return inspect.cleandoc(struct.__doc__ or "").replace("``", "`")
+
+
+def json_type(wanted: Any) -> str:
+    """How a type looks in JSON, in words."""
+    if get_origin(wanted) in (Union, types.UnionType):
+        return " or ".join(json_type(option) for option in get_args(wanted))
+    if get_origin(wanted) is Literal:
+        return " or ".join(f"`{msgspec.json.encode(value).decode()}`" for value in get_args(wanted))
+    if get_origin(wanted) is dict:
+        return "object"
+    if get_origin(wanted) in (list, tuple):
+        return f"list of {_items(wanted)}"
+    if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
+        return f"[{wanted.__name__}](#{wanted.__name__.lower()})"
+    return _JSON_TYPES[wanted]
+
+
+def _items(wanted: Any) -> str:
+    """What a list holds: any number of one type, or a fixed number of one."""
+    first, *others = get_args(wanted)
+    if others in ([], [Ellipsis]):
+        return json_type(first)
+    assert all(other is first for other in others)
+    return f"{1 + len(others)} {json_type(first)}s"
+
+
+def _meaning(struct: type[msgspec.Struct], name: str) -> str:
+    return MEANINGS.get(f"{struct.__name__}.{name}") or MEANINGS[name]
+
+
+@cache
+def _attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The strings that stand under the fields, each on one line."""
+    definition = ast.parse(inspect.getsource(struct)).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    docs = {}
+    for field, below in zip(definition.body, definition.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            docs[field.target.id] = " ".join(str(below.value.value).split()).replace("``", "`")
+    return docs

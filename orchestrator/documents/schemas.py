@@ -1,0 +1,72 @@
+"""JSON schemas (draft 2020-12) of whole lines, from the types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from orchestrator.documents.fields import fields_of
+from orchestrator.history import HISTORY_VERSION, KINDS, Rescue, Session
+from worker_child.protocol import EVENT_KINDS, PROTOCOL_VERSION, ClockAnchor, Command, Init, Plan
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
+_SIGNATURE = ["incarnation", "n", "slot", "t_ns"]
+"""What every line of a child carries, whatever its kind."""
+
+Schema = dict[str, Any]
+
+
+def history_schema() -> Schema:
+    """Of one line of a history."""
+    return {
+        "$schema": _DIALECT,
+        "title": f"One line of a Crashbench history, version {HISTORY_VERSION}",
+        "oneOf": [_line(kind, {"$ref": _reference(of)}) for kind, of in KINDS.items()],
+        "$defs": _definitions([*KINDS.values(), Rescue, Session]),
+    }
+
+
+def protocol_schema() -> Schema:
+    """Of one line of the wire: to the child `Init` and `Command`, from the child an event."""
+    events = [
+        _line(kind, {"allOf": [{"$ref": _reference(of)}], "required": _SIGNATURE})
+        for kind, of in EVENT_KINDS.items()
+    ]
+    return {
+        "$schema": _DIALECT,
+        "title": f"One line of the Crashbench wire, version {PROTOCOL_VERSION}",
+        "anyOf": [{"$ref": _reference(Init)}, {"$ref": _reference(Command)}, {"oneOf": events}],
+        "$defs": _definitions([*EVENT_KINDS.values(), Init, ClockAnchor, Command, Plan]),
+    }
+
+
+def _line(kind: str, fields: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "run_id": {"type": "string"},
+            "timestamp": {"type": "string", "format": "date-time", "pattern": _TIMESTAMP},
+            "kind": {"const": kind},
+            "fields": fields,
+        },
+        "required": ["run_id", "timestamp", "kind", "fields"],
+        "additionalProperties": False,
+    }
+
+
+def _definitions(structs: Iterable[type[msgspec.Struct]]) -> Schema:
+    """The types by name, with the meaning of each field; `structs` names the inner ones too."""
+    by_name = {struct.__name__: struct for struct in structs}
+    _, definitions = msgspec.json.schema_components(by_name.values(), ref_template="#/$defs/{name}")
+    assert definitions.keys() == by_name.keys()
+    for name, struct in by_name.items():
+        for field in fields_of(struct):
+            definitions[name]["properties"][field.name]["description"] = field.meaning
+    return definitions
+
+
+def _reference(struct: type[msgspec.Struct]) -> str:
+    return f"#/$defs/{struct.__name__}"

@@ -1,0 +1,114 @@
+"""However the parent dies, nothing of its run is left behind but a readable history."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
+RUN_ID = "tiny_kill-pgqueuer-tuned-001"
+_SEEDED = random.Random(20261121)
+MOMENTS_S = [0.0, *sorted(round(_SEEDED.uniform(0.0, 5.5), 3) for _ in range(9))]
+"""Seconds after run_start; the run itself takes about seven."""
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A short path: the server's socket lies below it."""
+    folder = Path(tempfile.mkdtemp(prefix="cbt-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float, what: str) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {limit_s} s in vain for {what}"
+        time.sleep(0.02)
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in processes if lives(process)]
+
+
+def is_server_or_worker(process: psutil.Process) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return "postgres" in command or "--mode=child" in command
+
+
+def marked(run_id: str) -> list[psutil.Process]:
+    """Every living process of the run that was started as a worker, wherever it has fled to."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CRASHBENCH_RUN", "").startswith(f"{run_id}:"):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return living(found)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("moment_s", MOMENTS_S)
+def test_a_killed_parent_leaves_no_process_no_directory_and_a_readable_history(
+    temporary: Path, tmp_path: Path, moment_s: float
+) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", f"--scenario={SCENARIO}", f"--results={tmp_path}"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    partial, finished = tmp_path / f"{RUN_ID}.jsonl.partial", tmp_path / f"{RUN_ID}.jsonl"
+    try:
+        wait_for(
+            lambda: partial.exists() and partial.stat().st_size > 0, 30.0, "the run_start line"
+        )
+        time.sleep(moment_s)
+        family = psutil.Process(parent.pid).children(recursive=True)
+    finally:
+        os.kill(parent.pid, signal.SIGKILL)
+        killed_s = time.monotonic()
+        parent.wait()
+
+    def left_s(limit_s: float) -> float:
+        return limit_s - (time.monotonic() - killed_s)
+
+    servers_and_workers = [process for process in family if is_server_or_worker(process)]
+    wait_for(
+        lambda: not living(servers_and_workers) and not marked(RUN_ID),
+        left_s(10.0),
+        "the end of every worker and of the server",
+    )
+    wait_for(
+        lambda: not living(family) and not list(temporary.iterdir()),
+        left_s(15.0),
+        "the end of every process and directory of the run",
+    )
+    history = finished if finished.exists() else partial
+    judged = subprocess.run(
+        [sys.executable, "-m", "analysis", str(history)], capture_output=True, text=True
+    )
+    assert judged.returncode == (0 if history == finished else 3), judged.stdout + judged.stderr
+    assert "Traceback" not in judged.stderr

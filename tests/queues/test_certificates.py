@@ -1,0 +1,105 @@
+"""A kill that cannot be vouched for makes its run invalid, whatever the jobs say."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from analysis.summary import Summary, analyse
+from orchestrator.child import ChildHandle, State
+from orchestrator.run import Request, carry_out
+from orchestrator.scenario import load_scenario
+from tests.conftest import Database
+from worker_child.adapters.contract import Preset, RescuePolicy, Workers
+from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
+
+pytestmark = pytest.mark.database
+
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
+
+
+class PlantedAdapter(PgQueuerAdapter):
+    """pgqueuer with a worker that has one thing wrong, and a heartbeat that suits a short test."""
+
+    def __init__(self, plant: str) -> None:
+        self._plant = plant
+
+    def preset(self, name: str, workers: Workers) -> Preset:
+        preset = super().preset(name, workers)
+        quick = {"heartbeat_timeout_s": 1.0, "dequeue_timeout_s": 0.2}
+        return replace(
+            preset,
+            settings={**preset.settings, **quick},
+            rescue=RescuePolicy("stale heartbeat", 1.0, 0.0, 0.2),
+        )
+
+    def child_argv(self) -> list[str]:
+        return [sys.executable, "-m", "tests.process.wrong_worker", self._plant]
+
+
+def run(plant: str, database: Database, results: Path) -> Summary:
+    scenario = load_scenario(str(SCENARIO))
+    adapter = PlantedAdapter(plant)
+    workers = scenario.workers
+    request = Request(
+        scenario=scenario,
+        library="pgqueuer",
+        adapter=adapter,
+        preset=adapter.preset(
+            "tuned",
+            Workers(workers.slots, workers.concurrency, workers.pool_size, workers.max_attempts),
+        ),
+        ordinal=1,
+        dsn=database.dsn,
+        results=results,
+        overwrite=False,
+    )
+    return analyse(carry_out(request, lambda status: None).history)
+
+
+def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Path) -> None:
+    summary = run("nothing", database, tmp_path)
+    assert summary.verdict == "pass", summary.reasons
+    assert summary.recovery[0]["certificate"]["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [
+        ("grandchild", "members of its process group live on"),
+        ("nameless", "sessions that bear no name of the run were open"),
+        ("held", "sessions of the victim are left"),
+    ],
+)
+def test_a_planted_flaw_makes_the_run_invalid(
+    database: Database, tmp_path: Path, plant: str, reason: str
+) -> None:
+    summary = run(plant, database, tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("invalid", 3)
+    assert reason in " ".join(summary.reasons)
+
+
+def test_no_grandchild_outlives_the_run(database: Database, tmp_path: Path) -> None:
+    run("grandchild", database, tmp_path)
+    commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if "time.sleep(600)" in str(command)]
+
+
+def test_a_worker_that_leaves_cleanly_instead_of_being_killed_makes_the_run_invalid(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_instead_of_killing(self: ChildHandle) -> int:
+        sent_ns = time.monotonic_ns()
+        self.stop()
+        self.state = State.KILLED
+        return sent_ns
+
+    monkeypatch.setattr(ChildHandle, "kill", ask_instead_of_killing)
+    summary = run("nothing", database, tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("invalid", 3)
+    assert "the wait status is not SIGKILL" in " ".join(summary.reasons)
