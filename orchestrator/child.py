@@ -75,6 +75,8 @@ class ChildHandle:
         self.spawned_ns = time.monotonic_ns()
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
+        self.pipe_abandoned = False
+        """Its pipe was closed unread: somebody who fled still holds the other end."""
         self.reader = EventReader(init.run_id, init.slot, init.incarnation)
         self._process = process
         self._pipe = pipe
@@ -128,7 +130,13 @@ class ChildHandle:
 
     def gone(self) -> bool:
         """Whether it is reaped and its pipe read to the end; the two are told apart nowhere."""
-        return self.exit is not None and self.eof_ns is not None
+        return self.exit is not None and (self.eof_ns is not None or self.pipe_abandoned)
+
+    def abandon_pipe(self) -> None:
+        """Close the pipe without having seen its end: `eof_ns` stays None for all to see."""
+        assert self.eof_ns is None
+        os.close(self._pipe)
+        self.pipe_abandoned = True
 
     def stderr_tail(self) -> str:
         """The last lines that it wrote to stderr."""
@@ -144,9 +152,8 @@ class ChildHandle:
             except BrokenPipeError:
                 # It died with orders unread: its exit status says how.
                 self._process.stdin = None
-        if self.eof_ns is None:
-            os.close(self._pipe)
-            self.eof_ns = time.monotonic_ns()
+        if self.eof_ns is None and not self.pipe_abandoned:
+            self.abandon_pipe()
 
     def _note_exit(self, status: int, max_rss_bytes: int) -> None:
         code = os.waitstatus_to_exitcode(status)

@@ -69,11 +69,11 @@ def plan_kills(
     kth part of the period is hit once, in seeded order, at a seeded place within it.
     """
     kills: list[PlannedKill] = []
-    for fault in faults:
+    for number, fault in enumerate(faults):
         respawn_ns = None if fault.respawn_after_s is None else _ns(fault.respawn_after_s)
         if fault.repeat:
             period_ns = _ns(max(periods_s.values(), default=0.0))
-            for phase_ns in stratified(period_ns, fault.repeat, f"{seed}/{ordinal}"):
+            for phase_ns in stratified(period_ns, fault.repeat, f"{seed}/{ordinal}/{number}"):
                 kills.append(
                     PlannedKill(
                         fault=len(kills),

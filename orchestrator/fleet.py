@@ -114,6 +114,14 @@ class Fleet:
         """The living incarnation of a slot."""
         return next((child for child in self.living() if child.slot == slot), None)
 
+    def abandon_held_pipes(self) -> None:
+        """Close the pipes of those that have ended while somebody who fled holds the other end."""
+        for child in self.unburied():
+            if child.exit is not None and child.eof_ns is None and not child.pipe_abandoned:
+                self._selector.unregister(child)
+                child.abandon_pipe()
+                self._note(child, "pipe_held", "it has ended, yet somebody holds its event pipe")
+
     def unburied(self) -> list[ChildHandle]:
         """Those that are not both reaped and read to the end."""
         return [child for child in self.children.values() if child.state is not State.GONE]

@@ -16,7 +16,7 @@ import psycopg
 
 from orchestrator import environment
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import UnknownNameError
+from orchestrator.errors import DatabaseLostError, UnknownNameError
 from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.outlook import Outlook, look_ahead
@@ -105,18 +105,32 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         Janitor() as janitor,
         open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
     ):
-        _furnish(server, request.adapter)
-        recorder = Recorder(files.partial, request.run_id)
         try:
-            recorder.record(_run_start(request, server))
-            if files.moved_aside is not None:
-                message = f"an unfinished run of this name was moved to {files.moved_aside.name}"
-                recorder.record(Note(time.monotonic_ns(), "stale_partial", message))
-            _supervise(request, server, recorder, janitor, files, observe, interrupted)
-        finally:
-            recorder.close()
+            _furnish(server, request.adapter)
+            _record(request, server, janitor, files, observe, interrupted)
+        except psycopg.Error as error:
+            raise DatabaseLostError(f"the database failed the run: {error}") from error
         files.finish()
     return files
+
+
+def _record(
+    request: Request,
+    server: Server,
+    janitor: Janitor,
+    files: RunFiles,
+    observe: Callable[[Status], None],
+    interrupted: threading.Event,
+) -> None:
+    recorder = Recorder(files.partial, request.run_id)
+    try:
+        recorder.record(_run_start(request, server))
+        if files.moved_aside is not None:
+            message = f"an unfinished run of this name was moved to {files.moved_aside.name}"
+            recorder.record(Note(time.monotonic_ns(), "stale_partial", message))
+        _supervise(request, server, recorder, janitor, files, observe, interrupted)
+    finally:
+        recorder.close()
 
 
 def _supervise(

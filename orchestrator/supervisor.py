@@ -265,6 +265,7 @@ class Supervisor:
         while self._fleet.unburied():
             if time.monotonic_ns() > give_up_ns:
                 self._kill_the_stubborn()
+                self._fleet.abandon_held_pipes()
                 give_up_ns += limit_ns
             self._step("the workers to stop", watch_world=False)
 

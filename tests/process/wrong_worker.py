@@ -20,6 +20,15 @@ def leave_a_grandchild() -> None:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 
 
+def leave_a_grandchild_with_the_pipe() -> None:
+    """It keeps the writing end open, so that the pipe never comes to its end."""
+    subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        start_new_session=True,
+        close_fds=False,
+    )
+
+
 def connect_without_a_name() -> None:
     connect = asyncpg.connect
 
@@ -47,6 +56,7 @@ def hold_a_session_in_a_query() -> None:
 
 PLANTS: dict[str, Callable[[], None]] = {
     "grandchild": leave_a_grandchild,
+    "pipe": leave_a_grandchild_with_the_pipe,
     "nameless": connect_without_a_name,
     "held": hold_a_session_in_a_query,
     "nothing": lambda: None,

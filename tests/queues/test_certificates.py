@@ -72,6 +72,7 @@ def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Pat
     ("plant", "reason"),
     [
         ("grandchild", "members of its process group live on"),
+        ("pipe", "its pipe was not read to the end"),
         ("nameless", "sessions that bear no name of the run were open"),
         ("held", "sessions of the victim are left"),
     ],

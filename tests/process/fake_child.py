@@ -1,0 +1,147 @@
+"""A worker without a queue: it does what its argument says, and speaks the wire of a real one.
+
+`BEHAVIOURS` lists what it can do. What it tells of itself stands in ``child_ready``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from worker_child.emitter import Emitter
+from worker_child.lifeline import Orders, die_with_parent
+from worker_child.protocol import Init
+
+
+def _speaker(init: Init) -> Emitter:
+    return Emitter(
+        init.event_fd,
+        run_id=init.run_id,
+        slot=init.slot,
+        incarnation=init.incarnation,
+        clock_anchor=init.clock_anchor,
+    )
+
+
+def _ready(emitter: Emitter, **effective: Any) -> None:
+    fields = {"pid": os.getpid(), "identity": f"me-{os.getpid()}", "effective": effective}
+    emitter.emit("child_ready", fields)
+
+
+def _until_stopped(orders: Orders) -> None:
+    stopped = threading.Event()
+    orders.watch(stopped.set)
+    stopped.wait()
+
+
+def _works(orders: Orders, init: Init) -> None:
+    emitter = _speaker(init)
+    _ready(emitter)
+    emitter.emit("job_started", {"job_id": "j000000", "execution": 1})
+    emitter.emit("job_completed", {"job_id": "j000000", "execution": 1})
+    emitter.emit("job_started", {"job_id": "j000001", "execution": 2})
+    sys.stdout.write("a stray print\n")
+    _until_stopped(orders)
+
+
+def _never_ready(orders: Orders, _init: Init) -> None:
+    sys.stderr.write("still looking for the queue\n")
+    sys.stderr.flush()
+    _until_stopped(orders)
+
+
+def _dies_at_start(_orders: Orders, _init: Init) -> None:
+    sys.stderr.write("there is no queue here\n")
+    sys.exit(3)
+
+
+def _dies_later(_orders: Orders, init: Init) -> None:
+    _ready(_speaker(init))
+    raise RuntimeError("the queue has gone")
+
+
+def _dies_in_our_code(_orders: Orders, init: Init) -> None:
+    emitter = _speaker(init)
+    _ready(emitter)
+    emitter.emit("note", {"code": "x" * 5000})
+
+
+def _writes_garbage(orders: Orders, init: Init) -> None:
+    emitter = _speaker(init)
+    _ready(emitter)
+    os.write(init.event_fd, b"Warning: something\n" + b"x" * 5000 + b"\n")
+    emitter.emit("note", {"code": "after"})
+    _until_stopped(orders)
+
+
+def _is_ahead_of_time(orders: Orders, init: Init) -> None:
+    emitter = _speaker(init)
+    emitter._clock_ns = lambda: time.monotonic_ns() + 60_000_000_000
+    _ready(emitter)
+    _until_stopped(orders)
+
+
+def _has_a_child(orders: Orders, init: Init) -> None:
+    _ready(_speaker(init), grandchild=_fork(init))
+    _until_stopped(orders)
+
+
+def _has_a_fled_child(orders: Orders, init: Init) -> None:
+    _ready(_speaker(init), grandchild=_fork(init, flees=True))
+    _until_stopped(orders)
+
+
+def _leaves_its_pipe_to_a_fled_child(orders: Orders, init: Init) -> None:
+    _ready(_speaker(init), grandchild=_fork(init, flees=True, keeps_pipe=True))
+    _until_stopped(orders)
+
+
+def _is_deaf(_orders: Orders, init: Init) -> None:
+    """Tied by PR_SET_PDEATHSIG alone: it never looks at stdin again."""
+    _ready(_speaker(init))
+    signal.pause()
+
+
+def _fork(init: Init, *, flees: bool = False, keeps_pipe: bool = False) -> int:
+    """Start a grandchild that sleeps for ever; it has fled when this returns."""
+    settled, settle = os.pipe()
+    grandchild = os.fork()
+    if grandchild == 0:
+        if flees:
+            os.setsid()
+        if not keeps_pipe:
+            os.close(init.event_fd)
+        os.write(settle, b"!")
+        signal.pause()
+        os._exit(0)
+    os.read(settled, 1)
+    return grandchild
+
+
+BEHAVIOURS: dict[str, Callable[[Orders, Init], None]] = {
+    "works": _works,
+    "never_ready": _never_ready,
+    "dies_at_start": _dies_at_start,
+    "dies_later": _dies_later,
+    "dies_in_our_code": _dies_in_our_code,
+    "writes_garbage": _writes_garbage,
+    "is_ahead_of_time": _is_ahead_of_time,
+    "has_a_child": _has_a_child,
+    "has_a_fled_child": _has_a_fled_child,
+    "leaves_its_pipe_to_a_fled_child": _leaves_its_pipe_to_a_fled_child,
+    "is_deaf": _is_deaf,
+    "listens_only": _works,
+}
+
+
+if __name__ == "__main__":
+    behaviour = sys.argv[1]
+    if behaviour != "listens_only":
+        die_with_parent()
+    given = Orders()
+    BEHAVIOURS[behaviour](given, given.init())
