@@ -19,10 +19,10 @@ from orchestrator.calibration.table import print_outcomes, print_progress, print
 from orchestrator.calibration.trials import carry_out_trials, server_for_all
 from orchestrator.errors import CrashbenchError
 from orchestrator.live import LiveView
+from orchestrator.orders import Interrupted
 from orchestrator.reproduce import compare, read_request
 from orchestrator.run import Request, carry_out, make_request
 from orchestrator.scenario import load_scenario, scenario_names
-from orchestrator.supervisor import Interrupted
 from worker_child.adapters import LIBRARIES
 
 EXIT_USAGE = 2

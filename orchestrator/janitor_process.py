@@ -120,7 +120,6 @@ class Charge:
         if not _until(lambda: not living(), GROUP_LIMIT_S):
             yield f"process groups {living()} still live {GROUP_LIMIT_S:g} s after SIGKILL"
 
-
     def _end_marked(self) -> Iterator[str]:
         def living() -> list[int]:
             return [process.pid for mark in self._marks for process in _kill_marked(mark)]

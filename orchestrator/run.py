@@ -19,6 +19,7 @@ from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import DatabaseLostError, UnknownNameError
 from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
 from orchestrator.janitor import Janitor
+from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
 from orchestrator.recorder import Recorder
@@ -26,7 +27,7 @@ from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
 from orchestrator.scenario_reader import nearest
 from orchestrator.subreaper import become_subreaper
-from orchestrator.supervisor import Orders, Status, Supervisor
+from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter, Preset, UnusableWorkersError, Workers

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Literal
 
 import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from orchestrator.audit import final_records, sessions_that_remain
 from orchestrator.campaign import Campaign
 from orchestrator.child import Spawner
 from orchestrator.drain import Drain
@@ -29,69 +28,27 @@ from orchestrator.faults import plan_kills
 from orchestrator.fleet import Fleet
 from orchestrator.held import Held
 from orchestrator.hiccup import HiccupMeter
-from orchestrator.history import ResourceSample, RowRead, RunEnd
+from orchestrator.history import ResourceSample, RunEnd
 from orchestrator.janitor import Janitor
+from orchestrator.orders import Interrupted, Orders, Phase, Status, worker_init
 from orchestrator.probe import Probe, parent_session_name
-from orchestrator.producer import Producer, enqueued
+from orchestrator.producer import Producer
 from orchestrator.recorder import Recorder
 from orchestrator.sampler import Sampler
-from orchestrator.scenario_types import Scenario
 from orchestrator.tracker import Tracker
-from orchestrator.workload import Workload
-from worker_child.adapters.contract import Adapter, Enqueuer, Preset
-from worker_child.protocol import PROTOCOL_VERSION, Init, Note, session_name
+from worker_child.adapters.contract import Enqueuer
+from worker_child.protocol import Init, Note, session_name
 
 _NS_PER_S = 1_000_000_000
 _LEAD_NS = 100_000_000
 """From 'all are ready' to T = 0."""
 _TICK_S = 0.05
 _CERTIFYING_TICK_S = 0.005
+PRODUCER = "producer"
+"""What the producer's session is called."""
 _RESTARTS_LIMIT = 5
 """How often a worker that dies unasked is replaced."""
 _OBSERVE_EVERY_NS = 200_000_000
-
-
-class Phase(Enum):
-    """Where a run stands; each one's beginning is noted in the history."""
-
-    SETUP = "setup"
-    LOAD = "load"
-    HOLD = "hold"
-    DRAIN = "drain"
-    STOP = "stop"
-    AUDIT = "audit"
-
-
-class Interrupted(Exception):  # noqa: N818 - it is a wish, not an error
-    """The user asked the run to end (SIGINT or SIGTERM)."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a live view shows; all counts so far."""
-
-    phase: Phase
-    elapsed_s: float
-    enqueued: int
-    completed: int
-    in_flight: int
-    kills: int
-    duplicates: int
-    waiting_for: str
-
-
-@dataclass(frozen=True)
-class Orders:
-    """What a run is to do, resolved and validated."""
-
-    run_id: str
-    scenario: Scenario
-    library: str
-    adapter: Adapter
-    preset: Preset
-    ordinal: int
-    workload: Workload
-    longest_length_s: float
 
 
 class Supervisor:
@@ -273,16 +230,13 @@ class Supervisor:
         assert self._producer is not None
         self._enter(Phase.AUDIT)
         self._producer.close()
-        error = self._sessions_that_remain()
-        known = {**self._producer.job_of_inbox_id, **self._tracker.job_of_inbox_id}
-        lines = self._probe.read("final", known).lines
-        closing = lines[-1]
-        if error is not None and closing.error is None:
-            lines[-1] = RowRead(t_ns=closing.t_ns, read="final", lines=closing.lines, error=error)
-        self._record_recovered(self._producer, lines)
-        self._recorder.record_all([*lines])
-        for row in self._probe.audit():
-            self._recorder.record(Note(t_ns=time.monotonic_ns(), code="audit", detail=row))
+        run_id = self._orders.run_id
+        names = [parent_session_name(run_id, PRODUCER)]
+        names += [session_name(run_id, *incarnation) for incarnation in self._fleet.children]
+        remaining = sessions_that_remain(self._probe, names, limit_s=self._limits.sessions_gone_s)
+        self._recorder.record_all(
+            final_records(self._probe, self._producer, self._tracker, remaining)
+        )
 
     # What the phases are made of
 
@@ -349,25 +303,6 @@ class Supervisor:
         while (waiting_for := drain.look()) is not None:
             self._step(waiting_for)
         return drain.ended_by
-
-    def _sessions_that_remain(self) -> str | None:
-        """Wait until no worker's and no producer's session is left; at the bound, name them."""
-        run_id = self._orders.run_id
-        names = [parent_session_name(run_id, "producer")]
-        names += [session_name(run_id, *incarnation) for incarnation in self._fleet.children]
-        limit_ns = time.monotonic_ns() + round(self._limits.sessions_gone_s * _NS_PER_S)
-        while sessions := self._probe.sessions(names):
-            if time.monotonic_ns() > limit_ns:
-                return f"sessions of the run remained while the rows were read: {sessions}"
-            time.sleep(_TICK_S)
-        return None
-
-    def _record_recovered(self, producer: Producer, lines: list[RowRead]) -> None:
-        """Jobs of indeterminate enqueues that are seen after all come into the ledger."""
-        seen = self._tracker.seen | {line.job_id for line in lines}
-        for job_id, due in producer.indeterminate.items():
-            if job_id in seen:
-                self._recorder.record(enqueued(due, "recovered", time.monotonic_ns()))
 
     def _take_hiccups(self) -> None:
         self._recorder.record_all(
@@ -450,26 +385,9 @@ class Supervisor:
         )
 
     def _init_for(self, slot: int, incarnation: int) -> Init:
-        orders, workers = self._orders, self._orders.scenario.workers
-        return Init(
-            protocol=PROTOCOL_VERSION,
-            run_id=orders.run_id,
-            role="worker",
-            slot=slot,
-            incarnation=incarnation,
-            library=orders.library,
-            settings=orders.preset.settings,
-            dsn=self._worker_dsn,
-            application_name=session_name(orders.run_id, slot, incarnation),
-            concurrency=workers.concurrency,
-            pool_size=workers.pool_size,
-            max_attempts=workers.max_attempts,
-            kinds=tuple(sorted(orders.scenario.workload.mix)),
-            effects=orders.scenario.effects,
-            event_fd=-1,
-            clock_anchor=self._recorder.clock_anchor,
-        )
+        anchor = self._recorder.clock_anchor
+        return worker_init(self._orders, self._worker_dsn, anchor, slot, incarnation)
 
     def _connect_producer(self) -> Enqueuer:
-        name = parent_session_name(self._orders.run_id, "producer")
+        name = parent_session_name(self._orders.run_id, PRODUCER)
         return self._orders.adapter.enqueuer(make_conninfo(self._dsn, application_name=name))

@@ -18,9 +18,9 @@ from orchestrator.calibration.controls import PRESET, Trial
 from orchestrator.calibration.oracle import expect
 from orchestrator.fault_check import planned_kills
 from orchestrator.janitor import Janitor
+from orchestrator.orders import Interrupted
 from orchestrator.postgres import open_server
 from orchestrator.scenario import Scenario, load_scenario
-from orchestrator.supervisor import Interrupted
 
 AT_ONCE = 2
 RUN_LIMIT_S = 100.0

@@ -14,8 +14,8 @@ NOTES: dict[str, str] = {
     "(`detail.slot`, `detail.incarnation`). It voids what that incarnation says.",
     "worker_died": "A worker died unasked and is being replaced.",
     "stop_ignored": "A worker did not stop in time and was killed when the run was over.",
-    "pipe_held": "A worker has ended, yet its event pipe did not come to its end: somebody who fled "
-    "holds it (`detail.slot`, `detail.incarnation`).",
+    "pipe_held": "A worker has ended, yet its event pipe did not come to its end: somebody "
+    "who fled holds it (`detail.slot`, `detail.incarnation`).",
     "not_settled": "A kill of a repeated scenario did not settle in time: the kills to come were "
     "left out.",
     "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`.",

@@ -1,0 +1,53 @@
+"""The last look: every row, effect and failure, once nobody of the run is at work any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from orchestrator.history import HistoryRecord, RowRead, Session
+from orchestrator.probe import Probe
+from orchestrator.producer import Producer, enqueued
+from orchestrator.tracker import Tracker
+from worker_child.protocol import Note
+
+_POLL_S = 0.05
+_NS_PER_S = 1_000_000_000
+
+
+def sessions_that_remain(probe: Probe, names: Collection[str], *, limit_s: float) -> list[Session]:
+    """Wait until no session of these names is left; those that are at the limit.
+
+    Raises psycopg.Error.
+    """
+    give_up_ns = time.monotonic_ns() + round(limit_s * _NS_PER_S)
+    while (sessions := probe.sessions(names)) and time.monotonic_ns() < give_up_ns:
+        time.sleep(_POLL_S)
+    return sessions
+
+
+def final_records(
+    probe: Probe, producer: Producer, tracker: Tracker, remaining: list[Session]
+) -> list[HistoryRecord]:
+    """The final read, the enqueues that it brings to light, and a control queue's own record.
+
+    Sessions that remain void the read: somebody could still have written. Raises psycopg.Error.
+    """
+    known = {**producer.job_of_inbox_id, **tracker.job_of_inbox_id}
+    lines = probe.read("final", known).lines
+    closing = lines[-1]
+    if remaining and closing.error is None:
+        error = f"sessions of the run remained while the rows were read: {remaining}"
+        lines[-1] = RowRead(t_ns=closing.t_ns, read="final", lines=closing.lines, error=error)
+    audit = [Note(t_ns=time.monotonic_ns(), code="audit", detail=row) for row in probe.audit()]
+    return [*_recovered(producer, tracker, lines), *lines, *audit]
+
+
+def _recovered(producer: Producer, tracker: Tracker, lines: list[RowRead]) -> list[HistoryRecord]:
+    """Jobs of indeterminate enqueues that are seen after all come into the ledger."""
+    seen = tracker.seen | {line.job_id for line in lines}
+    return [
+        enqueued(due, "recovered", time.monotonic_ns())
+        for job_id, due in producer.indeterminate.items()
+        if job_id in seen
+    ]
