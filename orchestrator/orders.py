@@ -58,7 +58,7 @@ def worker_init(
     orders: Orders, dsn: str, clock_anchor: ClockAnchor, slot: int, incarnation: int
 ) -> Init:
     """What one incarnation is told. Its event descriptor is known only when it is spawned."""
-    workers = orders.scenario.workers
+    workers, workload = orders.scenario.workers, orders.scenario.workload
     return Init(
         protocol=PROTOCOL_VERSION,
         run_id=orders.run_id,
@@ -72,7 +72,7 @@ def worker_init(
         concurrency=workers.concurrency,
         pool_size=workers.pool_size,
         max_attempts=workers.max_attempts,
-        kinds=tuple(sorted(orders.scenario.workload.mix)),
+        kinds=tuple(sorted({*workload.mix, *(group.kind for group in workload.held)})),
         effects=orders.scenario.effects,
         event_fd=-1,
         clock_anchor=clock_anchor,

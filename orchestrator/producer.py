@@ -47,7 +47,8 @@ class DueJob:
 class Producer:
     """Sends a stream of jobs from T = 0 on.
 
-    `accepted`, `stream_jobs`, `max_lateness_ns` may be read from any thread meanwhile.
+    It connects when it is made, so that T = 0 finds it ready. `accepted`, `stream_jobs` and
+    `max_lateness_ns` may be read from any thread meanwhile.
     """
 
     def __init__(
@@ -55,17 +56,17 @@ class Producer:
         jobs: Iterable[PlannedJob],
         connect: Callable[[], Enqueuer],
         recorder: Recorder,
-        started_ns: int,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = iter(jobs)
         self._connect = connect
         self._recorder = recorder
-        self._started_ns = started_ns
+        self._started_ns = 0
         self._sleep = sleep
         self._enqueuer: Enqueuer | None = connect()
         self._stop = threading.Event()
+        self._cut_ns: int | None = None
         self._thread = threading.Thread(target=self._run, name="producer")
         self.job_of_inbox_id: dict[str, str] = {}
         self.indeterminate: dict[str, DueJob] = {}
@@ -73,15 +74,19 @@ class Producer:
         self.stream_jobs = 0
         """Jobs of the stream that were sent: their ids run from 0 to stream_jobs - 1."""
         self.max_lateness_ns = 0
+        """The latest wake-up. A job that is late because the last enqueue was slow does not count:
+        that is the library's back-pressure."""
         self.ended_ns: int | None = None
         self.error: BaseException | None = None
 
-    def start(self) -> None:
-        """Begin; the first job goes out at T = 0."""
+    def start(self, started_ns: int) -> None:
+        """Begin; T = 0, when the first job goes out, is the monotonic instant `started_ns`."""
+        self._started_ns = started_ns
         self._thread.start()
 
     def stop(self) -> None:
-        """Cut the stream: jobs due up to now are sent, later ones are not."""
+        """Cut the stream: jobs intended up to now are sent, later ones are not."""
+        self._cut_ns = time.monotonic_ns()
         self._stop.set()
 
     def alive(self) -> bool:
@@ -120,10 +125,10 @@ class Producer:
     def _due_batches(self) -> Iterator[list[DueJob]]:
         upcoming = self._next()
         while upcoming is not None:
-            if not self._sleep_until(upcoming.intended_ns):
+            self._sleep_until(upcoming.intended_ns)
+            if self._cut_ns is not None and upcoming.intended_ns > self._cut_ns:
                 return
             now_ns = time.monotonic_ns()
-            self.max_lateness_ns = max(self.max_lateness_ns, now_ns - upcoming.intended_ns)
             batch: list[DueJob] = []
             while (
                 upcoming is not None
@@ -138,12 +143,16 @@ class Producer:
         job = next(self._jobs, None)
         return None if job is None else DueJob(job, self._started_ns + job.intended_ns)
 
-    def _sleep_until(self, due_ns: int) -> bool:
+    def _sleep_until(self, due_ns: int) -> None:
+        """Sleep until the instant, or until the stream is cut."""
+        slept = False
         while (left_ns := due_ns - time.monotonic_ns()) > 0:
             if self._stop.is_set():
-                return False
+                return
+            slept = True
             self._sleep(min(left_ns / _NS_PER_S, _NAP_LIMIT_S))
-        return True
+        if slept:
+            self.max_lateness_ns = max(self.max_lateness_ns, -left_ns)
 
     def _send(self, batch: list[DueJob]) -> bool:
         outgoing = [

@@ -88,10 +88,12 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
     timed one makes them a sample: nothing is compared then.
     """
     triggers = {kill["trigger"] for kill in [*old.recovery, *new.recovery]}
-    table = Table(title="old and new, side by side", box=None, padding=(0, 3), title_justify="left")
-    table.add_column("")
-    table.add_column(old.run_id, justify="right")
-    table.add_column(new.run_id, justify="right")
+    for age, run in (("old", old), ("new", new)):
+        console.print(f"{age}: {run.run_id}", highlight=False, soft_wrap=True)
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("", no_wrap=True)
+    table.add_column("old", justify="right")
+    table.add_column("new", justify="right")
     for section, name in _COUNTS:
         label = name.replace("_", " ")
         table.add_row(label, *(str(getattr(run, section)[name]) for run in (old, new)))

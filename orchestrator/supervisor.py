@@ -171,18 +171,14 @@ class Supervisor:
             self._fleet.spawn(slot)
         while not all((slot, 0) in self._tracker.ready for slot in slots):
             self._step("every worker to become ready")
-        self._campaign.started_ns = time.monotonic_ns() + _LEAD_NS
-        self._producer = Producer(
-            self._orders.workload.jobs(),
-            self._connect_producer,
-            self._recorder,
-            self._campaign.started_ns,
-        )
+        jobs = self._orders.workload.jobs()
+        self._producer = Producer(jobs, self._connect_producer, self._recorder)
 
     def _load(self) -> None:
         assert self._producer is not None
+        self._campaign.started_ns = time.monotonic_ns() + _LEAD_NS
         self._enter(Phase.LOAD, self._campaign.started_ns)
-        self._producer.start()
+        self._producer.start(self._campaign.started_ns)
         if self._orders.scenario.workload.endless:
             while self._campaign.busy or self._campaign.settled_since_ns() is None:
                 self._step(self._campaign.waiting_for())

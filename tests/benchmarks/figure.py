@@ -1,0 +1,60 @@
+"""What a benchmark finds: a measured value beside its limit, and whether the limit was kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Effort = Literal["full", "quick"]
+"""``quick`` = fewer and smaller rounds, to see that everything runs; its figures are rough."""
+Standing = Literal["met", "MISSED", "machine_limited"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. `binding` = a miss makes the whole benchmark fail."""
+
+    name: str
+    measured: str
+    limit: str
+    standing: Standing
+    binding: bool
+    detail: str = ""
+    """What the measured value is made of."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one round found: the instrument's cost and its floor's, in the same unit."""
+
+    instrument: float
+    floor: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the floor."""
+        return self.instrument / self.floor
+
+
+def ratio(name: str, rounds: Sequence[Costs], limit: float, *, unit: str) -> Figure:
+    """The median of the rounds' ratios; the costs beside it are medians, in `unit`."""
+    ratios = [costs.ratio for costs in rounds]
+    median = statistics.median(ratios)
+    instrument = statistics.median(costs.instrument for costs in rounds)
+    floor = statistics.median(costs.floor for costs in rounds)
+    detail = (
+        f"{min(ratios):.2f}..{max(ratios):.2f} in {len(ratios)} rounds; "
+        f"{instrument:.3g} against {floor:.3g} {unit}"
+    )
+    standing: Standing = "met" if median <= limit else "MISSED"
+    return Figure(name, f"{median:.2f} x", f"<= {limit:g} x", standing, True, detail)
+
+
+def absolute_time(
+    name: str, measured: str, limit: str, *, kept: bool, tripped: bool, detail: str = ""
+) -> Figure:
+    """A time on this very machine: a miss is void while the machine itself stalled."""
+    standing: Standing = "met" if kept else "machine_limited" if tripped else "MISSED"
+    return Figure(f"{name} (absolute)", measured, limit, standing, False, detail)
