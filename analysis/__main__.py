@@ -19,6 +19,7 @@ from analysis.verdict import worst
 
 app = typer.Typer(
     add_completion=False,
+    pretty_exceptions_enable=False,
     no_args_is_help=True,
     help="Judge what a crash did to every job. The histories (JSONL) are the only input.",
 )

@@ -80,9 +80,6 @@ def unplanned(history: History) -> list[str]:
     end = history.end
     if end is None:
         return []
-    streamed = map(stream_job_id, range(end.stream_jobs))
-    if sum(map(history.job_numbers.__contains__, streamed)) == len(history.jobs):
-        return []
     planned = {"j": (end.stream_jobs, stream_job_id), "h": (end.held_jobs, held_job_id)}
 
     def is_planned(job_id: str) -> bool:
@@ -93,4 +90,6 @@ def unplanned(history: History) -> list[str]:
         count, name = planned[root[0]]
         return int(digits) < count and name(int(digits)) == root
 
-    return sorted(job_id for job_id in history.jobs if not is_planned(job_id))
+    ids = history.jobs
+    beyond = [stream_job_id(i) for i in ids.stream[ids.stream >= end.stream_jobs].tolist()]
+    return sorted([*beyond, *(job_id for job_id in ids.others if not is_planned(job_id))])

@@ -17,6 +17,7 @@ PARTS: dict[str, Part] = {
     "the wait status is not SIGKILL": lambda _, seen: seen.signal != signal.SIGKILL,
     "members of its process group live on": lambda _, seen: bool(seen.survivors),
     "no session of the victim was seen before the kill": lambda sent, _: not sent.sessions,
+    "sessions that bear no name of the run were open": lambda sent, _: bool(sent.strangers),
     "its sessions were not seen to go": lambda _, seen: seen.sessions_gone_ns is None,
     "sessions of the victim are left": lambda _, seen: bool(seen.sessions_left),
     "its pipe was not read to the end": lambda _, seen: seen.eof_ns is None,

@@ -1,4 +1,4 @@
-"""Millions of events as columns: how lines become numpy arrays, and what each array holds.
+"""Millions of events as columns: how texts and numbers of many lines become numpy arrays.
 
 An execution's key packs (slot, incarnation, execution) into one integer, so that executions are
 compared and joined as numbers. A missing number is `ABSENT`.
@@ -6,14 +6,12 @@ compared and joined as numbers. A missing number is `ABSENT`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
-
-from worker_child.protocol import RowState
 
 ABSENT = -1
 Ints = NDArray[np.signedinteger[Any]]
@@ -31,41 +29,95 @@ class Interner(dict[str, int]):
         self[text] = code = len(self)
         return code
 
-    def codes(self, texts: Sequence[str]) -> Ints:
-        """The numbers of `texts`, as int32."""
-        return np.fromiter(map(self.__getitem__, texts), np.int32, len(texts))
 
-    def optional_codes(self, texts: Sequence[str | None]) -> Ints:
-        """The numbers of `texts`; `ABSENT` where there is none."""
-        if not any(texts):
-            return np.full(len(texts), ABSENT, np.int32)
-        return np.array([ABSENT if text is None else self[text] for text in texts], np.int32)
+Values = Mapping[str, tuple[Any, ...]]
+"""By a field's name: its values in some records."""
 
 
-def integers(values: Sequence[int | None], dtype: Any = np.int64) -> Ints:
-    """A column of numbers, `ABSENT` for None. Raises OverflowError where a number is too great."""
-    try:
-        return np.array(values, dtype)
-    except TypeError:
-        return np.array([ABSENT if value is None else value for value in values], dtype)
+def by_field(records: Sequence[Any]) -> Values:
+    """Turn records of one type into columns. There must be one at least."""
+    columns = zip(*map(astuple, records), strict=True)
+    return dict(zip(records[0].__struct_fields__, columns, strict=True))
+
+
+class Column:
+    """One column of integers that grows block by block."""
+
+    def __init__(self, dtype: Any = np.int64) -> None:
+        self._dtype = np.dtype(dtype)
+        self._bytes = bytearray()
+
+    def extend(self, values: Iterable[int], count: int) -> None:
+        """Add `count` numbers. Raises OverflowError where one needs more bits, and TypeError."""
+        self._bytes += np.fromiter(values, self._dtype, count).tobytes()
+
+    def extend_by(self, numbers: Ints) -> None:
+        """Add an array of numbers that fit."""
+        self._bytes += numbers.astype(self._dtype).tobytes()
+
+    def array(self) -> Ints:
+        """All of it, without a copy; the column grows no more."""
+        return np.frombuffer(self._bytes, self._dtype)
+
+
+class NumberColumns:
+    """Some integer fields of many records, a column each; grows block by block."""
+
+    def __init__(self, *names: str) -> None:
+        self._columns = {name: Column() for name in names}
+
+    def extend(self, values: Values) -> None:
+        """Add more, `ABSENT` for None. OverflowError: a number needs over 64 bits."""
+        for name, column in self._columns.items():
+            added = values[name]
+            try:
+                column.extend(added, len(added))
+            except TypeError:
+                known = (ABSENT if value is None else value for value in added)
+                column.extend(known, len(added))
+
+    def arrays(self) -> list[Ints]:
+        """One array a name, in the order of the names."""
+        return [column.array() for column in self._columns.values()]
+
+
+def digest(text: str | None) -> int:
+    """64 bits that stand for a text; `ABSENT`, which no digest is, where there is none.
+
+    Only good for telling a few texts apart within one process; cheaper than numbering millions
+    of texts that are never seen again.
+    """
+    return ABSENT if text is None else hash(text)
+
+
+def _fitting(part: Ints, limit: int) -> Ints:
+    if part.size and (part.min() < 0 or part.max() > limit):
+        raise OverflowError(f"a part of an execution's identity lies outside 0..{limit}")
+    return part
+
+
+def pack_workers(slot: Ints, incarnation: Ints) -> Ints:
+    """Keys of incarnations. Raises OverflowError where a part does not fit its bits."""
+    slots = _fitting(slot, MAX_SLOT)
+    keys: Ints = (slots << INCARNATION_BITS) | _fitting(incarnation, (1 << INCARNATION_BITS) - 1)
+    return keys
 
 
 def pack(slot: Ints, incarnation: Ints, execution: Ints) -> Ints:
     """Keys of executions. Raises OverflowError where a part does not fit its bits."""
-    for part, limit in (
-        (slot, MAX_SLOT),
-        (incarnation, (1 << INCARNATION_BITS) - 1),
-        (execution, (1 << EXECUTION_BITS) - 1),
-    ):
-        if part.size and (part.min() < 0 or part.max() > limit):
-            raise OverflowError(f"a part of an execution's identity lies outside 0..{limit}")
-    key: Ints = (((slot << INCARNATION_BITS) | incarnation) << EXECUTION_BITS) | execution
-    return key
+    workers = pack_workers(slot, incarnation)
+    keys: Ints = (workers << EXECUTION_BITS) | _fitting(execution, (1 << EXECUTION_BITS) - 1)
+    return keys
 
 
 def worker_key(slot: int, incarnation: int) -> int:
     """The part of an execution's key that names its incarnation."""
     return (slot << INCARNATION_BITS) | incarnation
+
+
+def pack_one(slot: int, incarnation: int, execution: int) -> int:
+    """The key of one execution."""
+    return (worker_key(slot, incarnation) << EXECUTION_BITS) | execution
 
 
 def unpack_worker(key: int) -> tuple[int, int]:
@@ -77,79 +129,3 @@ def unpack(key: int) -> tuple[int, int, int]:
     """(slot, incarnation, execution) of an execution's key."""
     worker, execution = divmod(key, 1 << EXECUTION_BITS)
     return *unpack_worker(worker), execution
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns of equal length, one entry a line."""
-
-    job: Ints
-    """The job's number in the history's list of ids."""
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """All `parts` as one table, in their order."""
-        if not parts:
-            return cls(*(np.empty(0, np.int64) for _ in fields(cls)))
-        return cls(
-            *(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(cls))
-        )
-
-    def __len__(self) -> int:
-        return len(self.job)
-
-
-@dataclass(frozen=True, slots=True)
-class Ends(Table):
-    """`job_completed` or `job_failed` lines."""
-
-    key: Ints
-    t_ns: Ints
-    n: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Starts(Ends):
-    """`job_started` lines."""
-
-    inbox: Ints
-    """A number for the inbox_id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueues(Table):
-    """`job_enqueued` lines. `worker` and `n` are `ABSENT` where the parent wrote the line."""
-
-    worker: Ints
-    n: Ints
-    t_ns: Ints
-    length_us: Ints
-    intended_ns: Ints
-    sent_ns: Ints
-    acknowledged_ns: Ints
-    recovered: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Rows(Table):
-    """Lines of the final `row_read`, the closing one apart."""
-
-    t_ns: Ints
-    state: Ints
-    """The place in `STATES`: the least settled first."""
-    claimant: Ints
-    """A number for the identity that holds the row."""
-    picked_after_done: Ints
-    failures: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Effects(Table):
-    """Effect rows of the final `row_read`."""
-
-    key: Ints
-
-
-STATES: tuple[RowState, ...] = ("queued", "retrying", "claimed", "dead", "done", "absent")
-"""States of a row, the least settled first."""
-STATE_CODES = {state: code for code, state in enumerate(STATES)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.columns import EXECUTION_BITS, Ints, pack
+from analysis.columns import EXECUTION_BITS, pack_one
 from analysis.executions import Found
 from analysis.history_tables import History
 from analysis.incarnations import Crew, Incarnation
@@ -46,13 +47,10 @@ class Death:
 def find_deaths(history: History, crew: Crew) -> list[Death]:
     """All deaths, the first one first."""
     reads = _reads_by_fault(history)
-    effects = _all_effects(history)
     visible = bool(history.identities) or any(
         read.claimed_by is not None for read in history.kill_reads
     )
-    return [
-        _death(history, crew, victim, reads, effects, visible=visible) for victim in crew.dead()
-    ]
+    return [_death(history, crew, victim, reads, visible=visible) for victim in crew.dead()]
 
 
 def found_by_job(deaths: list[Death]) -> dict[int, list[Found]]:
@@ -71,11 +69,13 @@ def _reads_by_fault(history: History) -> dict[int | None, list[RowRead]]:
     return dict(reads)
 
 
-def _all_effects(history: History) -> Ints:
-    """Keys of all effects that any read saw: a dead incarnation adds none after its death."""
+def _effects(history: History, victim: Incarnation) -> set[int]:
+    """Keys of the victim's effects that any read saw: it added none after its death."""
+    seen = history.effects.key
+    found = set(seen[(seen >> EXECUTION_BITS) == victim.key].tolist())
     at_kills = [effect for read in history.kill_reads for effect in read.effects]
-    parts = np.array(at_kills, np.int64).reshape(-1, 3)
-    return np.union1d(history.effects.key, pack(parts[:, 0], parts[:, 1], parts[:, 2]))
+    found |= {pack_one(*effect) for effect in at_kills}
+    return found
 
 
 def _death(
@@ -83,7 +83,6 @@ def _death(
     crew: Crew,
     victim: Incarnation,
     reads: dict[int | None, list[RowRead]],
-    effects: Ints,
     *,
     visible: bool,
 ) -> Death:
@@ -91,8 +90,8 @@ def _death(
     read = reads.get(victim.fault.fault, []) if victim.fault is not None else []
     unknown = _claims_unknown(victim, read, visible=visible or not open_jobs)
     rows = [] if unknown else _rows_of(victim, read, crew)
-    held = frozenset(history.job_numbers[row.job_id] for row in rows if row.job_id is not None)
-    with_effect = set(effects[np.isin(effects, list(open_jobs.values()))].tolist())
+    held = frozenset(_numbers(history, rows))
+    with_effect = _effects(history, victim)
     phases = dict.fromkeys(held, "claimed")
     phases |= _ended_phases(history, victim, held)
     phases |= {
@@ -114,6 +113,13 @@ def _claims_unknown(victim: Incarnation, read: list[RowRead], *, visible: bool) 
     if not visible:
         return "this queue does not show who holds a row"
     return None
+
+
+def _numbers(history: History, rows: list[RowRead]) -> Iterator[int]:
+    for row in rows:
+        number = None if row.job_id is None else history.jobs.number(row.job_id)
+        assert number is not None, f"row {row.inbox_id} belongs to a job without a number"
+        yield number
 
 
 def _rows_of(victim: Incarnation, read: list[RowRead], crew: Crew) -> list[RowRead]:

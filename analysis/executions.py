@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.columns import ABSENT, STATES, Bools, Ints, Table, unpack
+from analysis.columns import ABSENT, Bools, Ints, unpack
 from analysis.history_tables import History
 from analysis.incarnations import Crew, Incarnation
+from analysis.tables import STATES, Table
 from worker_child.protocol import JobDiscarded, JobRetried, RowState
 
 FAR_FUTURE_NS = 1 << 62
@@ -29,7 +30,7 @@ class Execution:
     effect: bool = False
     """Its effect row stands in the final read."""
     inbox: int | None = None
-    """A number for the inbox_id that it was started for."""
+    """A digest of the inbox_id that it was started for."""
     gone_ns: int | None = None
     """When its process was gone, where that is known."""
     ordinals: dict[str, int] = field(default_factory=dict)
@@ -150,9 +151,8 @@ class _Fold:
         self._history = history
         self._crew = crew
         self._wanted = wanted
-        names = history.jobs
         numbers = np.flatnonzero(wanted).tolist()
-        self.evidence = {job: Evidence(names[job]) for job in numbers}
+        self.evidence = {job: Evidence(history.jobs.name(job)) for job in numbers}
         self._executions: dict[int, tuple[int, Execution]] = {}
 
     def run(self) -> None:
@@ -172,7 +172,8 @@ class _Fold:
                 evidence.discards.append(discard)
 
     def _of(self, job_id: str) -> Evidence | None:
-        return self.evidence.get(self._history.job_numbers.get(job_id, ABSENT))
+        number = self._history.jobs.number(job_id)
+        return None if number is None else self.evidence.get(number)
 
     def _picked(self, table: Table, *columns: Ints) -> Iterable[tuple[int, ...]]:
         mask = self._wanted[table.job]

@@ -43,7 +43,7 @@ def explain(path: Path, job_id: str) -> Explanation:
     Raises HistoryError, OSError, NoSuchJobError.
     """
     case = open_case(path)
-    number = case.history.job_numbers.get(job_id)
+    number = case.history.jobs.number(job_id)
     facts = sorted(_facts(path, job_id, case), key=lambda fact: fact_order(fact.record))
     if number is None and not facts:
         raise NoSuchJobError(f"{path.name} has no line about job {job_id!r}; is the id complete?")
@@ -69,7 +69,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 def _facts(path: Path, job_id: str, case: Case) -> Iterator[Fact]:
-    number = case.history.job_numbers.get(job_id)
+    number = case.history.jobs.number(job_id)
     victims = {
         (death.victim.slot, death.victim.number)
         for death in case.deaths

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from analysis.columns import ABSENT, Ints, Table
+from analysis.columns import ABSENT, Ints
 from analysis.figures import Figures
 from analysis.history_tables import History
+from analysis.tables import Table
 
 LOWEST_US: Final = 1
 HIGHEST_US: Final = 86_400_000_000

@@ -13,23 +13,24 @@ from typing import Any
 
 import msgspec
 
+from analysis.columns import ABSENT
 from orchestrator.history import KINDS
 from worker_child.protocol import EnqueueOutcome
 
 
 class Enqueued(msgspec.Struct, frozen=True, gc=False):
-    """What the analysis needs of a `job_enqueued` line."""
+    """What the analysis needs of a `job_enqueued` line; `ABSENT` stands for a missing key."""
 
     t_ns: int
     job_id: str
     outcome: EnqueueOutcome
     length_us: int
     intended_ns: int
-    sent_ns: int | None = None
-    acknowledged_ns: int | None = None
-    n: int | None = None
-    slot: int | None = None
-    incarnation: int | None = None
+    sent_ns: int | None = ABSENT
+    acknowledged_ns: int | None = ABSENT
+    n: int | None = ABSENT
+    slot: int | None = ABSENT
+    incarnation: int | None = ABSENT
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):

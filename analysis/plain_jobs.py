@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from analysis.columns import ABSENT, EXECUTION_BITS, STATE_CODES, Bools, Ints, Table
+from analysis.columns import ABSENT, EXECUTION_BITS, Bools, Ints
 from analysis.history_tables import History
 from analysis.ledger import Rules
+from analysis.tables import STATE_CODES, Table
 
 
 def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bools:

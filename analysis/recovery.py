@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis import backlog
-from analysis.columns import EXECUTION_BITS, INCARNATION_BITS, STATE_CODES, Bools, Ints
+from analysis.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.deaths import PHASES, Death
 from analysis.figures import Figures, put, put_since
 from analysis.hiccups import HiccupMeter
 from analysis.history_tables import History
 from analysis.incarnations import Crew, Incarnation
+from analysis.tables import STATE_CODES
 from orchestrator.history import FaultInjected, Rescue
 from worker_child.protocol import JobDiscarded
 
@@ -200,9 +201,10 @@ def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
 
 
 def _discarded_after(kill: _Kill) -> dict[int, int]:
-    numbers = kill.history.job_numbers
+    number = kill.history.jobs.number
     discards = kill.history.records.of(JobDiscarded)
-    return {numbers[d.job_id]: d.t_ns for d in reversed(discards) if d.t_ns > kill.fault.t_ns}
+    after = [discard for discard in reversed(discards) if discard.t_ns > kill.fault.t_ns]
+    return {job: d.t_ns for d in after if (job := number(d.job_id)) is not None}
 
 
 def _still_owed(history: History) -> set[int]:

@@ -19,6 +19,9 @@ INVALID_STYLE = "bold magenta"
 MISSING = "-"
 INDENT = (0, 0, 0, 2)
 MAX_LISTED_JOBS = 10
+MANY_KILLS = 3
+LIMITED_MARK = " *"
+LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
 RECOVERY_COLUMNS = (
     ("reaped", "reaped_s"),
@@ -30,10 +33,11 @@ RECOVERY_COLUMNS = (
     ("settled", "last_orphan_settled_s"),
     ("backlog", "backlog_recovered_s"),
 )
+"""Title and key of what is printed of each kill."""
 FOUND_COLUMNS = (
     ("claimed", "claimed"),
     ("started", "started"),
-    ("effect done", "effect_done"),
+    ("effect", "effect_done"),
     ("unacked", "finished_unacknowledged"),
 )
 
@@ -52,7 +56,6 @@ def print_summary(summary: Summary, console: Console) -> None:
         ("Crash", _crash(summary.crash)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
-        ("Spread over the kills, seconds", _spread(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),
         ("Latency, milliseconds", _latency(summary.latency_ms)),
         ("Jobs to look at", _notable(summary)),
@@ -62,14 +65,20 @@ def print_summary(summary: Summary, console: Console) -> None:
             console.print(Padding(Text(title, style="bold"), INDENT))
             console.print(Padding(table, (0, 0, 1, 4)))
     console.print(Padding(_throughput(summary.throughput), INDENT))
+    timed = [*summary.recovery, *summary.latency_ms.values()]
+    if any(figures["machine_limited"] for figures in timed):
+        console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
 
 
 def _headline(summary: Summary) -> Text:
     style = VERDICT_STYLES.get(summary.verdict, INVALID_STYLE)
     text = Text.assemble((summary.run_id, "bold"), "  ", (summary.verdict, style))
     run = summary.run
-    text.append(f"  {run['library']} {run['library_version']}, preset {run['preset']}")
-    text.append(f", seed {run['seed']}, time_scale {run['time_scale']:g}", style="dim")
+    text.append(
+        f"\n  {run['library']} {run['library_version']}, preset {run['preset']}, "
+        f"seed {run['seed']}, time_scale {run['time_scale']:g}",
+        style="dim",
+    )
     return text
 
 
@@ -81,6 +90,10 @@ def _grid(columns: Iterable[str], *, first_left: bool = True) -> Table:
             column, justify="left" if left else "right", header_style="dim", no_wrap=left
         )
     return table
+
+
+def _words(name: str) -> str:
+    return name.replace("re_", "re-").replace("_", " ")
 
 
 def _plain(value: Any) -> str:
@@ -98,7 +111,7 @@ def _counts(named: Iterable[tuple[str, Any, str]]) -> Table:
     table.add_column(justify="right")
     table.add_column(style="dim")
     for name, value, remark in named:
-        table.add_row(name.replace("_", " "), _plain(value), remark)
+        table.add_row(_words(name), _plain(value), remark)
     return table
 
 
@@ -153,7 +166,7 @@ def _expectations(summary: Summary) -> Table:
     table = _grid(("", "expected", "found", "outcome"))
     for expectation in summary.expectations:
         table.add_row(
-            expectation.name.replace("_", " "),
+            _words(expectation.name),
             _plain(expectation.expected),
             _plain(expectation.found),
             expectation.outcome.replace("_", " "),
@@ -162,16 +175,18 @@ def _expectations(summary: Summary) -> Table:
 
 
 def _recovery(recovery: list[Figures]) -> Table:
-    table = _grid(("kill", *(title for title, _ in RECOVERY_COLUMNS), ""))
+    table = _grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for block in recovery:
+        mark = LIMITED_MARK if block["machine_limited"] else ""
         values = [_seconds(block[name]) for _, name in RECOVERY_COLUMNS]
-        table.add_row(str(block["fault"]), *values, _remark(block))
+        table.add_row(f"{block['fault']}{mark}", *values)
+    _add_spread(table, recovery)
     return table
 
 
 def _remark(block: Figures) -> str:
     marks = {
-        "machine limited": block["machine_limited"],
+        block["trigger"]: True,
         "biased": block["biased"],
         "raced": block["raced"],
         "no certificate": not block["certificate"]["complete"],
@@ -179,16 +194,17 @@ def _remark(block: Figures) -> str:
     return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
-def _spread(recovery: list[Figures]) -> Table:
-    columns = [(title, name) for title, name in RECOVERY_COLUMNS]
-    table = _grid(("", *(title for title, _ in columns)))
-    if len(recovery) < 3:
-        return table
-    values = {name: sorted(b[name] for b in recovery if b[name] is not None) for _, name in columns}
-    picks = {"least": 0.0, "median": 0.5, "greatest": 1.0}
-    for title, share in picks.items():
-        table.add_row(title, *(_seconds(_at(values[name], share)) for _, name in columns))
-    return table
+def _add_spread(table: Table, recovery: list[Figures]) -> None:
+    """Where there are many kills: the least, middle and greatest of each column."""
+    if len(recovery) < MANY_KILLS:
+        return
+    table.add_section()
+    for title, share in (("min", 0.0), ("med", 0.5), ("max", 1.0)):
+        cells = []
+        for _, name in RECOVERY_COLUMNS:
+            values = sorted(block[name] for block in recovery if block[name] is not None)
+            cells.append(_seconds(_at(values, share)))
+        table.add_row(title, *cells, style="bold")
 
 
 def _at(values: list[float], share: float) -> float | None:
@@ -197,39 +213,44 @@ def _at(values: list[float], share: float) -> float | None:
 
 def _found(recovery: list[Figures]) -> Table:
     table = _grid(
-        ("kill", "trigger", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates")
+        ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
     )
+    table.columns[-1].justify = "left"
     for block in recovery:
         found = [_plain(block["found"][name]) for _, name in FOUND_COLUMNS]
         table.add_row(
             str(block["fault"]),
-            block["trigger"],
             _plain(block["orphans"]),
             *found,
             _plain(block["duplicates"]),
+            _remark(block),
         )
     return table
 
 
 def _latency(latency: Figures) -> Table:
     percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
-    table = _grid(("", "n", "censored", *(name.replace("_", ".") for name in percentiles), ""))
+    censored = any(figures["censored"] for figures in latency.values())
+    titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
+    table = _grid((*titles, "censored") if censored else titles)
     for name, figures in latency.items():
-        table.add_row(
-            name.replace("_", " "),
-            _plain(figures["n"]),
-            _plain(figures["censored"]),
-            *(_percentile(figures, percentile) for percentile in percentiles),
-            "machine limited" if figures["machine_limited"] else "",
-        )
+        mark = LIMITED_MARK if figures["machine_limited"] else ""
+        cells = [_percentile(figures, percentile) for percentile in percentiles]
+        if censored:
+            cells.append(_plain(figures["censored"]))
+        table.add_row(f"{_words(name)}{mark}", _plain(figures["n"]), *cells)
     return table
 
 
 def _percentile(figures: Figures, percentile: str) -> str:
     value = figures[percentile]
     if value is not None:
-        return f"{value:,.1f}"
-    return f">{figures['above']:,.1f}" if "above" in figures else MISSING
+        return _milliseconds(value)
+    return f">{_milliseconds(figures['above'])}" if "above" in figures else MISSING
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def _notable(summary: Summary) -> Table:
@@ -249,5 +270,5 @@ def _throughput(throughput: Figures) -> Text:
     value = throughput["throughput_per_s"]
     if value is None:
         return Text(f"Throughput: {MISSING} ({throughput['throughput_per_s_why']})")
-    limited = ", machine limited" if throughput["throughput_machine_limited"] else ""
+    limited = LIMITED_MARK if throughput["throughput_machine_limited"] else ""
     return Text(f"Throughput: {value:,.1f} jobs/s{limited}")

@@ -7,7 +7,6 @@ Where a figure cannot be had it is null, and a key of the same name with ``_why`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,17 +14,18 @@ import orjson
 
 from analysis.case import Case, open_case
 from analysis.certificates import certificates, missing_parts
+from analysis.counts import crash_block, jobs_block, run_block
 from analysis.expectations import Expectation, Findings, judge_expectations
 from analysis.figures import Figures, put
+from analysis.findings import contradictions, findings
 from analysis.hiccups import MAX_LATENESS_US, HiccupMeter
 from analysis.latency import latencies
 from analysis.plain_jobs import plain_jobs
 from analysis.recovery import recoveries
 from analysis.tally import Tally
 from analysis.throughput import put_throughput
-from analysis.verdict import RunVerdict, judge_run, worker_deaths
-from orchestrator.history import EnqueueFailed, FaultInjected, ResourceSample
-from worker_child.protocol import Note
+from analysis.verdict import RunVerdict, judge_run
+from orchestrator.history import ResourceSample
 
 SUMMARY_VERSION = 1
 
@@ -66,17 +66,15 @@ def analyse(path: Path) -> Summary:
     return summarise(open_case(path))
 
 
-def summary_path(path: Path) -> Path:
-    """Where the summary of a history belongs: beside it."""
-    return path.with_name(path.name.removesuffix(".partial").removesuffix(".jsonl")).with_suffix(
-        ".summary.json"
-    )
-
-
 def write_summary(path: Path) -> Summary:
-    """Judge one history and write ``<run_id>.summary.json`` beside it, whole or not at all."""
+    """Judge one history and write ``<run_id>.summary.json`` beside it, whole or not at all.
+
+    An unfinished one gets ``<run_id>.partial.summary.json``: a finished run of its name may stand
+    beside it and keeps its own.
+    """
     summary = analyse(path)
-    target = path.with_name(f"{summary.run_id}.summary.json")
+    unfinished = ".partial" if path.suffix != ".jsonl" else ""
+    target = path.with_name(f"{summary.run_id}{unfinished}.summary.json")
     draft = target.with_name(f"{target.name}.tmp")
     draft.write_bytes(summary.as_json())
     draft.replace(target)
@@ -93,15 +91,16 @@ def summarise(case: Case) -> Summary:
         history, case.crew, case.deaths, found_certificates, tally.attributed, hiccups
     )
     latency = _latency(case, hiccups)
-    crash = _crash(case, tally)
-    jobs = _jobs(case, tally)
     complete = sum(found["complete"] for found in found_certificates.values())
-    expectations = judge_expectations(
-        case.asked.expectations, _expected_findings(case, tally, crash, recovery, complete)
-    )
+    crash = crash_block(case, tally, complete)
+    expectations = judge_expectations(case.asked.expectations, _found(case, tally, crash, recovery))
     judgement = judge_run(
         history,
-        [*case.proofs.sentences, *missing_parts(found_certificates), *_void(case, latency)],
+        [
+            *case.proofs.sentences,
+            *missing_parts(found_certificates),
+            *contradictions(case, latency),
+        ],
         expectations,
     )
     return Summary(
@@ -109,10 +108,10 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=_findings(case),
-        run=_run(case),
-        jobs=jobs,
-        crash=crash | {"certificates": complete},
+        findings=findings(case),
+        run=run_block(case),
+        jobs=jobs_block(case, tally),
+        crash=crash,
         recovery=recovery,
         latency_ms=latency,
         throughput=_throughput(case, hiccups),
@@ -125,93 +124,11 @@ def _tally(case: Case) -> Tally:
     history = case.history
     in_flight = {job for death in case.deaths for job in death.phases}
     plain = plain_jobs(history, case.rules, in_flight)
-    plain[[history.job_numbers[job_id] for job_id in case.unplanned]] = False
+    plain[case.strangers()] = False
     tally = Tally()
     tally.add_plain(int(np.count_nonzero(plain)))
     tally.add_all(case.evidence(~plain), case.rules, case.deaths)
     return tally
-
-
-def _run(case: Case) -> Figures:
-    start, end = case.history.start, case.history.end
-    return {
-        "scenario": start.scenario_name,
-        "scenario_sha256": start.scenario_sha256,
-        "library": start.library,
-        "library_version": start.library_version,
-        "preset": start.preset,
-        "ordinal": start.ordinal,
-        "seed": start.seed,
-        "time_scale": case.asked.workload.time_scale,
-        "settings": start.settings,
-        "environment": start.environment,
-        "cell_hash": start.cell_hash,
-        "rescue": msgspec.to_builtins(start.rescue),
-        "acknowledges_in_transaction": start.acknowledges_in_transaction,
-        "ended": end.ended if end is not None else None,
-        "drain": end.drain if end is not None else None,
-    }
-
-
-def _jobs(case: Case, tally: Tally) -> Figures:
-    outcomes: dict[str, set[str]] = {}
-    for failed in case.history.records.of(EnqueueFailed):
-        outcomes.setdefault(failed.outcome, set()).add(failed.job_id)
-    unseen = outcomes.get("indeterminate", set()) - case.history.job_numbers.keys()
-    return {
-        "enqueued": tally.verdicts.total(),
-        **tally.verdicts,
-        "unexpected": len(case.unplanned),
-        "unexpected_ids": case.unplanned[:100],
-        "recovered": int(np.unique(_recovered(case)).size),
-        "not_enqueued": len(unseen),
-        "rejected": len(outcomes.get("rejected", ())),
-        "deduplicated": len(outcomes.get("deduplicated", ())),
-        "late": tally.flags["late"],
-        "bound_not_reached": tally.bound_not_reached,
-        "ambiguous_by_reason": dict(tally.reasons["ambiguous"]),
-        "duplicated_by_sort": {
-            sort: tally.reasons["duplicated"][sort]
-            for sort in ("sequential", "concurrent", "after_acknowledged", "re_enqueued")
-        },
-        "pending_by_reason": dict(tally.reasons["pending"]),
-        "flags": dict(tally.flags),
-        "final_status": {
-            status: tally.final_status[status]
-            for status in ("completed", "failed", "discarded", "none")
-        },
-        "notable_left_out": tally.left_out,
-    }
-
-
-def _recovered(case: Case) -> Any:
-    enqueues = case.history.enqueues
-    return enqueues.job[enqueues.recovered == 1]
-
-
-def _crash(case: Case, tally: Tally) -> Figures:
-    crash: Figures = {
-        "kills": len(case.history.records.of(FaultInjected)),
-        "duplicate_executions": tally.causes.total(),
-        "duplicates_by_crash": tally.causes["by_crash"],
-        "duplicates_re_enqueued": tally.causes["re_enqueued"],
-        "duplicates_live": tally.causes["live"],
-        "duplicates_unattributed": tally.unattributed,
-        "re_executions": tally.flags["redelivered"],
-        "harness_ambiguity": tally.harness_ambiguity,
-        "integrity_surface_final": tally.verdicts["ambiguous"],
-    }
-    effects = tally.duplicate_effects if case.rules.effects else None
-    put(crash, "duplicate_effects", effects, "the scenario has its jobs commit no effects")
-    kills = [death for death in case.deaths if death.victim.fault is not None]
-    unknown = [
-        f"kill {death.victim.fault.fault}: {death.claims_unknown}"
-        for death in kills
-        if death.claims_unknown is not None and death.victim.fault is not None
-    ]
-    surface = None if unknown else sum(len(death.held) for death in kills)
-    put(crash, "integrity_surface_at_kill", surface, "; ".join(unknown))
-    return crash
 
 
 def _latency(case: Case, hiccups: HiccupMeter) -> Figures:
@@ -240,24 +157,7 @@ def _throughput(case: Case, hiccups: HiccupMeter) -> Figures:
     return figures
 
 
-def _void(case: Case, latency: Figures) -> list[str]:
-    sentences = [
-        f"{figures['out_of_range']} jobs have a latency ({name}) outside 0 to 24 hours."
-        for name, figures in latency.items()
-        if figures["out_of_range"]
-    ]
-    if case.unplanned:
-        named = ", ".join(case.unplanned[:3])
-        sentences.append(
-            f"{len(case.unplanned)} jobs were seen that the workload never planned: {named}"
-            f"{', ...' if len(case.unplanned) > 3 else ''}."
-        )
-    return sentences
-
-
-def _expected_findings(
-    case: Case, tally: Tally, crash: Figures, recovery: list[Figures], complete: int
-) -> Findings:
+def _found(case: Case, tally: Tally, crash: Figures, recovery: list[Figures]) -> Findings:
     resumed = [block["time_to_resume_s"] for block in recovery]
     return Findings(
         counts={
@@ -265,7 +165,7 @@ def _expected_findings(
             "stranded": tally.verdicts["stranded"],
             "unexpected": len(case.unplanned),
             "harness_ambiguity": tally.harness_ambiguity,
-            "certificates": complete,
+            "certificates": crash["certificates"],
             "duplicate_executions": crash["duplicate_executions"],
             "re_executions": crash["re_executions"],
         },
@@ -277,24 +177,3 @@ def _expected_findings(
         resume_s=max(resumed) if resumed and None not in resumed else None,
         machine_limited=any(block["machine_limited"] for block in recovery),
     )
-
-
-FINDING_NOTES = ("wall_clock_step", "stale_partial", "interrupted", "row_read_failed")
-
-
-def _findings(case: Case) -> list[str]:
-    notes = [
-        f"{note.code}: {note.message}"
-        for note in case.history.records.of(Note)
-        if note.code in FINDING_NOTES and note.n is None
-    ]
-    late = [
-        f"Kill {death.victim.fault.fault}: the predicted bound of {death.victim.bound_s} s is above "
-        f"the scenario's limit of {case.asked.limits.max_bound_s} s."
-        for death in case.deaths
-        if death.victim.fault is not None
-        and death.victim.bound_s is not None
-        and case.asked.limits.max_bound_s is not None
-        and death.victim.bound_s > case.asked.limits.max_bound_s
-    ]
-    return [*worker_deaths(case.history, ours=False), *late, *dict.fromkeys(notes)]

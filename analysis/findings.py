@@ -1,0 +1,55 @@
+"""What a reader of a summary should know beside the figures: for people, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.case import Case
+from analysis.figures import Figures
+from analysis.verdict import worker_deaths
+from worker_child.protocol import Note
+
+NOTES = ("wall_clock_step", "stale_partial", "interrupted", "row_read_failed")
+"""Notes of the parent that are repeated in the summary."""
+MOST_NAMED = 3
+
+
+def findings(case: Case) -> list[str]:
+    """Whatever is worth knowing and voids nothing."""
+    notes = (
+        f"{note.code}: {note.message}"
+        for note in case.history.records.of(Note)
+        if note.code in NOTES and note.n is None
+    )
+    return [
+        *worker_deaths(case.history, ours=False),
+        *_long_bounds(case),
+        *dict.fromkeys(notes),
+    ]
+
+
+def _long_bounds(case: Case) -> Iterator[str]:
+    limit_s = case.asked.limits.max_bound_s
+    for death in case.deaths:
+        fault, bound_s = death.victim.fault, death.victim.bound_s
+        if fault is None or bound_s is None or limit_s is None or bound_s <= limit_s:
+            continue
+        yield (
+            f"Kill {fault.fault}: the predicted bound of {bound_s:g} s is above the scenario's "
+            f"limit of {limit_s:g} s."
+        )
+
+
+def contradictions(case: Case, latency: Figures) -> list[str]:
+    """Whatever cannot be true, and so voids the ledger."""
+    sentences = [
+        f"{figures['out_of_range']} jobs have a latency ({name}) outside 0 to 24 hours."
+        for name, figures in latency.items()
+        if figures["out_of_range"]
+    ]
+    if case.unplanned:
+        named = ", ".join(case.unplanned[:MOST_NAMED])
+        more = ", ..." if len(case.unplanned) > MOST_NAMED else ""
+        count = len(case.unplanned)
+        sentences.append(f"{count} jobs were seen that the workload never planned: {named}{more}.")
+    return sentences

@@ -1,0 +1,105 @@
+"""Numbers for job ids: columns hold numbers, people read names.
+
+Nearly all jobs of a run are of its stream, and the stream's ids are numbers already: those are read
+off the text, a whole block at a time. All other ids go through a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from analysis.columns import Interner, Ints
+from worker_child.protocol import stream_job_id
+
+LENGTH: Final = len(stream_job_id(0))
+"""Of the ids that are read in bulk: a letter and six digits."""
+POWERS: Final = 10 ** np.arange(LENGTH - 2, -1, -1, dtype=np.int64)
+
+
+class RawJobIds:
+    """Numbers ids while a history is being read.
+
+    The stream's job number i is i; the nth other id is -1 - n.
+    """
+
+    def __init__(self) -> None:
+        self._others = Interner()
+
+    def numbers(self, job_ids: Sequence[str]) -> Ints:
+        """The raw numbers of some ids."""
+        if set(map(len, job_ids)) != {LENGTH}:
+            return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
+        text = "".join(job_ids)
+        if not text.isascii():
+            return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
+        letters = np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, LENGTH)
+        digits = letters[:, 1:] - np.uint8(ord("0"))
+        numbers: Ints = digits @ POWERS
+        other = (letters[:, 0] != ord("j")) | (digits > 9).any(axis=1)
+        for place in np.flatnonzero(other).tolist():
+            numbers[place] = self._number(job_ids[place])
+        return numbers
+
+    def _number(self, job_id: str) -> int:
+        index = stream_index(job_id)
+        return index if index is not None else -1 - self._others[job_id]
+
+    def settled(self, columns: Iterable[Ints]) -> JobIds:
+        """The final numbering of all ids whose raw numbers stand in `columns`."""
+        return JobIds(columns, list(self._others))
+
+
+def stream_index(job_id: str) -> int | None:
+    """Which job of the stream has this id, where it is one that is read in bulk."""
+    digits = job_id[1:]
+    if len(job_id) != LENGTH or job_id[0] != "j" or not (digits.isascii() and digits.isdecimal()):
+        return None
+    return int(digits)
+
+
+class JobIds:
+    """All ids of a history, numbered from 0 without a gap: the stream's first, in their order."""
+
+    def __init__(self, raw_columns: Iterable[Ints], others: list[str]) -> None:
+        columns = list(raw_columns)
+        highest = max((int(column.max()) for column in columns if column.size), default=-1)
+        seen = np.zeros(max(highest + 1, 1), np.bool_)
+        for column in columns:
+            seen[column[column >= 0]] = True
+        self._rank = np.cumsum(seen, dtype=np.int32) - 1
+        self.stream = np.flatnonzero(seen)
+        """Indices of the stream's jobs that some line names, ascending."""
+        self.others = others
+        """All other ids, in the order of first sight."""
+        self._places = {job_id: place for place, job_id in enumerate(others)}
+
+    def __len__(self) -> int:
+        return len(self.stream) + len(self.others)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.name, range(len(self)))
+
+    def settle(self, raw: Ints) -> Ints:
+        """Raw numbers as final ones, int32."""
+        others = len(self.stream) - 1 - raw
+        return np.where(raw >= 0, self._rank[np.maximum(raw, 0)], others).astype(np.int32)
+
+    def name(self, number: int) -> str:
+        """The id that has a number."""
+        if number < len(self.stream):
+            return stream_job_id(int(self.stream[number]))
+        return self.others[number - len(self.stream)]
+
+    def number(self, job_id: str) -> int | None:
+        """The number of an id; None = no line names it."""
+        index = stream_index(job_id)
+        if index is None:
+            place = self._places.get(job_id)
+            return None if place is None else len(self.stream) + place
+        if index >= len(self._rank):
+            return None
+        rank = int(self._rank[index])
+        return rank if rank >= 0 and self.stream[rank] == index else None

@@ -1,0 +1,1 @@
+"""Hand-written histories, and the means to write them readably."""

@@ -1,0 +1,276 @@
+"""Writes histories by hand, readably: every call is a line, every line a millisecond later."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RUN_ID = "planted-nothing-stock-001"
+RESCUE = {"mechanism": "lease", "lease_s": 3.0, "interval_s": 1.0, "poll_s": 0.5}
+MILLISECOND_NS = 1_000_000
+ORIGIN_NS = 1_000_000_000_000
+
+Fields = dict[str, Any]
+
+
+@dataclass
+class Worker:
+    """One incarnation; numbers its own events and executions."""
+
+    story: Story
+    slot: int
+    incarnation: int
+    n: int = 0
+    executions: int = 0
+    last: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        return f"worker-{self.slot}-{self.incarnation}"
+
+    def emit(self, kind: str, /, **fields: Any) -> Fields:
+        who = {"n": self.n, "slot": self.slot, "incarnation": self.incarnation}
+        self.n += 1
+        return self.story.record(kind, **who, **fields)
+
+    def start(self, job_id: str, inbox_id: str | None = None) -> int:
+        self.executions += 1
+        self.last[job_id] = self.executions
+        row = inbox_id or f"row-{job_id}"
+        self.emit("job_started", job_id=job_id, execution=self.executions, inbox_id=row)
+        return self.executions
+
+    def effect(self, job_id: str) -> None:
+        self.story.effects[job_id].append([self.slot, self.incarnation, self.last[job_id]])
+
+    def complete(self, job_id: str, *, effect: bool = True) -> None:
+        if effect and self.story.with_effects:
+            self.effect(job_id)
+        self.emit("job_completed", job_id=job_id, execution=self.last[job_id])
+
+    def run(self, job_id: str) -> None:
+        self.start(job_id)
+        self.complete(job_id)
+
+    def fail(self, job_id: str) -> None:
+        execution = self.last[job_id]
+        self.emit("job_failed", job_id=job_id, execution=execution, error_class="transient")
+
+
+class Story:
+    """A history in the making. `records` may be changed before it is written."""
+
+    def __init__(
+        self,
+        *,
+        effects: bool = True,
+        rescue: Mapping[str, Any] | None = RESCUE,
+        expectations: Mapping[str, Any] | None = None,
+        acknowledges_in_transaction: bool = False,
+    ) -> None:
+        self.now_ns = ORIGIN_NS
+        self.with_effects = effects
+        self.records: list[tuple[str, Fields]] = []
+        self.effects: defaultdict[str, list[list[int]]] = defaultdict(list)
+        self.planned: set[str] = set()
+        self.faults = 0
+        scenario = {
+            "effects": effects,
+            "workers": {"slots": 1, "concurrency": 4, "max_attempts": 5},
+            "workload": {"warmup_s": 0.0, "time_scale": 1.0},
+            "limits": {"backlog_margin_s": 1.0, "max_bound_s": 60.0},
+            "expectations": dict(expectations or {}),
+        }
+        self.record(
+            "run_start",
+            history_version=1,
+            scenario_name="planted",
+            library="nothing",
+            preset="stock",
+            ordinal=1,
+            seed=1,
+            scenario=scenario,
+            scenario_sha256="0" * 64,
+            settings={},
+            library_version="0",
+            rescue=rescue,
+            acknowledges_in_transaction=acknowledges_in_transaction,
+            periods_s={},
+            environment={},
+            cell_hash="0" * 64,
+        )
+
+    def record(self, kind: str, /, **fields: Any) -> Fields:
+        self.now_ns += MILLISECOND_NS
+        entry = {"t_ns": self.now_ns, **fields}
+        self.records.append((kind, entry))
+        return entry
+
+    def wait(self, seconds: float) -> None:
+        self.now_ns += round(seconds * 1e9)
+
+    def worker(self, slot: int = 0, *, ready: bool = True) -> Worker:
+        before = [f for kind, f in self.records if kind == "child_spawned" and f["slot"] == slot]
+        worker = Worker(self, slot, len(before))
+        self.record(
+            "child_spawned",
+            slot=slot,
+            incarnation=worker.incarnation,
+            pid=100 + len(before),
+            role="worker",
+            application_name="cb",
+        )
+        if ready:
+            worker.emit("child_ready", pid=100 + len(before), identity=worker.identity)
+        return worker
+
+    def enqueue(self, *job_ids: str, by: Worker | None = None, length_us: int = 1000) -> None:
+        for job_id in job_ids:
+            self.planned.add(job_id)
+            fields = {
+                "job_id": job_id,
+                "outcome": "accepted",
+                "kind": "entity_update",
+                "class": "short",
+                "length_us": length_us,
+                "intended_ns": self.now_ns,
+                "sent_ns": self.now_ns + 1000,
+                "acknowledged_ns": self.now_ns + 2000,
+                "inbox_id": f"row-{job_id}",
+            }
+            by.emit("job_enqueued", **fields) if by else self.record("job_enqueued", **fields)
+
+    def recover(self, job_id: str) -> None:
+        """The parent's own line for a job whose enqueue nobody recorded."""
+        self.planned.add(job_id)
+        self.record(
+            "job_enqueued",
+            job_id=job_id,
+            outcome="recovered",
+            kind="entity_update",
+            **{"class": "short"},
+            length_us=1000,
+            intended_ns=ORIGIN_NS,
+        )
+
+    def exit(self, worker: Worker, reason: str = "stopped", **fields: Any) -> Fields:
+        return self.record(
+            "child_exited",
+            slot=worker.slot,
+            incarnation=worker.incarnation,
+            pid=100,
+            reason=reason,
+            events=worker.n,
+            **fields,
+        )
+
+    def kill(
+        self, worker: Worker, held: Iterable[str] = (), *, raced: bool = False, read: bool = True
+    ) -> None:
+        """SIGKILL with a complete certificate; `held` = jobs whose rows the victim held."""
+        who = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": 100}
+        fault = self.faults
+        self.faults += 1
+        sent = self.record(
+            "fault_injected",
+            fault=fault,
+            **who,
+            what="sigkill",
+            trigger="timed",
+            biased=False,
+            intended_ns=self.now_ns,
+            sessions=[{"pid": 7, "backend_start": "then"}],
+        )
+        self.exit(worker, "killed", signal=9, fault=fault)
+        t = sent["t_ns"]
+        self.record(
+            "fault_ended",
+            fault=fault,
+            **who,
+            reaped_ns=t + 1000,
+            signal=9,
+            eof_ns=t + 2000,
+            sessions_gone_ns=t + 3000,
+            rows_read_ns=t + 4000,
+            raced=raced,
+        )
+        if not read:
+            return
+        rows = list(held)
+        for job_id in rows:
+            self.record(
+                "row_read",
+                read="kill",
+                fault=fault,
+                job_id=job_id,
+                state="claimed",
+                claimed_by=worker.identity,
+                claimable_ns=t + 3_000_000_000,
+                effects=list(self.effects[job_id]),
+            )
+        self.record("row_read", read="kill", fault=fault, lines=len(rows))
+
+    def row(self, job_id: str, state: str = "done", **fields: Any) -> Fields:
+        effects = self.effects.pop(job_id, [])
+        entry = self.record("row_read", read="final", job_id=job_id, state=state, **fields)
+        if effects:
+            entry["effects"] = effects
+        return entry
+
+    def end(self, rows: Mapping[str, str] | None = None, **fields: Any) -> None:
+        """The final read, of every planned job that has no row yet, and the run's end.
+
+        `rows` gives states other than done; ``none`` leaves the job without a line.
+        """
+        states = dict.fromkeys(sorted(self.planned), "done") | dict(rows or {})
+        seen = {
+            f.get("job_id") for k, f in self.records if k == "row_read" and f["read"] == "final"
+        }
+        for job_id, state in states.items():
+            if state != "none" and job_id not in seen:
+                self.row(job_id, state)
+        lines = sum(k == "row_read" and f["read"] == "final" for k, f in self.records)
+        self.record("row_read", read="final", lines=lines)
+        self.record(
+            "run_end",
+            **{
+                "ended": "completed",
+                "drain": "agreed",
+                "stream_jobs": sum("/" not in job and job[0] == "j" for job in self.planned),
+                "held_jobs": sum("/" not in job and job[0] == "h" for job in self.planned),
+                "started_ns": ORIGIN_NS,
+                **fields,
+            },
+        )
+
+    def first(self, kind: str, **wanted: Any) -> Fields:
+        """The first record of a kind with these values, to be changed."""
+        return next(
+            fields
+            for name, fields in self.records
+            if name == kind and all(fields.get(key) == value for key, value in wanted.items())
+        )
+
+    def drop(self, kind: str, **wanted: Any) -> None:
+        """Take the first such record out."""
+        fields = self.first(kind, **wanted)
+        self.records = [record for record in self.records if record[1] is not fields]
+
+    def lines(self) -> list[str]:
+        stamp = "2026-01-01T00:00:00.000000Z"
+        return [
+            json.dumps(
+                {"run_id": RUN_ID, "timestamp": stamp, "kind": kind, "fields": fields},
+                separators=(",", ":"),
+            )
+            for kind, fields in self.records
+        ]
+
+    def write(self, folder: Path, name: str = RUN_ID) -> Path:
+        path = folder / f"{name}.jsonl"
+        path.write_text("".join(f"{line}\n" for line in self.lines()))
+        return path

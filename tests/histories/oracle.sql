@@ -1,0 +1,140 @@
+-- The ledger as DESIGN's table has it, over the lines as they stand in the file: one row a job.
+-- `line` holds the JSON text of each line. Knows nothing of the analysis.
+
+CREATE TABLE field AS SELECT json_extract(json, '$.kind') AS kind, json_extract(json, '$.fields') AS f FROM line;
+
+CREATE TABLE start AS
+SELECT json_extract(f, '$.scenario.effects') AS effects,
+       json_extract(f, '$.scenario.limits.backlog_margin_s') AS margin_s,
+       json_extract(f, '$.rescue.lease_s') AS lease_s,
+       json_extract(f, '$.rescue.interval_s') AS interval_s,
+       json_extract(f, '$.rescue.poll_s') AS poll_s
+FROM field WHERE kind = 'run_start';
+
+CREATE TABLE event AS
+SELECT kind, json_extract(f, '$.job_id') AS job, json_extract(f, '$.t_ns') AS t, json_extract(f, '$.n') AS n,
+       json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS inc, json_extract(f, '$.execution') AS exec
+FROM field WHERE kind LIKE 'job_%';
+
+CREATE TABLE final_row AS
+SELECT json_extract(f, '$.job_id') AS job, json_extract(f, '$.t_ns') AS t, json_extract(f, '$.state') AS state,
+       json_extract(f, '$.claimed_by') AS claimed_by, json_extract(f, '$.effects') AS effects
+FROM field WHERE kind = 'row_read' AND json_extract(f, '$.read') = 'final' AND json_extract(f, '$.job_id') IS NOT NULL;
+
+CREATE TABLE effect AS
+SELECT job, json_extract(value, '$[0]') AS slot, json_extract(value, '$[1]') AS inc, json_extract(value, '$[2]') AS exec
+FROM final_row, json_each(final_row.effects) WHERE final_row.effects IS NOT NULL;
+
+CREATE TABLE done AS
+SELECT job, slot, inc, exec FROM event WHERE kind = 'job_completed'
+UNION
+SELECT job, slot, inc, exec FROM effect;
+
+CREATE TABLE rank AS
+SELECT * FROM (VALUES ('queued', 0), ('retrying', 1), ('claimed', 2), ('dead', 3), ('done', 4),
+                      ('absent', 5));
+
+CREATE TABLE incarnation AS
+SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') AS inc,
+       (SELECT json_extract(f, '$.identity') FROM field WHERE kind = 'child_ready'
+          AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
+         AS identity,
+       COALESCE(
+         (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'fault_injected'
+            AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation')),
+         (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_exited' AND json_extract(f, '$.reason') = 'died'
+            AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation')))
+         AS died,
+       (SELECT json_extract(f, '$.reason') FROM field WHERE kind = 'child_exited'
+          AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
+         AS reason,
+       (SELECT json_extract(f, '$.events') FROM field WHERE kind = 'child_exited'
+          AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
+         AS events
+FROM field s WHERE s.kind = 'child_spawned';
+
+CREATE TABLE successor_ready AS
+SELECT i.slot, i.inc,
+       EXISTS (SELECT 1 FROM incarnation o WHERE o.slot = i.slot AND o.inc = i.inc + 1) AS respawned,
+       (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_ready'
+          AND json_extract(f, '$.slot') = i.slot AND json_extract(f, '$.incarnation') = i.inc + 1) AS ready
+FROM incarnation i;
+
+-- From a death until its orphans must have been picked up, in nanoseconds; NULL = no bound.
+CREATE TABLE bound AS
+SELECT i.slot, i.inc,
+       CASE WHEN start.lease_s IS NULL OR i.died IS NULL THEN NULL
+            WHEN n.respawned AND n.ready IS NULL THEN NULL
+            ELSE MAX(start.lease_s * 1e9, COALESCE(n.ready - i.died, 0))
+                 + (start.interval_s + start.poll_s) * 1e9 END AS bound_ns
+FROM incarnation i JOIN successor_ready n USING (slot, inc), start;
+
+CREATE TABLE child_line AS
+SELECT json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS inc, json_extract(f, '$.n') AS n
+FROM field WHERE json_extract(f, '$.n') IS NOT NULL;
+
+CREATE TABLE gap AS
+SELECT i.slot, i.inc, i.identity FROM incarnation i
+LEFT JOIN child_line c USING (slot, inc)
+GROUP BY i.slot, i.inc
+HAVING i.events IS NULL OR i.events <> COUNT(c.n) OR i.events <> COUNT(DISTINCT c.n)
+    OR (i.events > 0 AND (MIN(c.n) <> 0 OR MAX(c.n) <> i.events - 1));
+
+CREATE TABLE closing AS
+SELECT COUNT(*) AS many, MAX(json_extract(f, '$.lines')) AS lines, MAX(json_extract(f, '$.error')) AS error,
+       MAX(json_extract(f, '$.effects_error')) AS effects_error
+FROM field WHERE kind = 'row_read' AND json_extract(f, '$.read') = 'final' AND json_extract(f, '$.job_id') IS NULL;
+
+CREATE TABLE job AS
+SELECT job FROM event UNION SELECT job FROM final_row
+UNION SELECT json_extract(f, '$.job_id') FROM field WHERE kind = 'row_read' AND json_extract(f, '$.job_id') IS NOT NULL;
+
+CREATE TABLE weighed AS
+SELECT job.job,
+       (SELECT COUNT(*) FROM done WHERE done.job = job.job) AS c,
+       COALESCE((SELECT state FROM final_row JOIN rank ON column1 = state
+                 WHERE final_row.job = job.job ORDER BY column2 LIMIT 1), 'absent') AS r,
+       EXISTS (SELECT 1 FROM event WHERE event.job = job.job AND kind = 'job_enqueued') AS enqueued,
+       COALESCE((SELECT MAX(json_extract(f, '$.length_us')) FROM field
+                 WHERE kind = 'job_enqueued' AND json_extract(f, '$.job_id') = job.job), 0) AS length_us,
+       (SELECT COUNT(*) FROM gap) > 0 AND (
+         NOT EXISTS (SELECT 1 FROM done WHERE done.job = job.job)
+         OR EXISTS (SELECT 1 FROM event JOIN gap USING (slot, inc)
+                    WHERE event.job = job.job AND event.exec IS NOT NULL)
+         OR EXISTS (SELECT 1 FROM effect JOIN gap USING (slot, inc) WHERE effect.job = job.job)
+         OR EXISTS (SELECT 1 FROM final_row JOIN gap ON identity = claimed_by
+                    WHERE final_row.job = job.job)) AS gapped,
+       EXISTS (SELECT 1 FROM event e WHERE e.job = job.job AND kind = 'job_completed'
+                 AND NOT EXISTS (SELECT 1 FROM effect f WHERE f.job = e.job AND f.slot = e.slot
+                                   AND f.inc = e.inc AND f.exec = e.exec)) AS uncommitted,
+       COALESCE((SELECT EXISTS (SELECT 1 FROM event x WHERE x.job = e.job AND x.slot = e.slot
+                          AND x.inc = e.inc AND x.exec = e.exec AND x.kind = 'job_failed')
+                 FROM event e WHERE e.job = job.job AND kind = 'job_started'
+                 ORDER BY t DESC, slot DESC, inc DESC LIMIT 1), 0) AS ended_in_error,
+       EXISTS (SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
+               WHERE final_row.job = job.job AND state = 'claimed' AND died IS NOT NULL)
+         AS held_by_dead
+FROM job;
+
+CREATE TABLE judged AS
+SELECT job, CASE
+    WHEN closing.many <> 1 OR closing.error IS NOT NULL
+      OR closing.lines IS NOT (SELECT COUNT(*) FROM final_row) THEN 'ambiguous:row_read_failed'
+    WHEN start.effects AND closing.effects_error IS NOT NULL THEN 'ambiguous:effects_unreadable'
+    WHEN gapped THEN 'ambiguous:ordinal_gap'
+    WHEN NOT enqueued THEN 'ambiguous:enqueue_record_missing'
+    WHEN start.effects AND uncommitted THEN 'ambiguous:completed_without_effect'
+    WHEN c >= 2 THEN 'duplicated'
+    WHEN c = 1 THEN 'completed_once'
+    WHEN r = 'dead' OR (r = 'absent' AND ended_in_error) THEN 'discarded'
+    WHEN r = 'claimed' AND held_by_dead THEN CASE
+        WHEN start.lease_s IS NULL OR EXISTS (
+            SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
+            JOIN bound USING (slot, inc)
+            WHERE final_row.job = weighed.job AND state = 'claimed'
+              AND final_row.t > died + bound_ns + start.margin_s * 1e9 + length_us * 1000)
+        THEN 'stranded' ELSE 'pending' END
+    WHEN r IN ('queued', 'retrying', 'claimed') THEN 'pending'
+    WHEN start.effects THEN 'lost'
+    ELSE 'ambiguous:done_unwitnessed' END AS verdict
+FROM weighed, closing, start;

@@ -1,0 +1,132 @@
+"""Expectations: when they are met, broken, unknown, or do not apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.expectations import Findings, judge_expectations
+from analysis.summary import analyse
+from analysis.verdict import worst
+from tests.histories.planted import A, crash, left_claimed, one_job
+
+CALM = Findings(
+    counts={
+        "lost": 0,
+        "stranded": 0,
+        "unexpected": 0,
+        "harness_ambiguity": 0,
+        "certificates": 1,
+        "duplicate_executions": 8,
+        "re_executions": 12,
+    },
+    bound_not_reached=0,
+    pending=0,
+    unwitnessed=0,
+    rescues=True,
+    acknowledges_in_transaction=False,
+    resume_s=2.0,
+    machine_limited=False,
+)
+
+
+def outcome(name: str, expected: Any, **found: Any) -> str:
+    counts = {**CALM.counts, **{key: found.pop(key) for key in list(found) if key in CALM.counts}}
+    findings = replace(CALM, counts=counts, **found)
+    judged = judge_expectations({name: expected}, findings)
+    return next(e.outcome for e in judged if e.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "found", "becomes"),
+    [
+        ("lost", 0, {}, "met"),
+        ("lost", 0, {"lost": 1}, "broken"),
+        ("lost", 2, {"lost": 2}, "met"),
+        ("lost", 0, {"pending": 3}, "unknown"),
+        ("lost", 0, {"unwitnessed": 1}, "unknown"),
+        ("lost", 0, {"lost": 1, "pending": 3}, "broken"),
+        ("stranded", 0, {"bound_not_reached": 1}, "unknown"),
+        ("stranded", 0, {"stranded": 1, "bound_not_reached": 1}, "broken"),
+        ("stranded", 0, {"stranded": 1, "rescues": False}, "not_applicable"),
+        ("unexpected", 0, {"unexpected": 1}, "broken"),
+        ("harness_ambiguity", 0, {"harness_ambiguity": 1}, "broken"),
+        ("certificates", 1, {}, "met"),
+        ("certificates", 2, {}, "broken"),
+        ("duplicate_executions", 8, {}, "met"),
+        ("duplicate_executions", 7, {}, "broken"),
+        ("duplicate_executions", 9, {"bound_not_reached": 1}, "unknown"),
+        ("duplicate_executions", 9, {"rescues": False}, "not_applicable"),
+        ("re_executions", 9, {"acknowledges_in_transaction": True}, "not_applicable"),
+        ("min_duplicate_executions", 1, {}, "met"),
+        ("min_duplicate_executions", 9, {}, "broken"),
+        ("min_re_executions", 13, {"bound_not_reached": 1}, "unknown"),
+        ("min_re_executions", 1, {"bound_not_reached": 1}, "met"),
+        ("max_time_to_resume_s", 2.0, {}, "met"),
+        ("max_time_to_resume_s", 1.9, {}, "broken"),
+        ("max_time_to_resume_s", 1.9, {"machine_limited": True}, "unknown"),
+        ("max_time_to_resume_s", 1.9, {"resume_s": None}, "unknown"),
+        ("something_new", 1, {}, "unknown"),
+    ],
+)
+def test_an_expectation_has_its_outcome(
+    name: str, expected: Any, found: dict[str, Any], becomes: str
+) -> None:
+    assert outcome(name, expected, **found) == becomes
+
+
+def test_what_a_scenario_sets_to_null_is_not_expected() -> None:
+    assert "lost" not in {e.name for e in judge_expectations({"lost": None}, CALM)}
+
+
+def test_the_four_of_every_run_are_expected_unless_said_otherwise() -> None:
+    expected = {"lost", "stranded", "unexpected", "harness_ambiguity"}
+
+    assert {e.name for e in judge_expectations({}, CALM)} == expected
+
+
+@pytest.mark.parametrize(
+    ("exit_codes", "expected"),
+    [
+        ([], 0),
+        ([0, 0], 0),
+        ([0, 4], 4),
+        ([4, 1, 0], 1),
+        ([1, 3, 4], 3),
+        ([3, 2, 1], 2),
+    ],
+)
+def test_the_worst_verdict_decides_the_exit_code(exit_codes: list[int], expected: int) -> None:
+    assert worst(exit_codes) == expected
+
+
+@pytest.mark.parametrize(
+    ("plant", "verdict", "exit_code"),
+    [
+        (crash, "pass", 0),
+        (lambda: one_job({A: "done"}), "fail", 1),
+        (lambda: left_claimed(1), "unknown", 4),
+        (lambda: crash(expectations={"duplicate_executions": 1, "re_executions": 2}), "pass", 0),
+        (lambda: crash(expectations={"duplicate_executions": 2}), "fail", 1),
+        (lambda: crash(expectations={"certificates": 1}), "pass", 0),
+        (lambda: crash(expectations={"min_re_executions": 3}), "fail", 1),
+        (
+            lambda: crash(
+                expectations={"duplicate_executions": 5}, acknowledges_in_transaction=True
+            ),
+            "pass",
+            0,
+        ),
+    ],
+)
+def test_a_run_has_its_verdict_and_exit_code(
+    plant: Callable[[], Any], verdict: str, exit_code: int, tmp_path: Path
+) -> None:
+    summary = analyse(plant().write(tmp_path))
+
+    assert (summary.verdict, summary.exit_code) == (verdict, exit_code)
+    assert bool(summary.reasons) == (verdict != "pass")

@@ -1,0 +1,137 @@
+"""Latencies: integer ranks, right-censoring, and what is out of range."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.latency import DIGITS, HIGHEST_US, LOWEST_US, NEVER, bucketed, distribution
+from analysis.summary import analyse
+from tests.histories.builder import ORIGIN_NS, Story
+from tests.histories.planted import A, B, healthy, one_job
+
+DURATIONS_US = st.lists(st.integers(1, HIGHEST_US), min_size=1, max_size=200)
+
+
+def of(durations_us: list[int], censored: int = 0) -> dict[str, Any]:
+    begin = np.zeros(len(durations_us) + censored, np.int64)
+    end = np.array([*(d * 1000 for d in durations_us), *[NEVER] * censored], np.int64)
+    return distribution(begin, end)
+
+
+def equivalent_ms(value_us: int) -> float:
+    histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    return float(histogram.get_highest_equivalent_value(value_us)) / 1000
+
+
+@given(DURATIONS_US, st.integers(0, 50))
+def test_a_percentile_is_the_value_at_its_integer_rank(durations: list[int], missing: int) -> None:
+    found = of(durations, missing)
+    n = len(durations) + missing
+    ordered = sorted(durations)
+    assert (found["n"], found["censored"]) == (n, missing)
+    for name, share in (("p50", 500), ("p90", 900), ("p95", 950), ("p99", 990), ("p99_9", 999)):
+        rank = ceil(n * share / 1000) if n * share % 1000 else n * share // 1000
+        expected = equivalent_ms(ordered[rank - 1]) if rank <= len(ordered) else None
+        assert found[name] == expected, name
+    assert found["max"] == (None if missing else equivalent_ms(ordered[-1]))
+
+
+@given(DURATIONS_US)
+def test_recording_by_buckets_equals_recording_one_by_one(durations: list[int]) -> None:
+    by_one = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    by_bucket = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
+    for value in durations:
+        by_one.record_value(value)
+    for value, count in zip(
+        *(part.tolist() for part in bucketed(np.array(durations))), strict=True
+    ):
+        by_bucket.record_value(value, count)
+
+    assert list(by_bucket.counts) == list(by_one.counts)
+
+
+def test_a_percentile_among_the_censored_is_null_and_says_above_what() -> None:
+    found = of([1000] * 90, censored=10)
+
+    assert found["p90"] == 1.0
+    assert found["p95"] is None
+    assert found["above"] == 1.0
+    assert "censored" in found["why"]
+
+
+def test_a_rank_that_a_float_gets_wrong_is_right() -> None:
+    found = of(list(range(1, 1001)))
+
+    assert found["p99_9"] == 0.999
+    assert found["max"] == 1.0
+
+
+def test_no_job_at_all_has_no_latency() -> None:
+    assert of([])["p50"] is None
+    assert of([])["n"] == 0
+
+
+@pytest.mark.parametrize("duration_us", [-1, HIGHEST_US + 1])
+def test_an_impossible_duration_voids_the_distribution(duration_us: int) -> None:
+    found = of([duration_us, 5])
+
+    assert found["out_of_range"] == 1
+    assert found["p50"] is None
+
+
+def test_a_job_that_starts_before_it_was_intended_makes_the_run_invalid(tmp_path: Path) -> None:
+    story = healthy()
+    story.first("job_enqueued")["intended_ns"] = ORIGIN_NS * 2
+    summary = analyse(story.write(tmp_path))
+
+    assert summary.verdict == "invalid"
+    assert summary.latency_ms["pickup"]["p50"] is None
+
+
+def test_jobs_that_never_ran_stay_in_the_denominator(tmp_path: Path) -> None:
+    pickup = analyse(one_job({A: "queued"}).write(tmp_path)).latency_ms["pickup"]
+
+    assert (pickup["n"], pickup["censored"]) == (2, 1)
+
+
+def test_pickup_counts_from_the_intended_and_the_uncorrected_from_the_sent(tmp_path: Path) -> None:
+    story = Story()
+    worker = story.worker()
+    story.enqueue(A)
+    enqueued = story.first("job_enqueued")
+    started_ns = enqueued["intended_ns"] + 50_000_000
+    enqueued["sent_ns"] = started_ns - 10_000_000
+    story.wait(10)
+    worker.run(A)
+    story.first("job_started")["t_ns"] = started_ns
+    story.exit(worker)
+    story.end()
+    latency = analyse(story.write(tmp_path)).latency_ms
+
+    assert latency["pickup"]["p50"] == equivalent_ms(50_000)
+    assert latency["pickup_uncorrected"]["p50"] == equivalent_ms(10_000)
+    assert latency["total"]["p50"] > 10_000
+
+
+def test_throughput_counts_jobs_completed_inside_the_window(tmp_path: Path) -> None:
+    story = Story()
+    worker = story.worker()
+    story.enqueue(A)
+    worker.run(A)
+    story.wait(2)
+    story.enqueue(B)
+    worker.run(B)
+    story.exit(worker)
+    story.end()
+    last_ns = story.first("job_enqueued", job_id=B)["intended_ns"]
+    found = analyse(story.write(tmp_path)).throughput["throughput_per_s"]
+
+    assert found == round(1e9 / (last_ns - ORIGIN_NS), 3)

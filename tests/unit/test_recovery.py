@@ -1,0 +1,317 @@
+"""What is measured of a kill: when it was over, what it found, and what it is to blame for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import backlog
+from analysis.figures import seconds
+from analysis.history_tables import Records
+from analysis.incarnations import muster, predicted_bound_s
+from analysis.load import load
+from analysis.summary import Summary, analyse
+from orchestrator.history import Rescue
+from tests.histories.builder import Story
+from tests.histories.planted import A, B, C, crash, left_claimed, run_twice
+from worker_child.protocol import ChildReady
+
+Read = Callable[[Story], Summary]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    return lambda story: analyse(story.write(tmp_path))
+
+
+def since_kill(story: Story, kind: str, **wanted: Any) -> float:
+    kill_ns = story.first("fault_injected")["t_ns"]
+    return seconds(story.first(kind, **wanted)["t_ns"] - kill_ns)
+
+
+def test_every_instant_counts_from_the_signal(read: Read) -> None:
+    story = crash()
+    (found,) = read(story).recovery
+    ready_s = since_kill(story, "child_ready", incarnation=1)
+    resumed_s = since_kill(story, "job_started", incarnation=1)
+    spawned_s = since_kill(story, "child_spawned", incarnation=1)
+
+    assert found["reaped_s"] == 0.000001
+    assert found["sessions_gone_s"] == 0.000003
+    assert found["respawned_s"] == spawned_s
+    assert found["ready_s"] == ready_s
+    assert found["time_to_resume_s"] == resumed_s
+    assert found["resume_after_respawn_s"] == round(resumed_s - spawned_s, 6)
+    assert found["resume_after_ready_s"] == round(resumed_s - ready_s, 6)
+    assert found["first_orphan_pickup_s"] == resumed_s
+    assert found["last_orphan_settled_s"] == since_kill(
+        story, "job_completed", incarnation=1, job_id=B
+    )
+    assert found["expected_first_orphan_s"] == 3.0
+    assert found["survivor_next_pickup_s"] is None
+
+
+def test_the_kill_found_each_job_in_its_phase(read: Read) -> None:
+    story = Story()
+    first = story.worker()
+    jobs = [f"j{number:06d}" for number in range(5)]
+    story.enqueue(*jobs)
+    _, started, effect_done, finished, failed = jobs
+    first.start(started)
+    first.start(effect_done)
+    first.effect(effect_done)
+    first.run(finished)
+    first.start(failed)
+    first.fail(failed)
+    story.kill(first, held=jobs)
+    second = story.worker()
+    for job_id in jobs:
+        second.run(job_id)
+    story.exit(second)
+    story.end()
+    summary = read(story)
+    found = summary.recovery[0]["found"]
+
+    assert found == {
+        "claimed": 1,
+        "started": 1,
+        "effect_done": 1,
+        "finished_unacknowledged": 1,
+        "failed_unacknowledged": 1,
+        "raced": False,
+    }
+    assert summary.recovery[0]["orphans"] == 5
+    assert summary.crash["integrity_surface_at_kill"] == 5
+
+
+def test_a_raced_read_leaves_the_claims_unknown(read: Read) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A, B)
+    first.start(A)
+    first.run(B)
+    story.kill(first, held=[A, B], raced=True)
+    second = story.worker()
+    for job_id in (A, B):
+        second.run(job_id)
+    story.exit(second)
+    story.end()
+    summary = read(story)
+    found = summary.recovery[0]["found"]
+
+    assert found["started"] == 1
+    assert found["claimed"] is None
+    assert found["finished_unacknowledged"] is None
+    assert "raced" in found["why"]
+    assert summary.crash["integrity_surface_at_kill"] is None
+    assert "raced" in summary.crash["integrity_surface_at_kill_why"]
+    assert summary.crash["duplicates_by_crash"] == 1
+
+
+def test_a_queue_that_hides_its_claims_still_has_its_duplicates_by_crash(read: Read) -> None:
+    story = crash()
+    for kind, fields in story.records:
+        if kind == "row_read":
+            fields.pop("claimed_by", None)
+    summary = read(story)
+
+    assert summary.crash["integrity_surface_at_kill"] is None
+    assert summary.crash["duplicates_by_crash"] == 1
+    assert summary.recovery[0]["duplicates"] == 1
+
+
+def test_a_duplicate_belongs_to_the_kill_that_ended_it(read: Read) -> None:
+    summary = read(crash())
+
+    assert summary.crash["duplicates_by_crash"] == 1
+    assert summary.crash["duplicates_unattributed"] == 0
+    assert summary.recovery[0]["duplicates"] == 1
+
+
+def test_a_healthy_job_run_twice_is_a_live_duplicate(read: Read) -> None:
+    crash_figures = read(run_twice()).crash
+
+    assert crash_figures["duplicates_live"] == 1
+    assert crash_figures["duplicates_unattributed"] == 1
+
+
+@pytest.mark.parametrize("held", [[], [A]])
+def test_a_duplicate_from_before_the_kill_is_not_the_kills(held: list[str], read: Read) -> None:
+    story = Story()
+    one, other = story.worker(0), story.worker(1)
+    story.enqueue(A)
+    one.run(A)
+    other.run(A)
+    story.kill(one, held)
+    story.exit(other)
+    story.end()
+
+    assert read(story).crash["duplicates_live"] == 1
+
+
+def test_a_job_run_again_after_its_acknowledgement_is_not_the_kills(read: Read) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.run(A)
+    story.kill(first, raced=True)
+    second = story.worker()
+    second.run(A)
+    story.exit(second)
+    story.row(A, "done", picked_after_done=True)
+    story.end()
+
+    assert read(story).crash["duplicates_live"] == 1
+
+
+def test_an_identity_that_two_incarnations_announce_is_the_later_ones_from_then_on() -> None:
+    def ready(t_ns: int, incarnation: int) -> ChildReady:
+        return ChildReady(t_ns, 0, 0, incarnation, 1, "fixed")
+
+    crew = muster(Records({ChildReady: [ready(100, 0), ready(200, 1)]}), None)
+    holders = [crew.holder("fixed", t_ns) for t_ns in (50, 150, 250)]
+
+    assert [holder and holder.number for holder in holders] == [0, 0, 1]
+    assert crew.holder("another", 150) is None
+
+
+def test_a_survivor_in_another_slot_is_timed(read: Read) -> None:
+    story = Story()
+    victim, survivor = story.worker(0), story.worker(1)
+    story.enqueue(A, B)
+    victim.start(A)
+    story.kill(victim, held=[A])
+    survivor.run(B)
+    story.wait(3)
+    survivor.run(A)
+    story.exit(survivor)
+    story.end()
+    (found,) = read(story).recovery
+
+    assert found["survivor_next_pickup_s"] == since_kill(story, "job_started", job_id=B)
+    assert found["time_to_resume_s"] is None
+    assert found["time_to_resume_s_why"]
+    assert found["predicted_bound_s"] == 4.5
+
+
+def test_an_orphan_that_never_settles_leaves_the_figure_null(read: Read) -> None:
+    (found,) = read(left_claimed(10)).recovery
+
+    assert found["last_orphan_settled_s"] is None
+    assert found["last_orphan_settled_s_why"] == "1 of 1 orphans were not seen to settle"
+
+
+@pytest.mark.parametrize(
+    ("ready_s", "bound_s"), [(None, 4.5), (1.0, 4.5), (3.0, 4.5), (7.25, 8.75)]
+)
+def test_the_bound_waits_for_the_lease_or_the_worker(ready_s: float | None, bound_s: float) -> None:
+    ready_ns = None if ready_s is None else round(ready_s * 1e9)
+
+    assert predicted_bound_s(Rescue("lease", 3.0, 1.0, 0.5), 0, ready_ns) == bound_s
+
+
+def backlog_story(backlogs: list[int]) -> Story:
+    """A sample a second: three calm ones before the kill, then `backlogs`."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A, B, C)
+
+    def sample(queued: int) -> None:
+        story.wait(1)
+        story.record("queue_snapshot", queued=queued, claimed=0, retrying=0, dead=0)
+
+    for queued in (1, 2, 1):
+        sample(queued)
+    first.run(A)
+    story.kill(first)
+    second = story.worker()
+    for queued in backlogs:
+        sample(queued)
+    for job_id in (B, C):
+        second.run(job_id)
+    story.exit(second)
+    story.end()
+    return story
+
+
+@pytest.mark.parametrize(
+    ("backlogs", "sample"),
+    [
+        ([9, 9, 2, 2, 2, 2, 2], 3),
+        ([2, 2, 2, 2, 9, 2, 2, 2, 2, 2], 6),
+        ([0, 0, 0, 0, 0], 1),
+        ([9, 2, 2, 2, 2], None),
+        ([9, 9, 3, 3, 3, 3, 3], None),
+    ],
+)
+def test_the_backlog_is_back_after_five_samples_in_the_band(
+    backlogs: list[int], sample: int | None, read: Read
+) -> None:
+    (found,) = read(backlog_story(backlogs)).recovery
+    recovered_s = found["backlog_recovered_s"]
+
+    assert (None if recovered_s is None else int(recovered_s)) == sample
+
+
+def banded(backlogs: list[int], arrivals: int, tmp_path: Path) -> int:
+    """The band at a kill after these samples and this many jobs intended in the last second."""
+    story = Story()
+    worker = story.worker()
+    for queued in backlogs:
+        story.wait(1)
+        story.record("queue_snapshot", queued=queued, claimed=0, retrying=0, dead=0)
+    story.enqueue(*(f"j{number:06d}" for number in range(arrivals)))
+    story.kill(worker)
+    story.end()
+    return backlog.band(load(story.write(tmp_path)), story.first("fault_injected")["t_ns"])
+
+
+@pytest.mark.parametrize(
+    ("backlogs", "arrivals", "band"),
+    [
+        ([*[3] * 19, 50], 1, 3),
+        ([*[3] * 18, 50, 50], 1, 50),
+        ([*[90] * 10, *[3] * 31], 1, 3),
+        ([3] * 20, 7, 7),
+        ([], 2, 2),
+    ],
+)
+def test_the_band_is_the_backlogs_p95_over_thirty_seconds_or_a_seconds_arrivals(
+    backlogs: list[int], arrivals: int, band: int, tmp_path: Path
+) -> None:
+    assert banded(backlogs, arrivals, tmp_path) == band
+
+
+@pytest.mark.parametrize(
+    ("meter", "limited"),
+    [
+        ({"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}, False),
+        ({"ticks": 1000, "ticks_over_50_ms": 2, "max_us": 60_000}, True),
+        ({"ticks": 9000, "ticks_over_50_ms": 1, "max_us": 500_001}, True),
+        (None, None),
+    ],
+)
+def test_a_stalled_machine_marks_the_timings(
+    meter: dict[str, int] | None, limited: bool | None, read: Read
+) -> None:
+    story = crash()
+    if meter is not None:
+        end = story.records.pop()
+        story.record("resource_sample", subject="hiccup", **meter)
+        story.records[-1][1]["t_ns"] = story.first("fault_injected")["t_ns"] + 500_000_000
+        story.records.append(end)
+    summary = read(story)
+
+    assert summary.recovery[0]["machine_limited"] is limited
+    assert summary.latency_ms["pickup"]["machine_limited"] is limited
+    assert summary.verdict == "pass"
+
+
+def test_a_producer_that_woke_late_marks_the_latencies(read: Read) -> None:
+    story = crash()
+    story.first("run_end")["max_lateness_us"] = 50_001
+
+    assert read(story).latency_ms["total"]["machine_limited"] is True
