@@ -146,18 +146,31 @@ def _resumed_ns(kill: _Kill) -> int | None:
     return kill.earliest((slots == kill.victim.slot) & (numbers > kill.victim.number))
 
 
-def _survivor_pickup_ns(kill: _Kill) -> int | None:
+def _survivors(kill: _Kill) -> list[int]:
+    """The keys of the workers in other slots that lived on."""
     kill_ns = kill.fault.t_ns
-    survivors = [
+    return [
         member.key
         for member in kill.crew
         if member.slot != kill.victim.slot
         and (member.spawned_ns is None or member.spawned_ns < kill_ns)
         and (member.gone_ns is None or member.gone_ns > kill_ns)
     ]
+
+
+def _survivor_pickup_ns(kill: _Kill) -> int | None:
     starts = kill.history.starts
-    theirs = np.isin(starts.key >> EXECUTION_BITS, survivors)
-    return kill.earliest(theirs & (starts.t_ns > kill_ns))
+    theirs = np.isin(starts.key >> EXECUTION_BITS, _survivors(kill))
+    return kill.earliest(theirs & (starts.t_ns > kill.fault.t_ns))
+
+
+def _expected_pickup_ns(kill: _Kill) -> int | None:
+    """When the first orphan could be claimed: its lease is over and some worker is ready."""
+    claimable_ns = kill.death.claimable_ns
+    if claimable_ns is None or _survivors(kill):
+        return claimable_ns
+    ready_ns = kill.successor.ready_ns if kill.successor else None
+    return None if ready_ns is None else max(claimable_ns, ready_ns)
 
 
 def _put_orphans(kill: _Kill, figures: Figures) -> None:
@@ -174,9 +187,8 @@ def _put_orphans(kill: _Kill, figures: Figures) -> None:
     elif orphans and settled_ns is None:
         why = "all had finished before the kill and none was run again"
     put_since(figures, "last_orphan_settled_s", since, None if unsettled else settled_ns, why)
-    claimable = kill.death.claimable_ns
-    why = kill.death.claims_unknown or "the adapter gave no instant for any orphan"
-    put_since(figures, "expected_first_orphan_s", since, claimable, why)
+    why = kill.death.claims_unknown or "the adapter gave no instant, or no worker was ready again"
+    put_since(figures, "expected_first_orphan_s", since, _expected_pickup_ns(kill), why)
 
 
 def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
