@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.scenario_types import Fault, When
@@ -96,7 +96,20 @@ def plan_kills(
                     when=fault.when,
                 )
             )
-    return kills
+    return _in_order(kills)
+
+
+def _in_order(kills: list[PlannedKill]) -> list[PlannedKill]:
+    """Timed kills of one run by their instant; the others keep their place in the file."""
+    timed = sorted((kill for kill in kills if kill.at_ns is not None), key=_instant)
+    upcoming = iter(timed)
+    ordered = [kill if kill.at_ns is None else next(upcoming) for kill in kills]
+    return [replace(kill, fault=number) for number, kill in enumerate(ordered)]
+
+
+def _instant(kill: PlannedKill) -> int:
+    assert kill.at_ns is not None
+    return kill.at_ns
 
 
 def due_ns(kill: PlannedKill, view: View) -> int | None:

@@ -23,21 +23,9 @@ from worker_child.protocol import (
     Note,
     RowState,
 )
+from worker_child.protocol import Rescue as Rescue
 
 HISTORY_VERSION = 1
-
-
-class Rescue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a preset frees an orphan, as the adapter computes it from the preset's settings.
-
-    The longest time from the kill until an orphan is claimable and a poll is due is
-    ``max(lease_s, ready - kill) + interval_s + poll_s`` (DESIGN, predicted_bound_s).
-    """
-
-    mechanism: str
-    lease_s: float
-    interval_s: float
-    poll_s: float
 
 
 class RunStart(msgspec.Struct, frozen=True):
@@ -65,6 +53,8 @@ class RunStart(msgspec.Struct, frozen=True):
     environment: dict[str, Any]
     cell_hash: str
     """Of all that makes two runs comparable; equal hashes on equal hardware may be pooled."""
+    planned_stream_jobs: int | None = None
+    """How many jobs the stream has; None = it is endless and the run cuts it."""
 
 
 class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,8 +96,9 @@ class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     slot: int
     incarnation: int
     pid: int
-    reason: Literal["killed", "stopped", "died"]
-    """``killed`` = by a fault of the plan; ``stopped`` = when asked; ``died`` = unasked."""
+    reason: Literal["killed", "stopped", "stop_ignored", "died"]
+    """``killed`` = by a fault of the plan; ``stopped`` = when asked; ``stop_ignored`` = asked, and
+    killed when the run was over; ``died`` = unasked."""
     exit_code: int | None = None
     signal: int | None = None
     fault: int | None = None

@@ -1,4 +1,6 @@
-"""Carries out one kill and collects its certificate, step by step, without ever blocking the run.
+"""Carries out one kill and collects its certificate, step by step.
+
+No step waits for anything but one bounded look at the database (`limits.row_read_s`).
 
 Order: sessions seen, signal, reap, pipe to its end, nobody of its process group left, sessions
 gone, row read. The respawn comes at its own time and waits for none of this.

@@ -13,7 +13,6 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from orchestrator.errors import CrashbenchError
 from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.probe import parent_session_name
 from orchestrator.recorder import Recorder
@@ -31,11 +30,19 @@ class Backlog:
     rows: int
 
 
+@dataclass(frozen=True)
+class WorkersSeen:
+    """What the main loop saw of the workers in its last turn; handed over whole."""
+
+    process_groups: frozenset[int] = frozenset()
+    open_executions: int = 0
+
+
 class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
-    `process_groups` tells the children's process groups, `open_executions` how many are open now,
-    `postgres_pid` the postmaster's pid where the server is ours.
+    `workers` tells what the main loop last saw, `postgres_pid` the postmaster's pid where the
+    server is ours.
     """
 
     def __init__(
@@ -45,19 +52,16 @@ class Sampler:
         adapter: Adapter,
         recorder: Recorder,
         *,
-        process_groups: Callable[[], set[int]],
-        open_executions: Callable[[], int],
+        workers: Callable[[], WorkersSeen],
         capacity: int,
         postgres_pid: int | None,
     ) -> None:
         name = parent_session_name(run_id, "sampler")
-        self._connection = psycopg.connect(
-            make_conninfo(dsn, application_name=name), autocommit=True
-        )
+        self._conninfo = make_conninfo(dsn, application_name=name)
+        self._connection = psycopg.connect(self._conninfo, autocommit=True)
         self._adapter = adapter
         self._recorder = recorder
-        self._process_groups = process_groups
-        self._open_executions = open_executions
+        self._workers = workers
         self._capacity = capacity
         self._postgres_pid = postgres_pid
         self._stop = threading.Event()
@@ -87,7 +91,7 @@ class Sampler:
                 due_s = max(due_s + 1.0, time.monotonic())
                 if self._stop.wait(due_s - time.monotonic()):
                     return
-        except CrashbenchError as error:
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.error = error
 
     def _sample(self) -> None:
@@ -103,6 +107,7 @@ class Sampler:
         try:
             counts = self._adapter.counts(self._connection)
         except psycopg.Error as error:
+            self._reconnect()
             return Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
         self.in_flight = counts.claimed
         self.backlog.append(Backlog(t_ns, counts.queued + counts.retrying))
@@ -115,15 +120,24 @@ class Sampler:
             table_bytes=counts.table_bytes,
         )
 
+    def _reconnect(self) -> None:
+        """After an error: a fresh session at the next look, or another `queue_unreadable`."""
+        if not self._connection.broken:
+            return
+        try:
+            self._connection = psycopg.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError:
+            return  # the next look will fail and be noted
+
     def _children(self) -> ResourceSample:
-        groups = self._process_groups()
-        members = [process for process in _descendants() if _group_of(process) in groups]
+        seen = self._workers()
+        members = [p for p in _descendants() if _group_of(p) in seen.process_groups]
         return ResourceSample(
             t_ns=time.monotonic_ns(),
             subject="children",
             rss_bytes=sum(map(_rss, members)),
             processes=len(members),
-            open_executions=self._open_executions(),
+            open_executions=seen.open_executions,
             capacity=self._capacity,
         )
 

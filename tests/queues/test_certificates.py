@@ -15,8 +15,9 @@ from orchestrator.child import ChildHandle, State
 from orchestrator.run import Request, carry_out
 from orchestrator.scenario import load_scenario
 from tests.conftest import Database
-from worker_child.adapters.contract import Preset, RescuePolicy, Workers
+from worker_child.adapters.contract import Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
+from worker_child.protocol import Rescue
 
 pytestmark = pytest.mark.database
 
@@ -35,7 +36,7 @@ class PlantedAdapter(PgQueuerAdapter):
         return replace(
             preset,
             settings={**preset.settings, **quick},
-            rescue=RescuePolicy("stale heartbeat", 1.0, 0.0, 0.2),
+            rescue=Rescue("stale heartbeat", 1.0, 0.0, 0.2),
         )
 
     def child_argv(self) -> list[str]:
