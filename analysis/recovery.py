@@ -83,16 +83,14 @@ def _figures(kill: _Kill, hiccups: HiccupMeter) -> Figures:
         "kill_sent_ns": fault.t_ns,
         "trigger": fault.trigger,
         "biased": fault.biased,
-        "phase_s": fault.phase_s,
+        "phases_s": fault.phases_s,
         "raced": kill.victim.certificate is not None and kill.victim.certificate.raced,
         "orphans": len(kill.death.phases),
         "found": _found(kill.death),
     }
     _put_resumption(kill, figures)
     _put_orphans(kill, figures)
-    recovered_ns = backlog.recovered_ns(kill.history, fault.t_ns)
-    why = "no five samples of the backlog running were back in the band"
-    put_since(figures, "backlog_recovered_s", fault.t_ns, recovered_ns, why)
+    _put_backlog(kill, figures)
     _put_bound(kill, figures, kill.history.start.rescue)
     spent = [
         figures[name]
@@ -223,6 +221,18 @@ def _still_owed(history: History) -> set[int]:
     """Numbers of the jobs that the queue still has work with at the final read."""
     unsettled = history.rows.state < STATE_CODES["dead"]
     return set(history.rows.job[unsettled].tolist())
+
+
+def _put_backlog(kill: _Kill, figures: Figures) -> None:
+    """Counted while the slot is filled; from the kill on where it was never filled again."""
+    kill_ns, successor = kill.fault.t_ns, kill.successor
+    since_ns = kill_ns if successor is None else successor.ready_ns
+    recovered_ns = None
+    why = "the next incarnation never became ready"
+    if since_ns is not None:
+        recovered_ns = backlog.recovered_ns(kill.history, kill_ns, since_ns)
+        why = "no five samples of the backlog running were back in the band"
+    put_since(figures, "backlog_recovered_s", kill_ns, recovered_ns, why)
 
 
 def _put_bound(kill: _Kill, figures: Figures, rescue: Rescue | None) -> None:

@@ -165,7 +165,7 @@ class Campaign:
             completed=self._tracker.completed,
             in_flight=self._in_flight(plan),
             held_reached=plan.trigger == "held" and self._held.reached(),
-            settled_since_ns=None if plan.phase_ns is None else self.settled_since_ns(),
+            settled_since_ns=self.settled_since_ns() if plan.repeated else None,
             ready_ns={
                 child.slot: ready.t_ns
                 for child in self._fleet.living()

@@ -136,8 +136,9 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """The victim's sessions, seen just before the signal."""
     strangers: list[Session] = []
     """Sessions in the run's own database that bear no name of this run: whose are they?"""
-    phase_s: float | None = None
-    """Repeated kills: the stratified phase of the longest period, counted from ready."""
+    phases_s: dict[str, float] = {}
+    """Repeated kills: where in each of the library's periods the intended instant lies, seconds
+    counted from the child's ready."""
 
 
 class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
