@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from analysis.hiccups import SECOND_NS
 from analysis.history_tables import History
+from orchestrator.backlog import SAMPLES_IN_BAND, Sample, backlog_band
 from orchestrator.history import QueueSnapshot
 
-BEFORE_NS: Final = 30 * SECOND_NS
-SAMPLES_RUNNING: Final = 5
+
+def samples(history: History) -> list[Sample]:
+    """The backlog at 1 Hz: rows that wait for a worker."""
+    return [(s.t_ns, s.queued + s.retrying) for s in history.records.of(QueueSnapshot)]
 
 
-def waiting(snapshot: QueueSnapshot) -> int:
-    """The backlog: rows that wait for a worker."""
-    return snapshot.queued + snapshot.retrying
-
-
-def band(history: History, kill_ns: int) -> int:
-    """The greatest backlog that counts as none.
-
-    The larger of the 1 Hz backlog's p95 over at most 30 s before the kill and one second's
-    arrivals, those intended in the last second before it.
-    """
-    before = sorted(
-        waiting(snapshot)
-        for snapshot in history.records.of(QueueSnapshot)
-        if kill_ns - BEFORE_NS <= snapshot.t_ns <= kill_ns
-    )
-    p95 = before[-(-len(before) * 95 // 100) - 1] if before else 0
+def arrivals(history: History, kill_ns: int) -> int:
+    """Jobs that were intended within the last second before a kill."""
     intended = history.enqueues.intended_ns
-    arrivals = int(np.count_nonzero((intended > kill_ns - SECOND_NS) & (intended <= kill_ns)))
-    return max(p95, arrivals)
+    return int(np.count_nonzero((intended >= kill_ns - SECOND_NS) & (intended < kill_ns)))
 
 
-def recovered_ns(history: History, kill_ns: int) -> int | None:
-    """The first of five samples running after the kill that lie in the band; None = never seen."""
-    limit = band(history, kill_ns)
+def recovered_ns(history: History, kill_ns: int, since_ns: int) -> int | None:
+    """The first of five samples running in the band, none before `since_ns`; None = never seen."""
+    backlog = samples(history)
+    band = backlog_band(backlog, kill_ns, arrivals(history, kill_ns))
     running: list[int] = []
-    for snapshot in history.records.of(QueueSnapshot):
-        if snapshot.t_ns <= kill_ns:
+    for t_ns, rows in backlog:
+        if t_ns < since_ns:
             continue
-        running = [*running, snapshot.t_ns] if waiting(snapshot) <= limit else []
-        if len(running) == SAMPLES_RUNNING:
+        running = [*running, t_ns] if rows <= band else []
+        if len(running) == SAMPLES_IN_BAND:
             return running[0]
     return None

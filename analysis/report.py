@@ -7,10 +7,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from analysis.answer import answer
 from analysis.figures import Figures
+from analysis.grid import Grid
 from analysis.ledger import VERDICTS
 from analysis.summary import Summary
 
@@ -18,6 +19,7 @@ VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yel
 INVALID_STYLE = "bold magenta"
 MISSING = "-"
 INDENT = (0, 0, 0, 2)
+TABLE_INDENT = (0, 0, 1, 4)
 MAX_LISTED_JOBS = 10
 MANY_KILLS = 3
 LIMITED_MARK = " *"
@@ -28,6 +30,7 @@ RECOVERY_COLUMNS = (
     ("respawned", "respawned_s"),
     ("ready", "ready_s"),
     ("resumed", "time_to_resume_s"),
+    ("after ready", "resume_after_ready_s"),
     ("1st orphan", "first_orphan_pickup_s"),
     ("bound", "predicted_bound_s"),
     ("settled", "last_orphan_settled_s"),
@@ -60,14 +63,16 @@ def print_summary(summary: Summary, console: Console) -> None:
         ("Latency, milliseconds", _latency(summary.latency_ms)),
         ("Jobs to look at", _notable(summary)),
     )
-    for title, table in sections:
-        if table.row_count:
+    for title, grid in sections:
+        if grid.row_count:
             console.print(Padding(Text(title, style="bold"), INDENT))
-            console.print(Padding(table, (0, 0, 1, 4)))
+            for table in grid.tables(console.width - TABLE_INDENT[3]):
+                console.print(Padding(table, TABLE_INDENT))
     console.print(Padding(_throughput(summary.throughput), INDENT))
     timed = [*summary.recovery, *summary.latency_ms.values()]
     if any(figures["machine_limited"] for figures in timed):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
+    console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
 
 
 def _headline(summary: Summary) -> Text:
@@ -82,18 +87,8 @@ def _headline(summary: Summary) -> Text:
     return text
 
 
-def _grid(columns: Iterable[str], *, first_left: bool = True) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for place, column in enumerate(columns):
-        left = place == 0 and first_left
-        table.add_column(
-            column, justify="left" if left else "right", header_style="dim", no_wrap=left
-        )
-    return table
-
-
 def _words(name: str) -> str:
-    return name.replace("re_", "re-").replace("_", " ")
+    return name.replace("re_ex", "re-ex").replace("re_en", "re-en").replace("_", " ")
 
 
 def _plain(value: Any) -> str:
@@ -104,30 +99,27 @@ def _seconds(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}"
 
 
-def _counts(named: Iterable[tuple[str, Any, str]]) -> Table:
+def _counts(named: Iterable[tuple[str, Any, str]]) -> Grid:
     """Rows of name, count and remark."""
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right")
-    table.add_column(style="dim")
+    grid = Grid(("", "", ""), text=(0, 2))
     for name, value, remark in named:
-        table.add_row(_words(name), _plain(value), remark)
-    return table
+        grid.add_row(_words(name), _plain(value), remark)
+    return grid
 
 
 def _by_name(counts: Figures) -> str:
-    return ", ".join(
-        f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count
-    )
+    return ", ".join(f"{count:,} {_words(name)}" for name, count in sorted(counts.items()) if count)
 
 
-def _jobs(jobs: Figures) -> Table:
+def _jobs(jobs: Figures) -> Grid:
     remarks = {
         "duplicated": _by_name(jobs["duplicated_by_sort"]),
         "pending": _by_name(jobs["pending_by_reason"]),
         "ambiguous": _by_name(jobs["ambiguous_by_reason"]),
-        "completed_once": _by_name(jobs["flags"]) and f"flags: {_by_name(jobs['flags'])}",
     }
+    for verdict, raised in jobs["flags_by_verdict"].items():
+        told = (remarks.get(verdict), f"flags: {_by_name(raised)}")
+        remarks[verdict] = "; ".join(text for text in told if text)
     apart = ("unexpected", "recovered", "not_enqueued", "rejected", "deduplicated")
     rare = [name for name in apart if jobs[name] or name == "unexpected"]
     return _counts(
@@ -135,7 +127,7 @@ def _jobs(jobs: Figures) -> Table:
     )
 
 
-def _crash(crash: Figures) -> Table:
+def _crash(crash: Figures) -> Grid:
     causes = {
         "by crash": crash["duplicates_by_crash"],
         "re-enqueued": crash["duplicates_re_enqueued"],
@@ -162,26 +154,26 @@ def _crash(crash: Figures) -> Table:
     )
 
 
-def _expectations(summary: Summary) -> Table:
-    table = _grid(("", "expected", "found", "outcome"))
+def _expectations(summary: Summary) -> Grid:
+    grid = Grid(("", "expected", "found", "outcome"), text=(0, 3))
     for expectation in summary.expectations:
-        table.add_row(
+        grid.add_row(
             _words(expectation.name),
             _plain(expectation.expected),
             _plain(expectation.found),
             expectation.outcome.replace("_", " "),
         )
-    return table
+    return grid
 
 
-def _recovery(recovery: list[Figures]) -> Table:
-    table = _grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
+def _recovery(recovery: list[Figures]) -> Grid:
+    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for block in recovery:
         mark = LIMITED_MARK if block["machine_limited"] else ""
         values = [_seconds(block[name]) for _, name in RECOVERY_COLUMNS]
-        table.add_row(f"{block['fault']}{mark}", *values)
-    _add_spread(table, recovery)
-    return table
+        grid.add_row(f"{block['fault']}{mark}", *values)
+    _add_spread(grid, recovery)
+    return grid
 
 
 def _remark(block: Figures) -> str:
@@ -194,52 +186,50 @@ def _remark(block: Figures) -> str:
     return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
-def _add_spread(table: Table, recovery: list[Figures]) -> None:
+def _add_spread(grid: Grid, recovery: list[Figures]) -> None:
     """Where there are many kills: the least, middle and greatest of each column."""
     if len(recovery) < MANY_KILLS:
         return
-    table.add_section()
+    grid.add_section()
     for title, share in (("min", 0.0), ("med", 0.5), ("max", 1.0)):
         cells = []
         for _, name in RECOVERY_COLUMNS:
             values = sorted(block[name] for block in recovery if block[name] is not None)
             cells.append(_seconds(_at(values, share)))
-        table.add_row(title, *cells, style="bold")
+        grid.add_row(title, *cells, style="bold")
 
 
 def _at(values: list[float], share: float) -> float | None:
     return values[round((len(values) - 1) * share)] if values else None
 
 
-def _found(recovery: list[Figures]) -> Table:
-    table = _grid(
-        ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
-    )
-    table.columns[-1].justify = "left"
+def _found(recovery: list[Figures]) -> Grid:
+    titles = ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
+    grid = Grid(titles, text=(0, len(titles) - 1))
     for block in recovery:
         found = [_plain(block["found"][name]) for _, name in FOUND_COLUMNS]
-        table.add_row(
+        grid.add_row(
             str(block["fault"]),
             _plain(block["orphans"]),
             *found,
             _plain(block["duplicates"]),
             _remark(block),
         )
-    return table
+    return grid
 
 
-def _latency(latency: Figures) -> Table:
+def _latency(latency: Figures) -> Grid:
     percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
     censored = any(figures["censored"] for figures in latency.values())
     titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
-    table = _grid((*titles, "censored") if censored else titles)
+    grid = Grid((*titles, "censored") if censored else titles)
     for name, figures in latency.items():
         mark = LIMITED_MARK if figures["machine_limited"] else ""
         cells = [_percentile(figures, percentile) for percentile in percentiles]
         if censored:
             cells.append(_plain(figures["censored"]))
-        table.add_row(f"{_words(name)}{mark}", _plain(figures["n"]), *cells)
-    return table
+        grid.add_row(f"{_words(name)}{mark}", _plain(figures["n"]), *cells)
+    return grid
 
 
 def _percentile(figures: Figures, percentile: str) -> str:
@@ -253,17 +243,16 @@ def _milliseconds(value: float) -> str:
     return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
-def _notable(summary: Summary) -> Table:
-    table = _grid(("job", "verdict", "flags"))
-    table.columns[1].justify = table.columns[2].justify = "left"
+def _notable(summary: Summary) -> Grid:
+    grid = Grid(("job", "verdict", "flags"), text=(0, 1, 2))
     grave = [job for job in summary.notable_jobs if job["verdict"] not in ("completed_once",)]
     for job in grave[:MAX_LISTED_JOBS]:
         reason = f" ({job['reason'].replace('_', ' ')})" if job["reason"] else ""
         raised = ", ".join(job["flags"]).replace("_", " ")
-        table.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
+        grid.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
     if len(grave) > MAX_LISTED_JOBS:
-        table.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
-    return table
+        grid.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
+    return grid
 
 
 def _throughput(throughput: Figures) -> Text:

@@ -74,8 +74,11 @@ class Campaign:
         return not self.certifying and self.next_respawn_ns() is None
 
     def drop_what_never_came(self) -> None:
-        """Give up the kills whose state was never seen although everything has settled."""
-        message = f"{len(self.pending)} planned faults were never due: their state never came"
+        """Give up what is still planned although everything has settled."""
+        message = (
+            f"{len(self.pending)} planned faults were left out: everything had settled, and their "
+            "state had not come or their slot had no worker"
+        )
         self._recorder.record(Note(time.monotonic_ns(), "fault_not_due", message))
         self.pending.clear()
 

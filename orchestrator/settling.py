@@ -15,7 +15,12 @@ _LOOK_EVERY_NS = 250_000_000
 
 
 class Settling:
-    """Watches one kill; `waiting_for` says what is still missing."""
+    """Watches one kill; `waiting_for` says what is still missing.
+
+    `arrivals_per_s` is the rate that the scenario asks for: nobody here knows when each job was
+    intended. The analysis counts those of the last second before the kill instead; under a steady
+    load the two differ by one job.
+    """
 
     def __init__(
         self,

@@ -275,6 +275,7 @@ class Supervisor:
                 Note(
                     t_ns=now_ns,
                     code="parent_stalled",
+                    message=f"a turn of the parent's loop took {stalled_ns / _NS_PER_S:.1f} s",
                     detail={"stalled_s": round(stalled_ns / _NS_PER_S, 3)},
                 )
             )

@@ -8,14 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from worker_child.protocol import (
-    ChildEvent,
-    ChildReady,
-    JobCompleted,
-    JobDiscarded,
-    JobFailed,
-    JobStarted,
-)
+from orchestrator.events import Event
+from worker_child.protocol import ChildReady, JobStarted
 
 Incarnation = tuple[int, int]
 """(slot, incarnation)"""
@@ -31,36 +25,55 @@ class Tracker:
         """How many job_completed each job has."""
         self.discarded: set[str] = set()
         self.ready: dict[Incarnation, ChildReady] = {}
-        self.job_of_inbox_id: dict[str, str] = {}
         self.duplicates = 0
         self._seen_without_row: set[str] = set()
+        self._job_of_inbox_id: dict[str, str] = {}
+        self._new_inbox_ids: list[str] = []
+        self._new_jobs: list[str] = []
+        """Of each new inbox_id, the job: a dictionary is only made of them when somebody asks."""
 
-    def observe(self, incarnation: Incarnation, events: Iterable[ChildEvent]) -> None:
+    def observe(self, incarnation: Incarnation, events: Iterable[Event]) -> None:
         """Take in some events of one incarnation, in their order.
 
         This runs for every event of every child: the two frequent kinds stand first and in line.
         """
         open_ = self.open.setdefault(incarnation, {})
-        completions, job_of_inbox_id = self.completions, self.job_of_inbox_id
+        completions = self.completions
+        inbox_ids, jobs = self._new_inbox_ids, self._new_jobs
         for event in events:
-            # Not isinstance(): a struct's metaclass makes every "no" of it expensive.
-            if type(event) is JobStarted:
-                open_[event.execution] = event
-                if event.inbox_id is not None:
-                    job_of_inbox_id[event.inbox_id] = event.job_id
+            if event.kind == "job_started":
+                started = event.fields
+                open_[started.execution] = started
+                if started.inbox_id is not None:
+                    inbox_ids.append(started.inbox_id)
+                    jobs.append(started.job_id)
                 else:
-                    self._seen_without_row.add(event.job_id)
-            elif type(event) is JobCompleted:
-                open_.pop(event.execution, None)
-                count = completions.get(event.job_id, 0) + 1
-                completions[event.job_id] = count
-                self.duplicates += count == 2
-            elif type(event) is JobFailed:
-                open_.pop(event.execution, None)
-            elif type(event) is JobDiscarded:
-                self.discarded.add(event.job_id)
-            elif type(event) is ChildReady:
-                self.ready[incarnation] = event
+                    self._seen_without_row.add(started.job_id)
+            elif event.kind == "job_completed":
+                began = open_.pop(event.fields.execution, None)
+                job_id = event.fields.job_id
+                if job_id in completions:
+                    self.duplicates += completions[job_id] == 1
+                    completions[job_id] += 1
+                elif began is not None and began.job_id == job_id:
+                    # An equal text that is kept anyway: no fresh memory is held for another.
+                    completions[began.job_id] = 1
+                else:
+                    completions[job_id] = 1
+            elif event.kind == "job_failed":
+                open_.pop(event.fields.execution, None)
+            elif event.kind == "job_discarded":
+                self.discarded.add(event.fields.job_id)
+            elif event.kind == "child_ready":
+                self.ready[incarnation] = event.fields
+
+    @property
+    def job_of_inbox_id(self) -> dict[str, str]:
+        """The job of every row that was ever started. For the thread that observes alone."""
+        self._job_of_inbox_id.update(zip(self._new_inbox_ids, self._new_jobs, strict=True))
+        self._new_inbox_ids.clear()
+        self._new_jobs.clear()
+        return self._job_of_inbox_id
 
     @property
     def open_executions(self) -> int:
