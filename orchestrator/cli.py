@@ -176,7 +176,7 @@ def _carry_out(request: Request, console: Console) -> Summary:
     outlook = request.outlook()
     console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
     for line in outlook.lines:
-        console.print(f"  {line}", highlight=False, markup=False)
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     try:
         with LiveView(console, request.run_id, outlook.expected_s) as view:
             files = carry_out(request, view.update)
