@@ -45,7 +45,11 @@ class Target:
         return make_conninfo("", **(self.parameters | changed))
 
     def __str__(self) -> str:
-        told = {word: self.parameters[word] for word in _TARGET_WORDS if word in self.parameters}
+        told = {
+            word: self.redacted(str(self.parameters[word]))
+            for word in _TARGET_WORDS
+            if word in self.parameters
+        }
         return make_conninfo("", **told) or "the default server"
 
     def __repr__(self) -> str:
