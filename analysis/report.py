@@ -10,17 +10,26 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analysis.cells import (
+    LIMITED_MARK,
+    MISSING,
+    grid,
+    named_values,
+    percentile,
+    plain,
+    seconds,
+    words,
+)
 from analysis.figures import Figures
 from analysis.ledger import VERDICTS
+from analysis.report_load import errors_table, load_table, tenants_table
 from analysis.summary import Summary
 
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
-MISSING = "-"
 INDENT = (0, 0, 0, 2)
 MAX_LISTED_JOBS = 10
 MANY_KILLS = 3
-LIMITED_MARK = " *"
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
 RECOVERY_COLUMNS = (
@@ -53,11 +62,15 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print()
     sections = (
         ("Jobs", _jobs(summary.jobs)),
+        ("Deduplication", _dedup(summary.jobs.get("dedup", {}))),
         ("Crash", _crash(summary.crash)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),
-        ("Latency, milliseconds", _latency(summary.latency_ms)),
+        (_latency_title(summary.run["warmup_s"]), _latency(summary.latency_ms)),
+        ("Tenants, milliseconds", tenants_table(summary.tenants)),
+        ("Errors", errors_table(summary.errors)),
+        ("Load", load_table(summary)),
         ("Jobs to look at", _notable(summary)),
     )
     for title, table in sections:
@@ -82,37 +95,9 @@ def _headline(summary: Summary) -> Text:
     return text
 
 
-def _grid(columns: Iterable[str], *, first_left: bool = True) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-    for place, column in enumerate(columns):
-        left = place == 0 and first_left
-        table.add_column(
-            column, justify="left" if left else "right", header_style="dim", no_wrap=left
-        )
-    return table
-
-
-def _words(name: str) -> str:
-    return name.replace("re_", "re-").replace("_", " ")
-
-
-def _plain(value: Any) -> str:
-    return MISSING if value is None else f"{value:,}"
-
-
-def _seconds(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
-
-
 def _counts(named: Iterable[tuple[str, Any, str]]) -> Table:
     """Rows of name, count and remark."""
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    for name, value, remark in named:
-        table.add_row(_words(name), _plain(value), remark)
-    return table
+    return named_values((words(name), plain(value), remark) for name, value, remark in named)
 
 
 def _by_name(counts: Figures) -> str:
@@ -133,6 +118,10 @@ def _jobs(jobs: Figures) -> Table:
     return _counts(
         (name, jobs[name], remarks.get(name, "")) for name in ("enqueued", *VERDICTS, *rare)
     )
+
+
+def _dedup(dedup: Figures) -> Table:
+    return _counts((name, count, "") for name, count in dedup.items())
 
 
 def _crash(crash: Figures) -> Table:
@@ -163,22 +152,22 @@ def _crash(crash: Figures) -> Table:
 
 
 def _expectations(summary: Summary) -> Table:
-    table = _grid(("", "expected", "found", "outcome"))
+    table = grid(("", "expected", "found", "outcome"))
     for expectation in summary.expectations:
         table.add_row(
-            _words(expectation.name),
-            _plain(expectation.expected),
-            _plain(expectation.found),
+            words(expectation.name),
+            plain(expectation.expected),
+            plain(expectation.found),
             expectation.outcome.replace("_", " "),
         )
     return table
 
 
 def _recovery(recovery: list[Figures]) -> Table:
-    table = _grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
+    table = grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for block in recovery:
         mark = LIMITED_MARK if block["machine_limited"] else ""
-        values = [_seconds(block[name]) for _, name in RECOVERY_COLUMNS]
+        values = [seconds(block[name]) for _, name in RECOVERY_COLUMNS]
         table.add_row(f"{block['fault']}{mark}", *values)
     _add_spread(table, recovery)
     return table
@@ -203,7 +192,7 @@ def _add_spread(table: Table, recovery: list[Figures]) -> None:
         cells = []
         for _, name in RECOVERY_COLUMNS:
             values = sorted(block[name] for block in recovery if block[name] is not None)
-            cells.append(_seconds(_at(values, share)))
+            cells.append(seconds(_at(values, share)))
         table.add_row(title, *cells, style="bold")
 
 
@@ -212,49 +201,44 @@ def _at(values: list[float], share: float) -> float | None:
 
 
 def _found(recovery: list[Figures]) -> Table:
-    table = _grid(
+    table = grid(
         ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
     )
     table.columns[-1].justify = "left"
     for block in recovery:
-        found = [_plain(block["found"][name]) for _, name in FOUND_COLUMNS]
+        found = [plain(block["found"][name]) for _, name in FOUND_COLUMNS]
         table.add_row(
             str(block["fault"]),
-            _plain(block["orphans"]),
+            plain(block["orphans"]),
             *found,
-            _plain(block["duplicates"]),
+            plain(block["duplicates"]),
             _remark(block),
         )
     return table
+
+
+def _latency_title(warmup_s: float) -> str:
+    left_out = f" (jobs of the first {warmup_s:g} s left out)" if warmup_s else ""
+    return f"Latency, milliseconds{left_out}"
 
 
 def _latency(latency: Figures) -> Table:
     percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
     censored = any(figures["censored"] for figures in latency.values())
     titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
-    table = _grid((*titles, "censored") if censored else titles)
-    for name, figures in latency.items():
+    table = grid((*titles, "censored"), gap=1) if censored else grid(titles)
+    for measure, figures in latency.items():
         mark = LIMITED_MARK if figures["machine_limited"] else ""
-        cells = [_percentile(figures, percentile) for percentile in percentiles]
+        cells = [percentile(figures, share) for share in percentiles]
         if censored:
-            cells.append(_plain(figures["censored"]))
-        table.add_row(f"{_words(name)}{mark}", _plain(figures["n"]), *cells)
+            cells.append(plain(figures["censored"]))
+        name = measure.removeprefix("pickup_")
+        table.add_row(f"{name}{mark}", plain(figures["n"]), *cells)
     return table
 
 
-def _percentile(figures: Figures, percentile: str) -> str:
-    value = figures[percentile]
-    if value is not None:
-        return _milliseconds(value)
-    return f">{_milliseconds(figures['above'])}" if "above" in figures else MISSING
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
-
-
 def _notable(summary: Summary) -> Table:
-    table = _grid(("job", "verdict", "flags"))
+    table = grid(("job", "verdict", "flags"))
     table.columns[1].justify = table.columns[2].justify = "left"
     grave = [job for job in summary.notable_jobs if job["verdict"] not in ("completed_once",)]
     for job in grave[:MAX_LISTED_JOBS]:

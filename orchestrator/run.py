@@ -16,12 +16,14 @@ import psycopg
 
 from orchestrator import environment
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import DatabaseLostError, UnknownNameError
+from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
 from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
 from orchestrator.janitor import Janitor
+from orchestrator.job_shapes import needed_offers
 from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
+from orchestrator.provider import provider_of
 from orchestrator.recorder import Recorder
 from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
@@ -30,7 +32,13 @@ from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
 from worker_child.adapters import LIBRARIES, load_adapter
-from worker_child.adapters.contract import Adapter, Preset, UnusableWorkersError, Workers
+from worker_child.adapters.contract import (
+    Adapter,
+    Offering,
+    Preset,
+    UnusableWorkersError,
+    Workers,
+)
 from worker_child.protocol import Note
 
 BENCH_SQL = Path(__file__).resolve().parent.parent / "worker_child" / "bench.sql"
@@ -69,13 +77,15 @@ def make_request(
     results: Path,
     overwrite: bool,
 ) -> Request:
-    """Resolve library and preset. Raises `UnknownNameError` with the names there are."""
+    """Resolve library and preset. Raises `UnknownNameError` with the names there are, and
+    `NotOfferedError` where the library cannot do what the scenario needs."""
     if library not in LIBRARIES:
         raise UnknownNameError(
             f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
             f"There are {', '.join(sorted(LIBRARIES))}"
         )
     adapter = load_adapter(library)
+    _check_offers(scenario, library, adapter)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
@@ -91,6 +101,16 @@ def make_request(
     except UnusableWorkersError as error:
         raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
     return Request(scenario, library, adapter, chosen, ordinal, dsn, results, overwrite)
+
+
+def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
+    offers = adapter.offers if isinstance(adapter, Offering) else {}
+    missing = [offer for offer in needed_offers(scenario.workload) if offer not in offers]
+    if missing:
+        raise NotOfferedError(
+            f"not offered: {scenario.name} needs {' and '.join(missing)}, which {library}'s "
+            "adapter does not offer. Nothing was started"
+        )
 
 
 def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
@@ -143,7 +163,25 @@ def _supervise(
     observe: Callable[[Status], None],
     interrupted: threading.Event,
 ) -> None:
-    orders = Orders(
+    mark = f"{request.run_id}:{janitor.pid}"
+    janitor.mark(RUN_VARIABLE, mark)
+    with provider_of(request.scenario, janitor) as provider:
+        Supervisor(
+            _orders(request, provider.url if provider else None),
+            dsn=server.dsn,
+            worker_dsn=server.worker_dsn,
+            postmaster_pid=server.postmaster_pid,
+            recorder=recorder,
+            janitor=janitor,
+            spawner=Spawner(files.partial_logs, mark),
+            provider=provider,
+            observe=observe,
+            interrupted=interrupted.is_set,
+        ).run()
+
+
+def _orders(request: Request, provider_url: str | None) -> Orders:
+    return Orders(
         run_id=request.run_id,
         scenario=request.scenario,
         library=request.library,
@@ -152,20 +190,8 @@ def _supervise(
         ordinal=request.ordinal,
         workload=Workload(request.scenario),
         longest_length_s=request.outlook().capacity.longest_length_s,
+        provider_url=provider_url,
     )
-    mark = f"{request.run_id}:{janitor.pid}"
-    janitor.mark(RUN_VARIABLE, mark)
-    Supervisor(
-        orders,
-        dsn=server.dsn,
-        worker_dsn=server.worker_dsn,
-        postmaster_pid=server.postmaster_pid,
-        recorder=recorder,
-        janitor=janitor,
-        spawner=Spawner(files.partial_logs, mark),
-        observe=observe,
-        interrupted=interrupted.is_set,
-    ).run()
 
 
 def _furnish(server: Server, adapter: Adapter) -> None:
@@ -207,6 +233,7 @@ def _run_start(request: Request, server: Server) -> RunStart:
         periods_s=preset.periods_s,
         environment={**machine, "postgres": postgres},
         cell_hash=environment.cell_hash(comparable),
+        parity=dict(preset.parity),
     )
 
 

@@ -16,6 +16,7 @@ from psycopg.conninfo import make_conninfo
 from orchestrator.errors import CrashbenchError
 from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.probe import parent_session_name
+from orchestrator.queue_calls import QueueCalls, role_of_its_own
 from orchestrator.recorder import Recorder
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Note
@@ -34,8 +35,9 @@ class Backlog:
 class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
-    `process_groups` tells the children's process groups, `open_executions` how many are open now,
-    `postgres_pid` the postmaster's pid where the server is ours.
+    `worker_dsn` tells the workers' role, `process_groups` the children's process groups,
+    `open_executions` how many are open now, `postgres_pid` the postmaster's pid where the server
+    is ours.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Sampler:
         adapter: Adapter,
         recorder: Recorder,
         *,
+        worker_dsn: str,
         process_groups: Callable[[], set[int]],
         open_executions: Callable[[], int],
         capacity: int,
@@ -54,6 +57,7 @@ class Sampler:
         self._connection = psycopg.connect(
             make_conninfo(dsn, application_name=name), autocommit=True
         )
+        self._calls = QueueCalls(self._connection, role_of_its_own(worker_dsn, dsn))
         self._adapter = adapter
         self._recorder = recorder
         self._process_groups = process_groups
@@ -94,7 +98,7 @@ class Sampler:
         self._recorder.anchor()
         records: list[HistoryRecord] = [self._children(), self._parent()]
         if self._postgres_pid is not None:
-            records.append(self._postgres(self._postgres_pid))
+            records += self._postgres(self._postgres_pid)
         records.append(self._queue())
         self._recorder.record_all(records)
 
@@ -132,18 +136,27 @@ class Sampler:
             t_ns=time.monotonic_ns(), subject="parent", rss_bytes=_rss(psutil.Process())
         )
 
-    def _postgres(self, pid: int) -> ResourceSample:
+    def _postgres(self, pid: int) -> list[HistoryRecord]:
         try:
             postmaster = psutil.Process(pid)
             processes = [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             processes = []
-        return ResourceSample(
-            t_ns=time.monotonic_ns(),
+        t_ns = time.monotonic_ns()
+        notes: list[HistoryRecord] = []
+        try:
+            calls = self._calls.read()
+        except psycopg.Error as error:
+            calls = None
+            notes.append(Note(t_ns=t_ns, code="queue_unreadable", message=str(error)))
+        sample = ResourceSample(
+            t_ns=t_ns,
             subject="postgres",
             rss_bytes=sum(map(_rss, processes)),
             processes=len(processes),
+            calls=calls,
         )
+        return [sample, *notes]
 
 
 def _descendants() -> list[psutil.Process]:

@@ -17,6 +17,8 @@ from psycopg.conninfo import make_conninfo
 from orchestrator.audit import final_records, sessions_that_remain
 from orchestrator.campaign import Campaign
 from orchestrator.child import Spawner
+from orchestrator.closed_loop import closed_loop_of
+from orchestrator.crowd import Source, source_of
 from orchestrator.drain import Drain
 from orchestrator.errors import (
     ChildFailedError,
@@ -32,7 +34,7 @@ from orchestrator.history import ResourceSample, RunEnd
 from orchestrator.janitor import Janitor
 from orchestrator.orders import Interrupted, Orders, Phase, Status, worker_init
 from orchestrator.probe import Probe, parent_session_name
-from orchestrator.producer import Producer
+from orchestrator.provider import ProviderProcess
 from orchestrator.recorder import Recorder
 from orchestrator.sampler import Sampler
 from orchestrator.tracker import Tracker
@@ -64,6 +66,7 @@ class Supervisor:
         recorder: Recorder,
         janitor: Janitor,
         spawner: Spawner,
+        provider: ProviderProcess | None,
         observe: Callable[[Status], None],
         interrupted: Callable[[], bool],
     ) -> None:
@@ -73,9 +76,11 @@ class Supervisor:
         self._dsn = dsn
         self._worker_dsn = worker_dsn
         self._recorder = recorder
+        self._provider = provider
         self._observe = observe
         self._interrupted = interrupted
-        self._tracker = Tracker()
+        self._closed_loop = closed_loop_of(scenario)
+        self._tracker = Tracker(self._closed_loop.finished if self._closed_loop else None)
         self._hiccups = HiccupMeter()
         self._fleet = Fleet(
             spawner,
@@ -94,6 +99,7 @@ class Supervisor:
             orders.run_id,
             orders.adapter,
             recorder,
+            worker_dsn=worker_dsn,
             process_groups=self._fleet.process_groups,
             open_executions=self._fleet.open_in_living,
             capacity=scenario.workers.slots * scenario.workers.concurrency,
@@ -125,7 +131,7 @@ class Supervisor:
             held=self._held,
             own_pids=lambda: self._own_pids,
         )
-        self._producer: Producer | None = None
+        self._producer: Source | None = None
         self._phase = Phase.SETUP
         self._cut_ns: int | None = None
         self._held_jobs = 0
@@ -171,8 +177,8 @@ class Supervisor:
             self._fleet.spawn(slot)
         while not all((slot, 0) in self._tracker.ready for slot in slots):
             self._step("every worker to become ready")
-        jobs = self._orders.workload.jobs()
-        self._producer = Producer(jobs, self._connect_producer, self._recorder)
+        workload, connect = self._orders.workload, self._connect_producer
+        self._producer = source_of(workload, connect, self._recorder, self._closed_loop)
 
     def _load(self) -> None:
         assert self._producer is not None
@@ -191,7 +197,7 @@ class Supervisor:
         while self._campaign.busy:
             self._step(self._campaign.waiting_for())
 
-    def _hold(self, producer: Producer) -> None:
+    def _hold(self, producer: Source) -> None:
         self._wait_for(self._new_drain())
         self._enter(Phase.HOLD)
         producer.send(self._held.jobs)
@@ -231,7 +237,9 @@ class Supervisor:
         names += [session_name(run_id, *incarnation) for incarnation in self._fleet.children]
         remaining = sessions_that_remain(self._probe, names, limit_s=self._limits.sessions_gone_s)
         self._recorder.record_all(
-            final_records(self._probe, self._producer, self._tracker, remaining)
+            final_records(
+                self._probe, self._producer, self._tracker, self._orders.workload, remaining
+            )
         )
 
     # What the phases are made of
@@ -260,9 +268,9 @@ class Supervisor:
     def _check_world(self) -> None:
         if self._interrupted():
             raise Interrupted
-        for error in (self._sampler.error, self._producer.error if self._producer else None):
-            if error is not None:
-                raise error
+        for part in (self._sampler, self._producer, self._provider):
+            if part is not None and part.error is not None:
+                raise part.error
 
     def _replace_the_fallen(self) -> None:
         while self._fleet.died:
