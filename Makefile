@@ -19,17 +19,18 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu:" \
 	       "apt-get install python3-venv" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@echo "installing the pinned packages into $(VENV), about half a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements.lock
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
 	@touch $@
 
 crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became of every job
 	$(BIN)/python -m orchestrator --mode=parent
 
-smoke: setup ## the same in half a minute
+smoke: setup ## the same shape in half a minute, pgqueuer tuned
 	$(BIN)/crashbench --scenario crash_recovery_short
 
 run: setup ## any run: make run ARGS="--scenario crash_recovery_exact --preset stock"

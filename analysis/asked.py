@@ -65,6 +65,14 @@ class AskedLimits(msgspec.Struct, frozen=True):
     max_bound_s: float | None = None
 
 
+class AskedFault(msgspec.Struct, frozen=True):
+    """Of one entry of the scenario's faults."""
+
+    at_s: float | None = None
+    repeat: int | None = None
+    respawn_after_s: float | None = None
+
+
 class Asked(msgspec.Struct, frozen=True):
     """Of the scenario as a whole."""
 
@@ -72,12 +80,24 @@ class Asked(msgspec.Struct, frozen=True):
     workers: AskedWorkers = AskedWorkers()
     workload: AskedWorkload = AskedWorkload()
     limits: AskedLimits = AskedLimits()
+    faults: list[AskedFault] = []
     expectations: dict[str, Any] = {}
 
 
 def asked_of(history: History) -> Asked:
     """Read the resolved scenario of a run. Raises msgspec.ValidationError."""
     return msgspec.convert(history.start.scenario, Asked)
+
+
+def planned_kills(faults: list[AskedFault]) -> list[AskedFault]:
+    """By a fault's number: the entry that it comes from.
+
+    A repeated entry stands for as many kills; those planned for an instant are numbered in the
+    order of time, all others keep their place (as `orchestrator.faults.plan_kills` has it).
+    """
+    kills = [fault for fault in faults for _ in range(fault.repeat or 1)]
+    timed = iter(sorted((k for k in kills if k.at_s is not None), key=lambda k: k.at_s or 0.0))
+    return [kill if kill.at_s is None else next(timed) for kill in kills]
 
 
 def rules_of(history: History, asked: Asked, proofs: Proofs) -> Rules:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 
 from analysis.hiccups import SECOND_NS
 from analysis.history_tables import History
+from orchestrator.backlog import SAMPLES_IN_BAND, Sample, backlog_band
 from orchestrator.history import QueueSnapshot
-
-BEFORE_NS: Final = 30 * SECOND_NS
-SAMPLES_RUNNING: Final = 5
 
 
 def waiting(snapshot: QueueSnapshot) -> int:
@@ -20,46 +17,46 @@ def waiting(snapshot: QueueSnapshot) -> int:
     return snapshot.queued + snapshot.retrying
 
 
-def band(history: History, before_ns: int) -> int:
-    """The greatest backlog that counts as none.
+def samples(history: History) -> list[Sample]:
+    """The backlog at 1 Hz."""
+    return [(s.t_ns, waiting(s)) for s in history.records.of(QueueSnapshot)]
 
-    The larger of the 1 Hz backlog's p95 over at most 30 s before that instant and one second's
-    arrivals, those intended in the last second before it.
-    """
-    before = sorted(
-        waiting(snapshot)
-        for snapshot in history.records.of(QueueSnapshot)
-        if before_ns - BEFORE_NS <= snapshot.t_ns <= before_ns
-    )
-    p95 = before[-(-len(before) * 95 // 100) - 1] if before else 0
+
+def arrivals(history: History, before_ns: int) -> int:
+    """Jobs that were intended within the last second before an instant."""
     intended = history.enqueues.intended_ns
-    arrivals = int(np.count_nonzero((intended > before_ns - SECOND_NS) & (intended <= before_ns)))
-    return max(p95, arrivals)
+    return int(np.count_nonzero((intended >= before_ns - SECOND_NS) & (intended < before_ns)))
 
 
-def recovered_ns(history: History, kill_ns: int) -> int | None:
-    """The first of five samples running after the kill that lie in the band; None = never seen."""
+def band(history: History, before_ns: int) -> int:
+    """The greatest backlog that counts as normal at an instant (see `backlog_band`)."""
+    return int(backlog_band(samples(history), before_ns, arrivals(history, before_ns)))
+
+
+def recovered_ns(history: History, kill_ns: int, since_ns: int) -> int | None:
+    """The first of five samples running in the band, none before `since_ns`; None = never seen."""
     limit = band(history, kill_ns)
-    return five_running(history, kill_ns, lambda backlog: backlog <= limit)
+    return five_running(history, since_ns, lambda backlog: backlog <= limit)
 
 
-def five_running(history: History, after_ns: int, wanted: Callable[[int], bool]) -> int | None:
-    """The first of five samples running after an instant whose backlog is as wanted; None = never
-    seen."""
+def five_running(history: History, since_ns: int, wanted: Callable[[int], bool]) -> int | None:
+    """The first of five samples running, none before `since_ns`, whose backlog is as wanted;
+    None = never seen."""
     running: list[int] = []
-    for snapshot in history.records.of(QueueSnapshot):
-        if snapshot.t_ns <= after_ns:
+    for t_ns, rows in samples(history):
+        if t_ns < since_ns:
             continue
-        running = [*running, snapshot.t_ns] if wanted(waiting(snapshot)) else []
-        if len(running) == SAMPLES_RUNNING:
+        running = [*running, t_ns] if wanted(rows) else []
+        if len(running) == SAMPLES_IN_BAND:
             return running[0]
     return None
 
 
-def in_the_end(history: History, after_ns: int, wanted: Callable[[int], bool]) -> int | None:
-    """From when on, after an instant, every sample was as wanted; None = the last one was not."""
+def in_the_end(history: History, since_ns: int, wanted: Callable[[int], bool]) -> int | None:
+    """From when on every sample, none before `since_ns`, was as wanted; None = the last one was
+    not."""
     first: int | None = None
-    for snapshot in history.records.of(QueueSnapshot):
-        if snapshot.t_ns > after_ns:
-            first = (first or snapshot.t_ns) if wanted(waiting(snapshot)) else None
+    for t_ns, rows in samples(history):
+        if t_ns >= since_ns:
+            first = (first or t_ns) if wanted(rows) else None
     return first

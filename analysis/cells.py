@@ -1,43 +1,28 @@
-"""What the printed tables are made of: grids, and how a figure looks in a cell."""
+"""How a figure looks in a cell of the printed tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
-
 from analysis.figures import Figures
+from analysis.grid import Grid
 
 MISSING = "-"
 LIMITED_MARK = " *"
 
 
-def grid(columns: Iterable[str], *, gap: int = 2) -> Table:
-    """An empty table with these titles, `gap` apart: the first column left, the others right."""
-    table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, gap, 0, 0))
-    for place, column in enumerate(columns):
-        left = place == 0
-        table.add_column(
-            column, justify="left" if left else "right", header_style="dim", no_wrap=left
-        )
-    return table
-
-
-def named_values(rows: Iterable[tuple[str, str, str]]) -> Table:
+def named_values(rows: Iterable[tuple[str, str, str]]) -> Grid:
     """Rows of name, value and remark."""
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(style="dim")
+    grid = Grid(("", "", ""), text=(0, 2))
     for row in rows:
-        table.add_row(*row)
-    return table
+        grid.add_row(*row)
+    return grid
 
 
 def words(name: str) -> str:
     """A figure's name as a person writes it."""
-    return name.replace("re_", "re-").replace("_", " ")
+    return name.replace("re_ex", "re-ex").replace("re_en", "re-en").replace("_", " ")
 
 
 def plain(value: Any) -> str:

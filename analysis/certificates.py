@@ -21,8 +21,18 @@ PARTS: dict[str, Part] = {
     "its sessions were not seen to go": lambda _, seen: seen.sessions_gone_ns is None,
     "sessions of the victim are left": lambda _, seen: bool(seen.sessions_left),
     "its pipe was not read to the end": lambda _, seen: seen.eof_ns is None,
+    "the rows were not read": lambda _, seen: seen.rows_read_ns is None,
+    "its instants contradict one another": lambda sent, seen: _out_of_order(sent, seen),
 }
 """By what it says when it is missing: whether that part of a certificate is missing."""
+
+
+def _out_of_order(sent: FaultInjected, seen: FaultEnded) -> bool:
+    """Whether something was seen before the signal or after the certificate was closed."""
+    instants = (seen.reaped_ns, seen.eof_ns, seen.sessions_gone_ns, seen.rows_read_ns)
+    known = [instant for instant in instants if instant is not None]
+    early = sent.intended_ns is not None and sent.intended_ns > sent.t_ns
+    return early or any(not sent.t_ns <= instant <= seen.t_ns for instant in known)
 
 
 def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Figures:

@@ -164,6 +164,14 @@ def pack_one(slot: int, incarnation: int, execution: int) -> int:
     return (worker_key(slot, incarnation) << EXECUTION_BITS) | execution
 
 
+def distinct_workers(keys: Ints) -> list[int]:
+    """The incarnations' keys that occur in executions' keys, ascending."""
+    workers = keys >> EXECUTION_BITS
+    changes = np.flatnonzero(np.diff(workers, prepend=ABSENT))
+    distinct: list[int] = np.unique(workers[changes]).tolist()
+    return distinct
+
+
 def unpack_worker(key: int) -> tuple[int, int]:
     """(slot, incarnation) of an incarnation's key."""
     return divmod(key, 1 << INCARNATION_BITS)

@@ -66,6 +66,9 @@ def jobs_block(case: Case, tally: Tally) -> Figures:
         },
         "pending_by_reason": dict(tally.reasons["pending"]),
         "flags": dict(tally.flags),
+        "flags_by_verdict": {
+            verdict: dict(raised) for verdict, raised in tally.flags_by_verdict.items() if raised
+        },
         "final_status": {
             status: tally.final_status[status]
             for status in ("completed", "failed", "discarded", "none")

@@ -38,6 +38,8 @@ class Death:
     """Numbers of the jobs whose rows the victim held, as far as that is known."""
     claimable_ns: int | None
     """When the first of the victim's rows becomes available again, as the adapter computes it."""
+    unannounced: tuple[str, ...] = ()
+    """Identities that held rows after the kill and that no child_ready announced."""
 
     def count(self, phase: str) -> int:
         """How many jobs were found in a phase."""
@@ -88,7 +90,8 @@ def _death(
 ) -> Death:
     open_jobs = _open_executions(history, victim)
     read = reads.get(victim.fault.fault, []) if victim.fault is not None else []
-    unknown = _claims_unknown(victim, read, visible=visible or not open_jobs)
+    strange = _unannounced(read, crew)
+    unknown = _claims_unknown(victim, read, strange, visible=visible or not open_jobs)
     rows = [] if unknown else _rows_of(victim, read, crew)
     held = frozenset(_numbers(history, rows))
     with_effect = _effects(history, victim)
@@ -98,10 +101,23 @@ def _death(
         job: "effect_done" if key in with_effect else "started" for job, key in open_jobs.items()
     }
     claimable = [row.claimable_ns for row in rows if row.claimable_ns is not None]
-    return Death(victim, phases, unknown, held, min(claimable, default=None))
+    return Death(victim, phases, unknown, held, min(claimable, default=None), strange)
 
 
-def _claims_unknown(victim: Incarnation, read: list[RowRead], *, visible: bool) -> str | None:
+def _unannounced(read: list[RowRead], crew: Crew) -> tuple[str, ...]:
+    strange = {
+        row.claimed_by
+        for row in read
+        if row.state == "claimed"
+        and row.claimed_by is not None
+        and crew.holder(row.claimed_by, row.t_ns) is None
+    }
+    return tuple(sorted(strange))
+
+
+def _claims_unknown(
+    victim: Incarnation, read: list[RowRead], strange: tuple[str, ...], *, visible: bool
+) -> str | None:
     if victim.fault is None:
         return "no rows are read after an unasked death"
     if victim.certificate is not None and victim.certificate.raced:
@@ -110,6 +126,8 @@ def _claims_unknown(victim: Incarnation, read: list[RowRead], *, visible: bool) 
     fault = read_fault(closings, len(read) - len(closings))
     if fault is not None:
         return f"the read of the rows after the kill does not count: {fault}"
+    if strange:
+        return f"rows are held by {strange[0]!r}, an identity that no child_ready announced"
     if not visible:
         return "this queue does not show who holds a row"
     return None

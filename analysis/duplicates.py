@@ -1,8 +1,10 @@
 """Duplicate executions: jobs with two or more job_completed, and what caused each.
 
 The three causes exclude one another: ``re_enqueued`` (the completions are of several rows of the
-inbox), ``by_crash`` (a death found the job in flight and it was completed again elsewhere
-afterwards), ``live`` (the library ran a healthy job twice).
+inbox), ``by_crash`` (an incarnation that had completed the job died while it still held it, and
+it was completed again elsewhere afterwards), ``live`` (any other: the library ran a healthy job
+twice). An execution that a death merely cut short has no second completion to answer for: the
+next one was due.
 """
 
 from __future__ import annotations
@@ -29,29 +31,30 @@ def duplicate_cause(
     completed = [e for e in evidence.executions if e.completed_ns is not None]
     if len({execution.inbox for execution in completed} - {None}) > 1:
         return "re_enqueued", None
-    found_by = {(found.victim.slot, found.victim.number) for found in evidence.found}
     for death in deaths:
-        victim = death.victim
-        if (victim.slot, victim.number) in found_by:
-            if any(_after(execution, victim, execution.completed_ns) for execution in completed):
-                return "by_crash", victim
-        elif death.claims_unknown is not None and _run_again(evidence, completed, victim):
-            return "by_crash", victim
+        others = [e for e in completed if not _is_by(e, death.victim)]
+        if len(others) < len(completed) and _brought_about(others, death, evidence):
+            return "by_crash", death.victim
     return "live", None
 
 
-def _after(execution: Execution, victim: Incarnation, at_ns: int | None) -> bool:
-    elsewhere = (execution.slot, execution.incarnation) != (victim.slot, victim.number)
-    return elsewhere and at_ns is not None and at_ns > victim.died_ns
+def _is_by(execution: Execution, worker: Incarnation) -> bool:
+    return (execution.slot, execution.incarnation) == (worker.slot, worker.number)
 
 
-def _run_again(evidence: Evidence, completed: list[Execution], victim: Incarnation) -> bool:
-    """Where nobody knows whether the victim still held the row of a job that it had completed:
-    it did, when the job was started anew only after the death and had not been acknowledged."""
-    place = (victim.slot, victim.number)
-    if any(row.picked_after_done for row in evidence.rows):
+def _brought_about(others: list[Execution], death: Death, evidence: Evidence) -> bool:
+    """Whether `others` completed the job because of the death of one who had completed it.
+
+    Where nobody knows whether the victim still held the row: it did, when the job was started
+    anew only after the death and had not been acknowledged.
+    """
+    victim = death.victim
+    if any(found.victim.key == victim.key for found in evidence.found):
+        return any(_after(victim, execution.completed_ns) for execution in others)
+    if death.claims_unknown is None or any(row.picked_after_done for row in evidence.rows):
         return False
-    if not any((e.slot, e.incarnation) == place for e in completed):
-        return False
-    others = [e for e in completed if (e.slot, e.incarnation) != place]
-    return bool(others) and all(_after(e, victim, e.started_ns) for e in others)
+    return bool(others) and all(_after(victim, execution.started_ns) for execution in others)
+
+
+def _after(victim: Incarnation, at_ns: int | None) -> bool:
+    return at_ns is not None and at_ns > victim.died_ns

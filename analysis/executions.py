@@ -37,6 +37,11 @@ class Execution:
     """By what happened (started, completed, failed): the line's n."""
 
     @property
+    def identity(self) -> tuple[int, int, int]:
+        """(slot, incarnation, the child's own counter)"""
+        return self.slot, self.incarnation, self.number
+
+    @property
     def done(self) -> bool:
         """The ledger's C counts it: a job_completed or an effect."""
         return self.completed_ns is not None or self.effect
@@ -56,12 +61,7 @@ class Execution:
     def place_in_time(self) -> tuple[int, int, int, int]:
         """The order of facts: by the first thing that is known of it."""
         first = self.started_ns if self.started_ns is not None else self.ended_ns
-        return (
-            first if first is not None else FAR_FUTURE_NS,
-            self.slot,
-            self.incarnation,
-            self.number,
-        )
+        return (first if first is not None else FAR_FUTURE_NS, *self.identity)
 
 
 @dataclass(frozen=True, slots=True)

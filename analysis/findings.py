@@ -9,15 +9,26 @@ from analysis.figures import Figures
 from analysis.verdict import worker_deaths
 from worker_child.protocol import Note
 
-NOTES = ("wall_clock_step", "stale_partial", "interrupted", "row_read_failed")
-"""Notes of the parent that are repeated in the summary."""
+NOTES = frozenset(
+    {
+        "fault_not_due",
+        "not_settled",
+        "parent_stalled",
+        "pipe_held",
+        "queue_unreadable",
+        "stale_partial",
+        "stop_ignored",
+        "wall_clock_step",
+    }
+)
+"""Codes of the parent's notes that are repeated in the summary."""
 MOST_NAMED = 3
 
 
 def findings(case: Case) -> list[str]:
     """Whatever is worth knowing and voids nothing."""
     notes = (
-        f"{note.code}: {note.message}"
+        _repeated(note)
         for note in case.history.records.of(Note)
         if note.code in NOTES and note.n is None
     )
@@ -26,6 +37,14 @@ def findings(case: Case) -> list[str]:
         *_long_bounds(case),
         *dict.fromkeys(notes),
     ]
+
+
+def _repeated(note: Note) -> str:
+    if {"slot", "incarnation"} <= note.detail.keys():
+        who = f"slot {note.detail['slot']} incarnation {note.detail['incarnation']}: "
+    else:
+        who = ""
+    return f"{note.code}: {who}{note.message}"
 
 
 def _long_bounds(case: Case) -> Iterator[str]:

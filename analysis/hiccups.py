@@ -1,10 +1,12 @@
-"""Whether the machine itself stalled while something was timed."""
+"""Whether the machine, or the parent, stalled while something was timed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from orchestrator.history import ResourceSample
+from analysis.history_tables import Records
+from orchestrator.history import ResourceSample, RunEnd
+from worker_child.protocol import Note
 
 SECOND_NS = 1_000_000_000
 MAX_HICCUP_US = 500_000
@@ -19,15 +21,28 @@ class HiccupMeter:
     """The hiccup samples of a run; the sample at t covers the second before t."""
 
     samples: list[ResourceSample]
+    stalls: list[tuple[int, int]] = field(default_factory=list)
+    """From when until when the parent itself did not get its turn, nanoseconds."""
+
+    def limited(self, end: RunEnd | None, from_ns: int | None, to_ns: int | None) -> bool | None:
+        """Whether the machine stalled between two instants, or the producer woke late at any.
+
+        None = no sample covers the window.
+        """
+        if end is not None and (end.max_lateness_us or 0) > MAX_LATENESS_US:
+            return True
+        return self.tripped(from_ns, to_ns)
 
     def tripped(self, from_ns: int | None, to_ns: int | None) -> bool | None:
         """Whether the machine stalled between two instants.
 
         That is: p99.9 of the sleeper's lateness over the window above 50 ms, or one hiccup above
-        500 ms (DESIGN, What voids what). None = no sample covers the window.
+        500 ms (DESIGN, What voids what), or the parent stalled. None = no sample covers the window.
         """
         if from_ns is None or to_ns is None:
             return None
+        if any(begin <= to_ns and end >= from_ns for begin, end in self.stalls):
+            return True
         window = [s for s in self.samples if s.t_ns > from_ns and s.t_ns - SECOND_NS < to_ns]
         if not window:
             return None
@@ -35,3 +50,14 @@ class HiccupMeter:
         over = sum(sample.ticks_over_50_ms or 0 for sample in window)
         worst_us = max(sample.max_us or 0 for sample in window)
         return worst_us > MAX_HICCUP_US or over > ticks * MAX_SHARE_OVER_50_MS
+
+
+def hiccup_meter(records: Records) -> HiccupMeter:
+    """All that a history tells of stalls: the meter's samples, and the parent's own notes."""
+    samples = [s for s in records.of(ResourceSample) if s.subject == "hiccup"]
+    stalls = [
+        (note.t_ns - round(note.detail.get("stalled_s", 0.0) * SECOND_NS), note.t_ns)
+        for note in records.of(Note)
+        if note.code == "parent_stalled" and note.n is None
+    ]
+    return HiccupMeter(samples, stalls)

@@ -50,8 +50,9 @@ class Incarnation:
 
     @property
     def stopped(self) -> bool:
-        """Left when it was asked to."""
-        return not self.dead and self.exited is not None and self.exited.reason == "stopped"
+        """Left after it was asked to, by itself or not: its claims are nobody's orphans."""
+        asked = self.exited is not None and self.exited.reason in ("stopped", "stop_ignored")
+        return asked and not self.dead
 
     @property
     def died_ns(self) -> int:
@@ -115,16 +116,6 @@ class Crew:
         return self.get(before[-1].slot, before[-1].incarnation) if before else None
 
 
-def predicted_bound_s(rescue: Rescue, died_ns: int, ready_ns: int | None) -> float:
-    """The longest time from a death until an orphan is claimable and a poll is due, seconds.
-
-    max(lease, ready - kill) + interval + poll (DESIGN, predicted_bound_s); `ready_ns` None =
-    there is no respawn to wait for.
-    """
-    ready_s = 0.0 if ready_ns is None else (ready_ns - died_ns) / 1e9
-    return round(max(rescue.lease_s, ready_s) + rescue.interval_s + rescue.poll_s, 6)
-
-
 def muster(records: Records, rescue: Rescue | None) -> Crew:
     """All incarnations that any line of the parent or any `child_ready` tells of."""
     spawned = {(r.slot, r.incarnation): r for r in records.of(ChildSpawned)}
@@ -165,10 +156,8 @@ def _bound_s(
     successor: Place | None,
     ready: Mapping[Place, ChildReady],
 ) -> float | None:
-    if rescue is None or died_ns is None:
+    if rescue is None or died_ns is None or (successor is not None and successor not in ready):
         return None
-    if successor is None:
-        return predicted_bound_s(rescue, died_ns, None)
-    if successor not in ready:
-        return None
-    return predicted_bound_s(rescue, died_ns, ready[successor].t_ns)
+    # Without a successor there is no respawn to wait for.
+    ready_ns = died_ns if successor is None else ready[successor].t_ns
+    return round(rescue.bound_s((ready_ns - died_ns) / 1e9), 6)

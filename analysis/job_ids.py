@@ -6,16 +6,19 @@ off the text, a whole block at a time. All other ids go through a dictionary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from analysis.columns import Interner, Ints
+from analysis.columns import Bools, Interner, Ints
 from worker_child.protocol import stream_job_id
 
 LENGTH: Final = len(stream_job_id(0))
 """Of the ids that are read in bulk: a letter and six digits."""
+STREAM_ID: Final = re.compile(r"j[0-9]{6,}")
+"""Of any job of the stream, beyond the millionth too."""
 POWERS: Final = 10 ** np.arange(LENGTH - 2, -1, -1, dtype=np.int64)
 
 
@@ -86,6 +89,12 @@ class JobIds:
         """Raw numbers as final ones, int32."""
         others = len(self.stream) - 1 - raw
         return np.where(raw >= 0, self._rank[np.maximum(raw, 0)], others).astype(np.int32)
+
+    @property
+    def of_stream(self) -> Bools:
+        """Marks the stream's jobs by their numbers; their children and the held jobs are none."""
+        named = [STREAM_ID.fullmatch(job_id) is not None for job_id in self.others]
+        return np.concatenate([np.ones(len(self.stream), np.bool_), np.array(named, np.bool_)])
 
     def name(self, number: int) -> str:
         """The id that has a number."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from analysis.columns import worker_key
 from analysis.executions import Evidence, Execution, Row
+from worker_child.protocol import JobDiscarded, JobRetried
 
 Verdict = Literal[
     "ambiguous", "duplicated", "completed_once", "discarded", "stranded", "pending", "lost"
@@ -33,6 +34,8 @@ HARNESS_REASONS = frozenset(
         "effects_unreadable",
         "clock_violation",
         "enqueue_record_missing",
+        "execution_reused",
+        "started_missing",
     }
 )
 """Ambiguities that are our own failure; there must be none."""
@@ -104,6 +107,12 @@ def _void(evidence: Evidence, rules: Rules) -> str | None:
     if not rules.voids:
         return None
     workers = {worker_key(e.slot, e.incarnation) for e in evidence.executions}
+    said: list[JobRetried | JobDiscarded] = [*evidence.retries, *evidence.discards]
+    workers |= {
+        worker_key(told.slot, told.incarnation)
+        for told in said
+        if told.slot is not None and told.incarnation is not None
+    }
     workers |= {row.holder.key for row in evidence.rows if row.holder is not None}
     if not evidence.done:
         workers |= rules.voids.keys()
@@ -152,10 +161,31 @@ def _discarded(evidence: Evidence, _: Rules) -> Judgement | None:
 
 
 def ended_in_error(evidence: Evidence) -> bool:
-    """Whether the last execution ended in a job_failed, or the library gave the job up."""
-    if evidence.discards:
-        return True
+    """Whether the last execution ended in a job_failed or a job_discarded."""
+    return last_failed(evidence) or last_discarded(evidence)
+
+
+def last_failed(evidence: Evidence) -> bool:
+    """Whether the last execution ended in a job_failed."""
     return bool(evidence.executions) and evidence.executions[-1].failed_ns is not None
+
+
+def last_discarded(evidence: Evidence) -> bool:
+    """Whether the library gave the job up and did not start it again.
+
+    A worker may be killed between its job_discarded and the library's commit: the job comes back,
+    and what was said of an earlier execution no longer holds. A discard that names no execution
+    (seen in the rows) is of the last one that had started by then.
+    """
+    if not evidence.executions:
+        return any(discard.execution is None for discard in evidence.discards)
+    last = evidence.executions[-1]
+    return any(
+        discard.t_ns > last.place_in_time[0]
+        if discard.execution is None
+        else (discard.slot, discard.incarnation, discard.execution) == last.identity
+        for discard in evidence.discards
+    )
 
 
 def least_settled_rows(evidence: Evidence) -> list[Row]:
@@ -216,8 +246,6 @@ def final_status(evidence: Evidence) -> FinalStatus:
     """How the job itself ended, apart from what the queue made of it."""
     if evidence.done:
         return "completed"
-    if evidence.row_state == "dead" or evidence.discards:
+    if evidence.row_state == "dead" or last_discarded(evidence):
         return "discarded"
-    if evidence.executions and evidence.executions[-1].failed_ns is not None:
-        return "failed"
-    return "none"
+    return "failed" if last_failed(evidence) else "none"

@@ -6,7 +6,7 @@ nothing; a property test holds the two together. All other jobs are judged one b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from analysis.columns import ABSENT, EXECUTION_BITS, Bools, Ints
 from analysis.history_tables import History
 from analysis.ledger import Rules
 from analysis.tables import STATE_CODES, Table
+from worker_child.protocol import JobDiscarded, JobRetried
 
 
 def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bools:
@@ -37,10 +38,23 @@ def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bool
         plain &= started == _key_of(history.effects, history.effects.key, jobs)
     plain[list(in_flight)] = False
     if rules.voids:
+        plain[list(_told_of(history))] = False
         plain &= ~np.isin(started >> EXECUTION_BITS, list(rules.voids))
     if rules.max_attempts < 1:
         plain[:] = False
     return plain
+
+
+def _told_of(history: History) -> Iterator[int]:
+    """Numbers of the jobs that a retry or a discard speaks of: its author may be a void one."""
+    said: list[JobRetried | JobDiscarded] = [
+        *history.records.of(JobRetried),
+        *history.records.of(JobDiscarded),
+    ]
+    for told in said:
+        number = history.jobs.number(told.job_id)
+        assert number is not None, f"job {told.job_id} has no number"
+        yield number
 
 
 def _count(table: Table, jobs: int) -> Ints:

@@ -1,4 +1,4 @@
-"""What proves that the history is whole: ordinals without a gap, clocks in order, a final read.
+"""What proves that the history is whole: ordinals, clocks, executions, and a final read.
 
 Whatever is missing voids the ledger; the jobs that it touches cannot be judged.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
+from analysis.execution_checks import misused_executions
 from analysis.history_tables import History
 from analysis.incarnations import Crew
 from orchestrator.history import RowRead
@@ -49,7 +50,13 @@ def examine(history: History, crew: Crew) -> Proofs:
     voids: Voids = {}
     sentences: list[str] = []
     lines = _child_lines(history)
-    findings = [*_ordinal_gaps(lines, crew), *_clock_faults(lines), *_noted(history)]
+    findings = [
+        *_ordinal_gaps(lines, crew),
+        *_clock_faults(lines),
+        *_outside_their_life(lines, crew),
+        *_noted(history),
+        *_misused(history),
+    ]
     for worker, reason, sentence in findings:
         sentences.append(sentence)
         if worker is not None:
@@ -108,7 +115,8 @@ def _child_lines(history: History) -> _ChildLines:
     return _ChildLines(worker, n, t_ns, ordinal)
 
 
-def _name(worker: int) -> str:
+def worker_name(worker: int) -> str:
+    """An incarnation's key, for people."""
     slot, number = unpack_worker(worker)
     return f"slot {slot} incarnation {number}"
 
@@ -128,14 +136,49 @@ def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
             what = f"should have the ordinals 0 to {count - 1}, each once"
         else:
             continue
-        yield worker, "ordinal_gap", f"Ordinal gap: {_name(worker)} {what}."
+        yield worker, "ordinal_gap", f"Ordinal gap: {worker_name(worker)} {what}."
 
 
 def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
     back = (np.diff(lines.t_ns) < 0) & (np.diff(lines.worker) == 0)
     for worker in sorted(set(lines.worker[1:][back].tolist())):
-        what = f"Clock violation: the instants of {_name(worker)} go back as its ordinals go on."
+        what = (
+            f"Clock violation: the instants of {worker_name(worker)} go back as its ordinals go on."
+        )
         yield worker, "clock_violation", what
+
+
+def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+    workers, first = np.unique(lines.worker, return_index=True)
+    if not workers.size:
+        return
+    earliest = np.minimum.reduceat(lines.t_ns, first).tolist()
+    latest = np.maximum.reduceat(lines.t_ns, first).tolist()
+    for worker, from_ns, to_ns in zip(workers.tolist(), earliest, latest, strict=True):
+        member = crew.by_key(worker)
+        if member is None:
+            continue
+        too_early = member.spawned_ns is not None and from_ns < member.spawned_ns
+        too_late = member.gone_ns is not None and to_ns > member.gone_ns
+        if too_early or too_late:
+            when = "before it was spawned" if too_early else "after it was reaped"
+            what = f"Clock violation: a line of {worker_name(worker)} is stamped {when}."
+            yield worker, "clock_violation", what
+
+
+MISUSED = {
+    "execution_reused": "{name} used an execution's number twice, or for two jobs.",
+    "started_missing": "{name} has a completion, a failure or an effect of an execution "
+    "that it never started.",
+}
+"""By the reason that voids an incarnation: the sentence."""
+
+
+def _misused(history: History) -> Iterator[Finding]:
+    for reason, workers in misused_executions(history):
+        for worker in workers:
+            name = worker_name(worker).capitalize()
+            yield worker, reason, MISUSED[reason].format(name=name)
 
 
 NOTED = {
@@ -153,6 +196,6 @@ def _noted(history: History) -> Iterator[Finding]:
         number = note.detail.get("incarnation", note.incarnation)
         if isinstance(slot, int) and isinstance(number, int):
             worker = worker_key(slot, number)
-            yield worker, note.code, NOTED[note.code].format(name=_name(worker))
+            yield worker, note.code, NOTED[note.code].format(name=worker_name(worker))
         else:
             yield None, note.code, NOTED[note.code].format(name="an unnamed child")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis import backlog
+from analysis.asked import AskedFault
 from analysis.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.deaths import PHASES, Death
 from analysis.figures import Figures, put, put_since
@@ -24,6 +25,10 @@ from worker_child.protocol import JobDiscarded
 
 EVENTS_ALONE = ("started", "effect_done")
 """The phases that the events and effects tell without the rows."""
+MAX_LATE_S = 0.05
+"""A timed kill that is sent later than this after its intended instant is late."""
+MAX_RESPAWN_DELAY_S = 0.1
+"""A respawn that comes later than this after its planned instant was held up by the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class _Kill:
     crew: Crew
     death: Death
     fault: FaultInjected
+    planned: AskedFault | None
+    """The scenario's entry that it comes from."""
 
     @property
     def victim(self) -> Incarnation:
@@ -57,17 +64,20 @@ def recoveries(
     certificates: Mapping[int, Figures],
     duplicates: Mapping[int, int],
     hiccups: HiccupMeter,
+    planned: list[AskedFault],
 ) -> list[Figures]:
     """One block of figures a kill, the first kill first.
 
-    `certificates` and `duplicates` (how many duplicate executions belong to it) are by fault.
+    `certificates`, `duplicates` (how many duplicate executions belong to it) and `planned` (the
+    scenario's entry) are by fault.
     """
     blocks = []
     for death in deaths:
         fault = death.victim.fault
         if fault is None:
             continue
-        block = _figures(_Kill(history, crew, death, fault), hiccups)
+        entry = planned[fault.fault] if 0 <= fault.fault < len(planned) else None
+        block = _figures(_Kill(history, crew, death, fault, entry), hiccups)
         block["certificate"] = certificates[fault.fault]
         block["duplicates"] = duplicates.get(fault.fault, 0)
         blocks.append(block)
@@ -82,17 +92,15 @@ def _figures(kill: _Kill, hiccups: HiccupMeter) -> Figures:
         "incarnation": fault.incarnation,
         "kill_sent_ns": fault.t_ns,
         "trigger": fault.trigger,
-        "biased": fault.biased,
-        "phase_s": fault.phase_s,
+        "phases_s": fault.phases_s,
         "raced": kill.victim.certificate is not None and kill.victim.certificate.raced,
         "orphans": len(kill.death.phases),
         "found": _found(kill.death),
     }
+    _put_lateness(figures, fault)
     _put_resumption(kill, figures)
     _put_orphans(kill, figures)
-    recovered_ns = backlog.recovered_ns(kill.history, fault.t_ns)
-    why = "no five samples of the backlog running were back in the band"
-    put_since(figures, "backlog_recovered_s", fault.t_ns, recovered_ns, why)
+    _put_backlog(kill, figures)
     _put_bound(kill, figures, kill.history.start.rescue)
     spent = [
         figures[name]
@@ -101,8 +109,25 @@ def _figures(kill: _Kill, hiccups: HiccupMeter) -> Figures:
     ]
     end_ns = fault.t_ns + round(max(spent, default=0.0) * 1e9)
     why = "no hiccup sample covers the recovery"
-    put(figures, "machine_limited", hiccups.tripped(fault.t_ns, end_ns), why)
+    limited = _respawned_late(kill, figures) or hiccups.tripped(fault.t_ns, end_ns)
+    put(figures, "machine_limited", limited, why)
     return figures
+
+
+def _put_lateness(figures: Figures, fault: FaultInjected) -> None:
+    """Set `late` and `late_s`: a timed kill that came late met another moment than was drawn."""
+    intended_ns = fault.intended_ns if fault.trigger == "timed" else None
+    put_since(figures, "late_s", intended_ns, fault.t_ns, "the kill was planned for no instant")
+    figures["late"] = figures["late_s"] is not None and figures["late_s"] > MAX_LATE_S
+    figures["biased"] = fault.biased or figures["late"]
+
+
+def _respawned_late(kill: _Kill, figures: Figures) -> bool:
+    planned_s = kill.planned.respawn_after_s if kill.planned else None
+    respawned_s = figures["respawned_s"]
+    if planned_s is None or respawned_s is None:
+        return False
+    return bool(respawned_s - planned_s > MAX_RESPAWN_DELAY_S)
 
 
 def _found(death: Death) -> Figures:
@@ -223,6 +248,18 @@ def _still_owed(history: History) -> set[int]:
     """Numbers of the jobs that the queue still has work with at the final read."""
     unsettled = history.rows.state < STATE_CODES["dead"]
     return set(history.rows.job[unsettled].tolist())
+
+
+def _put_backlog(kill: _Kill, figures: Figures) -> None:
+    """Counted while the slot is filled; from the kill on where it was never filled again."""
+    kill_ns, successor = kill.fault.t_ns, kill.successor
+    since_ns = kill_ns if successor is None else successor.ready_ns
+    recovered_ns = None
+    why = "the next incarnation never became ready"
+    if since_ns is not None:
+        recovered_ns = backlog.recovered_ns(kill.history, kill_ns, since_ns)
+        why = "no five samples of the backlog running were back in the band"
+    put_since(figures, "backlog_recovered_s", kill_ns, recovered_ns, why)
 
 
 def _put_bound(kill: _Kill, figures: Figures, rescue: Rescue | None) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from analysis.answer import answer
 from analysis.cells import (
     LIMITED_MARK,
     MISSING,
-    grid,
     named_values,
     percentile,
     plain,
@@ -21,6 +20,7 @@ from analysis.cells import (
     words,
 )
 from analysis.figures import Figures
+from analysis.grid import Grid
 from analysis.ledger import VERDICTS
 from analysis.report_load import errors_table, load_table, tenants_table
 from analysis.summary import Summary
@@ -28,6 +28,7 @@ from analysis.summary import Summary
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
 INDENT = (0, 0, 0, 2)
+TABLE_INDENT = (0, 0, 1, 4)
 MAX_LISTED_JOBS = 10
 MANY_KILLS = 3
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
@@ -37,6 +38,7 @@ RECOVERY_COLUMNS = (
     ("respawned", "respawned_s"),
     ("ready", "ready_s"),
     ("resumed", "time_to_resume_s"),
+    ("after ready", "resume_after_ready_s"),
     ("1st orphan", "first_orphan_pickup_s"),
     ("bound", "predicted_bound_s"),
     ("settled", "last_orphan_settled_s"),
@@ -73,14 +75,16 @@ def print_summary(summary: Summary, console: Console) -> None:
         ("Load", load_table(summary)),
         ("Jobs to look at", _notable(summary)),
     )
-    for title, table in sections:
-        if table.row_count:
+    for title, grid in sections:
+        if grid.row_count:
             console.print(Padding(Text(title, style="bold"), INDENT))
-            console.print(Padding(table, (0, 0, 1, 4)))
+            for table in grid.tables(console.width - TABLE_INDENT[3]):
+                console.print(Padding(table, TABLE_INDENT))
     console.print(Padding(_throughput(summary.throughput), INDENT))
     timed = [*summary.recovery, *summary.latency_ms.values()]
     if any(figures["machine_limited"] for figures in timed):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
+    console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
 
 
 def _headline(summary: Summary) -> Text:
@@ -95,24 +99,24 @@ def _headline(summary: Summary) -> Text:
     return text
 
 
-def _counts(named: Iterable[tuple[str, Any, str]]) -> Table:
+def _counts(named: Iterable[tuple[str, Any, str]]) -> Grid:
     """Rows of name, count and remark."""
     return named_values((words(name), plain(value), remark) for name, value, remark in named)
 
 
 def _by_name(counts: Figures) -> str:
-    return ", ".join(
-        f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()) if count
-    )
+    return ", ".join(f"{count:,} {words(name)}" for name, count in sorted(counts.items()) if count)
 
 
-def _jobs(jobs: Figures) -> Table:
+def _jobs(jobs: Figures) -> Grid:
     remarks = {
         "duplicated": _by_name(jobs["duplicated_by_sort"]),
         "pending": _by_name(jobs["pending_by_reason"]),
         "ambiguous": _by_name(jobs["ambiguous_by_reason"]),
-        "completed_once": _by_name(jobs["flags"]) and f"flags: {_by_name(jobs['flags'])}",
     }
+    for verdict, raised in jobs["flags_by_verdict"].items():
+        told = (remarks.get(verdict), f"flags: {_by_name(raised)}")
+        remarks[verdict] = "; ".join(text for text in told if text)
     apart = ("unexpected", "recovered", "not_enqueued", "rejected", "deduplicated")
     rare = [name for name in apart if jobs[name] or name == "unexpected"]
     return _counts(
@@ -120,11 +124,11 @@ def _jobs(jobs: Figures) -> Table:
     )
 
 
-def _dedup(dedup: Figures) -> Table:
+def _dedup(dedup: Figures) -> Grid:
     return _counts((name, count, "") for name, count in dedup.items())
 
 
-def _crash(crash: Figures) -> Table:
+def _crash(crash: Figures) -> Grid:
     causes = {
         "by crash": crash["duplicates_by_crash"],
         "re-enqueued": crash["duplicates_re_enqueued"],
@@ -151,26 +155,26 @@ def _crash(crash: Figures) -> Table:
     )
 
 
-def _expectations(summary: Summary) -> Table:
-    table = grid(("", "expected", "found", "outcome"))
+def _expectations(summary: Summary) -> Grid:
+    grid = Grid(("", "expected", "found", "outcome"), text=(0, 3))
     for expectation in summary.expectations:
-        table.add_row(
+        grid.add_row(
             words(expectation.name),
             plain(expectation.expected),
             plain(expectation.found),
             expectation.outcome.replace("_", " "),
         )
-    return table
+    return grid
 
 
-def _recovery(recovery: list[Figures]) -> Table:
-    table = grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
+def _recovery(recovery: list[Figures]) -> Grid:
+    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for block in recovery:
         mark = LIMITED_MARK if block["machine_limited"] else ""
         values = [seconds(block[name]) for _, name in RECOVERY_COLUMNS]
-        table.add_row(f"{block['fault']}{mark}", *values)
-    _add_spread(table, recovery)
-    return table
+        grid.add_row(f"{block['fault']}{mark}", *values)
+    _add_spread(grid, recovery)
+    return grid
 
 
 def _remark(block: Figures) -> str:
@@ -183,38 +187,36 @@ def _remark(block: Figures) -> str:
     return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
-def _add_spread(table: Table, recovery: list[Figures]) -> None:
+def _add_spread(grid: Grid, recovery: list[Figures]) -> None:
     """Where there are many kills: the least, middle and greatest of each column."""
     if len(recovery) < MANY_KILLS:
         return
-    table.add_section()
+    grid.add_section()
     for title, share in (("min", 0.0), ("med", 0.5), ("max", 1.0)):
         cells = []
         for _, name in RECOVERY_COLUMNS:
             values = sorted(block[name] for block in recovery if block[name] is not None)
             cells.append(seconds(_at(values, share)))
-        table.add_row(title, *cells, style="bold")
+        grid.add_row(title, *cells, style="bold")
 
 
 def _at(values: list[float], share: float) -> float | None:
     return values[round((len(values) - 1) * share)] if values else None
 
 
-def _found(recovery: list[Figures]) -> Table:
-    table = grid(
-        ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
-    )
-    table.columns[-1].justify = "left"
+def _found(recovery: list[Figures]) -> Grid:
+    titles = ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
+    grid = Grid(titles, text=(0, len(titles) - 1))
     for block in recovery:
         found = [plain(block["found"][name]) for _, name in FOUND_COLUMNS]
-        table.add_row(
+        grid.add_row(
             str(block["fault"]),
             plain(block["orphans"]),
             *found,
             plain(block["duplicates"]),
             _remark(block),
         )
-    return table
+    return grid
 
 
 def _latency_title(warmup_s: float) -> str:
@@ -222,32 +224,31 @@ def _latency_title(warmup_s: float) -> str:
     return f"Latency, milliseconds{left_out}"
 
 
-def _latency(latency: Figures) -> Table:
+def _latency(latency: Figures) -> Grid:
     percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
     censored = any(figures["censored"] for figures in latency.values())
     titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
-    table = grid((*titles, "censored"), gap=1) if censored else grid(titles)
+    grid = Grid((*titles, "censored") if censored else titles)
     for measure, figures in latency.items():
         mark = LIMITED_MARK if figures["machine_limited"] else ""
         cells = [percentile(figures, share) for share in percentiles]
         if censored:
             cells.append(plain(figures["censored"]))
         name = measure.removeprefix("pickup_")
-        table.add_row(f"{name}{mark}", plain(figures["n"]), *cells)
-    return table
+        grid.add_row(f"{name}{mark}", plain(figures["n"]), *cells)
+    return grid
 
 
-def _notable(summary: Summary) -> Table:
-    table = grid(("job", "verdict", "flags"))
-    table.columns[1].justify = table.columns[2].justify = "left"
+def _notable(summary: Summary) -> Grid:
+    grid = Grid(("job", "verdict", "flags"), text=(0, 1, 2))
     grave = [job for job in summary.notable_jobs if job["verdict"] not in ("completed_once",)]
     for job in grave[:MAX_LISTED_JOBS]:
         reason = f" ({job['reason'].replace('_', ' ')})" if job["reason"] else ""
         raised = ", ".join(job["flags"]).replace("_", " ")
-        table.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
+        grid.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
     if len(grave) > MAX_LISTED_JOBS:
-        table.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
-    return table
+        grid.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
+    return grid
 
 
 def _throughput(throughput: Figures) -> Text:

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.table import Table
-
 from analysis.cells import (
     LIMITED_MARK,
-    grid,
     named_values,
     percentile,
     plain,
@@ -20,6 +17,7 @@ from analysis.cells import (
     words,
 )
 from analysis.figures import Figures
+from analysis.grid import Grid
 from analysis.summary import Summary
 
 TENANT_PERCENTILES = ("p50", "p95", "p99", "max")
@@ -29,11 +27,11 @@ SUBJECTS = {"children": "workers", "parent": "harness", "postgres": "PostgreSQL"
 Row = tuple[str, str, str]
 
 
-def tenants_table(tenants: Figures) -> Table:
+def tenants_table(tenants: Figures) -> Grid:
     """The noisy tenant against all others; empty where no tenant is noisy."""
-    table = grid(("", "n", *TENANT_PERCENTILES, "noisy / quiet p95"))
+    grid = Grid(("", "n", *TENANT_PERCENTILES, "noisy / quiet p95"))
     if tenants["noisy"] is None:
-        return table
+        return grid
     mark = LIMITED_MARK if tenants["machine_limited"] else ""
     for measure in ("pickup", "total"):
         for who in ("noisy", "quiet"):
@@ -41,17 +39,17 @@ def tenants_table(tenants: Figures) -> Table:
             cells = [percentile(figures, name) for name in TENANT_PERCENTILES]
             ratio = tenants[f"latency_ratio_{measure}"] if who == "noisy" else ""
             told = ratio if isinstance(ratio, str) else _ratio(ratio)
-            table.add_row(f"{measure}, {who}{mark}", plain(figures["n"]), *cells, told)
+            grid.add_row(f"{measure}, {who}{mark}", plain(figures["n"]), *cells, told)
     completed = tenants["throughput_ratio"]
-    table.add_row("completed / enqueued", "", "", "", "", "", _ratio(completed))
-    return table
+    grid.add_row("completed / enqueued", "", "", "", "", "", _ratio(completed))
+    return grid
 
 
 def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def errors_table(errors: Figures) -> Table:
+def errors_table(errors: Figures) -> Grid:
     """Failed executions and what came of them; empty where none failed."""
     return named_values(_errors(errors) if errors["failed"] else ())
 
@@ -84,7 +82,7 @@ def _spacing(row: Figures) -> tuple[str, str]:
     return f"{seconds(spacing['p50'])} s", remark
 
 
-def load_table(summary: Summary) -> Table:
+def load_table(summary: Summary) -> Grid:
     """The queue and what it took, on average while the load was on and at most."""
     return named_values(
         (*_queue(summary.queue), *_recoveries(summary.queue), *_resources(summary.resources))

@@ -12,25 +12,29 @@ import msgspec
 import numpy as np
 import orjson
 
+from analysis.asked import planned_kills
 from analysis.case import Case, open_case
 from analysis.certificates import certificates, missing_parts
 from analysis.counts import crash_block, jobs_block, run_block
+from analysis.cross_checks import disagreements
 from analysis.expectations import Expectation, Findings, judge_expectations
 from analysis.fairness import by_label, fairness
 from analysis.figures import Figures, put
 from analysis.findings import contradictions, findings
-from analysis.hiccups import MAX_LATENESS_US, HiccupMeter
+from analysis.hiccups import HiccupMeter, hiccup_meter
 from analysis.inbox import queue_block
 from analysis.latency import Instants, instants, latencies
 from analysis.mishaps import errors_block
 from analysis.plain_jobs import plain_jobs
+from analysis.plan_checks import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.recovery import recoveries
+from analysis.remarks import remarks, unwitnessed_completions
 from analysis.resources import resources_block
 from analysis.tally import Tally
-from analysis.throughput import put_throughput
-from analysis.verdict import RunVerdict, judge_run
+from analysis.throughput import throughput
+from analysis.verdict import RunVerdict, came_to_its_end, judge_run, left_open
 from analysis.window import Window, load_window, warm_ns
-from orchestrator.history import ResourceSample
+from orchestrator.history import EnqueueFailed
 
 SUMMARY_VERSION = 1
 UNSAMPLED = "no hiccup sample covers the load"
@@ -81,14 +85,14 @@ def analyse(path: Path) -> Summary:
 
 
 def write_summary(path: Path) -> Summary:
-    """Judge one history and write ``<run_id>.summary.json`` beside it, whole or not at all.
+    """Judge one history and write its summary beside it, whole or not at all.
 
-    An unfinished one gets ``<run_id>.partial.summary.json``: a finished run of its name may stand
-    beside it and keeps its own.
+    The summary is named after the file that was judged, so that neither a copy nor an unfinished
+    history takes the place of another's: ``x.jsonl`` has ``x.summary.json``, ``x.jsonl.partial``
+    has ``x.partial.summary.json``.
     """
     summary = analyse(path)
-    unfinished = ".partial" if path.suffix != ".jsonl" else ""
-    target = path.with_name(f"{summary.run_id}{unfinished}.summary.json")
+    target = path.with_name(f"{path.name.replace('.jsonl', '', 1)}.summary.json")
     draft = target.with_name(f"{target.name}.tmp")
     draft.write_bytes(summary.as_json())
     draft.replace(target)
@@ -99,10 +103,16 @@ def summarise(case: Case) -> Summary:
     """Everything that is to be said of a run."""
     history = case.history
     tally = _tally(case)
-    hiccups = HiccupMeter([s for s in history.records.of(ResourceSample) if s.subject == "hiccup"])
+    hiccups = hiccup_meter(history.records)
     found_certificates = certificates(history.records)
     recovery = recoveries(
-        history, case.crew, case.deaths, found_certificates, tally.attributed, hiccups
+        history,
+        case.crew,
+        case.deaths,
+        found_certificates,
+        tally.attributed,
+        hiccups,
+        planned_kills(case.asked.faults),
     )
     window = load_window(case)
     times = instants(history, warm_ns(case))
@@ -111,13 +121,21 @@ def summarise(case: Case) -> Summary:
     complete = sum(found["complete"] for found in found_certificates.values())
     crash = crash_block(case, tally, complete)
     expectations = judge_expectations(case.asked.expectations, _found(case, tally, crash, recovery))
+    finished = came_to_its_end(history)
+    if not finished:
+        expectations = left_open(history, expectations)
+    jobs = jobs_block(case, tally)
     judgement = judge_run(
         history,
         [
             *case.proofs.sentences,
             *missing_parts(found_certificates),
             *contradictions(case, latency),
+            *unwitnessed_completions(jobs),
+            *disagreements(history),
+            *missing_enqueues(history),
         ],
+        [*nothing_enqueued(history), *missing_kills(history, case.asked)],
         expectations,
     )
     return Summary(
@@ -125,20 +143,23 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case),
+        findings=[
+            *findings(case),
+            *remarks(jobs, recovery, case.deaths, history.records.of(EnqueueFailed)),
+        ],
         run=run_block(case),
-        jobs=jobs_block(case, tally),
+        jobs=jobs,
         crash=crash,
         recovery=recovery,
         latency_ms=latency,
         latency_by_ms=by_label(history, times),
-        throughput=_throughput(times, window, limited),
+        throughput=throughput(times, window, history.end, hiccups),
         tenants=_tenants(case, times, window, limited),
         errors=errors_block(history),
         queue=queue_block(case, times, window),
         resources=resources_block(history, window),
         expectations=expectations,
-        notable_jobs=tally.jobs,
+        notable_jobs=[job for job in tally.jobs if finished or job["verdict"] != "ambiguous"],
     )
 
 
@@ -162,19 +183,9 @@ def _latency(times: Instants, limited: bool | None) -> Figures:
 
 def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
     """Whether the machine or the producer was late while jobs were under way."""
-    end = case.history.end
-    if end is not None and (end.max_lateness_us or 0) > MAX_LATENESS_US:
-        return True
     ends = [case.history.completions.t_ns, case.history.starts.t_ns]
     last_ns = max((int(t_ns.max()) for t_ns in ends if t_ns.size), default=None)
-    return hiccups.tripped(case.started_ns, last_ns)
-
-
-def _throughput(times: Instants, window: Window | str, limited: bool | None) -> Figures:
-    figures: Figures = {}
-    put_throughput(figures, times, window)
-    put(figures, "throughput_machine_limited", limited, UNSAMPLED)
-    return figures
+    return hiccups.limited(case.history.end, case.started_ns, last_ns)
 
 
 def _tenants(case: Case, times: Instants, window: Window | str, limited: bool | None) -> Figures:
@@ -202,5 +213,11 @@ def _found(case: Case, tally: Tally, crash: Figures, recovery: list[Figures]) ->
         rescues=case.rules.rescues,
         acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,
         resume_s=max(resumed) if resumed and None not in resumed else None,
-        machine_limited=any(block["machine_limited"] for block in recovery),
+        machine_limited=_any_limited(recovery),
     )
+
+
+def _any_limited(recovery: list[Figures]) -> bool | None:
+    """Whether any recovery is known to be machine-limited; None = of some nobody knows."""
+    limited = {block["machine_limited"] for block in recovery}
+    return True if True in limited else None if None in limited else False

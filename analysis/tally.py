@@ -38,6 +38,9 @@ class Tally:
         }
     )
     flags: Counter[str] = field(default_factory=Counter)
+    flags_by_verdict: dict[str, Counter[str]] = field(
+        default_factory=lambda: {verdict: Counter() for verdict in VERDICTS}
+    )
     final_status: Counter[str] = field(default_factory=Counter)
     causes: Counter[Cause] = field(default_factory=Counter)
     attributed: Counter[int] = field(default_factory=Counter)
@@ -86,6 +89,7 @@ class Tally:
         if judgement.verdict in self.reasons and judgement.reason is not None:
             self.reasons[judgement.verdict][judgement.reason] += 1
         self.flags.update(raised)
+        self.flags_by_verdict[judgement.verdict].update(raised)
         self.final_status[final_status(evidence)] += 1
         self.duplicate_effects += sum(e.effect for e in evidence.executions) >= 2
         self.bound_not_reached += any(

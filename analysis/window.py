@@ -12,7 +12,9 @@ from analysis.columns import Bools, Ints
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From the end of the warm-up to the last intended enqueue, both included; nanoseconds."""
+    """From the end of the warm-up to the last intended enqueue of the stream, both included;
+    nanoseconds. Held jobs come when the stream has ended, and a coordinator's children when it has
+    run: they do not stretch it."""
 
     from_ns: int
     to_ns: int
@@ -30,7 +32,8 @@ class Window:
 
 def load_window(case: Case) -> Window | str:
     """The window of a run; where there is none, why."""
-    intended = case.history.enqueues.intended_ns
+    enqueues = case.history.enqueues
+    intended = enqueues.intended_ns[case.history.jobs.of_stream[enqueues.job]]
     if case.started_ns is None or not intended.size:
         return "the load never began"
     from_ns = case.started_ns + round(case.asked.workload.warmup_s * 1e9)

@@ -13,17 +13,15 @@ from orchestrator.held import Held
 from orchestrator.kill import Kill, Stage
 from orchestrator.probe import Probe
 from orchestrator.recorder import Recorder
-from orchestrator.rescue import predicted_bound_s
 from orchestrator.sampler import Sampler
 from orchestrator.scenario_types import Scenario
 from orchestrator.settling import Settling
 from orchestrator.tracker import Tracker
-from worker_child.adapters.contract import RescuePolicy
-from worker_child.protocol import Note
+from worker_child.protocol import Note, Rescue
 
 _NS_PER_S = 1_000_000_000
-_APPROACH_NS = 30_000_000
-"""This long before a kill the victim's sessions are looked at."""
+_APPROACH_NS = 120_000_000
+"""This long before a kill the victim's sessions are looked at: more than two turns of the loop."""
 
 
 class Campaign:
@@ -34,7 +32,7 @@ class Campaign:
         plan: list[PlannedKill],
         *,
         scenario: Scenario,
-        rescue: RescuePolicy | None,
+        rescue: Rescue | None,
         fleet: Fleet,
         tracker: Tracker,
         probe: Probe,
@@ -57,6 +55,8 @@ class Campaign:
         self._held = held
         self._own_pids = own_pids
         self._settling: Settling | None = None
+        self._given_up_ns: int | None = None
+        self._due_ns: int | None = None
 
     @property
     def certifying(self) -> bool:
@@ -68,6 +68,20 @@ class Campaign:
         """Whether something of the plan is still to come: a kill, a certificate, a respawn."""
         return bool(self.pending) or self.certifying or self.next_respawn_ns() is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, so that only the world can bring what is pending."""
+        return not self.certifying and self.next_respawn_ns() is None
+
+    def drop_what_never_came(self) -> None:
+        """Give up what is still planned although everything has settled."""
+        message = (
+            f"{len(self.pending)} planned faults were left out: everything had settled, and their "
+            "state had not come or their slot had no worker"
+        )
+        self._recorder.record(Note(time.monotonic_ns(), "fault_not_due", message))
+        self.pending.clear()
+
     def advance(self) -> None:
         """Respawn, certify and send whatever is due now. Raises psycopg.Error."""
         now_ns = time.monotonic_ns()
@@ -77,6 +91,7 @@ class Campaign:
                 kill.respawned = self._fleet.spawn(kill.plan.slot, after_fault=kill.plan.fault)
             if kill.stage is not Stage.DONE:
                 kill.step()
+        self._due_ns = None
         if self.pending and self.started_ns is not None and not self.certifying:
             self._send_if_due(self.pending[0], self.started_ns)
 
@@ -85,10 +100,20 @@ class Campaign:
         dues = [due for kill in self.kills if (due := kill.respawn_due_ns()) is not None]
         return min(dues, default=None)
 
+    def next_due_ns(self) -> int | None:
+        """When the next respawn or kill is due, as far as that is known."""
+        known = [due for due in (self.next_respawn_ns(), self._due_ns) if due is not None]
+        return min(known, default=None)
+
     def settled_since_ns(self) -> int | None:
-        """Since when the last kill has settled; T = 0 before the first. Raises psycopg.Error."""
+        """Since when the last kill has settled, or was given up; T = 0 before the first.
+
+        Raises psycopg.Error.
+        """
         if not self.kills:
             return self.started_ns
+        if self._given_up_ns is not None:
+            return self._given_up_ns
         if self._settling is None:
             self._settling = Settling(
                 self.kills[-1],
@@ -116,6 +141,7 @@ class Campaign:
     def _send_if_due(self, plan: PlannedKill, started_ns: int) -> None:
         intended_ns = due_ns(plan, self._view(plan, started_ns))
         if intended_ns is None or intended_ns - time.monotonic_ns() > _APPROACH_NS:
+            self._due_ns = None if intended_ns is None else intended_ns - _APPROACH_NS
             return
         child = self._fleet.in_slot(plan.slot)
         if child is None or (child.slot, child.incarnation) not in self._tracker.ready:
@@ -142,7 +168,7 @@ class Campaign:
             completed=self._tracker.completed,
             in_flight=self._in_flight(plan),
             held_reached=plan.trigger == "held" and self._held.reached(),
-            settled_since_ns=None if plan.phase_ns is None else self.settled_since_ns(),
+            settled_since_ns=self.settled_since_ns() if plan.repeated else None,
             ready_ns={
                 child.slot: ready.t_ns
                 for child in self._fleet.living()
@@ -161,15 +187,16 @@ class Campaign:
         kill = self.kills[-1]
         now_ns = time.monotonic_ns()
         outage_s = ((self._ready_after(kill) or now_ns) - kill.sent_ns) / _NS_PER_S
-        bound_s = predicted_bound_s(self._rescue, outage_s) if self._rescue else 0.0
+        bound_s = self._rescue.bound_s(outage_s) if self._rescue else 0.0
         limit_s = bound_s + self._scenario.limits.settle_s
-        if self.pending and now_ns - kill.sent_ns > limit_s * _NS_PER_S:
+        if now_ns - kill.sent_ns > limit_s * _NS_PER_S:
             message = (
                 f"kill {kill.plan.fault} did not settle within {limit_s:g} s of it, still waiting "
                 f"for {settling.waiting_for}: the {len(self.pending)} kills to come are left out"
             )
             self._recorder.record(Note(t_ns=now_ns, code="not_settled", message=message))
             self.pending.clear()
+            self._given_up_ns = now_ns
 
     def _ready_after(self, kill: Kill) -> int | None:
         if kill.plan.respawn_after_ns is None:

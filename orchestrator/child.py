@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.events import Batch, EventReader
+from orchestrator.events import EventReader
 from worker_child.lifeline import PARENT_PID_VARIABLE
 from worker_child.protocol import Command, Init
 
@@ -78,8 +78,12 @@ class ChildHandle:
         self.pipe_abandoned = False
         """Its pipe was closed unread: somebody who fled still holds the other end."""
         self.reader = EventReader(init.run_id, init.slot, init.incarnation)
+        self.exit_descriptor = os.pidfd_open(process.pid)
+        """Readable once it has ended (pidfd_open(2)); closed when it is reaped."""
         self._process = process
         self._pipe = pipe
+        # os.read() takes memory for the largest answer: under load, thousands of faults a second.
+        self._gulp = memoryview(bytearray(_READ_BYTES))
         self._stderr_path = stderr_path
 
     def fileno(self) -> int:
@@ -91,17 +95,19 @@ class ChildHandle:
         assert to in MOVES[self.state], f"{self.state} -> {to}"
         self.state = to
 
-    def read(self) -> Batch:
-        """Read what is there, in one large gulp; at the end of the pipe, close it."""
+    def read(self) -> bytes:
+        """Read what is there, in one large gulp; at the end of the pipe, close it.
+
+        Nothing comes back when there is nothing yet, and at the end (`eof_ns`).
+        """
         try:
-            chunk = os.read(self._pipe, _READ_BYTES)
+            size = os.readv(self._pipe, [self._gulp])
         except BlockingIOError:
-            return Batch()
-        if chunk:
-            return self.reader.feed(chunk)
-        self.eof_ns = time.monotonic_ns()
-        os.close(self._pipe)
-        return Batch(bad=self.reader.finish())
+            return b""
+        if not size:
+            self.eof_ns = time.monotonic_ns()
+            os.close(self._pipe)
+        return bytes(self._gulp[:size])
 
     def stop(self) -> None:
         """Ask the child to claim nothing more, finish what is open and leave."""
@@ -154,10 +160,13 @@ class ChildHandle:
                 self._process.stdin = None
         if self.eof_ns is None and not self.pipe_abandoned:
             self.abandon_pipe()
+        if self.exit is None:
+            os.close(self.exit_descriptor)
 
     def _note_exit(self, status: int, max_rss_bytes: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         self._process.returncode = code
+        os.close(self.exit_descriptor)
         self.exit = Exit(
             reaped_ns=time.monotonic_ns(),
             exit_code=code if code >= 0 else None,

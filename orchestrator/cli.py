@@ -23,7 +23,8 @@ from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish
 from orchestrator.orders import Interrupted
 from orchestrator.reproduce import compare, read_request
-from orchestrator.run import Request, carry_out, make_request
+from orchestrator.results import RunFiles
+from orchestrator.run import DSN_VARIABLE, Request, carry_out, make_request
 from orchestrator.scenario import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
@@ -44,7 +45,7 @@ Results = Annotated[Path, typer.Option(help="Folder for histories and summaries.
 Dsn = Annotated[
     str | None,
     typer.Option(
-        envvar="CRASHBENCH_DSN",
+        envvar=DSN_VARIABLE,
         help="A PostgreSQL to use instead of an ephemeral one. The run makes a database of its "
         "own there and drops it.",
     ),
@@ -234,13 +235,29 @@ def _carry_out(request: Request, console: Console) -> Summary:
     console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
     for line in outlook.lines:
         console.print(f"  {line}", highlight=False, markup=False)
-    with LiveView(console, request.run_id, outlook.expected_s) as view:
-        files = carry_out(request, view.update)
-    summary = write_summary(files.history)
+    try:
+        with LiveView(console, request.run_id, outlook.expected_s) as view:
+            files = carry_out(request, view.update)
+    except Interrupted:
+        _show_what_is_left(request, console)
+        raise
+    return _show(files.history, files.logs, console)
+
+
+def _show(history: Path, logs: Path, console: Console) -> Summary:
+    summary = write_summary(history)
     print_summary(summary, console)
-    for path in (files.history, files.summary, files.logs):
+    judged = history.with_name(f"{history.name.replace('.jsonl', '')}.summary.json")
+    for path in (history, judged, logs):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
     return summary
+
+
+def _show_what_is_left(request: Request, console: Console) -> None:
+    """An interrupted run is judged too, as far as it came."""
+    files = RunFiles(request.results, request.run_id)
+    if files.partial.exists():
+        _show(files.partial, files.partial_logs, console)
 
 
 def main() -> None:
@@ -255,5 +272,5 @@ def main() -> None:
         sys.stderr.write(f"crashbench: {error}\n")
         sys.exit(error.exit_code)
     except Interrupted:
-        sys.stderr.write("crashbench: interrupted; what had been recorded is kept as .partial\n")
+        sys.stderr.write("crashbench: interrupted; what had been recorded is kept\n")
         sys.exit(EXIT_INTERRUPTED)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from orchestrator.fleet import Fleet
 from orchestrator.probe import Probe
-from orchestrator.rescue import predicted_bound_s
 from orchestrator.scenario_types import Limits
-from worker_child.adapters.contract import QueueCounts, RescuePolicy
+from worker_child.adapters.contract import QueueCounts
+from worker_child.protocol import Rescue
 
 _NS_PER_S = 1_000_000_000
 _LOOK_EVERY_NS = 100_000_000
@@ -31,11 +31,13 @@ class Drain:
         probe: Probe,
         fleet: Fleet,
         harms: Callable[[], list[Harm]],
-        rescue: RescuePolicy | None,
+        rescue: Rescue | None,
         limits: Limits,
         longest_length_s: float,
     ) -> None:
         self.ended_by = ""
+        self.in_flight = 0
+        """Claimed rows at the last look."""
         self._probe = probe
         self._fleet = fleet
         self._harms = harms
@@ -54,6 +56,7 @@ class Drain:
             return self._waiting_for
         self._looked_ns = now_ns
         counts, open_ = self._probe.counts(), self._fleet.open_in_living()
+        self.in_flight = counts.claimed
         if counts.unsettled == 0 and open_ == 0:
             self.ended_by = "agreed"
             return None
@@ -73,7 +76,7 @@ class Drain:
         if self._rescue is not None:
             for harmed_ns, ready_ns in self._harms():
                 outage_s = ((ready_ns or now_ns) - harmed_ns) / _NS_PER_S
-                bound_s = min(predicted_bound_s(self._rescue, outage_s), self._limits.max_bound_s)
+                bound_s = min(self._rescue.bound_s(outage_s), self._limits.max_bound_s)
                 margin_s = self._limits.backlog_margin_s + self._longest_length_s
                 deadlines_s.append(harmed_ns / _NS_PER_S + bound_s + margin_s)
         return round(max(deadlines_s) * _NS_PER_S)

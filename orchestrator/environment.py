@@ -84,7 +84,19 @@ def describe_code(root: Path) -> dict[str, Any]:
     changes = _git(git, root, "status", "--porcelain")
     if commit is None or changes is None:
         return code | {"commit": commit, "dirty": None, "why": "git could not tell"}
-    return code | {"commit": commit.strip(), "dirty": bool(changes.strip())}
+    code |= {"commit": commit.strip(), "dirty": bool(changes.strip())}
+    return code | ({"changes_sha256": _digest_of_changes(git, root)} if code["dirty"] else {})
+
+
+def _digest_of_changes(git: str, root: Path) -> str:
+    """Of what differs from the commit, files that git does not know included."""
+    digest = hashlib.sha256((_git(git, root, "diff", "HEAD") or "").encode())
+    unknown = _git(git, root, "ls-files", "--others", "--exclude-standard") or ""
+    for name in sorted(unknown.splitlines()):
+        digest.update(name.encode())
+        if (root / name).is_file():
+            digest.update((root / name).read_bytes())
+    return digest.hexdigest()[:_HASH_DIGITS]
 
 
 def cell_hash(parts: Mapping[str, Any]) -> str:

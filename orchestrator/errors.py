@@ -62,6 +62,8 @@ class ProviderError(CrashbenchError):
 class HiccupMeterError(CrashbenchError):
     """The hiccup meter ended although nobody had stopped it."""
 
+    exit_code = 3
+
 
 class RecorderError(CrashbenchError):
     """The history cannot be written: a full disk, a folder without write permission."""
@@ -90,6 +92,8 @@ class NotOfferedError(CrashbenchError):
 class ChildFailedError(CrashbenchError):
     """A worker could not be brought to work: it never became ready, or died at its start."""
 
+    exit_code = 3
+
 
 class ScenarioError(CrashbenchError):
     """A scenario that cannot be used. `flaws` holds everything that is wrong with it."""
@@ -111,6 +115,16 @@ class UnplannedJobError(CrashbenchError):
 class HeldNotReachedError(CrashbenchError):
     """The held jobs did not come to stand where the scenario wants them."""
 
+    exit_code = 3
+
 
 class DatabaseLostError(CrashbenchError):
     """The database failed in the middle of a run."""
+
+    exit_code = 3
+
+
+class OurBugError(CrashbenchError):
+    """Something in the instrument itself went wrong; the run says nothing about the library."""
+
+    exit_code = 3

@@ -100,6 +100,10 @@ def check_endless(scenario: Scenario) -> Iterator[Flaw]:
     """An endless stream meets a fault, after which it is cut."""
     if scenario.workload.endless and not scenario.faults:
         yield Flaw("workload.endless", " = true without a fault: nothing would ever cut the stream")
+    if scenario.workload.endless and any(fault.when for fault in scenario.faults):
+        yield Flaw(
+            "workload.endless", " = true with a `when`: a state that never comes never ends it"
+        )
 
 
 def check_order(scenario: Scenario) -> Iterator[Flaw]:

@@ -6,8 +6,8 @@ The plan acts on nothing; the supervisor asks it what is due and carries that ou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from orchestrator.scenario_types import Fault, When
@@ -15,6 +15,25 @@ from orchestrator.scenario_types import Fault, When
 Trigger = Literal["timed", "state", "held"]
 
 _NS_PER_S = 1_000_000_000
+_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A place within one of the library's rhythms, counted from the child's ready."""
+
+    name: str
+    period_ns: int
+    at_ns: int
+    begin_ns: int
+    """Where the stratum begins in which it lies."""
+    stratum_ns: int
+    """How wide that stratum is."""
+
+    def distance(self, since_ready_ns: int) -> float:
+        """How far an instant is from this place, as a share of the period: 0 to 0.5."""
+        off = (since_ready_ns - self.at_ns) % self.period_ns / self.period_ns
+        return min(off, 1 - off)
 
 
 @dataclass(frozen=True)
@@ -28,9 +47,10 @@ class PlannedKill:
     """None = the slot stays empty."""
     at_ns: int | None = None
     when: When | None = None
-    phase_ns: int | None = None
-    """Repeated kills: where in the longest period of the library this one falls."""
-    period_ns: int | None = None
+    phases: tuple[Phase, ...] = ()
+    """Repeated kills: where in each of the library's periods this one is to fall, the longest
+    period first."""
+    repeated: bool = False
     not_before_ns: int = 0
 
     @property
@@ -65,23 +85,22 @@ def plan_kills(
 ) -> list[PlannedKill]:
     """Lay out every kill of a run, in the order in which they are to be carried out.
 
-    Repeated kills get a phase each, stratified over the longest of `periods_s`: with k kills every
-    kth part of the period is hit once, in seeded order, at a seeded place within it.
+    Repeated kills get a place in each of `periods_s`, stratified: with k kills every kth part of a
+    period is aimed at once, in seeded order, at a seeded place within it.
     """
     kills: list[PlannedKill] = []
     for number, fault in enumerate(faults):
         respawn_ns = None if fault.respawn_after_s is None else _ns(fault.respawn_after_s)
         if fault.repeat:
-            period_ns = _ns(max(periods_s.values(), default=0.0))
-            for phase_ns in stratified(period_ns, fault.repeat, f"{seed}/{ordinal}/{number}"):
+            for phases in _spread(periods_s, fault.repeat, f"{seed}/{ordinal}/{number}"):
                 kills.append(
                     PlannedKill(
                         fault=len(kills),
                         slot=fault.slot,
                         trigger="timed",
                         respawn_after_ns=respawn_ns,
-                        phase_ns=phase_ns,
-                        period_ns=period_ns,
+                        phases=phases,
+                        repeated=True,
                         not_before_ns=_ns(first_repeat_s),
                     )
                 )
@@ -96,7 +115,20 @@ def plan_kills(
                     when=fault.when,
                 )
             )
-    return kills
+    return _in_order(kills)
+
+
+def _in_order(kills: list[PlannedKill]) -> list[PlannedKill]:
+    """Timed kills of one run by their instant; the others keep their place in the file."""
+    timed = sorted((kill for kill in kills if kill.at_ns is not None), key=_instant)
+    upcoming = iter(timed)
+    ordered = [kill if kill.at_ns is None else next(upcoming) for kill in kills]
+    return [replace(kill, fault=number) for number, kill in enumerate(ordered)]
+
+
+def _instant(kill: PlannedKill) -> int:
+    assert kill.at_ns is not None
+    return kill.at_ns
 
 
 def due_ns(kill: PlannedKill, view: View) -> int | None:
@@ -114,7 +146,7 @@ def due_ns(kill: PlannedKill, view: View) -> int | None:
     if view.settled_since_ns is None or ready_ns is None:
         return None
     earliest_ns = max(view.settled_since_ns, view.started_ns + kill.not_before_ns)
-    return _next_in_phase(earliest_ns, ready_ns, kill.phase_ns or 0, kill.period_ns or 0)
+    return _next_in_phase(earliest_ns, ready_ns, kill.phases)
 
 
 def _reached(when: When, view: View) -> bool:
@@ -130,10 +162,33 @@ def stratified(period_ns: int, count: int, seed: str) -> list[int]:
     ]
 
 
-def _next_in_phase(earliest_ns: int, origin_ns: int, phase_ns: int, period_ns: int) -> int:
-    if period_ns == 0:
+def _spread(periods_s: Mapping[str, float], count: int, seed: str) -> Iterator[tuple[Phase, ...]]:
+    """A place in every period for each of `count` kills: a Latin hypercube of phases."""
+    longest_first = sorted(periods_s.items(), key=lambda item: (-item[1], item[0]))
+    columns = [
+        [
+            _phase(name, _ns(period_s), at_ns, count)
+            for at_ns in stratified(_ns(period_s), count, f"{seed}/{name}")
+        ]
+        for name, period_s in longest_first
+    ]
+    return zip(*columns, strict=True) if columns else iter([()] * count)
+
+
+def _phase(name: str, period_ns: int, at_ns: int, count: int) -> Phase:
+    begin_ns = at_ns * count // period_ns * period_ns // count
+    return Phase(name, period_ns, at_ns, begin_ns, period_ns // count)
+
+
+def _next_in_phase(earliest_ns: int, ready_ns: int, phases: tuple[Phase, ...]) -> int:
+    """The next instant in the stratum of the longest period, as near as can be to the other
+    phases: of that stratum's instants the one with the least sum of distances."""
+    if not phases:
         return earliest_ns
-    return earliest_ns + (origin_ns + phase_ns - earliest_ns) % period_ns
+    longest = phases[0]
+    first_ns = earliest_ns + (ready_ns + longest.begin_ns - earliest_ns) % longest.period_ns
+    candidates = [first_ns + longest.stratum_ns * i // _CANDIDATES for i in range(_CANDIDATES)]
+    return min(candidates, key=lambda at: sum(p.distance(at - ready_ns) for p in phases))
 
 
 def _draw(text: str) -> int:

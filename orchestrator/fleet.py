@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.child import ChildHandle, Exit, Spawner, State
 from orchestrator.errors import ChildFailedError
+from orchestrator.events import BadLine, Batch, feed_together
 from orchestrator.history import ChildExited, ChildSpawned
 from orchestrator.janitor import Janitor
 from orchestrator.recorder import Recorder
@@ -52,6 +53,11 @@ class Fleet:
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
         self._died_unasked: list[ChildHandle] = []
+        self._starting: list[ChildHandle] = []
+        self._unread: list[tuple[ChildHandle, bytes]] = []
+        """What this turn has read and not yet looked at."""
+        self._ending: list[ChildHandle] = []
+        """Those of which an end has been seen, of the process or of the pipe."""
 
     def watch(self, descriptor: int, on_readable: Callable[[], None]) -> None:
         """Have another descriptor looked at in every `wait`."""
@@ -71,7 +77,9 @@ class Fleet:
         self._janitor.process_group(child.pid)
         self.children[slot, incarnation] = child
         self._tracker.open[slot, incarnation] = {}
-        self._selector.register(child, selectors.EVENT_READ, lambda: self._read(child))
+        self._starting.append(child)
+        self.watch(child.fileno(), lambda: self._read(child))
+        self.watch(child.exit_descriptor, lambda: self._reap(child))
         self._recorder.record(
             ChildSpawned(
                 t_ns=spawned_ns,
@@ -92,9 +100,12 @@ class Fleet:
             time.sleep(_COALESCE_S)
         for key, _ in ready:
             key.data()
-        for child in list(self.children.values()):
-            if child.state is not State.GONE:
-                self._look_after(child)
+        if self._unread:
+            self._take_in()
+        while self._ending:
+            self._bury_if_gone(self._ending.pop(0))
+        if self._starting:
+            self._look_after_starting()
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
@@ -118,8 +129,9 @@ class Fleet:
         """Close the pipes of those that have ended while somebody who fled holds the other end."""
         for child in self.unburied():
             if child.exit is not None and child.eof_ns is None and not child.pipe_abandoned:
-                self._selector.unregister(child)
+                self._selector.unregister(child.fileno())
                 child.abandon_pipe()
+                self._ending.append(child)
                 self._note(child, "pipe_held", "it has ended, yet somebody holds its event pipe")
 
     def unburied(self) -> list[ChildHandle]:
@@ -158,33 +170,56 @@ class Fleet:
         self._selector.close()
 
     def _read(self, child: ChildHandle) -> None:
-        batch = child.read()
+        if chunk := child.read():
+            self._unread.append((child, chunk))
+        elif child.eof_ns is not None:
+            self._selector.unregister(child.fileno())
+            self._note_bad(child, child.reader.finish())
+            self._ending.append(child)
+
+    def _reap(self, child: ChildHandle) -> None:
+        if child.reap() is not None:
+            self._selector.unregister(child.exit_descriptor)
+            self._ending.append(child)
+
+    def _take_in(self) -> None:
+        """Check, append and observe what this turn has read, of all children together."""
         receipt_ns = time.monotonic_ns()
-        if batch.lines:
-            self._recorder.append(batch.lines)
-        self._tracker.observe((child.slot, child.incarnation), batch.events)
-        if batch.events and (late_ns := batch.events[-1].t_ns - receipt_ns) > 0:
+        unread, self._unread = self._unread, []
+        batches = feed_together([(child.reader, chunk) for child, chunk in unread])
+        if lines := b"".join([batch.lines for batch in batches]):
+            self._recorder.append(lines)
+        for (child, _), batch in zip(unread, batches, strict=True):
+            self._observe(child, batch, receipt_ns)
+
+    def _observe(self, child: ChildHandle, batch: Batch, receipt_ns: int) -> None:
+        key = child.slot, child.incarnation
+        self._tracker.observe(key, batch.events)
+        if batch.events and (late_ns := batch.events[-1].fields.t_ns - receipt_ns) > 0:
             message = f"a line was stamped {late_ns} ns after it had been received"
             self._note(child, "clock_violation", message)
-        for bad in batch.bad:
-            self._note(child, "bad_line", f"{bad.why}: {bad.excerpt}")
-        key = child.slot, child.incarnation
+        if batch.bad:
+            self._note_bad(child, batch.bad)
         if child.state is State.SPAWNED and key in self._tracker.ready:
             child.move(State.READY)
-        if child.eof_ns is not None:
-            self._selector.unregister(child)
 
-    def _look_after(self, child: ChildHandle) -> None:
-        exit_ = child.reap()
-        if exit_ is not None and child.gone():
-            self._bury(child, exit_)
-        elif child.state is State.SPAWNED and exit_ is None:
+    def _note_bad(self, child: ChildHandle, lines: Sequence[BadLine]) -> None:
+        for bad in lines:
+            self._note(child, "bad_line", f"{bad.why}: {bad.excerpt}")
+
+    def _look_after_starting(self) -> None:
+        self._starting = [child for child in self._starting if child.state is State.SPAWNED]
+        for child in self._starting:
             waited_s = (time.monotonic_ns() - child.spawned_ns) / 1e9
-            if waited_s > self._ready_s:
+            if waited_s > self._ready_s and child.exit is None:
                 raise ChildFailedError(
                     f"worker {child.slot}:{child.incarnation} was not ready within "
                     f"{self._ready_s:g} s (limits.ready_s). {_quoted(child)}"
                 )
+
+    def _bury_if_gone(self, child: ChildHandle) -> None:
+        if child.exit is not None and child.gone() and child.state is not State.GONE:
+            self._bury(child, child.exit)
 
     def _bury(self, child: ChildHandle, exit_: Exit) -> None:
         was_ready = (child.slot, child.incarnation) in self._tracker.ready

@@ -23,21 +23,9 @@ from worker_child.protocol import (
     Note,
     RowState,
 )
+from worker_child.protocol import Rescue as Rescue
 
 HISTORY_VERSION = 1
-
-
-class Rescue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a preset frees an orphan, as the adapter computes it from the preset's settings.
-
-    The longest time from the kill until an orphan is claimable and a poll is due is
-    ``max(lease_s, ready - kill) + interval_s + poll_s`` (DESIGN, predicted_bound_s).
-    """
-
-    mechanism: str
-    lease_s: float
-    interval_s: float
-    poll_s: float
 
 
 class RunStart(msgspec.Struct, frozen=True):
@@ -68,6 +56,8 @@ class RunStart(msgspec.Struct, frozen=True):
     parity: dict[str, str] = {}
     """What a comparison must show beside the settings, in a phrase each: how jobs are enqueued,
     what wakes a worker, who retries, ..."""
+    planned_stream_jobs: int | None = None
+    """How many jobs the stream has; None = it is endless or a closed loop, and the run cuts it."""
 
 
 class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -109,8 +99,9 @@ class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     slot: int
     incarnation: int
     pid: int
-    reason: Literal["killed", "stopped", "died"]
-    """``killed`` = by a fault of the plan; ``stopped`` = when asked; ``died`` = unasked."""
+    reason: Literal["killed", "stopped", "stop_ignored", "died"]
+    """``killed`` = by a fault of the plan; ``stopped`` = when asked; ``stop_ignored`` = asked, and
+    killed when the run was over; ``died`` = unasked."""
     exit_code: int | None = None
     signal: int | None = None
     fault: int | None = None
@@ -148,8 +139,9 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """The victim's sessions, seen just before the signal."""
     strangers: list[Session] = []
     """Sessions in the run's own database that bear no name of this run: whose are they?"""
-    phase_s: float | None = None
-    """Repeated kills: the stratified phase of the longest period, counted from ready."""
+    phases_s: dict[str, float] = {}
+    """Repeated kills: where in each of the library's periods the intended instant lies, seconds
+    counted from the child's ready."""
 
 
 class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):

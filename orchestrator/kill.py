@@ -1,4 +1,6 @@
-"""Carries out one kill and collects its certificate, step by step, without ever blocking the run.
+"""Carries out one kill and collects its certificate, step by step.
+
+No step waits for anything but one bounded look at the database (`limits.row_read_s`).
 
 Order: sessions seen, signal, reap, pipe to its end, nobody of its process group left, sessions
 gone, row read. The respawn comes at its own time and waits for none of this.
@@ -74,6 +76,7 @@ class Kill:
         """
         sessions = self._probe.sessions([self.child.init.application_name])
         strangers = self._probe.strangers()
+        ready_ns = self._tracker.ready[self.child.slot, self.child.incarnation].t_ns
         while (left_ns := intended_ns - time.monotonic_ns()) > 0:
             time.sleep(left_ns / _NS_PER_S)
         self.sent_ns = self._fleet.kill(self.child, self.plan.fault)
@@ -90,7 +93,10 @@ class Kill:
                 intended_ns=intended_ns,
                 sessions=sessions,
                 strangers=strangers,
-                phase_s=None if self.plan.phase_ns is None else self.plan.phase_ns / _NS_PER_S,
+                phases_s={
+                    phase.name: round((intended_ns - ready_ns) % phase.period_ns / _NS_PER_S, 6)
+                    for phase in self.plan.phases
+                },
             )
         )
 

@@ -25,6 +25,10 @@ _PHASE_TEXTS: dict[Phase, str] = {
 }
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class LiveView:
     """A context manager; `update` takes what the supervisor sees.
 
@@ -57,8 +61,8 @@ class LiveView:
         return (
             f"T+{status.elapsed_s:5.1f} s  {_PHASE_TEXTS[status.phase]}: "
             f"{status.enqueued} enqueued, {status.completed} completed, "
-            f"{status.in_flight} in flight, {status.kills} kills, "
-            f"{status.duplicates} duplicates so far"
+            f"{status.in_flight} in flight, {_counted(status.kills, 'kill')}, "
+            f"{_counted(status.duplicates, 'duplicate')} so far"
             + (f"; waiting for {status.waiting_for}" if status.phase is Phase.DRAIN else "")
         )
 

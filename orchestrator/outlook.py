@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.capacity import Capacity, capacity
-from orchestrator.rescue import predicted_bound_s
+from orchestrator.capacity import OVERHEAD_S, Capacity, capacity
 from orchestrator.scenario_types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
@@ -29,7 +28,7 @@ def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
     """Foresee a run from its scenario and its preset; reads nothing but the number of cores."""
     load = capacity(scenario)
     outages_s = [fault.respawn_after_s or 0.0 for fault in scenario.faults]
-    bounds_s = [predicted_bound_s(preset.rescue, s) for s in outages_s] if preset.rescue else []
+    bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
     ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
     duration_s = scenario.workload.duration_s
@@ -50,14 +49,15 @@ def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) ->
     outage_s = fault.respawn_after_s or 0.0
     if preset.rescue is None:
         return at_s + outage_s + scenario.limits.confirm_s
-    bound_s = predicted_bound_s(preset.rescue, outage_s)
+    bound_s = preset.rescue.bound_s(outage_s)
     return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
 
 
 def _load_line(load: Capacity) -> str:
     return (
-        f"load: {load.peak_rate_per_s:g} jobs/s of {load.mean_length_s * 1000:.0f} ms on average "
-        f"fill {load.utilisation:.0%} of {load.places} places"
+        f"load: {load.peak_rate_per_s:g} jobs/s of {load.mean_length_s * 1000:.0f} ms on average, "
+        f"and {OVERHEAD_S * 1000:.0f} ms allowed for claim and acknowledgement, fill "
+        f"{load.utilisation:.0%} of {load.places} places"
     )
 
 
@@ -67,7 +67,7 @@ def _fault_lines(
     lines = []
     for fault in scenario.faults:
         lines.append(f"fault: SIGKILL of slot {fault.slot} {_when(fault)}, {_respawn(fault)}")
-        if fault.respawn_after_s:
+        if fault.respawn_after_s and not fault.when_held:
             catch_up_s = load.catch_up_s(fault.respawn_after_s)
             backlog = fault.respawn_after_s * load.peak_rate_per_s
             lines.append(

@@ -46,7 +46,7 @@ class Target:
 
     def __str__(self) -> str:
         told = {word: self.parameters[word] for word in _TARGET_WORDS if word in self.parameters}
-        return self.redacted(make_conninfo("", **told)) or "the default server"
+        return make_conninfo("", **told) or "the default server"
 
     def __repr__(self) -> str:
         return f"Target({self})"

@@ -12,11 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import psycopg
 
 from orchestrator.closed_loop import ClosedLoop
-from orchestrator.errors import CrashbenchError
 from orchestrator.history import EnqueueFailed, HistoryRecord
 from orchestrator.recorder import Recorder
 from orchestrator.workload import PlannedJob
@@ -34,6 +34,7 @@ _BATCH_LIMIT = 1000
 _NAP_LIMIT_S = 0.1
 """The longest sleep: a stop is noticed within this time."""
 _RECONNECT_PAUSE_S = 0.2
+_RECONNECT_LIMIT_S = 60.0
 _PR_SET_TIMERSLACK = 29
 _NS_PER_S = 1_000_000_000
 
@@ -121,9 +122,9 @@ class Producer:
             set_timer_slack()
             loop = self._closed_loop
             for batch in self._due_batches() if loop is None else self._in_turn(loop):
-                if self._send(batch):
-                    self.stream_jobs += len(batch)
-        except (CrashbenchError, psycopg.Error, OSError) as error:
+                self._send(batch)
+                self.stream_jobs += len(batch)
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.error = error
         finally:
             self.ended_ns = time.monotonic_ns()
@@ -174,20 +175,21 @@ class Producer:
         if slept:
             self.max_lateness_ns = max(self.max_lateness_ns, -left_ns)
 
-    def _send(self, batch: list[DueJob]) -> bool:
+    def _send(self, batch: list[DueJob]) -> None:
         outgoing = [
             OutgoingJob(due.job.plan.job_id, due.job.plan.kind, due.job.payload, due.job.dedup_key)
             for due in batch
         ]
         enqueuer = self._connected()
-        if enqueuer is None:
-            return False
         sent_ns = time.monotonic_ns()
+        if enqueuer is None:
+            self._record_failed(batch, sent_ns, "rejected", "the run ended without a connection")
+            return
         try:
             results = enqueuer.enqueue(outgoing)
         except psycopg.Error as error:
             self._give_up(batch, sent_ns, error)
-            return True
+            return
         acknowledged_ns = time.monotonic_ns()
         self._recorder.record_all(
             [
@@ -196,13 +198,15 @@ class Producer:
             ]
         )
         self.accepted += sum(isinstance(result, Accepted) for result in results)
-        return True
 
     def _connected(self) -> Enqueuer | None:
+        give_up_ns = time.monotonic_ns() + round(_RECONNECT_LIMIT_S * _NS_PER_S)
         while self._enqueuer is None and not self._stop.is_set():
             try:
                 self._enqueuer = self._connect()
             except psycopg.OperationalError:
+                if time.monotonic_ns() > give_up_ns:
+                    raise
                 # The jobs stay due and go out late: the latency counts from the intended instant.
                 self._stop.wait(_RECONNECT_PAUSE_S)
         return self._enqueuer
@@ -213,15 +217,25 @@ class Producer:
         if not refused:
             self.indeterminate.update({due.job.plan.job_id: due for due in batch})
             self.close()
+        outcome: Literal["rejected", "indeterminate"] = "rejected" if refused else "indeterminate"
+        self._record_failed(batch, sent_ns, outcome, str(error))
+
+    def _record_failed(
+        self,
+        batch: list[DueJob],
+        sent_ns: int,
+        outcome: Literal["rejected", "indeterminate"],
+        error: str,
+    ) -> None:
         self._recorder.record_all(
             [
                 EnqueueFailed(
                     t_ns=time.monotonic_ns(),
                     job_id=due.job.plan.job_id,
-                    outcome="rejected" if refused else "indeterminate",
+                    outcome=outcome,
                     intended_ns=due.intended_ns,
                     sent_ns=sent_ns,
-                    error=str(error),
+                    error=error,
                 )
                 for due in batch
             ]

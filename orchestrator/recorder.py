@@ -37,16 +37,22 @@ def take_anchor(
     return ClockAnchorRecord(t_ns=(before + after) // 2, wall_ns=wall, bracket_ns=after - before)
 
 
+_SHORTEST_SECRET = 4
+_BLOT = b"***"
+
+
 class Recorder:
     """Appends to one file. Safe to call from any thread.
 
-    Every method that writes raises `RecorderError` when the file system refuses.
+    Every method that writes raises `RecorderError` when the file system refuses. `secret` (a
+    password) is blotted out wherever it would be written, whoever would have told it.
     """
 
-    def __init__(self, path: Path, run_id: str) -> None:
+    def __init__(self, path: Path, run_id: str, *, secret: str | None = None) -> None:
         self.path = path
         self._run_id = run_id
         self._encoder = msgspec.json.Encoder()
+        self._secrets = _spellings(secret)
         self._lock = threading.Lock()
         self._anchor = take_anchor()
         self.bytes_written = 0
@@ -70,7 +76,7 @@ class Recorder:
             self._write(b"".join([self._line(record) for record in records]))
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines that a child wrote, untouched."""
+        """Append whole lines that a child wrote, untouched but for a secret."""
         self._write(lines)
 
     def anchor(self) -> None:
@@ -111,6 +117,8 @@ class Recorder:
         return f"{text}.{rest_ns // 1000:06d}Z".encode()
 
     def _write(self, data: bytes) -> None:
+        for secret in self._secrets:
+            data = data.replace(secret, _BLOT)
         with self._lock:
             rest = memoryview(data)
             try:
@@ -127,3 +135,10 @@ class Recorder:
         # Where even this is refused, a torn last line stays, which every reader must take.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, self.bytes_written)
+
+
+def _spellings(secret: str | None) -> list[bytes]:
+    """How a secret may stand in a line of JSON. One of a few letters could be part of any word."""
+    if secret is None or len(secret) < _SHORTEST_SECRET:
+        return []
+    return [secret.encode(), msgspec.json.encode(secret)[1:-1]]

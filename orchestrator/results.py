@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ import msgspec
 
 from orchestrator.errors import ResultsError
 from orchestrator.history import RunStart
+
+_LOCK_TRIES = 5
+_LOCK_PAUSE_S = 0.02
 
 
 class _StartLine(msgspec.Struct):
@@ -46,10 +50,10 @@ class RunFiles:
         """
         try:
             self.summary.unlink(missing_ok=True)
+            self.partial.rename(self.history)
             if self.logs.exists():
                 shutil.rmtree(self.logs)
             self.partial_logs.rename(self.logs)
-            self.partial.rename(self.history)
         except OSError as error:
             raise ResultsError(
                 f"the run is complete, but {error.filename} cannot be put in its final place: "
@@ -69,16 +73,8 @@ def claim_run(
     """
     files = RunFiles(folder, run_id)
     lock_path = folder / f".{run_id}.lock"
+    lock = _lock(lock_path, files)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise ResultsError(
-            f"the results folder {folder} cannot be written: {error.strerror}. "
-            "Choose another one with --results"
-        ) from error
-    try:
-        _lock(lock, files)
         _refuse_what_is_no_run(files)
         if not overwrite:
             _refuse_other_run(files, scenario_sha256)
@@ -88,16 +84,36 @@ def claim_run(
         finally:
             _drop_unused(files)
     finally:
+        lock_path.unlink(missing_ok=True)
         os.close(lock)
 
 
-def _lock(lock: int, files: RunFiles) -> None:
+def _lock(path: Path, files: RunFiles) -> int:
+    """Take the lock; its holder removes the file, so what was locked may no longer be there."""
+    for _ in range(_LOCK_TRIES):
+        lock = _open_lock(path, files)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+                return lock
+        except (BlockingIOError, FileNotFoundError):
+            pass  # held, or removed by its holder at this moment: look again
+        os.close(lock)
+        time.sleep(_LOCK_PAUSE_S)
+    raise ResultsError(
+        f"another process is carrying out {files.run_id} in {files.folder} at this moment. "
+        "Wait for it, or take another --ordinal or --results"
+    )
+
+
+def _open_lock(path: Path, files: RunFiles) -> int:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        files.folder.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
         raise ResultsError(
-            f"another process is carrying out {files.run_id} in {files.folder} at this moment. "
-            "Wait for it, or take another --ordinal or --results"
+            f"the results folder {files.folder} cannot be written: {error.strerror}. "
+            "Choose another one with --results"
         ) from error
 
 

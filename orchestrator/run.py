@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator import environment
 from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
-from orchestrator.history import HISTORY_VERSION, Rescue, RunStart
+from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
 from orchestrator.orders import Orders, Status
@@ -41,6 +43,7 @@ from worker_child.adapters.contract import (
 )
 from worker_child.protocol import Note
 
+DSN_VARIABLE = "CRASHBENCH_DSN"
 BENCH_SQL = Path(__file__).resolve().parent.parent / "worker_child" / "bench.sql"
 
 
@@ -123,6 +126,7 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
     with (
         claim_run(request.results, request.run_id, digest, overwrite=request.overwrite) as files,
         _interruptible() as interrupted,
+        _without_the_callers_settings(request.dsn),
         Janitor() as janitor,
         open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
     ):
@@ -143,7 +147,8 @@ def _record(
     observe: Callable[[Status], None],
     interrupted: threading.Event,
 ) -> None:
-    recorder = Recorder(files.partial, request.run_id)
+    secret = conninfo_to_dict(server.dsn).get("password")
+    recorder = Recorder(files.partial, request.run_id, secret=None if not secret else str(secret))
     try:
         recorder.record(_run_start(request, server))
         if files.moved_aside is not None:
@@ -203,18 +208,22 @@ def _furnish(server: Server, adapter: Adapter) -> None:
 
 def _run_start(request: Request, server: Server) -> RunStart:
     scenario, preset = request.scenario, request.preset
-    rescue = preset.rescue
     machine = environment.describe(request.results)
     postgres = server.description
     table = resolved(scenario)
     comparable: dict[str, Any] = {
-        "scenario": {key: table[key] for key in ("workload", "workers", "faults", "effects")},
+        "scenario": {
+            key: table[key] for key in ("workload", "workers", "faults", "effects", "limits")
+        },
         "library": request.library,
         "library_version": request.adapter.version(),
         "settings": preset.settings,
         "postgres": {key: value for key, value in postgres.items() if key != "measured"},
         "history_version": HISTORY_VERSION,
         "code": machine["code"],
+        "python": machine["python"],
+        "packages": machine["packages"],
+        "kernel": machine["kernel"],
     }
     return RunStart(
         t_ns=time.monotonic_ns(),
@@ -228,13 +237,38 @@ def _run_start(request: Request, server: Server) -> RunStart:
         scenario_sha256=scenario_digest(scenario),
         settings=preset.settings,
         library_version=request.adapter.version(),
-        rescue=None if rescue is None else Rescue(**asdict(rescue)),
+        rescue=preset.rescue,
         acknowledges_in_transaction=preset.acknowledges_in_transaction,
         periods_s=preset.periods_s,
         environment={**machine, "postgres": postgres},
         cell_hash=environment.cell_hash(comparable),
         parity=dict(preset.parity),
+        planned_stream_jobs=_planned_stream_jobs(scenario),
     )
+
+
+def _planned_stream_jobs(scenario: Scenario) -> int | None:
+    """None where the run cuts the stream: a closed loop sends as many as finish in time."""
+    return None if scenario.workload.closed_loop else Workload(scenario).stream_jobs
+
+
+@contextmanager
+def _without_the_callers_settings(dsn: str | None) -> Iterator[None]:
+    """What the caller's environment says to libpq would change what is measured.
+
+    A server given by DSN may need it. The DSN itself may hold a password and goes to nobody.
+    """
+    unwanted = {
+        name: value
+        for name, value in os.environ.items()
+        if name == DSN_VARIABLE or (dsn is None and name.startswith("PG"))
+    }
+    for name in unwanted:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(unwanted)
 
 
 @contextmanager

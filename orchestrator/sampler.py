@@ -13,7 +13,6 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from orchestrator.errors import CrashbenchError
 from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.probe import parent_session_name
 from orchestrator.queue_calls import QueueCalls, role_of_its_own
@@ -32,12 +31,19 @@ class Backlog:
     rows: int
 
 
+@dataclass(frozen=True)
+class WorkersSeen:
+    """What the main loop saw of the workers in its last turn; handed over whole."""
+
+    process_groups: frozenset[int] = frozenset()
+    open_executions: int = 0
+
+
 class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
-    `worker_dsn` tells the workers' role, `process_groups` the children's process groups,
-    `open_executions` how many are open now, `postgres_pid` the postmaster's pid where the server
-    is ours.
+    `worker_dsn` tells the workers' role, `workers` what the main loop last saw, `postgres_pid` the
+    postmaster's pid where the server is ours.
     """
 
     def __init__(
@@ -48,20 +54,18 @@ class Sampler:
         recorder: Recorder,
         *,
         worker_dsn: str,
-        process_groups: Callable[[], set[int]],
-        open_executions: Callable[[], int],
+        workers: Callable[[], WorkersSeen],
         capacity: int,
         postgres_pid: int | None,
     ) -> None:
         name = parent_session_name(run_id, "sampler")
-        self._connection = psycopg.connect(
-            make_conninfo(dsn, application_name=name), autocommit=True
-        )
-        self._calls = QueueCalls(self._connection, role_of_its_own(worker_dsn, dsn))
+        self._conninfo = make_conninfo(dsn, application_name=name)
+        self._connection = psycopg.connect(self._conninfo, autocommit=True)
+        self._worker_role = role_of_its_own(worker_dsn, dsn)
+        self._calls = QueueCalls(self._connection, self._worker_role)
         self._adapter = adapter
         self._recorder = recorder
-        self._process_groups = process_groups
-        self._open_executions = open_executions
+        self._workers = workers
         self._capacity = capacity
         self._postgres_pid = postgres_pid
         self._stop = threading.Event()
@@ -91,7 +95,7 @@ class Sampler:
                 due_s = max(due_s + 1.0, time.monotonic())
                 if self._stop.wait(due_s - time.monotonic()):
                     return
-        except CrashbenchError as error:
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self.error = error
 
     def _sample(self) -> None:
@@ -107,6 +111,7 @@ class Sampler:
         try:
             counts = self._adapter.counts(self._connection)
         except psycopg.Error as error:
+            self._reconnect()
             return Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
         self.in_flight = counts.claimed
         self.backlog.append(Backlog(t_ns, counts.queued + counts.retrying))
@@ -119,15 +124,25 @@ class Sampler:
             table_bytes=counts.table_bytes,
         )
 
+    def _reconnect(self) -> None:
+        """After an error: a fresh session at the next look, or another `queue_unreadable`."""
+        if not self._connection.broken:
+            return
+        try:
+            self._connection = psycopg.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError:
+            return  # the next look will fail and be noted
+        self._calls = QueueCalls(self._connection, self._worker_role)
+
     def _children(self) -> ResourceSample:
-        groups = self._process_groups()
-        members = [process for process in _descendants() if _group_of(process) in groups]
+        seen = self._workers()
+        members = [p for p in _descendants() if _group_of(p) in seen.process_groups]
         return ResourceSample(
             t_ns=time.monotonic_ns(),
             subject="children",
             rss_bytes=sum(map(_rss, members)),
             processes=len(members),
-            open_executions=self._open_executions(),
+            open_executions=seen.open_executions,
             capacity=self._capacity,
         )
 
@@ -147,6 +162,7 @@ class Sampler:
         try:
             calls = self._calls.read()
         except psycopg.Error as error:
+            self._reconnect()
             calls = None
             notes.append(Note(t_ns=t_ns, code="queue_unreadable", message=str(error)))
         sample = ResourceSample(

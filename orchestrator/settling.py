@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
+from orchestrator.backlog import SAMPLES_IN_BAND, backlog_band
 from orchestrator.fleet import Fleet
 from orchestrator.kill import Kill, Stage
 from orchestrator.probe import Probe
-from orchestrator.sampler import Backlog, Sampler
+from orchestrator.sampler import Sampler
 from orchestrator.tracker import Tracker
 
-_NS_PER_S = 1_000_000_000
 _LOOK_EVERY_NS = 250_000_000
-_BAND_WINDOW_NS = 30 * _NS_PER_S
-_SAMPLES_IN_BAND = 5
 
 
 class Settling:
-    """Watches one kill; `waiting_for` says what is still missing."""
+    """Watches one kill; `waiting_for` says what is still missing.
+
+    `arrivals_per_s` is the rate that the scenario asks for: nobody here knows when each job was
+    intended. The analysis counts those of the last second before the kill instead; under a steady
+    load the two differ by one job.
+    """
 
     def __init__(
         self,
@@ -65,10 +67,10 @@ class Settling:
         claimed = sum(row.claimed_by in dead for row in self._probe.rows([]))
         if claimed:
             return f"{claimed} rows that dead workers still hold"
-        samples = list(self._sampler.backlog)
+        samples = [(sample.t_ns, sample.rows) for sample in list(self._sampler.backlog)]
         band = backlog_band(samples, kill.sent_ns, self._arrivals_per_s)
-        after = [sample for sample in samples if sample.t_ns >= ready_ns][-_SAMPLES_IN_BAND:]
-        if len(after) < _SAMPLES_IN_BAND or max(sample.rows for sample in after) > band:
+        after = [rows for t_ns, rows in samples if t_ns >= ready_ns][-SAMPLES_IN_BAND:]
+        if len(after) < SAMPLES_IN_BAND or max(after) > band:
             return f"the backlog to come back to {band:g} rows"
         return ""
 
@@ -76,13 +78,3 @@ class Settling:
         child = self._kill.respawned
         ready = child and self._tracker.ready.get((child.slot, child.incarnation))
         return ready.t_ns if ready else None
-
-
-def backlog_band(samples: Sequence[Backlog], kill_ns: int, arrivals_per_s: float) -> float:
-    """The backlog that counts as normal: the larger of the p95 (nearest rank) over at most 30 s
-    before the kill and one second's arrivals; rows."""
-    before = sorted(
-        sample.rows for sample in samples if kill_ns - _BAND_WINDOW_NS <= sample.t_ns < kill_ns
-    )
-    p95 = before[-(-95 * len(before) // 100) - 1] if before else 0
-    return max(float(p95), arrivals_per_s)

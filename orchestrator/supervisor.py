@@ -14,6 +14,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from orchestrator import process_table
 from orchestrator.audit import final_records, sessions_that_remain
 from orchestrator.campaign import Campaign
 from orchestrator.child import Spawner
@@ -25,6 +26,7 @@ from orchestrator.errors import (
     CrashbenchError,
     DatabaseLostError,
     HeldNotReachedError,
+    OurBugError,
 )
 from orchestrator.faults import plan_kills
 from orchestrator.fleet import Fleet
@@ -36,7 +38,7 @@ from orchestrator.orders import Interrupted, Orders, Phase, Status, worker_init
 from orchestrator.probe import Probe, parent_session_name
 from orchestrator.provider import ProviderProcess
 from orchestrator.recorder import Recorder
-from orchestrator.sampler import Sampler
+from orchestrator.sampler import Sampler, WorkersSeen
 from orchestrator.tracker import Tracker
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import Init, Note, session_name
@@ -46,6 +48,7 @@ _LEAD_NS = 100_000_000
 """From 'all are ready' to T = 0."""
 _TICK_S = 0.05
 _CERTIFYING_TICK_S = 0.005
+_STALL_NS = 300_000_000
 PRODUCER = "producer"
 """What the producer's session is called."""
 _RESTARTS_LIMIT = 5
@@ -78,6 +81,7 @@ class Supervisor:
         self._recorder = recorder
         self._provider = provider
         self._observe = observe
+        self._postmaster_pid = postmaster_pid
         self._interrupted = interrupted
         self._closed_loop = closed_loop_of(scenario)
         self._tracker = Tracker(self._closed_loop.finished if self._closed_loop else None)
@@ -100,8 +104,7 @@ class Supervisor:
             orders.adapter,
             recorder,
             worker_dsn=worker_dsn,
-            process_groups=self._fleet.process_groups,
-            open_executions=self._fleet.open_in_living,
+            workers=lambda: self._workers_seen,
             capacity=scenario.workers.slots * scenario.workers.concurrency,
             postgres_pid=postmaster_pid,
         )
@@ -131,11 +134,14 @@ class Supervisor:
             held=self._held,
             own_pids=lambda: self._own_pids,
         )
+        self._workers_seen = WorkersSeen()
         self._producer: Source | None = None
         self._phase = Phase.SETUP
         self._cut_ns: int | None = None
         self._held_jobs = 0
         self._observed_ns = 0
+        self._turn_ns = 0
+        self._settled: Drain | None = None
         self._waiting_for = ""
         self._restarts = 0
 
@@ -163,6 +169,9 @@ class Supervisor:
             )
             self._end_early("failed", str(lost))
             raise lost from error
+        except Exception as error:
+            self._end_early("failed", repr(error))
+            raise OurBugError(f"the run failed by an error of the instrument: {error!r}") from error
         self._close()
         self._write_end("completed", drain, None)
 
@@ -194,12 +203,16 @@ class Supervisor:
         self._cut_ns = self._producer.ended_ns
         if self._held.jobs:
             self._hold(self._producer)
+        drain = self._new_drain()
         while self._campaign.busy:
+            if self._campaign.idle and drain.look() is None:
+                self._campaign.drop_what_never_came()
             self._step(self._campaign.waiting_for())
 
     def _hold(self, producer: Source) -> None:
         self._wait_for(self._new_drain())
         self._enter(Phase.HOLD)
+        self._settled = None
         producer.send(self._held.jobs)
         self._held_jobs = len(self._held.jobs)
         limit_ns = time.monotonic_ns() + round(self._limits.held_s * _NS_PER_S)
@@ -247,7 +260,11 @@ class Supervisor:
     def _step(self, waiting_for: str, *, watch_world: bool = True) -> None:
         """One turn of the loop: read, reap, let the faults advance, show."""
         self._waiting_for = waiting_for
+        self._note_stall()
         self._fleet.wait(self._time_to_next())
+        self._workers_seen = WorkersSeen(
+            frozenset(self._fleet.process_groups()), self._fleet.open_in_living()
+        )
         if watch_world:
             self._check_world()
             self._replace_the_fallen()
@@ -257,20 +274,42 @@ class Supervisor:
             self._observed_ns = now_ns
             self._observe(self._status(now_ns))
 
+    def _note_stall(self) -> None:
+        """A turn that took far too long: whatever it should have done meanwhile came late."""
+        now_ns = time.monotonic_ns()
+        stalled_ns = now_ns - self._turn_ns
+        if self._turn_ns and stalled_ns > _STALL_NS:
+            self._recorder.record(
+                Note(
+                    t_ns=now_ns,
+                    code="parent_stalled",
+                    message=f"a turn of the parent's loop took {stalled_ns / _NS_PER_S:.1f} s",
+                    detail={"stalled_s": round(stalled_ns / _NS_PER_S, 3)},
+                )
+            )
+        self._turn_ns = now_ns
+
     def _time_to_next(self) -> float:
         if self._campaign.certifying:
             return _CERTIFYING_TICK_S
-        respawn_ns = self._campaign.next_respawn_ns()
-        if respawn_ns is None:
+        due_ns = self._campaign.next_due_ns()
+        if due_ns is None:
             return _TICK_S
-        return min(_TICK_S, (respawn_ns - time.monotonic_ns()) / _NS_PER_S)
+        return min(_TICK_S, (due_ns - time.monotonic_ns()) / _NS_PER_S)
 
     def _check_world(self) -> None:
         if self._interrupted():
             raise Interrupted
+        if self._postmaster_pid is not None:
+            postmaster = process_table.read(self._postmaster_pid)
+            if postmaster is None or not postmaster.alive:
+                raise DatabaseLostError("the run's PostgreSQL server is gone: killed, or crashed")
         for part in (self._sampler, self._producer, self._provider):
-            if part is not None and part.error is not None:
-                raise part.error
+            error = part.error if part is not None else None
+            if isinstance(error, (CrashbenchError, psycopg.Error)):
+                raise error
+            if error is not None:
+                raise OurBugError(f"a thread of the parent failed: {error!r}") from error
 
     def _replace_the_fallen(self) -> None:
         while self._fleet.died:
@@ -304,6 +343,7 @@ class Supervisor:
         )
 
     def _wait_for(self, drain: Drain) -> str:
+        self._settled = drain
         while (waiting_for := drain.look()) is not None:
             self._step(waiting_for)
         return drain.ended_by
@@ -344,7 +384,7 @@ class Supervisor:
                 self._fleet.wait(_TICK_S)
         finally:
             self._close()
-        self._write_end(ended, f"not reached: {self._waiting_for}", error)
+            self._write_end(ended, f"not reached: {self._waiting_for}", error)
 
     def _close(self) -> None:
         if self._producer is not None:
@@ -382,7 +422,7 @@ class Supervisor:
             elapsed_s=max(0.0, (now_ns - started_ns) / _NS_PER_S) if started_ns else 0.0,
             enqueued=self._producer.accepted if self._producer else 0,
             completed=self._tracker.completed,
-            in_flight=self._sampler.in_flight,
+            in_flight=self._sampler.in_flight if self._settled is None else self._settled.in_flight,
             kills=len(self._campaign.kills),
             duplicates=self._tracker.duplicates,
             waiting_for=self._waiting_for,

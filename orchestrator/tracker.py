@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from worker_child.protocol import (
-    ChildEvent,
-    ChildReady,
-    JobCompleted,
-    JobDiscarded,
-    JobEnqueued,
-    JobFailed,
-    JobStarted,
-)
+from orchestrator.events import Event
+from worker_child.protocol import ChildReady, JobStarted
 
 Incarnation = tuple[int, int]
 """(slot, incarnation)"""
@@ -36,36 +29,55 @@ class Tracker:
         self.enqueued: set[str] = set()
         """What jobs have said that they enqueued: inbox ids, or job ids where there is none."""
         self.ready: dict[Incarnation, ChildReady] = {}
-        self.job_of_inbox_id: dict[str, str] = {}
         self.duplicates = 0
         self._seen_without_row: set[str] = set()
+        self._job_of_inbox_id: dict[str, str] = {}
+        self._new_inbox_ids: list[str] = []
+        self._new_jobs: list[str] = []
+        """Of each new inbox_id, the job: a dictionary is only made of them when somebody asks."""
 
-    def observe(self, incarnation: Incarnation, events: Sequence[ChildEvent]) -> None:
+    def observe(self, incarnation: Incarnation, events: Sequence[Event]) -> None:
         """Take in some events of one incarnation, in their order.
 
         This runs for every event of every child: the two frequent kinds stand first and in line.
         """
         open_ = self.open.setdefault(incarnation, {})
-        completions, job_of_inbox_id = self.completions, self.job_of_inbox_id
+        completions = self.completions
+        inbox_ids, jobs = self._new_inbox_ids, self._new_jobs
         for event in events:
-            # Not isinstance(): a struct's metaclass makes every "no" of it expensive.
-            if type(event) is JobStarted:
-                open_[event.execution] = event
-                if event.inbox_id is not None:
-                    job_of_inbox_id[event.inbox_id] = event.job_id
+            if event.kind == "job_started":
+                started = event.fields
+                open_[started.execution] = started
+                if started.inbox_id is not None:
+                    inbox_ids.append(started.inbox_id)
+                    jobs.append(started.job_id)
                 else:
-                    self._seen_without_row.add(event.job_id)
-            elif type(event) is JobCompleted:
-                open_.pop(event.execution, None)
-                count = completions.get(event.job_id, 0) + 1
-                completions[event.job_id] = count
-                self.duplicates += count == 2
-            elif type(event) is JobFailed:
-                open_.pop(event.execution, None)
+                    self._seen_without_row.add(started.job_id)
+            elif event.kind == "job_completed":
+                began = open_.pop(event.fields.execution, None)
+                job_id = event.fields.job_id
+                if job_id in completions:
+                    self.duplicates += completions[job_id] == 1
+                    completions[job_id] += 1
+                elif began is not None and began.job_id == job_id:
+                    # An equal text that is kept anyway: no fresh memory is held for another.
+                    completions[began.job_id] = 1
+                else:
+                    completions[job_id] = 1
+            elif event.kind == "job_failed":
+                open_.pop(event.fields.execution, None)
             else:
                 self._observe_rare(incarnation, event)
         if self._on_finished is not None:
             self._tell_finished(events, self._on_finished)
+
+    @property
+    def job_of_inbox_id(self) -> dict[str, str]:
+        """The job of every row that some event names. For the thread that observes alone."""
+        self._job_of_inbox_id.update(zip(self._new_inbox_ids, self._new_jobs, strict=True))
+        self._new_inbox_ids.clear()
+        self._new_jobs.clear()
+        return self._job_of_inbox_id
 
     @property
     def open_executions(self) -> int:
@@ -92,19 +104,19 @@ class Tracker:
             if "/" in job_id and self.enqueued.isdisjoint((inbox_id, job_id))
         }
 
-    def _observe_rare(self, incarnation: Incarnation, event: ChildEvent) -> None:
-        if type(event) is JobDiscarded:
-            self.discarded.add(event.job_id)
-        elif type(event) is JobEnqueued:
-            self.enqueued.add(event.inbox_id or event.job_id)
-            if event.inbox_id is not None:
-                self.job_of_inbox_id[event.inbox_id] = event.job_id
-        elif type(event) is ChildReady:
-            self.ready[incarnation] = event
+    def _observe_rare(self, incarnation: Incarnation, event: Event) -> None:
+        if event.kind == "job_discarded":
+            self.discarded.add(event.fields.job_id)
+        elif event.kind == "job_enqueued":
+            enqueued = event.fields
+            self.enqueued.add(enqueued.inbox_id or enqueued.job_id)
+            if enqueued.inbox_id is not None:
+                self._new_inbox_ids.append(enqueued.inbox_id)
+                self._new_jobs.append(enqueued.job_id)
+        elif event.kind == "child_ready":
+            self.ready[incarnation] = event.fields
 
-    def _tell_finished(
-        self, events: Iterable[ChildEvent], on_finished: Callable[[str], None]
-    ) -> None:
+    def _tell_finished(self, events: Iterable[Event], on_finished: Callable[[str], None]) -> None:
         for event in events:
-            if type(event) is JobCompleted or type(event) is JobDiscarded:
-                on_finished(event.job_id)
+            if event.kind == "job_completed" or event.kind == "job_discarded":
+                on_finished(event.fields.job_id)

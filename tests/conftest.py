@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from orchestrator.janitor import Janitor
 from orchestrator.postgres import DATABASE, WORKER_ROLE, Server, open_server
+
+settings.register_profile("crashbench", print_blob=True)  # a failure can be repeated elsewhere
+settings.load_profile("crashbench")
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,26 @@ class Plan(
     """Fills the payload to its planned size."""
 
 
+class Rescue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a preset frees an orphan, as the adapter computes it from the preset's settings.
+
+    `lease_s` = how long a dead worker's claim stands, `interval_s` = between two looks of a
+    rescuer, `poll_s` = the longest wait of an idle worker before it looks for work.
+    """
+
+    mechanism: str
+    lease_s: float
+    interval_s: float
+    poll_s: float
+
+    def bound_s(self, outage_s: float) -> float:
+        """The longest time from a kill until an orphan is claimable and a poll is due, seconds.
+
+        `outage_s` is the time from the kill until the next worker of the slot is ready.
+        """
+        return max(self.lease_s, outage_s) + self.interval_s + self.poll_s
+
+
 class ChildReady(msgspec.Struct, frozen=True, omit_defaults=True):
     """The library's listener is up and the first claim can happen."""
 

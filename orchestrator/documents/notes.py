@@ -17,6 +17,10 @@ NOTES: dict[str, str] = {
     "stop_ignored": "A worker did not stop in time and was killed when the run was over.",
     "pipe_held": "A worker has ended, yet its event pipe did not come to its end: somebody "
     "who fled holds it (`detail.slot`, `detail.incarnation`).",
+    "fault_not_due": "Planned faults were left out: everything had settled, and the state that "
+    "triggers them had not come or their slot had no worker.",
+    "parent_stalled": "One turn of the parent's loop took `detail.stalled_s`: what it should have "
+    "done meanwhile (a respawn, a kill, a read) came late.",
     "not_settled": "A kill of a repeated scenario did not settle in time: the kills to come were "
     "left out.",
     "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`, or its "

@@ -22,7 +22,6 @@ from psycopg.conninfo import make_conninfo
 from orchestrator import process_table
 from orchestrator.child import RUN_VARIABLE
 from orchestrator.documents.examples import EXAMPLES, line_of
-from orchestrator.documents.examples import RUN_ID as RUN_OF_EXAMPLES
 from orchestrator.history import RunStart
 from orchestrator.postgres import DATABASE, Server
 from orchestrator.scenario import load_scenario, resolved
@@ -283,7 +282,7 @@ def test_a_worker_that_does_not_come_to_work_ends_the_run_with_what_it_said(
         f"--preset={behaviour}",
         module="tests.acceptance.with_fake_library",
     )
-    said.assert_refused(*words)
+    said.assert_refused(*words, code=3)
     (end,) = [
         line["fields"]
         for line in room.lines(f"tiny_kill-fake-{behaviour}-001.jsonl.partial")
@@ -354,7 +353,7 @@ def test_foreign_and_damaged_histories_are_refused_with_the_line_and_the_others_
         (told,) = [line for line in said.error.splitlines() if f"{name}.jsonl" in line]
         assert words in told
     assert [name for name in room.names() if not name.endswith(".jsonl")] == [
-        f"{RUN_OF_EXAMPLES}.summary.json"
+        "readable.summary.json"
     ]
 
 

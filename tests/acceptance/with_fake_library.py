@@ -10,8 +10,9 @@ from orchestrator.cli import main
 from tests.process.fake_argv import argv
 from tests.process.fake_child import BEHAVIOURS
 from worker_child.adapters import LIBRARIES
-from worker_child.adapters.contract import Preset, RescuePolicy, Workers
+from worker_child.adapters.contract import Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
+from worker_child.protocol import Rescue
 
 
 class FakeAdapter(PgQueuerAdapter):
@@ -22,7 +23,7 @@ class FakeAdapter(PgQueuerAdapter):
 
     def preset(self, name: str, workers: Workers) -> Preset:
         self._behaviour = name
-        return Preset(name, {}, RescuePolicy("none of it", 1.0, 0.0, 1.0), {"poll": 1.0})
+        return Preset(name, {}, Rescue("none of it", 1.0, 0.0, 1.0), {"poll": 1.0})
 
     def child_argv(self) -> list[str]:
         return argv(self._behaviour)

@@ -44,27 +44,36 @@ class Worker:
         self.emit("job_started", job_id=job_id, execution=self.executions, inbox_id=row)
         return self.executions
 
-    def effect(self, job_id: str) -> None:
-        self.story.effects[job_id].append([self.slot, self.incarnation, self.last[job_id]])
+    def effect(self, job_id: str, execution: int | None = None) -> None:
+        """Of the last execution, as everywhere where none is named."""
+        number = execution or self.last[job_id]
+        self.story.effects[job_id].append([self.slot, self.incarnation, number])
 
-    def complete(self, job_id: str, *, effect: bool = True) -> None:
+    def complete(self, job_id: str, execution: int | None = None, *, effect: bool = True) -> None:
         if effect and self.story.with_effects:
-            self.effect(job_id)
-        self.emit("job_completed", job_id=job_id, execution=self.last[job_id])
+            self.effect(job_id, execution)
+        self.emit("job_completed", job_id=job_id, execution=execution or self.last[job_id])
 
     def run(self, job_id: str) -> None:
         self.start(job_id)
         self.complete(job_id)
 
-    def fail(self, job_id: str, error_class: str = "transient") -> None:
-        execution = self.last[job_id]
-        self.emit("job_failed", job_id=job_id, execution=execution, error_class=error_class)
+    def fail(
+        self, job_id: str, execution: int | None = None, error_class: str = "transient"
+    ) -> None:
+        number = execution or self.last[job_id]
+        self.emit("job_failed", job_id=job_id, execution=number, error_class=error_class)
 
     def retry(self, job_id: str, delay_s: float | None = None) -> None:
         """The library takes the failed job back."""
         execution = self.last[job_id]
         told = {} if delay_s is None else {"delay_s": delay_s}
         self.emit("job_retried", job_id=job_id, execution=execution, observed_by="hook", **told)
+
+    def tell(self, kind: str, job_id: str, execution: int | None = None) -> None:
+        """The library says what it made of an execution."""
+        number = execution or self.last[job_id]
+        self.emit(kind, job_id=job_id, execution=number, observed_by="executor")
 
 
 class Story:
@@ -183,6 +192,10 @@ class Story:
             length_us=1000,
             intended_ns=ORIGIN_NS,
         )
+
+    def see(self, kind: str, job_id: str) -> None:
+        """The parent sees in the rows that the library discarded or retried a job."""
+        self.record(kind, job_id=job_id, observed_by="rows")
 
     def exit(self, worker: Worker, reason: str = "stopped", **fields: Any) -> Fields:
         return self.record(

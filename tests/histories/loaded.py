@@ -75,7 +75,7 @@ def erring() -> Story:
         at(story, failed_ms - 50)
         worker.start(job(index))
         at(story, failed_ms)
-        worker.fail(job(index), error_class)
+        worker.fail(job(index), error_class=error_class)
         if delay_s is not None:
             worker.retry(job(index), delay_s)
     at(story, 3300)
@@ -128,7 +128,7 @@ def burdened() -> Story:
         worker.start(job(index))
         at(story, index * 100 + 60)
         if index % 5 == 0:
-            worker.fail(job(index), "rate_limit" if index % 2 else "transient")
+            worker.fail(job(index), error_class="rate_limit" if index % 2 else "transient")
             worker.retry(job(index), 0.01)
         elif index not in (37, 38):
             worker.complete(job(index))

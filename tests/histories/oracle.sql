@@ -74,11 +74,41 @@ SELECT json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS in
 FROM field WHERE json_extract(f, '$.n') IS NOT NULL;
 
 CREATE TABLE gap AS
-SELECT i.slot, i.inc, i.identity FROM incarnation i
+SELECT i.slot, i.inc FROM incarnation i
 LEFT JOIN child_line c USING (slot, inc)
 GROUP BY i.slot, i.inc
 HAVING i.events IS NULL OR i.events <> COUNT(c.n) OR i.events <> COUNT(DISTINCT c.n)
     OR (i.events > 0 AND (MIN(c.n) <> 0 OR MAX(c.n) <> i.events - 1));
+
+-- An execution's number is used once, and for one job; whatever ends or has an effect was started.
+CREATE TABLE entry AS
+SELECT job, slot, inc, exec, n FROM event WHERE kind = 'job_started';
+
+CREATE TABLE outcome AS
+SELECT job, slot, inc, exec, n FROM event WHERE kind IN ('job_completed', 'job_failed')
+UNION ALL
+SELECT job, slot, inc, exec, NULL FROM effect;
+
+CREATE TABLE void AS
+SELECT slot, inc, 1 AS grade, 'ordinal_gap' AS reason FROM gap
+UNION
+SELECT slot, inc, 2, 'execution_reused' FROM event
+WHERE kind IN ('job_started', 'job_completed', 'job_failed')
+GROUP BY slot, inc, exec, kind HAVING COUNT(*) > 1
+UNION
+SELECT o.slot, o.inc, 2, 'execution_reused' FROM outcome o JOIN entry e USING (slot, inc, exec)
+WHERE o.job <> e.job
+UNION
+SELECT o.slot, o.inc, 3, 'started_missing' FROM outcome o
+WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.job = o.job AND e.slot = o.slot AND e.inc = o.inc
+                    AND e.exec = o.exec AND (o.n IS NULL OR e.n < o.n));
+
+CREATE TABLE touched AS
+SELECT job, slot, inc FROM event WHERE exec IS NOT NULL
+UNION
+SELECT job, slot, inc FROM effect
+UNION
+SELECT f.job, i.slot, i.inc FROM final_row f JOIN incarnation i ON i.identity = f.claimed_by;
 
 CREATE TABLE closing AS
 SELECT COUNT(*) AS many, MAX(json_extract(f, '$.lines')) AS lines, MAX(json_extract(f, '$.error')) AS error,
@@ -89,6 +119,18 @@ CREATE TABLE job AS
 SELECT job FROM event UNION SELECT job FROM final_row
 UNION SELECT json_extract(f, '$.job_id') FROM field WHERE kind = 'row_read' AND json_extract(f, '$.job_id') IS NOT NULL;
 
+CREATE TABLE last_start AS
+SELECT job, slot, inc, exec, t FROM (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY job ORDER BY t DESC, slot DESC, inc DESC, exec DESC) AS place
+  FROM event WHERE kind = 'job_started')
+WHERE place = 1;
+
+-- A discard without an execution was seen in the rows: it is of what had started by then.
+CREATE TABLE ended_in_error AS
+SELECT DISTINCT e.job FROM event e LEFT JOIN last_start l ON l.job = e.job
+WHERE (e.kind IN ('job_failed', 'job_discarded') AND e.slot = l.slot AND e.inc = l.inc AND e.exec = l.exec)
+   OR (e.kind = 'job_discarded' AND e.exec IS NULL AND (l.t IS NULL OR e.t > l.t));
+
 CREATE TABLE weighed AS
 SELECT job.job,
        (SELECT COUNT(*) FROM done WHERE done.job = job.job) AS c,
@@ -97,20 +139,14 @@ SELECT job.job,
        EXISTS (SELECT 1 FROM event WHERE event.job = job.job AND kind = 'job_enqueued') AS enqueued,
        COALESCE((SELECT MAX(json_extract(f, '$.length_us')) FROM field
                  WHERE kind = 'job_enqueued' AND json_extract(f, '$.job_id') = job.job), 0) AS length_us,
-       (SELECT COUNT(*) FROM gap) > 0 AND (
-         NOT EXISTS (SELECT 1 FROM done WHERE done.job = job.job)
-         OR EXISTS (SELECT 1 FROM event JOIN gap USING (slot, inc)
-                    WHERE event.job = job.job AND event.exec IS NOT NULL)
-         OR EXISTS (SELECT 1 FROM effect JOIN gap USING (slot, inc) WHERE effect.job = job.job)
-         OR EXISTS (SELECT 1 FROM final_row JOIN gap ON identity = claimed_by
-                    WHERE final_row.job = job.job)) AS gapped,
+       (SELECT reason FROM void
+        WHERE NOT EXISTS (SELECT 1 FROM done WHERE done.job = job.job)
+           OR EXISTS (SELECT 1 FROM touched t WHERE t.job = job.job AND t.slot = void.slot AND t.inc = void.inc)
+        ORDER BY slot, inc, grade LIMIT 1) AS void_reason,
        EXISTS (SELECT 1 FROM event e WHERE e.job = job.job AND kind = 'job_completed'
                  AND NOT EXISTS (SELECT 1 FROM effect f WHERE f.job = e.job AND f.slot = e.slot
                                    AND f.inc = e.inc AND f.exec = e.exec)) AS uncommitted,
-       COALESCE((SELECT EXISTS (SELECT 1 FROM event x WHERE x.job = e.job AND x.slot = e.slot
-                          AND x.inc = e.inc AND x.exec = e.exec AND x.kind = 'job_failed')
-                 FROM event e WHERE e.job = job.job AND kind = 'job_started'
-                 ORDER BY t DESC, slot DESC, inc DESC LIMIT 1), 0) AS ended_in_error,
+       EXISTS (SELECT 1 FROM ended_in_error e WHERE e.job = job.job) AS ended_in_error,
        EXISTS (SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
                WHERE final_row.job = job.job AND state = 'claimed' AND died IS NOT NULL)
          AS held_by_dead
@@ -121,7 +157,7 @@ SELECT job, CASE
     WHEN closing.many <> 1 OR closing.error IS NOT NULL
       OR closing.lines IS NOT (SELECT COUNT(*) FROM final_row) THEN 'ambiguous:row_read_failed'
     WHEN start.effects AND closing.effects_error IS NOT NULL THEN 'ambiguous:effects_unreadable'
-    WHEN gapped THEN 'ambiguous:ordinal_gap'
+    WHEN void_reason IS NOT NULL THEN 'ambiguous:' || void_reason
     WHEN NOT enqueued THEN 'ambiguous:enqueue_record_missing'
     WHEN start.effects AND uncommitted THEN 'ambiguous:completed_without_effect'
     WHEN c >= 2 THEN 'duplicated'

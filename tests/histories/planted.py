@@ -219,15 +219,54 @@ def acknowledged_by_the_successor() -> Story:
     return story
 
 
-def unseen_execution() -> Story:
-    """A second effect of A stands in the database, of an execution that no event tells of."""
+def discarded_then_cut_short(*, seen_in_rows: bool = False) -> Story:
+    """The library says that it gives A up and is killed before it commits that; A is started
+    again, the second kill cuts it short, and no row is left."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    first.fail(A)
+    if seen_in_rows:
+        story.see("job_discarded", A)
+    else:
+        first.tell("job_discarded", A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    second.start(A)
+    story.kill(second, held=[A])
+    third = story.worker()
+    story.exit(third)
+    story.end({A: "absent"})
+    return story
+
+
+def discarded_as_the_library_said() -> Story:
+    """A is retried, then given up while its execution is open; no row is left."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
-    story.effects[A].append([0, 0, 99])
-    worker.run(A)
+    worker.start(A)
+    worker.tell("job_retried", A)
+    worker.start(A)
+    worker.tell("job_discarded", A)
     story.exit(worker)
-    story.end()
+    story.end({A: "absent"})
+    return story
+
+
+def discarded_as_the_rows_said(*, started: bool) -> Story:
+    """Only the rows show that A was given up."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    if started:
+        first.start(A)
+    story.kill(first, held=[A])
+    story.see("job_discarded", A)
+    second = story.worker()
+    story.exit(second)
+    story.end({A: "absent"})
     return story
 
 
@@ -286,15 +325,42 @@ def never_enqueued() -> Story:
     return story
 
 
-def stopped_with_a_claim() -> Story:
+def stopped_with_a_claim(reason: str = "stopped") -> Story:
     story = Story()
     worker = story.worker()
     story.enqueue(A)
     worker.start(A)
-    story.exit(worker)
+    story.exit(worker, reason)
     story.row(A, "claimed", claimed_by=worker.identity)
     story.end()
     return story
+
+
+def known_by_a_retry_alone() -> Story:
+    """A worker started A and lost that event; all that is left of it is the library's retry."""
+    story = Story()
+    first, second = story.worker(0), story.worker(1)
+    story.enqueue(A)
+    first.start(A)
+    first.tell("job_retried", A)
+    second.run(A)
+    story.exit(first)
+    story.exit(second)
+    story.end()
+    story.drop("job_started", slot=0)
+    return story
+
+
+def stream_of(planned: int | None, *, ended: str = "completed") -> Callable[[], Story]:
+    """A stream of three jobs of which so many were planned."""
+
+    def plant() -> Story:
+        story = healthy()
+        story.first("run_start")["planned_stream_jobs"] = planned
+        story.first("run_end")["ended"] = ended
+        return story
+
+    return plant
 
 
 def died_unasked(*, ours: bool) -> Story:
@@ -379,6 +445,9 @@ PLANTED: dict[str, Planted] = {
         lambda: left_claimed(1), "unknown", A, "pending", "bound_not_reached"
     ),
     "claim_of_a_stopped_worker": Planted(stopped_with_a_claim, "unknown", A, "pending", "stopped"),
+    "claim_of_a_worker_that_ignored_the_stop": Planted(
+        lambda: stopped_with_a_claim("stop_ignored"), "unknown", A, "pending", "stopped"
+    ),
     "duplicate_sequential": Planted(run_twice, "pass", A, "duplicated", "sequential"),
     "duplicate_concurrent": Planted(
         lambda: run_twice(overlapping=True),
@@ -403,13 +472,31 @@ PLANTED: dict[str, Planted] = {
         lambda: changed(
             lambda story: story.first("row_read", read="final", job_id=C).pop("effects"), healthy
         ),
-        "pass",
+        "invalid",
         C,
         "ambiguous",
         "completed_without_effect",
+        says="cannot be vouched for",
     ),
     "discarded_by_the_queue": Planted(lambda: failing("dead"), "pass", A, "discarded"),
     "discarded_without_a_row": Planted(lambda: failing("absent"), "pass", A, "discarded"),
+    "discarded_as_the_library_said": Planted(discarded_as_the_library_said, "pass", A, "discarded"),
+    "discarded_as_the_rows_said": Planted(
+        lambda: discarded_as_the_rows_said(started=True),
+        "pass",
+        A,
+        "discarded",
+        flags=frozenset({"by_crash_alone"}),
+    ),
+    "discarded_before_it_ever_ran": Planted(
+        lambda: discarded_as_the_rows_said(started=False), "pass", A, "discarded"
+    ),
+    "lost_after_a_discard_that_never_came_to_be": Planted(
+        discarded_then_cut_short, "fail", A, "lost"
+    ),
+    "lost_after_a_discard_that_the_rows_took_back": Planted(
+        lambda: discarded_then_cut_short(seen_in_rows=True), "fail", A, "lost"
+    ),
     "discarded_by_the_crash_alone": Planted(
         crashed_to_death, "pass", A, "discarded", flags=frozenset({"by_crash_alone"})
     ),
@@ -450,6 +537,9 @@ PLANTED: dict[str, Planted] = {
         "ambiguous",
         "ordinal_gap",
     ),
+    "event_missing_of_a_job_known_by_a_retry_alone": Planted(
+        known_by_a_retry_alone, "invalid", A, "ambiguous", "ordinal_gap"
+    ),
     "clock_violation_noted": Planted(
         note("clock_violation"), "invalid", A, "ambiguous", "clock_violation"
     ),
@@ -482,7 +572,7 @@ PLANTED: dict[str, Planted] = {
         "effects_unreadable",
     ),
     "enqueue_record_missing": Planted(
-        unrecorded_enqueue, "fail", B, "ambiguous", "enqueue_record_missing"
+        unrecorded_enqueue, "invalid", B, "ambiguous", "enqueue_record_missing"
     ),
     "recovered_enqueue": Planted(recovered_enqueue, "pass", "j000000/0", "completed_once"),
     "a_job_that_nobody_planned": Planted(
@@ -504,14 +594,6 @@ PLANTED: dict[str, Planted] = {
         "completed_once",
         flags=frozenset({"finished_unacknowledged"}),
     ),
-    "an_effect_of_an_unseen_execution": Planted(
-        unseen_execution,
-        "pass",
-        A,
-        "duplicated",
-        "sequential",
-        frozenset({"effect_without_event"}),
-    ),
     "an_ordinal_twice": Planted(
         lambda: changed(lambda story: story.first("job_started", job_id=B).update(n=2), healthy),
         "invalid",
@@ -531,6 +613,12 @@ PLANTED: dict[str, Planted] = {
         lambda: changed(lambda story: story.first("run_end").update(ended="interrupted")),
         "unknown",
     ),
+    "a_stream_cut_short": Planted(stream_of(4), "invalid", says="sent 3 of the stream's 4 jobs"),
+    "a_stream_that_an_interruption_cut_short": Planted(
+        stream_of(4, ended="interrupted"), "unknown", says="interrupted"
+    ),
+    "a_whole_stream": Planted(stream_of(3), "pass"),
+    "an_endless_stream": Planted(stream_of(None), "pass"),
     "died_by_our_fault": Planted(lambda: died_unasked(ours=True), "invalid", says="worker_died"),
     "died_by_its_own": Planted(
         lambda: died_unasked(ours=False),

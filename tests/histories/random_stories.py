@@ -11,8 +11,12 @@ from tests.histories.builder import RESCUE, Story, Worker
 STATES = ("queued", "retrying", "claimed", "dead", "done", "absent", "none")
 DRAWN_STATES = st.sampled_from(("done", "done", "done", "absent", *STATES))
 STEPS = st.sampled_from(
-    ("run", "run", "run", "start", "finish", "finish", "effect", "fail", "kill", "die", "wait")
+    (
+        *("run", "run", "run", "start", "finish", "finish", "effect", "fail", "kill", "die"),
+        *("wait", "discard", "discard", "retry"),
+    )
 )
+TOLD = ("executor", "executor", "rows")
 
 
 class _Author:
@@ -27,7 +31,8 @@ class _Author:
         self.identities = [worker.identity for worker in self.slots.values()]
         self.jobs = [f"j{number:06d}" for number in range(draw(st.integers(1, 5)))]
         self.story.enqueue(*self.jobs)
-        self.open: list[tuple[Worker, str]] = []
+        self.open: list[tuple[Worker, str, int]] = []
+        self.failed: list[tuple[Worker, str, int]] = []
         self.left: dict[str, str] = {}
 
     def tell(self) -> Story:
@@ -35,7 +40,7 @@ class _Author:
             slot = self.draw(st.sampled_from(sorted(self.slots)))
             getattr(self, step)(self.slots[slot], self.draw(st.sampled_from(self.jobs)))
         for worker in self.slots.values():
-            self.story.exit(worker)
+            self.story.exit(worker, self.draw(st.sampled_from(("stopped", "stop_ignored"))))
         self.story.wait(self.draw(st.sampled_from((0, 2, 30))))
         for job in self.jobs:
             self.rows(job)
@@ -47,23 +52,47 @@ class _Author:
         worker.run(job)
 
     def start(self, worker: Worker, job: str) -> None:
-        worker.start(job)
-        self.open.append((worker, job))
+        self.open.append((worker, job, worker.start(job)))
 
     def finish(self, _: Worker, __: str) -> None:
         if self.open:
-            worker, job = self.open.pop(0)
-            worker.complete(job, effect=self.draw(st.sampled_from((True, True, True, False))))
+            worker, job, execution = self.open.pop(0)
+            worker.complete(
+                job, execution, effect=self.draw(st.sampled_from((True, True, True, False)))
+            )
 
     def effect(self, _: Worker, __: str) -> None:
         if self.open and self.story.with_effects:
-            worker, job = self.open[0]
-            worker.effect(job)
+            worker, job, execution = self.open[0]
+            worker.effect(job, execution)
 
     def fail(self, _: Worker, __: str) -> None:
         if self.open:
-            worker, job = self.open.pop()
-            worker.fail(job)
+            worker, job, execution = self.open.pop()
+            worker.fail(job, execution)
+            self.failed.append((worker, job, execution))
+
+    def discard(self, worker: Worker, job: str) -> None:
+        """Sometimes the library starts the job again all the same."""
+        discarded = self.tell_of("job_discarded", job)
+        if self.draw(st.booleans()):
+            self.start(worker, discarded)
+
+    def retry(self, _: Worker, job: str) -> None:
+        self.tell_of("job_retried", job)
+
+    def tell_of(self, kind: str, job: str) -> str:
+        """By the worker, of any failed or open execution; or by the parent, of any job at all.
+
+        Gives the job that was told of.
+        """
+        told = [*self.failed, *self.open]
+        if not told or self.draw(st.sampled_from(TOLD)) == "rows":
+            self.story.see(kind, job)
+            return job
+        worker, told_job, execution = self.draw(st.sampled_from(told))
+        worker.tell(kind, told_job, execution)
+        return told_job
 
     def kill(self, worker: Worker, job: str) -> None:
         self.left[job] = worker.identity
@@ -78,7 +107,8 @@ class _Author:
         self.story.wait(self.draw(st.sampled_from((1, 4))))
 
     def respawn(self, worker: Worker) -> None:
-        self.open = [(other, job) for other, job in self.open if other is not worker]
+        self.open = [entry for entry in self.open if entry[0] is not worker]
+        self.failed = [entry for entry in self.failed if entry[0] is not worker]
         if len(self.slots) > 1 and self.draw(st.sampled_from((False, False, True))):
             del self.slots[worker.slot]
             return
@@ -109,6 +139,12 @@ def _lose_an_event(draw: st.DrawFn, story: Story) -> None:
     story.records.remove(draw(st.sampled_from(events)))
 
 
+def _use_a_number_twice(draw: st.DrawFn, story: Story) -> None:
+    events = [f for kind, f in story.records if kind in ("job_started", "job_completed")]
+    if events:
+        draw(st.sampled_from(events))["execution"] = draw(st.integers(1, 3))
+
+
 def _lose_an_exit(_: st.DrawFn, story: Story) -> None:
     story.drop("child_exited")
 
@@ -119,7 +155,7 @@ def _break_the_read(draw: st.DrawFn, story: Story) -> None:
     last.update(draw(st.sampled_from(broken)))
 
 
-BREAKAGES = (_lose_an_event, _lose_an_exit, _break_the_read)
+BREAKAGES = (_lose_an_event, _use_a_number_twice, _lose_an_exit, _break_the_read)
 
 
 @st.composite

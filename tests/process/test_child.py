@@ -210,6 +210,18 @@ def test_the_next_incarnation_is_spawned_by_the_same_path(make_crew: MakeCrew) -
     ]
 
 
+def test_a_child_that_is_gone_holds_no_descriptor(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of no folder of ours
+    crew = Crew(tmp_path, "works", LIMIT_S)
+    stopped, killed = crew.spawn_ready(0), crew.spawn_ready(1)
+    stopped.stop()
+    crew.fleet.kill(killed, None)
+    crew.until_gone(stopped)
+    crew.until_gone(killed)
+    crew.close()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
 # Failures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,22 +12,24 @@ from typing import Any
 import asyncpg
 import psycopg
 
+from orchestrator.child import RUN_VARIABLE
 from worker_child import __main__ as child
 from worker_child import runtime
 
 
+def sleeper() -> list[str]:
+    """The command of a grandchild; the run's mark in it tells it from those of other runs."""
+    return [sys.executable, "-c", "import time; time.sleep(600)", os.environ[RUN_VARIABLE]]
+
+
 def leave_a_grandchild() -> None:
     """One that flees into a session of its own, so that no signal to the group reaches it."""
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    subprocess.Popen(sleeper(), start_new_session=True)
 
 
 def leave_a_grandchild_with_the_pipe() -> None:
     """It keeps the writing end open, so that the pipe never comes to its end."""
-    subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(600)"],
-        start_new_session=True,
-        close_fds=False,
-    )
+    subprocess.Popen(sleeper(), start_new_session=True, close_fds=False)
 
 
 def connect_without_a_name() -> None:

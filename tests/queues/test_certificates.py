@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import psutil
 import pytest
 
 from analysis.summary import Summary, analyse
-from orchestrator.child import ChildHandle, State
+from orchestrator.child import ChildHandle, Spawner, State
 from orchestrator.run import Request, carry_out
 from orchestrator.scenario import load_scenario
 from tests.conftest import Database
-from worker_child.adapters.contract import Preset, RescuePolicy, Workers
+from worker_child.adapters.contract import Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
+from worker_child.protocol import Init, Rescue
 
 pytestmark = pytest.mark.database
 
@@ -35,7 +37,7 @@ class PlantedAdapter(PgQueuerAdapter):
         return replace(
             preset,
             settings={**preset.settings, **quick},
-            rescue=RescuePolicy("stale heartbeat", 1.0, 0.0, 0.2),
+            rescue=Rescue("stale heartbeat", 1.0, 0.0, 0.2),
         )
 
     def child_argv(self) -> list[str]:
@@ -62,6 +64,15 @@ def run(plant: str, database: Database, results: Path) -> Summary:
     return analyse(carry_out(request, lambda status: None).history)
 
 
+def sleepers(mark: str) -> list[int]:
+    """The grandchildren that a run's workers planted and that live."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if {"import time; time.sleep(600)", mark} <= set(process.info["cmdline"] or [])
+    ]
+
+
 def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Path) -> None:
     summary = run("nothing", database, tmp_path)
     assert summary.verdict == "pass", summary.reasons
@@ -85,10 +96,21 @@ def test_a_planted_flaw_makes_the_run_invalid(
     assert reason in " ".join(summary.reasons)
 
 
-def test_no_grandchild_outlives_the_run(database: Database, tmp_path: Path) -> None:
+def test_no_grandchild_outlives_the_run(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks: list[str] = []
+    spawn, living = Spawner.spawn, []
+
+    def spawn_and_note(self: Spawner, init: Init, argv: Sequence[str]) -> ChildHandle:
+        living.extend(sleepers(self._mark))
+        marks.append(self._mark)
+        return spawn(self, init, argv)
+
+    monkeypatch.setattr(Spawner, "spawn", spawn_and_note)
     run("grandchild", database, tmp_path)
-    commands = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
-    assert not [command for command in commands if "time.sleep(600)" in str(command)]
+    assert living, "the plant had not been there when the second worker was spawned"
+    assert sleepers(marks[0]) == []
 
 
 def test_a_worker_that_leaves_cleanly_instead_of_being_killed_makes_the_run_invalid(

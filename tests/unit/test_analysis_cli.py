@@ -40,7 +40,7 @@ def test_a_folder_is_judged_and_its_worst_verdict_is_the_exit_code(
     assert run(tmp_path) == 1
     printed = capsys.readouterr().out
     assert printed.count(RUN_ID) == 3
-    assert (tmp_path / f"{RUN_ID}.summary.json").exists()
+    assert (tmp_path / "a_crash.summary.json").exists()
 
 
 def test_a_partial_may_be_named_is_invalid_and_leaves_a_finished_run_its_summary(

@@ -19,6 +19,7 @@ from orchestrator.recorder import Recorder
 from orchestrator.scenario import load_scenario
 from orchestrator.tracker import Tracker
 from orchestrator.workload import PlannedJob, Workload
+from tests.unit.stand_ins import as_read
 from worker_child.adapters.contract import Accepted, EnqueueResult, OutgoingJob, Rejected
 from worker_child.protocol import JobCompleted, JobDiscarded, Plan, stream_job_id
 
@@ -129,10 +130,10 @@ def test_completions_and_discards_alike_finish_a_job() -> None:
     tracker = Tracker(heard.append)
     tracker.observe(
         (0, 0),
-        [
+        as_read(
             JobCompleted(t_ns=1, n=0, slot=0, incarnation=0, job_id="a", execution=1),
-            JobDiscarded(t_ns=2, job_id="b", observed_by="rows"),
-        ],
+            JobDiscarded(t_ns=2, job_id="b", observed_by="hook", n=1, slot=0, incarnation=0),
+        ),
     )
     assert heard == ["a", "b"]
 

@@ -148,8 +148,8 @@ def test_threads_share_one_count_and_stamps_never_decrease(pipe: Pipe) -> None:
     assert not any(thread.is_alive() for thread in busy), "not all lines came within 30 s"
     batch = EventReader(RUN_ID, 2, 3).feed(bytes(received))
     assert not batch.bad
-    assert [event.n for event in batch.events] == list(range(threads * events))
-    stamps = [event.t_ns for event in batch.events]
+    assert [event.fields.n for event in batch.events] == list(range(threads * events))
+    stamps = [event.fields.t_ns for event in batch.events]
     assert stamps == sorted(stamps)
 
 

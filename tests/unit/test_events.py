@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.events import BadLine, Batch, EventReader
+from orchestrator.events import BadLine, Batch, EventReader, feed_together
 from worker_child.protocol import MAX_LINE_BYTES, JobStarted, Note
 
 RUN_ID = "run"
@@ -42,7 +42,7 @@ def feed_all(reader: EventReader, chunks: list[bytes]) -> tuple[bytes, list[int 
     """The good bytes, the ordinals, and how many lines were bad."""
     batches = [reader.feed(chunk) for chunk in chunks]
     torn = reader.finish()
-    ordinals = [event.n for batch in batches for event in batch.events]
+    ordinals = [event.fields.n for batch in batches for event in batch.events]
     bad = sum(len(batch.bad) for batch in batches) + len(torn)
     return b"".join(batch.lines for batch in batches), ordinals, bad
 
@@ -51,7 +51,7 @@ def test_good_lines_pass_byte_for_byte_and_are_decoded() -> None:
     data = line(0) + line(1, kind="job_started", job_id="j000001", execution=1)
     batch = make_reader().feed(data)
     assert batch.lines == data
-    assert [type(event) for event in batch.events] == [Note, JobStarted]
+    assert [type(event.fields) for event in batch.events] == [Note, JobStarted]
     assert batch.bad == []
 
 
@@ -181,3 +181,102 @@ def test_a_stream_may_be_cut_at_any_byte(cut: int) -> None:
     data = b"".join(line(n, message="m" * (n % 7)) for n in range(40))
     chunks = [data[begin : begin + cut] for begin in range(0, len(data), cut)]
     assert feed_all(make_reader(), chunks) == (data, list(range(40)), 0)
+
+
+# Lines that start or complete a job take a way of their own when all of a read are such
+
+
+def job_line(n: int, *, slot: int = 0, run_id: str = RUN_ID, **more: Any) -> bytes:
+    """A line of a job as the emitter writes it."""
+    fields = {"t_ns": 7, "n": n, "slot": slot, "incarnation": 0, "job_id": "j1", "execution": 1}
+    whole = {
+        "run_id": run_id,
+        "timestamp": TIMESTAMP,
+        "kind": ("job_started", "job_completed")[n % 2],
+        "fields": {**fields, **more},
+    }
+    return msgspec.json.encode(whole) + b"\n"
+
+
+JOB = job_line(2)
+ODD_JOBS: dict[str, bytes] = {
+    "another run": job_line(2, run_id="other"),
+    "another slot": job_line(2, slot=4),
+    "another slot, ours deeper down": job_line(2, slot=4, more={"x": 1, "slot": 0}).replace(
+        b'"slot":0', b'"slot":0,"incarnation":0,"y":1'
+    ),
+    "another slot, ours in a text": job_line(2, slot=4, inbox_id=',"slot":0,"incarnation":0,'),
+    "two objects on a line": JOB[:-1] + job_line(3),
+    "one object on two lines": JOB.replace(b'"kind"', b'\n"kind"'),
+    "two on a line and one on two": JOB[:-1] + job_line(3) + JOB.replace(b'"kind"', b'\n"kind"'),
+    "one object on two lines, signed twice": JOB.replace(
+        b'"slot"', b'"slot":0,"incarnation":0,\n"n":2,"slot"'
+    ),
+    "a line that begins inside another": JOB.replace(b'"n":2', b'"n":2,"m":\n' + JOB[:-1]),
+    "no job": JOB.replace(b'"job_id":"j1",', b""),
+    "no n": JOB.replace(b'"n":2,', b""),
+    "an n of the wrong type": JOB.replace(b'"n":2,', b'"n":"2",'),
+    "a fifth key": JOB.replace(b'"kind"', b'"pid":1,"kind"'),
+    "another spelling": msgspec.json.format(JOB, indent=0) + b"\n",
+    "a field that only a later version knows": job_line(2, hue="red"),
+    "a text that is not ASCII": job_line(2, inbox_id="é"),
+    "no utf-8": JOB.replace(b"j1", b"\xff1"),
+    "no utf-8 in the timestamp": JOB.replace(b"T12", b"\xc3\x2812"),
+    "over-long": job_line(2, inbox_id="x" * MAX_LINE_BYTES),
+    "a failure": line(2, kind="job_failed", job_id="j1", execution=1, error_class="transient"),
+    "an empty line": b"\n",
+    "a torn line": JOB[:50] + b"\n",
+    "a gap": job_line(7),
+}
+
+
+def told(batch: Batch) -> tuple[bytes, list[dict[str, Any]], list[BadLine]]:
+    fields = [msgspec.structs.asdict(event.fields) for event in batch.events]
+    known = [{name: one[name] for name in ("t_ns", "n", "slot", "job_id")} for one in fields]
+    return batch.lines, known, batch.bad
+
+
+@pytest.mark.parametrize("name", ODD_JOBS)
+def test_a_whole_read_is_judged_as_its_lines_are_one_by_one(name: str) -> None:
+    data = job_line(0) + job_line(1) + ODD_JOBS[name] + job_line(8) + job_line(9)
+    at_once, singly = make_reader(), make_reader()
+    assert told(at_once.feed(data)) == told(singly.line_by_line(data))
+    assert at_once.next_n == singly.next_n == 10
+
+
+@given(pieces=st.lists(st.sampled_from([JOB, *ODD_JOBS.values()]), max_size=6))
+def test_any_mixture_is_judged_as_its_lines_are_one_by_one(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    at_once, singly = make_reader(), make_reader()
+    assert told(at_once.feed(data)) == told(singly.line_by_line(data))
+    assert at_once.next_n == singly.next_n
+
+
+def test_children_that_are_read_together_get_each_its_own_lines() -> None:
+    readers = [EventReader(RUN_ID, slot, 0) for slot in range(3)]
+    own = [b"".join(job_line(n, slot=slot) for n in range(slot + 2)) for slot in range(3)]
+    rest = job_line(9, slot=1)[:40]
+    batches = feed_together(list(zip(readers, [own[0], own[1] + rest, own[2]], strict=True)))
+    assert [batch.lines for batch in batches] == own
+    assert [[event.fields.slot for event in batch.events] for batch in batches] == [
+        [slot] * (slot + 2) for slot in range(3)
+    ]
+    assert [reader.next_n for reader in readers] == [2, 3, 4]
+    assert len(readers[1].finish()) == 1
+
+
+@pytest.mark.parametrize("name", ODD_JOBS)
+def test_what_one_child_writes_is_never_another_childs_trouble(name: str) -> None:
+    odd, neat, silent = (EventReader(RUN_ID, slot, 0) for slot in range(3))
+    good = job_line(0, slot=1) + job_line(1, slot=1)
+    first, second, third = feed_together([(odd, ODD_JOBS[name]), (neat, good), (silent, b"")])
+    assert told(first) == told(make_reader().line_by_line(ODD_JOBS[name]))
+    assert (second.lines, second.bad, neat.next_n) == (good, [], 2)
+    assert third == Batch()
+
+
+def test_children_whose_signatures_are_swapped_are_both_told() -> None:
+    readers = [EventReader(RUN_ID, slot, 0) for slot in range(2)]
+    batches = feed_together([(readers[0], job_line(0, slot=1)), (readers[1], job_line(0, slot=0))])
+    assert [batch.lines for batch in batches] == [b"", b""]
+    assert [len(batch.bad) for batch in batches] == [1, 1]

@@ -12,6 +12,7 @@ import pytest
 from analysis.expectations import Findings, judge_expectations
 from analysis.summary import analyse
 from analysis.verdict import worst
+from tests.histories.builder import Story
 from tests.histories.planted import A, crash, left_claimed, one_job
 
 CALM = Findings(
@@ -69,6 +70,7 @@ def outcome(name: str, expected: Any, **found: Any) -> str:
         ("max_time_to_resume_s", 2.0, {}, "met"),
         ("max_time_to_resume_s", 1.9, {}, "broken"),
         ("max_time_to_resume_s", 1.9, {"machine_limited": True}, "unknown"),
+        ("max_time_to_resume_s", 2.0, {"machine_limited": None}, "unknown"),
         ("max_time_to_resume_s", 1.9, {"resume_s": None}, "unknown"),
         ("something_new", 1, {}, "unknown"),
     ],
@@ -104,6 +106,15 @@ def test_the_worst_verdict_decides_the_exit_code(exit_codes: list[int], expected
     assert worst(exit_codes) == expected
 
 
+def metered(story: Story) -> Story:
+    """The same with a hiccup sample of a calm machine just behind the kill."""
+    kill = story.first("fault_injected")
+    calm = {"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}
+    sample = {"t_ns": kill["t_ns"] + 1, "subject": "hiccup", **calm}
+    story.records.insert(-1, ("resource_sample", sample))
+    return story
+
+
 @pytest.mark.parametrize(
     ("plant", "verdict", "exit_code"),
     [
@@ -114,6 +125,9 @@ def test_the_worst_verdict_decides_the_exit_code(exit_codes: list[int], expected
         (lambda: crash(expectations={"duplicate_executions": 2}), "fail", 1),
         (lambda: crash(expectations={"certificates": 1}), "pass", 0),
         (lambda: crash(expectations={"min_re_executions": 3}), "fail", 1),
+        (lambda: crash(expectations={"max_time_to_resume_s": 60}), "unknown", 4),
+        (lambda: metered(crash(expectations={"max_time_to_resume_s": 60})), "pass", 0),
+        (lambda: metered(crash(expectations={"max_time_to_resume_s": 0})), "fail", 1),
         (
             lambda: crash(
                 expectations={"duplicate_executions": 5}, acknowledges_in_transaction=True

@@ -21,6 +21,7 @@ from orchestrator.run import make_request
 from orchestrator.scenario import load_scenario
 from orchestrator.tracker import Tracker
 from orchestrator.workload import PlannedJob, Workload
+from tests.unit.stand_ins import as_read
 from worker_child.body import Body, Enqueue
 from worker_child.emitter import Emitter
 from worker_child.protocol import (
@@ -181,6 +182,23 @@ class Sent:
     indeterminate: dict[str, DueJob] = {}  # noqa: RUF012 - read only
 
 
+def child_enqueued(job_id: str, *, inbox_id: str) -> JobEnqueued:
+    """What a coordinator's worker says of a job that it has fanned out."""
+    return JobEnqueued(
+        t_ns=1,
+        job_id=job_id,
+        outcome="accepted",
+        kind="tenant_snapshot",
+        job_class="short",
+        length_us=1,
+        intended_ns=1,
+        inbox_id=inbox_id,
+        n=0,
+        slot=0,
+        incarnation=0,
+    )
+
+
 def test_what_a_killed_coordinator_enqueued_without_saying_so_is_recovered_once() -> None:
     workload = Workload(load_scenario("steady", FAN_OUT, cores=2))
     job = coordinator(workload)
@@ -188,20 +206,11 @@ def test_what_a_killed_coordinator_enqueued_without_saying_so_is_recovered_once(
     tracker = Tracker()
     tracker.observe(
         (0, 0),
-        [
-            JobEnqueued(
-                t_ns=1,
-                job_id=said,
-                outcome="accepted",
-                kind="tenant_snapshot",
-                job_class="short",
-                length_us=1,
-                intended_ns=1,
-                inbox_id="1",
-            ),
+        as_read(
+            child_enqueued(said, inbox_id="1"),
             JobStarted(2, 1, 0, 0, said, 2, inbox_id="1"),
             JobStarted(3, 2, 0, 0, started, 3, inbox_id="2"),
-        ],
+        ),
     )
     records = final_records(
         cast("Probe", Rows(in_row, "j999999/0", f"{job.plan.job_id}/77")),
@@ -218,19 +227,12 @@ def test_what_a_killed_coordinator_enqueued_without_saying_so_is_recovered_once(
 
 def test_a_row_that_was_never_spoken_of_is_recovered_beside_one_that_was() -> None:
     tracker = Tracker()
-    said = JobEnqueued(
-        t_ns=9,
-        job_id="j000000/0",
-        outcome="accepted",
-        kind="tenant_snapshot",
-        job_class="short",
-        length_us=1,
-        intended_ns=8,
-        inbox_id="2",
-    )
-    tracker.observe((0, 0), [JobStarted(1, 0, 0, 0, "j000000/0", 1, inbox_id="1"), said])
+    said = child_enqueued("j000000/0", inbox_id="2")
+    started = JobStarted(1, 0, 0, 0, "j000000/0", 1, inbox_id="1")
+    tracker.observe((0, 0), as_read(started, said))
     assert tracker.unsaid([]) == {"j000000/0"}
     heard = Tracker()
-    heard.observe((0, 0), [said, JobStarted(10, 1, 0, 0, "j000000/0", 1, inbox_id="2")])
+    started = JobStarted(10, 1, 0, 0, "j000000/0", 1, inbox_id="2")
+    heard.observe((0, 0), as_read(said, started))
     assert heard.unsaid([("2", "j000000/0"), ("7", "j000001"), (None, "j000002")]) == set()
     assert heard.unsaid([("3", "j000000/0"), (None, "j000003/1")]) == {"j000000/0", "j000003/1"}

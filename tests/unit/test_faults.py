@@ -77,13 +77,14 @@ def test_a_held_kill_is_due_when_every_held_job_stands_at_its_point() -> None:
     assert due_ns(kill, view(now_ns=STARTED_NS + 9, held_reached=True)) == STARTED_NS + 9
 
 
-def test_repeated_kills_are_timed_and_spread_over_the_longest_period() -> None:
+def test_repeated_kills_are_timed_and_spread_over_every_period() -> None:
     kills = plan(Fault(repeat=20, respawn_after_s=1.0))
     assert [kill.fault for kill in kills] == list(range(20))
     assert all((kill.trigger, kill.biased) == ("timed", False) for kill in kills)
-    assert {kill.period_ns for kill in kills} == {15 * S}
-    strata = sorted((kill.phase_ns or 0) * 20 // (15 * S) for kill in kills)
-    assert strata == list(range(20))
+    assert {kill.phases[0].period_ns for kill in kills} == {15 * S}
+    for column in zip(*(kill.phases for kill in kills), strict=True):
+        strata = sorted(phase.at_ns * 20 // phase.period_ns for phase in column)
+        assert strata == list(range(20))
 
 
 def test_a_repeated_kill_waits_until_the_last_has_settled_and_somebody_lives() -> None:
@@ -105,7 +106,7 @@ def test_a_repeated_kill_never_comes_before_the_least_length_of_the_stream() -> 
     ready_s=st.integers(-20, 500),
     index=st.integers(0, 6),
 )
-def test_a_repeated_kill_falls_in_its_phase_counted_from_ready_and_within_one_period(
+def test_a_repeated_kill_falls_in_its_stratum_counted_from_ready_and_within_one_period(
     settled_s: int, ready_s: int, index: int
 ) -> None:
     kill = plan(Fault(repeat=7))[index]
@@ -113,8 +114,25 @@ def test_a_repeated_kill_falls_in_its_phase_counted_from_ready_and_within_one_pe
     due = due_ns(kill, view(settled_since_ns=settled_ns, ready_ns={0: ready_ns}))
     assert due is not None
     earliest_ns = max(settled_ns, STARTED_NS + 10 * S)
-    assert earliest_ns <= due < earliest_ns + 15 * S
-    assert (due - ready_ns) % (15 * S) == kill.phase_ns
+    longest = kill.phases[0]
+    assert earliest_ns <= due < earliest_ns + 15 * S + longest.stratum_ns
+    into_stratum_ns = (due - ready_ns - longest.begin_ns) % (15 * S)
+    assert 0 <= into_stratum_ns <= longest.stratum_ns
+
+
+def test_within_its_stratum_a_kill_comes_as_near_as_can_be_to_its_other_phases() -> None:
+    kills = plan_kills(
+        (Fault(repeat=20),),
+        seed=1,
+        ordinal=1,
+        periods_s={"heartbeat": 1.5, "flush": 0.05},
+        first_repeat_s=0.0,
+    )
+    for kill in kills:
+        due = due_ns(kill, view(settled_since_ns=STARTED_NS + S))
+        assert due is not None
+        flush = next(phase for phase in kill.phases if phase.name == "flush")
+        assert flush.distance(due - STARTED_NS) < 0.05
 
 
 def test_a_library_without_a_rhythm_is_killed_as_soon_as_it_has_settled() -> None:

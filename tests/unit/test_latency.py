@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from analysis.buckets import DIGITS, HIGHEST_US, LOWEST_US, bucketed
 from analysis.latency import NEVER, distribution
+from analysis.load import load
 from analysis.summary import analyse
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.planted import A, B, healthy, one_job
@@ -155,3 +156,73 @@ def test_a_recovered_job_s_sent_instant_is_unknown_even_where_a_second_row_s_is_
     found = analyse(story.write(tmp_path)).latency_ms
     assert found["pickup"]["out_of_range"] == found["pickup_uncorrected"]["out_of_range"] == 0
     assert (found["pickup"]["n"], found["pickup_uncorrected"]["n"]) == (2, 1)
+
+
+CALM = {"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}
+STALLED = {"ticks": 1000, "ticks_over_50_ms": 20, "max_us": 60_000}
+
+
+def stalled_at(stall_s: float, warmup_s: float = 1.0) -> Story:
+    """Load from second 0 to 4, A done at 2, a held job sent at 8; the machine stalls once."""
+    story = Story()
+    story.first("run_start")["scenario"]["workload"]["warmup_s"] = warmup_s
+    worker = story.worker()
+
+    def wait_until(second: float) -> None:
+        story.now_ns = ORIGIN_NS + round(second * 1e9)
+
+    for second, job_id in ((2.0, A), (4.0, B), (8.0, "h000000"), (9.0, f"{A}/0")):
+        wait_until(second)
+        story.enqueue(job_id)
+        worker.run(job_id)
+    for second in range(1, 10):
+        wait_until(second)
+        story.record("resource_sample", subject="hiccup", **CALM)
+    wait_until(stall_s)
+    story.record("resource_sample", subject="hiccup", **STALLED)
+    wait_until(20)
+    story.exit(worker)
+    story.end()
+    return story
+
+
+def test_held_jobs_and_children_do_not_stretch_the_window_of_the_throughput(tmp_path: Path) -> None:
+    found = analyse(stalled_at(4.0).write(tmp_path)).throughput["throughput_per_s"]
+
+    assert found == round(1 / 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("stall_s", "throughput_limited", "latency_limited"),
+    [(0.5, False, True), (3.5, True, True), (7.5, False, True), (15.0, False, False)],
+    ids=["in the warm-up", "under load", "among held jobs", "when all was done"],
+)
+def test_a_stall_marks_the_figures_whose_window_it_falls_into(
+    stall_s: float, throughput_limited: bool, latency_limited: bool, tmp_path: Path
+) -> None:
+    summary = analyse(stalled_at(stall_s).write(tmp_path))
+
+    assert summary.throughput["throughput_machine_limited"] is throughput_limited
+    assert summary.latency_ms["pickup"]["machine_limited"] is latency_limited
+
+
+def test_a_producer_that_woke_late_marks_the_throughput(tmp_path: Path) -> None:
+    story = stalled_at(15.0)
+    story.first("run_end")["max_lateness_us"] = 50_001
+
+    assert analyse(story.write(tmp_path)).throughput["throughput_machine_limited"] is True
+
+
+def test_the_stream_goes_on_beyond_the_millionth_job(tmp_path: Path) -> None:
+    story = Story()
+    worker = story.worker()
+    story.enqueue("j999999")
+    story.wait(2)
+    story.enqueue("j1000000")
+    story.enqueue("h000000", "j1000000/0", "x1000000")
+    story.exit(worker)
+    story.end()
+    jobs = load(story.write(tmp_path)).jobs
+    stream = [name for name, marked in zip(jobs, jobs.of_stream.tolist(), strict=True) if marked]
+
+    assert stream == ["j999999", "j1000000"]

@@ -6,13 +6,14 @@ import pytest
 
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.scenario import load_scenario
-from worker_child.adapters.contract import Preset, RescuePolicy
+from worker_child.adapters.contract import Preset
+from worker_child.protocol import Rescue
 
 NEVER = Preset("never", {}, rescue=None, periods_s={})
 
 
 def rescuing(lease_s: float, poll_s: float = 1.0) -> Preset:
-    return Preset("some", {}, RescuePolicy("a stale heartbeat", lease_s, 0.0, poll_s), {})
+    return Preset("some", {}, Rescue("a stale heartbeat", lease_s, 0.0, poll_s), {})
 
 
 def outlook(preset: Preset, *overrides: str, name: str = "crash_recovery_short") -> Outlook:

@@ -39,6 +39,22 @@ def test_a_job_whose_handler_erred_was_not_discarded_by_the_crash_alone(tmp_path
     assert row["flags"] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("discarded_as_the_library_said", "discarded"),
+        ("discarded_before_it_ever_ran", "discarded"),
+        ("discarded_without_a_row", "failed"),
+        ("lost_after_a_discard_that_never_came_to_be", "none"),
+        ("lost_after_a_discard_that_the_rows_took_back", "none"),
+    ],
+)
+def test_a_job_ended_as_its_last_execution_did(name: str, status: str, tmp_path: Path) -> None:
+    (row,) = job_rows(PLANTED[name].plant().write(tmp_path))
+
+    assert row["final_status"] == status
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_verdicts_sum_to_the_enqueued_jobs(name: str, tmp_path: Path) -> None:
     path = PLANTED[name].plant().write(tmp_path)

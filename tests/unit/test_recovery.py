@@ -8,13 +8,10 @@ from typing import Any
 
 import pytest
 
-from analysis import backlog
 from analysis.figures import seconds
 from analysis.history_tables import Records
-from analysis.incarnations import muster, predicted_bound_s
-from analysis.load import load
+from analysis.incarnations import muster
 from analysis.summary import Summary, analyse
-from orchestrator.history import Rescue
 from tests.histories.builder import Story
 from tests.histories.planted import A, B, C, crash, left_claimed, run_twice
 from worker_child.protocol import ChildReady
@@ -131,6 +128,83 @@ def test_a_duplicate_belongs_to_the_kill_that_ended_it(read: Read) -> None:
     assert summary.recovery[0]["duplicates"] == 1
 
 
+def test_a_duplicate_belongs_to_the_kill_of_the_one_who_had_completed_it(read: Read) -> None:
+    """Open at kill 0, completed and unacknowledged at kill 1, run again."""
+    story = Story()
+    story.enqueue(A)
+    opened = story.worker()
+    opened.start(A)
+    story.kill(opened, held=[A])
+    completed = story.worker()
+    completed.run(A)
+    story.kill(completed, held=[A])
+    last = story.worker()
+    last.run(A)
+    story.exit(last)
+    story.end()
+    summary = read(story)
+
+    assert summary.crash["duplicates_by_crash"] == 1
+    assert [kill["duplicates"] for kill in summary.recovery] == [0, 1]
+
+
+@pytest.mark.parametrize("effect", [False, True], ids=["started", "effect done"])
+def test_two_live_workers_who_both_complete_an_orphan_are_to_blame_themselves(
+    effect: bool, read: Read
+) -> None:
+    story = Story()
+    story.enqueue(A)
+    victim, one, other = (story.worker(slot) for slot in range(3))
+    victim.start(A)
+    if effect:
+        victim.effect(A)
+    story.kill(victim, held=[A])
+    one.run(A)
+    other.run(A)
+    story.exit(one)
+    story.exit(other)
+    story.end()
+    summary = read(story)
+
+    assert summary.crash["duplicates_live"] == 1
+    assert summary.crash["duplicates_by_crash"] == 0
+    assert summary.recovery[0]["duplicates"] == 0
+
+
+def test_a_job_that_was_done_already_when_the_victim_took_it_up_is_a_live_duplicate(
+    read: Read,
+) -> None:
+    story = Story()
+    story.enqueue(A)
+    done, victim = story.worker(0), story.worker(1)
+    done.run(A)
+    victim.start(A)
+    story.kill(victim, held=[A])
+    again = story.worker(1)
+    again.run(A)
+    story.exit(done)
+    story.exit(again)
+    story.end()
+
+    assert read(story).crash["duplicates_live"] == 1
+
+
+def test_a_duplicate_by_an_unasked_death_is_a_crashs_and_no_kills(read: Read) -> None:
+    story = Story()
+    story.enqueue(A)
+    first = story.worker()
+    first.run(A)
+    story.exit(first, "died", exit_code=1)
+    second = story.worker()
+    second.run(A)
+    story.exit(second)
+    story.end()
+    crash_figures = read(story).crash
+
+    assert crash_figures["duplicates_by_crash"] == 1
+    assert crash_figures["duplicates_unattributed"] == 1
+
+
 def test_a_healthy_job_run_twice_is_a_live_duplicate(read: Read) -> None:
     crash_figures = read(run_twice()).crash
 
@@ -207,29 +281,39 @@ def test_an_orphan_that_never_settles_leaves_the_figure_null(read: Read) -> None
 @pytest.mark.parametrize(
     ("ready_s", "bound_s"), [(None, 4.5), (1.0, 4.5), (3.0, 4.5), (7.25, 8.75)]
 )
-def test_the_bound_waits_for_the_lease_or_the_worker(ready_s: float | None, bound_s: float) -> None:
-    ready_ns = None if ready_s is None else round(ready_s * 1e9)
-
-    assert predicted_bound_s(Rescue("lease", 3.0, 1.0, 0.5), 0, ready_ns) == bound_s
-
-
-def backlog_story(backlogs: list[int]) -> Story:
-    """A sample a second: three calm ones before the kill, then `backlogs`."""
+def test_the_bound_waits_for_the_lease_or_the_worker(
+    ready_s: float | None, bound_s: float, read: Read
+) -> None:
     story = Story()
     first = story.worker()
-    story.enqueue(A, B, C)
+    story.kill(first)
+    if ready_s is not None:
+        story.worker()
+        kill_ns = story.first("fault_injected")["t_ns"]
+        story.first("child_ready", incarnation=1)["t_ns"] = kill_ns + round(ready_s * 1e9)
+    story.end()
+    (found,) = read(story).recovery
 
-    def sample(queued: int) -> None:
+    assert found["predicted_bound_s"] == bound_s
+
+
+def sampled(story: Story, *backlogs: int) -> None:
+    """A sample a second."""
+    for queued in backlogs:
         story.wait(1)
         story.record("queue_snapshot", queued=queued, claimed=0, retrying=0, dead=0)
 
-    for queued in (1, 2, 1):
-        sample(queued)
+
+def backlog_story(backlogs: list[int]) -> Story:
+    """Three calm samples before the kill, then `backlogs`."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A, B, C)
+    sampled(story, 1, 2, 1)
     first.run(A)
     story.kill(first)
     second = story.worker()
-    for queued in backlogs:
-        sample(queued)
+    sampled(story, *backlogs)
     for job_id in (B, C):
         second.run(job_id)
     story.exit(second)
@@ -256,17 +340,44 @@ def test_the_backlog_is_back_after_five_samples_in_the_band(
     assert (None if recovered_s is None else int(recovered_s)) == sample
 
 
-def banded(backlogs: list[int], arrivals: int, tmp_path: Path) -> int:
-    """The band at a kill after these samples and this many jobs intended in the last second."""
+def test_a_calm_queue_before_the_respawn_is_no_recovery(read: Read) -> None:
     story = Story()
-    worker = story.worker()
-    for queued in backlogs:
-        story.wait(1)
-        story.record("queue_snapshot", queued=queued, claimed=0, retrying=0, dead=0)
-    story.enqueue(*(f"j{number:06d}" for number in range(arrivals)))
-    story.kill(worker)
+    first = story.worker()
+    story.enqueue(A)
+    sampled(story, 1, 2, 1)
+    first.run(A)
+    story.kill(first)
+    sampled(story, 0, 0, 0, 0, 0, 0)
+    second = story.worker()
+    sampled(story, 9, 2, 2, 2, 2, 2)
+    story.exit(second)
     story.end()
-    return backlog.band(load(story.write(tmp_path)), story.first("fault_injected")["t_ns"])
+    (found,) = read(story).recovery
+
+    assert int(found["backlog_recovered_s"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("respawned", "recovered_s", "why"),
+    [(False, 1, None), (True, None, "the next incarnation never became ready")],
+)
+def test_the_backlog_waits_for_a_respawn_only_where_there_is_one(
+    respawned: bool, recovered_s: int | None, why: str | None, read: Read
+) -> None:
+    story = Story()
+    victim, survivor = story.worker(0), story.worker(1)
+    sampled(story, 1, 1)
+    story.kill(victim)
+    if respawned:
+        story.worker(0, ready=False)
+    sampled(story, 1, 1, 1, 1, 1)
+    story.exit(survivor)
+    story.end()
+    (found,) = read(story).recovery
+    seen_s = found["backlog_recovered_s"]
+
+    assert (None if seen_s is None else int(seen_s)) == recovered_s
+    assert found.get("backlog_recovered_s_why") == why
 
 
 @pytest.mark.parametrize(
@@ -280,9 +391,21 @@ def banded(backlogs: list[int], arrivals: int, tmp_path: Path) -> int:
     ],
 )
 def test_the_band_is_the_backlogs_p95_over_thirty_seconds_or_a_seconds_arrivals(
-    backlogs: list[int], arrivals: int, band: int, tmp_path: Path
+    backlogs: list[int], arrivals: int, band: int, read: Read
 ) -> None:
-    assert banded(backlogs, arrivals, tmp_path) == band
+    for above, recovered in ((0, True), (1, False)):
+        story = Story()
+        first = story.worker()
+        sampled(story, *backlogs)
+        story.enqueue(*(f"j{number:06d}" for number in range(arrivals)))
+        story.kill(first)
+        second = story.worker()
+        sampled(story, *[band + above] * 5)
+        story.exit(second)
+        story.end()
+        (found,) = read(story).recovery
+
+        assert (found["backlog_recovered_s"] is not None) is recovered
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import psycopg
 
-from worker_child.protocol import RowState
+from worker_child.protocol import Rescue, RowState
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,6 @@ class Workers:
     concurrency: int
     pool_size: int
     max_attempts: int
-
-
-@dataclass(frozen=True)
-class RescuePolicy:
-    """How a preset frees an orphan; seconds. See `orchestrator.history.Rescue`."""
-
-    mechanism: str
-    lease_s: float
-    interval_s: float
-    poll_s: float
 
 
 PARITY: dict[str, str] = {
@@ -52,7 +42,7 @@ class Preset:
     name: str
     settings: dict[str, Any]
     """The library's own names and values; handed to the child and written to the history."""
-    rescue: RescuePolicy | None
+    rescue: Rescue | None
     """None = never rescues by itself."""
     periods_s: dict[str, float]
     """The library's own rhythms; repeated kills are spread over the longest."""
@@ -223,7 +213,3 @@ class Audited(Protocol):
 
 class UnusableWorkersError(Exception):
     """The library cannot run with these workers; the text says why and what would do."""
-
-
-AdapterFactory = Callable[[], Adapter]
-Libraries = Mapping[str, AdapterFactory]

@@ -17,10 +17,10 @@ from worker_child.adapters.contract import (
     OutgoingJob,
     Preset,
     QueueCounts,
-    RescuePolicy,
     Workers,
 )
 from worker_child.adapters.control.statements import CHANNEL, SCHEMA
+from worker_child.protocol import Rescue
 
 POLL_S = 0.2
 """How often an idle place looks for work; a NOTIFY wakes it sooner."""
@@ -89,7 +89,7 @@ class ControlAdapter:
 
     name: str
     presets: Sequence[str] = ("stock",)
-    rescue: RescuePolicy | None
+    rescue: Rescue | None
     claims_visible = True
     """Whether a claim shows in the row for others to see."""
     settings: Mapping[str, float] = MappingProxyType({})

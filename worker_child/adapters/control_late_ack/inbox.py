@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from worker_child.adapters.contract import RescuePolicy
 from worker_child.adapters.control.inbox import POLL_S, ControlAdapter
+from worker_child.protocol import Rescue
 
 ACKNOWLEDGE_EVERY_S = 1.0
 
@@ -17,5 +17,5 @@ class LateAckAdapter(ControlAdapter):
     """
 
     name = "control_late_ack"
-    rescue = RescuePolicy("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
+    rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
     settings = MappingProxyType({"acknowledge_every_s": ACKNOWLEDGE_EVERY_S})

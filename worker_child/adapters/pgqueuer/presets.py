@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker_child.adapters.contract import Preset, RescuePolicy, UnusableWorkersError, Workers
+from worker_child.adapters.contract import Preset, UnusableWorkersError, Workers
+from worker_child.protocol import Rescue
 
 PRESETS = ("stock", "psycopg", "tuned")
 
@@ -55,7 +56,7 @@ def resolve(name: str, workers: Workers) -> Preset:
     return Preset(
         name=name,
         settings=settings,
-        rescue=RescuePolicy("stale heartbeat, seen inside dequeue", lease_s, 0.0, poll_s),
+        rescue=Rescue("stale heartbeat, seen inside dequeue", lease_s, 0.0, poll_s),
         periods_s={
             "completion_flush": _COMPLETION_FLUSH_S,
             "heartbeat": lease_s / 2,

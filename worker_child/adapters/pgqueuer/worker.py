@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeGuard
+from urllib.parse import quote, urlencode
 
 import asyncpg
 import psycopg
@@ -166,20 +167,68 @@ async def _stop_when_asked(child: Child, application: PgQueuer) -> None:
 
 
 async def _connect_asyncpg(child: Child, announce: Announce) -> Driver:
-    names = {"dbname": "database", "user": "user", "password": "password", "port": "port"}
-    parts = conninfo_to_dict(child.conninfo)
     connection = await asyncpg.connect(
-        host=parts.get("host"),
+        dsn=asyncpg_dsn(child.init.dsn),
         server_settings={"application_name": child.init.application_name},
-        **{names[key]: value for key, value in parts.items() if key in names},
     )
     return AnnouncingAsyncpgDriver(connection, announce)
+
+
+def asyncpg_dsn(conninfo: str) -> str:
+    """A libpq connection string as the URI that asyncpg wants, with nothing left out in silence.
+
+    Raises ValueError for a word that asyncpg does not know and that could change where or how
+    safely it connects.
+    """
+    parts = {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    strange = sorted(parts.keys() - ASYNCPG_WORDS - LIBPQ_ONLY_WORDS)
+    if strange:
+        raise ValueError(
+            f"the DSN says {', '.join(strange)}, which asyncpg does not understand: leave it out, "
+            "or take the preset psycopg"
+        )
+    known = {key: value for key, value in parts.items() if key in ASYNCPG_WORDS}
+    return f"postgresql://?{urlencode(known, quote_via=quote)}"
 
 
 async def _connect_psycopg(child: Child, announce: Announce) -> Driver:
     connection = await psycopg.AsyncConnection.connect(child.conninfo, autocommit=True)
     return AnnouncingPsycopgDriver(connection, announce)
 
+
+ASYNCPG_WORDS = frozenset(
+    {
+        "dbname",
+        "gsslib",
+        "host",
+        "krbsrvname",
+        "passfile",
+        "password",
+        "port",
+        "sslcert",
+        "sslcrl",
+        "sslkey",
+        "sslmode",
+        "sslpassword",
+        "sslrootcert",
+        "target_session_attrs",
+        "user",
+    }
+)
+LIBPQ_ONLY_WORDS = frozenset(
+    {
+        "application_name",
+        "client_encoding",
+        "connect_timeout",
+        "fallback_application_name",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "tcp_user_timeout",
+    }
+)
+"""They bear on waiting and naming only."""
 
 DRIVERS: dict[str, Callable[[Child, Announce], Awaitable[Driver]]] = {
     "asyncpg": _connect_asyncpg,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.sampler import Backlog
-from orchestrator.settling import backlog_band
+from orchestrator.backlog import Sample, backlog_band
 
 S = 1_000_000_000
 KILL_NS = 100 * S
 
 
-def samples(rows: list[int], last_ns: int = KILL_NS - S) -> list[Backlog]:
+def samples(rows: list[int], last_ns: int = KILL_NS - S) -> list[Sample]:
     """One sample a second, the last at `last_ns`."""
-    return [
-        Backlog(last_ns - (len(rows) - 1 - place) * S, count) for place, count in enumerate(rows)
-    ]
+    return [(last_ns - (len(rows) - 1 - place) * S, count) for place, count in enumerate(rows)]
 
 
 def test_it_is_the_p95_by_nearest_rank() -> None:
@@ -37,11 +34,12 @@ def test_it_is_never_less_than_one_second_of_arrivals() -> None:
 def test_samples_from_the_kill_on_do_not_count() -> None:
     before = samples([4, 4])
     after = samples([900, 900], last_ns=KILL_NS + S)
+    assert KILL_NS in dict(after)
     assert backlog_band([*before, *after], KILL_NS, 0.0) == 4
 
 
 def test_samples_older_than_thirty_seconds_do_not_count() -> None:
-    edge, older = Backlog(KILL_NS - 30 * S, 5), Backlog(KILL_NS - 30 * S - 1, 900)
+    edge, older = (KILL_NS - 30 * S, 5), (KILL_NS - 30 * S - 1, 900)
     assert backlog_band([older, edge], KILL_NS, 0.0) == 5
 
 

@@ -1,0 +1,103 @@
+"""The world of a campaign: one worker, a plan of kills, a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import pytest
+
+from orchestrator.campaign import Campaign
+from orchestrator.faults import plan_kills
+from orchestrator.held import Held
+from orchestrator.history import HistoryRecord
+from orchestrator.sampler import Backlog
+from orchestrator.scenario_types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.tracker import Tracker
+from tests.unit.stand_ins import (
+    Clock,
+    KeepingRecorder,
+    S,
+    StillChild,
+    StillFleet,
+    ToldProbe,
+    ToldSampler,
+)
+from worker_child.protocol import Note, Rescue
+
+RESCUE = Rescue("a lease", lease_s=30.0, interval_s=0.0, poll_s=3.0)
+LIMITS = Limits(sessions_gone_s=10.0, settle_s=20.0)
+TURN_S = 0.01
+Make = Callable[..., "World"]
+Record = TypeVar("Record", bound=HistoryRecord)
+
+
+class World:
+    """One worker that is ready, a campaign against it, and T = 0."""
+
+    def __init__(self, faults: tuple[Fault, ...], periods_s: Mapping[str, float]) -> None:
+        self.clock, self.tracker = Clock(), Tracker()
+        self.fleet = StillFleet(self.tracker, self.clock)
+        self.probe, self.recorder = ToldProbe(self.clock), KeepingRecorder()
+        self.sampler = ToldSampler()
+        self.backlog = 0
+        """What the sampler finds, once a second."""
+        self.fleet.ready()
+        settings = WorkloadSettings(duration_s=10.0, rate_per_s=30.0, mix={"entity_update": 1.0})
+        scenario = Scenario(
+            name="unit",
+            description="none",
+            seed=1,
+            workload=settings,
+            workers=WorkerSettings(concurrency=20),
+            faults=faults,
+            limits=LIMITS,
+        )
+        self.campaign = Campaign(
+            plan_kills(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
+            scenario=scenario,
+            rescue=RESCUE,
+            fleet=self.fleet,
+            tracker=self.tracker,
+            probe=self.probe,
+            sampler=self.sampler,
+            recorder=self.recorder,
+            held=Held([], self.fleet, self.tracker, self.probe, claims_visible=True),
+            own_pids=frozenset,
+        )
+
+    def start(self) -> int:
+        """T = 0 is now."""
+        self.campaign.started_ns = self.clock.now_ns
+        return self.clock.now_ns
+
+    def turn(self, seconds: float) -> None:
+        """Let the supervisor's loop go round for so long, the sampler beside it."""
+        end_ns = self.clock.now_ns + round(seconds * S)
+        while self.clock.now_ns < end_ns:
+            second = self.clock.now_ns // S
+            if self.clock.forward(TURN_S) // S > second:
+                self.sampler.backlog.append(Backlog(self.clock.now_ns, self.backlog))
+            self.campaign.advance()
+
+    def victim(self, incarnation: int = 0) -> StillChild:
+        child = self.fleet.children[0, incarnation]
+        assert isinstance(child, StillChild)
+        return child
+
+    def records(self, kind: type[Record]) -> list[Record]:
+        return [record for record in self.recorder.records if isinstance(record, kind)]
+
+    def notes(self) -> list[str]:
+        return [note.code for note in self.records(Note)]
+
+
+def make_world(
+    monkeypatch: pytest.MonkeyPatch, *faults: Fault, periods_s: Mapping[str, float] | None = None
+) -> World:
+    """A world of its own time, in which no process of this machine is a survivor."""
+    world = World(faults, periods_s or {})
+    for module in ("campaign", "held", "kill", "settling"):
+        monkeypatch.setattr(f"orchestrator.{module}.time", world.clock)
+    monkeypatch.setattr("orchestrator.kill.survivors", lambda group, own_pids: [])
+    return world

@@ -1,0 +1,249 @@
+"""The end of a run: when the witnesses agree, or at a bound that says what it waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from orchestrator.drain import Drain, Harm
+from orchestrator.scenario_types import Limits
+from orchestrator.tracker import Tracker
+from tests.unit.stand_ins import (
+    MS,
+    Clock,
+    Lines,
+    S,
+    StillFleet,
+    ToldProbe,
+    claimed_row,
+    identity,
+)
+from worker_child.adapters.contract import QueueCounts
+from worker_child.protocol import Rescue
+
+LIMITS = Limits(drain_s=20.0, backlog_margin_s=10.0, max_bound_s=120.0, confirm_s=5.0)
+LONGEST_S = 6.0
+RESCUE = Rescue("a lease", lease_s=30.0, interval_s=2.0, poll_s=1.0)
+NOTHING = QueueCounts(0, 0, 0, 0, 0)
+ONE_CLAIMED = QueueCounts(0, 1, 0, 0, 0)
+
+
+@dataclass
+class World:
+    """What a drain looks at."""
+
+    clock: Clock = field(default_factory=Clock)
+    tracker: Tracker = field(default_factory=Tracker)
+    harms: list[Harm] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fleet = StillFleet(self.tracker, self.clock)
+        self.fleet.ready()
+        self.lines = Lines(self.tracker)
+        self.probe = ToldProbe(self.clock)
+
+    def drain(self, rescue: Rescue | None = RESCUE) -> Drain:
+        return Drain(
+            probe=self.probe,
+            fleet=self.fleet,
+            harms=lambda: self.harms,
+            rescue=rescue,
+            limits=LIMITS,
+            longest_length_s=LONGEST_S,
+        )
+
+    def look_after(self, drain: Drain, seconds: float) -> str | None:
+        self.clock.forward(seconds)
+        return drain.look()
+
+    def leave_an_orphan(self) -> None:
+        """The only worker is dead and its row is still claimed."""
+        child = self.fleet.ready()
+        self.fleet.kill(child, 0)
+        self.probe.counted, self.probe.claimed = ONE_CLAIMED, [claimed_row("j1")]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setattr("orchestrator.drain.time", made.clock)
+    return made
+
+
+def test_it_ends_when_no_row_is_left_and_no_execution_is_open(world: World) -> None:
+    drain = world.drain()
+    assert world.look_after(drain, 1) is None
+    assert drain.ended_by == "agreed"
+
+
+@pytest.mark.parametrize(
+    ("counts", "waiting_for"),
+    [
+        (QueueCounts(3, 0, 0, 0, 0), "3 queued rows and 0 open executions"),
+        (QueueCounts(0, 2, 0, 0, 0), "2 claimed rows and 0 open executions"),
+        (QueueCounts(0, 0, 1, 0, 0), "1 waiting for a retry rows and 0 open executions"),
+        (QueueCounts(3, 2, 0, 0, 0), "3 queued, 2 claimed rows and 0 open executions"),
+    ],
+)
+def test_rows_that_the_queue_still_has_work_with_keep_it_waiting(
+    world: World, counts: QueueCounts, waiting_for: str
+) -> None:
+    world.probe.counted = counts
+    drain = world.drain()
+    assert world.look_after(drain, 1) == waiting_for
+    assert drain.ended_by == ""
+
+
+def test_rows_that_the_queue_has_given_up_do_not_keep_it_waiting(world: World) -> None:
+    world.probe.counted = QueueCounts(0, 0, 0, 7, 0)
+    assert world.look_after(world.drain(), 1) is None
+
+
+def test_an_open_execution_keeps_it_waiting_though_no_row_is_left(world: World) -> None:
+    world.lines.start("j1")
+    drain = world.drain()
+    assert world.look_after(drain, 1) == "no rows and 1 open executions"
+    world.lines.complete("j1")
+    assert world.look_after(drain, 1) is None
+    assert drain.ended_by == "agreed"
+
+
+def test_an_execution_that_a_dead_worker_left_open_does_not_keep_it_waiting(world: World) -> None:
+    world.lines.start("j1")
+    world.fleet.kill(world.fleet.ready(), 0)
+    assert world.look_after(world.drain(), 1) is None
+
+
+def test_the_queue_is_asked_ten_times_a_second_at_most(world: World) -> None:
+    world.probe.counted = ONE_CLAIMED
+    drain = world.drain()
+    for _ in range(100):
+        world.look_after(drain, 0.01)
+    assert 9 <= world.probe.looks <= 10
+
+
+def test_at_the_bound_it_names_what_it_waited_for(world: World) -> None:
+    world.probe.counted = QueueCounts(0, 2, 0, 0, 0)
+    drain = world.drain()
+    assert world.look_after(drain, LIMITS.drain_s - 0.001) is not None
+    assert world.look_after(drain, 0.2) is None
+    assert drain.ended_by == "the bound, still waiting for 2 claimed rows and 0 open executions"
+
+
+def test_witnesses_that_agree_at_the_bound_have_agreed(world: World) -> None:
+    drain = world.drain()
+    assert world.look_after(drain, 10 * LIMITS.drain_s) is None
+    assert drain.ended_by == "agreed"
+
+
+# Queues that never rescue
+
+
+def test_a_queue_that_never_rescues_is_watched_for_a_while_and_left(world: World) -> None:
+    world.leave_an_orphan()
+    drain = world.drain(rescue=None)
+    assert world.look_after(drain, 1) is not None
+    assert world.look_after(drain, LIMITS.confirm_s) is not None
+    assert world.look_after(drain, 0.2) is None
+    assert drain.ended_by.endswith(
+        "1 claimed rows and 0 open executions; this preset never rescues"
+    )
+
+
+def test_a_queue_that_rescues_is_not_left_so_early(world: World) -> None:
+    world.leave_an_orphan()
+    drain = world.drain()
+    for _ in range(5):
+        assert world.look_after(drain, 2) is not None
+
+
+@pytest.mark.parametrize("disturbance", ["a queued row", "a retrying row", "a live claim", "open"])
+def test_the_watch_begins_anew_as_long_as_somebody_is_at_work(
+    world: World, disturbance: str
+) -> None:
+    world.leave_an_orphan()
+    drain = world.drain(rescue=None)
+    for _ in range(4):
+        assert world.look_after(drain, 1) is not None
+    world.fleet.spawn(0)
+    world.fleet.ready()
+    if disturbance == "a queued row":
+        world.probe.counted = QueueCounts(1, 1, 0, 0, 0)
+    elif disturbance == "a retrying row":
+        world.probe.counted = QueueCounts(0, 1, 1, 0, 0)
+    elif disturbance == "a live claim":
+        world.probe.claimed = [claimed_row("j1"), claimed_row("j2", by=identity(0, 1))]
+    else:
+        Lines(world.tracker, 0, 1).start("j2")
+    assert world.look_after(drain, 1) is not None
+    world.probe.counted, world.probe.claimed = ONE_CLAIMED, [claimed_row("j1")]
+    world.tracker.open[0, 1].clear()
+    for _ in range(6):
+        assert world.look_after(drain, 1) is not None
+    assert world.look_after(drain, 0.2) is None
+
+
+# The deadline
+
+
+def test_without_a_harm_the_bound_is_the_drains_own(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    drain = world.drain()
+    world.clock.forward(7)
+    assert drain.deadline_ns() == begun_ns + 20 * S
+
+
+@pytest.mark.parametrize(
+    ("ready_after_s", "bound_s"),
+    [
+        (15.0, 30 + 2 + 1),  # the lease outlasts the outage
+        (40.0, 40 + 2 + 1),  # the outage outlasts the lease
+        (300.0, 120),  # limits.max_bound_s
+    ],
+)
+def test_with_a_harm_it_is_that_of_the_rescue_and_of_the_longest_job_behind_it(
+    world: World, ready_after_s: float, bound_s: float
+) -> None:
+    harmed_ns = world.clock.now_ns
+    world.harms.append((harmed_ns, harmed_ns + round(ready_after_s * S)))
+    assert world.drain().deadline_ns() == harmed_ns + round((bound_s + 10 + 6) * S)
+
+
+def test_it_is_never_less_than_the_drains_own(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    world.harms.append((begun_ns - 60 * S, begun_ns - 50 * S))
+    assert world.drain().deadline_ns() == begun_ns + 20 * S
+
+
+def test_of_several_harms_the_latest_deadline_counts(world: World) -> None:
+    now_ns = world.clock.now_ns
+    world.harms += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
+    assert world.drain().deadline_ns() == now_ns + (-10 + 33 + 10 + 6) * S
+
+
+def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(world: World) -> None:
+    harmed_ns = world.clock.now_ns
+    world.harms.append((harmed_ns, None))
+    drain = world.drain()
+    assert drain.deadline_ns() == harmed_ns + (33 + 10 + 6) * S
+    world.clock.forward(50)
+    assert drain.deadline_ns() == harmed_ns + (53 + 10 + 6) * S
+    world.clock.forward(500)
+    assert drain.deadline_ns() == harmed_ns + (120 + 10 + 6) * S
+
+
+def test_where_nothing_rescues_a_harm_moves_nothing(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    world.harms.append((begun_ns, None))
+    assert world.drain(rescue=None).deadline_ns() == begun_ns + 20 * S
+
+
+def test_an_orphan_is_waited_for_to_the_rescues_bound_and_no_longer(world: World) -> None:
+    world.leave_an_orphan()
+    world.harms.append((world.clock.now_ns, world.clock.now_ns + S))
+    drain = world.drain()
+    world.clock.now_ns = drain.deadline_ns() - MS
+    assert drain.look() is not None
+    assert world.look_after(drain, 0.2) is None
+    assert drain.ended_by.startswith("the bound, still waiting for 1 claimed rows")

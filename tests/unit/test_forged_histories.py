@@ -1,0 +1,221 @@
+"""No forged history passes, and what cannot be known of a kill is not made up."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from analysis.asked import AskedFault, planned_kills
+from analysis.ledger import VERDICTS
+from analysis.report import print_summary
+from analysis.summary import Summary, analyse, write_summary
+from orchestrator.faults import plan_kills
+from orchestrator.scenario_types import Fault
+from tests.histories.builder import RUN_ID, Story
+from tests.histories.forged import FORGED, setting
+from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued
+
+Read = Callable[[Story], Summary]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    return lambda story: analyse(story.write(tmp_path))
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_history_gets_its_verdict(name: str, read: Read) -> None:
+    summary = read(FORGED[name].plant())
+    says = FORGED[name].says
+
+    assert summary.verdict == FORGED[name].verdict, summary.reasons
+    assert says is None or any(says in reason for reason in summary.reasons), summary.reasons
+    assert sum(summary.jobs[verdict] for verdict in VERDICTS) == summary.jobs["enqueued"]
+
+
+def test_a_timed_kill_that_came_late_is_biased(read: Read) -> None:
+    sent_ns = crash().first("fault_injected")["t_ns"]
+    intime = changed(setting("fault_injected", intended_ns=sent_ns - 50_000_000))
+    late = changed(setting("fault_injected", intended_ns=sent_ns - 51_000_000))
+
+    assert read(intime).recovery[0]["late"] is False
+    assert read(intime).recovery[0]["biased"] is False
+    (block,) = read(late).recovery
+    assert (block["late"], block["biased"], block["late_s"]) == (True, True, 0.051)
+    assert any("0.051 s after its intended" in sentence for sentence in read(late).findings)
+
+
+def test_an_aimed_kill_is_never_late(read: Read) -> None:
+    aimed = changed(setting("fault_injected", trigger="state", biased=True, intended_ns=1))
+
+    assert read(aimed).recovery[0]["late"] is False
+    assert read(aimed).recovery[0]["late_s"] is None
+
+
+@pytest.mark.parametrize(("respawn_after_s", "limited"), [(0.0, None), (0.01, None), (-0.11, True)])
+def test_a_respawn_that_came_late_makes_its_recovery_machine_limited(
+    respawn_after_s: float, limited: bool | None, read: Read
+) -> None:
+    story = crash()
+    entry = {"at_s": 1.0, "slot": 0, "respawn_after_s": respawn_after_s}
+    story.first("run_start")["scenario"]["faults"] = [entry]
+
+    assert read(story).recovery[0]["machine_limited"] is limited
+
+
+def stalled(stall_s: float, after_s: float) -> Story:
+    """A crash whose parent stalled for so long, until so long after the kill."""
+    story = crash()
+    kill_ns = story.first("fault_injected")["t_ns"]
+    end = story.records.pop()
+    t_ns = kill_ns + round(after_s * 1e9)
+    story.record("note", code="parent_stalled", detail={"stalled_s": stall_s})["t_ns"] = t_ns
+    end[1]["t_ns"] = max(end[1]["t_ns"], t_ns)
+    story.records.append(end)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("stall_s", "after_s", "limited"), [(0.5, 1.0, True), (7.0, 8.0, True), (0.5, 9.0, None)]
+)
+def test_a_stalled_parent_makes_what_it_touches_machine_limited(
+    stall_s: float, after_s: float, limited: bool | None, read: Read
+) -> None:
+    summary = read(stalled(stall_s, after_s))
+
+    assert summary.recovery[0]["machine_limited"] is limited
+    assert summary.latency_ms["pickup"]["machine_limited"] is limited
+
+
+def test_claims_under_an_identity_that_nobody_announced_are_unknown(read: Read) -> None:
+    story = crash()
+    for kind, fields in story.records:
+        if kind == "row_read" and "claimed_by" in fields:
+            fields["claimed_by"] = "nobody"
+    summary = read(story)
+    found = summary.recovery[0]["found"]
+
+    assert found["claimed"] is found["finished_unacknowledged"] is None
+    assert "'nobody'" in found["why"]
+    assert summary.crash["integrity_surface_at_kill"] is None
+    assert summary.crash["duplicates_live"] == 0
+    assert any("no child_ready announced ('nobody')" in said for said in summary.findings)
+
+
+def test_failed_enqueues_are_told(read: Read) -> None:
+    (told,) = read(never_enqueued()).findings
+
+    assert told == (
+        "Of the enqueues, 1 had an unknown outcome, 1 of those were never seen in the queue."
+    )
+
+
+def test_flags_are_counted_by_verdict(read: Read) -> None:
+    jobs = read(crash()).jobs
+
+    assert jobs["flags_by_verdict"] == {
+        "completed_once": {"redelivered": 1},
+        "duplicated": {"redelivered": 1, "finished_unacknowledged": 1},
+    }
+
+
+def test_of_an_unfinished_run_no_expectation_is_met(read: Read) -> None:
+    without_end = read(changed(lambda story: story.drop("run_end")))
+    interrupted = read(changed(setting("run_end", ended="interrupted")))
+
+    for summary in (without_end, interrupted):
+        assert {e.outcome for e in summary.expectations} == {"unknown"}
+        assert "no verdict" in summary.reasons[0]
+    assert interrupted.verdict == "unknown"
+
+
+def test_an_unfinished_run_does_not_list_its_ambiguous_jobs(read: Read) -> None:
+    story = crash()
+    story.records = [r for r in story.records if r[0] != "run_end" and r[1].get("read") != "final"]
+    summary = read(story)
+
+    assert summary.jobs["ambiguous"] == summary.jobs["enqueued"] == 3
+    assert summary.notable_jobs == []
+
+
+def test_a_summary_is_named_after_the_file_that_was_judged(tmp_path: Path) -> None:
+    write_summary(crash().write(tmp_path))
+    original = (tmp_path / f"{RUN_ID}.summary.json").read_bytes()
+    write_summary(healthy().write(tmp_path, "copy"))
+
+    assert (tmp_path / f"{RUN_ID}.summary.json").read_bytes() == original
+    assert (tmp_path / "copy.summary.json").exists()
+
+
+def test_kills_are_numbered_as_the_plan_numbers_them() -> None:
+    faults = (
+        Fault(at_s=9.0, respawn_after_s=0.9),
+        Fault(repeat=2, respawn_after_s=0.2),
+        Fault(at_s=4.0, respawn_after_s=0.4),
+        Fault(when_held=True, respawn_after_s=0.7),
+    )
+    planned = plan_kills(faults, seed=1, ordinal=1, periods_s={"poll": 1.0}, first_repeat_s=0.0)
+    asked = [
+        AskedFault(at_s=f.at_s, repeat=f.repeat, respawn_after_s=f.respawn_after_s) for f in faults
+    ]
+
+    assert [kill.respawn_after_s for kill in planned_kills(asked)] == [
+        None if kill.respawn_after_ns is None else kill.respawn_after_ns / 1e9 for kill in planned
+    ]
+
+
+def printed(story: Story, tmp_path: Path, width: int = 100) -> str:
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    print_summary(analyse(story.write(tmp_path)), console)
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    return " ".join(output.getvalue().split())
+
+
+def test_the_report_ends_with_an_answer(tmp_path: Path) -> None:
+    assert printed(crash(), tmp_path).endswith(
+        "PASS (the scenario's expectations are met). nothing (stock) executed 1 of 3 jobs more "
+        "than once and lost none. 2 jobs were in the dead worker's hands; the last was settled "
+        "3.0 s after the kill. The new worker took work 3.00 s after it was ready. One kill is one "
+        "sample; crash_recovery_repeated gives a distribution."
+    )
+
+
+def test_an_invalid_run_is_answered_with_its_first_reason_alone(tmp_path: Path) -> None:
+    told = printed(FORGED["an_early_run_end"].plant(), tmp_path)
+
+    assert told.endswith("stamped later than its run_end.")
+    assert "lost none" not in told
+
+
+def large_crash() -> Story:
+    """Figures of many digits: 1,500 jobs, most of which are lost."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(*(f"j{number:06d}" for number in range(1500)))
+    first.start(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.wait(1234)
+    second.run(A)
+    second.run(B)
+    story.exit(second)
+    story.end()
+    return story
+
+
+FIGURE = re.compile(r">?\d[\d,.]*\d")
+
+
+@pytest.mark.parametrize("width", [34, 50, 72, 120])
+def test_no_figure_is_cut_at_any_width(width: int, tmp_path: Path) -> None:
+    wide = set(FIGURE.findall(printed(large_crash(), tmp_path, 300)))
+    narrow = set(FIGURE.findall(printed(large_crash(), tmp_path, width)))
+
+    assert {"1,500", "1,498"} <= wide
+    assert narrow == wide
