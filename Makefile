@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup crash-recovery smoke run calibrate reproduce test lint types contracts verify docs bench lock clean
+.PHONY: help setup crash-recovery smoke run calibrate reproduce matrix results test test-scenarios lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,18 @@ run: setup ## any run: make run ARGS="--scenario crash_recovery_exact --preset s
 calibrate: setup ## run the five control queues: what is found against what must be found
 	$(BIN)/crashbench calibrate
 
+matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetitions 6"
+	$(BIN)/crashbench matrix $(ARGS)
+
+results: setup ## write RESULTS.md from what make matrix has measured
+	$(BIN)/python -m analysis results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
+	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
+
 test: setup ## the tests
 	$(BIN)/pytest -q $(ARGS)
+
+test-scenarios: setup ## every short scenario, once each (some ten minutes)
+	$(BIN)/pytest -q -m "" tests/acceptance/test_short_scenarios.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .

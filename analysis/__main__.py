@@ -14,6 +14,7 @@ from analysis.explain import explain
 from analysis.figures import seconds
 from analysis.jobs_table import FORMATS, job_rows
 from analysis.report import print_summary
+from analysis.results_page import results_page
 from analysis.summary import write_summary
 from analysis.verdict import worst
 
@@ -79,6 +80,19 @@ def jobs_command(
     FORMATS[output_format](job_rows(run), sys.stdout)
 
 
+@app.command("results")
+def results_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
+    ],
+) -> None:
+    """Print RESULTS.md: scenario by scenario what was measured, side by side.
+
+    It is made from the histories alone and says what may be compared with what, and how far.
+    """
+    sys.stdout.buffer.write(results_page(histories(paths)).encode())
+
+
 def histories(paths: list[Path]) -> list[Path]:
     """The files to judge, each once, in the order given; a folder gives its finished histories."""
     found: dict[Path, None] = {}
@@ -96,7 +110,7 @@ def complain(error: Exception) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
 
 
-COMMANDS = ("summary", "explain", "jobs")
+COMMANDS = ("summary", "explain", "jobs", "results")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -20,11 +20,42 @@ class AskedWorkers(msgspec.Struct, frozen=True):
     max_attempts: int = 1
 
 
+class AskedCurve(msgspec.Struct, frozen=True):
+    """Of the load's curve; a burst lasts `length_s` from `from_s` on."""
+
+    shape: str = "steady"
+    from_s: float | None = None
+    length_s: float | None = None
+
+
+class AskedErrors(msgspec.Struct, frozen=True):
+    """Of one set of planned errors: when the jobs that fail are intended."""
+
+    from_s: float | None = None
+    to_s: float | None = None
+
+
+class AskedTenants(msgspec.Struct, frozen=True):
+    """Of the scenario's tenants."""
+
+    distribution: str = "uniform"
+
+
+class AskedDedup(msgspec.Struct, frozen=True):
+    """How many enqueue each key."""
+
+    enqueuers: int
+
+
 class AskedWorkload(msgspec.Struct, frozen=True):
     """Of the scenario's workload."""
 
     warmup_s: float = 0.0
     time_scale: float = 1.0
+    curve: AskedCurve = AskedCurve()
+    errors: tuple[AskedErrors, ...] = ()
+    tenants: AskedTenants = AskedTenants()
+    dedup: AskedDedup | None = None
 
 
 class AskedLimits(msgspec.Struct, frozen=True):

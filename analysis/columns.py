@@ -7,6 +7,7 @@ compared and joined as numbers. A missing number is `ABSENT`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,49 @@ class NumberColumns:
     def arrays(self) -> list[Ints]:
         """One array a name, in the order of the names."""
         return [column.array() for column in self._columns.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """One label a line, of a few that are used again and again."""
+
+    names: list[str]
+    """Every label that some line bears, in their order."""
+    code: Ints
+    """A line's place in `names`; `ABSENT` where it bears none."""
+
+    def by_job(self, job: Ints, jobs: int) -> Ints:
+        """By a job's number: the code of its label; `job` = the lines' jobs."""
+        codes = np.full(jobs, ABSENT, np.int32)
+        np.maximum.at(codes, job, self.code)
+        return codes
+
+
+class _Codes(dict[str | None, int]):
+    """Numbers each distinct label, and the lack of one, in the order of first sight."""
+
+    def __missing__(self, label: str | None) -> int:
+        self[label] = code = len(self)
+        return code
+
+
+class LabelColumn:
+    """A column of labels that grows block by block."""
+
+    def __init__(self) -> None:
+        self._seen = _Codes()
+        self._codes = Column(np.int32)
+
+    def extend(self, texts: Sequence[str | None]) -> None:
+        """Add more; None = no label."""
+        self._codes.extend(map(self._seen.__getitem__, texts), len(texts))
+
+    def labels(self) -> Labels:
+        """All of it; the numbering depends on the labels alone and not on the lines' order."""
+        names = sorted(label for label in self._seen if label is not None)
+        place: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+        settled = np.array([place.get(label, ABSENT) for label in self._seen], np.int32)
+        return Labels(names, settled[self._codes.array()])
 
 
 def digest(text: str | None) -> int:

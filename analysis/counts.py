@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from analysis.case import Case
+from analysis.dedup import dedup_block
 from analysis.figures import Figures, put
 from analysis.tally import Tally
 from orchestrator.history import EnqueueFailed, FaultInjected
@@ -28,6 +29,7 @@ def run_block(case: Case) -> Figures:
         "ordinal": start.ordinal,
         "seed": start.seed,
         "time_scale": case.asked.workload.time_scale,
+        "warmup_s": case.asked.workload.warmup_s,
         "settings": start.settings,
         "environment": start.environment,
         "cell_hash": start.cell_hash,
@@ -42,7 +44,9 @@ def jobs_block(case: Case, tally: Tally) -> Figures:
     """The ledger, and the jobs that stand outside it."""
     enqueues = case.history.enqueues
     failed = _failed_enqueues(case)
+    dedup = dedup_block(case)
     return {
+        **({"dedup": dedup} if dedup else {}),
         "enqueued": tally.verdicts.total(),
         **tally.verdicts,
         "unexpected": len(case.unplanned),

@@ -17,6 +17,8 @@ from analysis.tables import (
     Ends,
     EnqueueColumns,
     Enqueues,
+    FailureColumns,
+    Failures,
     RowColumns,
     Rows,
     StartColumns,
@@ -62,7 +64,7 @@ class History:
     enqueues: Enqueues
     starts: Starts
     completions: Ends
-    failures: Ends
+    failures: Failures
     rows: Rows
     effects: Effects
     closings: list[RowRead]
@@ -81,7 +83,7 @@ class TableBuilder:
         self._enqueues = EnqueueColumns(self._jobs)
         self._starts = StartColumns(self._jobs)
         self._completions = EndColumns(self._jobs)
-        self._failures = EndColumns(self._jobs)
+        self._failures = FailureColumns(self._jobs)
         self._final_read = RowColumns(self._jobs, self._identities)
         self._closings: list[RowRead] = []
         self._kill_reads: list[RowRead] = []

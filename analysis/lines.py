@@ -1,7 +1,7 @@
 """The lines of a history as the analysis decodes them: of the frequent kinds only what it needs.
 
 A `Line` is one whole line without its run_id and timestamp; the decoder picks its type by `kind`.
-The three kinds that make up nearly all of a history are declared here in short; all others are
+The four kinds that make up nearly all of a history are declared here in short; all others are
 decoded into the full types of `orchestrator.history`.
 """
 
@@ -18,16 +18,19 @@ from orchestrator.history import KINDS
 from worker_child.protocol import EnqueueOutcome
 
 
-class Enqueued(msgspec.Struct, frozen=True, gc=False):
+class Enqueued(msgspec.Struct, frozen=True, gc=False, rename={"job_class": "class"}):
     """What the analysis needs of a `job_enqueued` line; `ABSENT` stands for a missing key."""
 
     t_ns: int
     job_id: str
     outcome: EnqueueOutcome
+    kind: str
+    job_class: str
     length_us: int
     intended_ns: int
     sent_ns: int | None = ABSENT
     acknowledged_ns: int | None = ABSENT
+    tenant: str | None = None
     n: int | None = ABSENT
     slot: int | None = ABSENT
     incarnation: int | None = ABSENT
@@ -46,7 +49,7 @@ class Started(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """What the analysis needs of a `job_completed` or a `job_failed` line."""
+    """What the analysis needs of a `job_completed` line."""
 
     t_ns: int
     n: int
@@ -56,11 +59,23 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     execution: int
 
 
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """What the analysis needs of a `job_failed` line."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    job_id: str
+    execution: int
+    error_class: str
+
+
 SHORT: dict[str, type[msgspec.Struct]] = {
     "job_enqueued": Enqueued,
     "job_started": Started,
     "job_completed": Ended,
-    "job_failed": Ended,
+    "job_failed": Failed,
 }
 """The kinds that are decoded in short, and into what."""
 

@@ -10,19 +10,27 @@ from rich.padding import Padding
 from rich.text import Text
 
 from analysis.answer import answer
+from analysis.cells import (
+    LIMITED_MARK,
+    MISSING,
+    named_values,
+    percentile,
+    plain,
+    seconds,
+    words,
+)
 from analysis.figures import Figures
 from analysis.grid import Grid
 from analysis.ledger import VERDICTS
+from analysis.report_load import errors_table, load_table, tenants_table
 from analysis.summary import Summary
 
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
-MISSING = "-"
 INDENT = (0, 0, 0, 2)
 TABLE_INDENT = (0, 0, 1, 4)
 MAX_LISTED_JOBS = 10
 MANY_KILLS = 3
-LIMITED_MARK = " *"
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
 RECOVERY_COLUMNS = (
@@ -56,11 +64,15 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print()
     sections = (
         ("Jobs", _jobs(summary.jobs)),
+        ("Deduplication", _dedup(summary.jobs.get("dedup", {}))),
         ("Crash", _crash(summary.crash)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),
-        ("Latency, milliseconds", _latency(summary.latency_ms)),
+        (_latency_title(summary.run["warmup_s"]), _latency(summary.latency_ms)),
+        ("Tenants, milliseconds", tenants_table(summary.tenants)),
+        ("Errors", errors_table(summary.errors)),
+        ("Load", load_table(summary)),
         ("Jobs to look at", _notable(summary)),
     )
     for title, grid in sections:
@@ -87,28 +99,13 @@ def _headline(summary: Summary) -> Text:
     return text
 
 
-def _words(name: str) -> str:
-    return name.replace("re_ex", "re-ex").replace("re_en", "re-en").replace("_", " ")
-
-
-def _plain(value: Any) -> str:
-    return MISSING if value is None else f"{value:,}"
-
-
-def _seconds(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3f}"
-
-
 def _counts(named: Iterable[tuple[str, Any, str]]) -> Grid:
     """Rows of name, count and remark."""
-    grid = Grid(("", "", ""), text=(0, 2))
-    for name, value, remark in named:
-        grid.add_row(_words(name), _plain(value), remark)
-    return grid
+    return named_values((words(name), plain(value), remark) for name, value, remark in named)
 
 
 def _by_name(counts: Figures) -> str:
-    return ", ".join(f"{count:,} {_words(name)}" for name, count in sorted(counts.items()) if count)
+    return ", ".join(f"{count:,} {words(name)}" for name, count in sorted(counts.items()) if count)
 
 
 def _jobs(jobs: Figures) -> Grid:
@@ -125,6 +122,10 @@ def _jobs(jobs: Figures) -> Grid:
     return _counts(
         (name, jobs[name], remarks.get(name, "")) for name in ("enqueued", *VERDICTS, *rare)
     )
+
+
+def _dedup(dedup: Figures) -> Grid:
+    return _counts((name, count, "") for name, count in dedup.items())
 
 
 def _crash(crash: Figures) -> Grid:
@@ -158,9 +159,9 @@ def _expectations(summary: Summary) -> Grid:
     grid = Grid(("", "expected", "found", "outcome"), text=(0, 3))
     for expectation in summary.expectations:
         grid.add_row(
-            _words(expectation.name),
-            _plain(expectation.expected),
-            _plain(expectation.found),
+            words(expectation.name),
+            plain(expectation.expected),
+            plain(expectation.found),
             expectation.outcome.replace("_", " "),
         )
     return grid
@@ -170,7 +171,7 @@ def _recovery(recovery: list[Figures]) -> Grid:
     grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for block in recovery:
         mark = LIMITED_MARK if block["machine_limited"] else ""
-        values = [_seconds(block[name]) for _, name in RECOVERY_COLUMNS]
+        values = [seconds(block[name]) for _, name in RECOVERY_COLUMNS]
         grid.add_row(f"{block['fault']}{mark}", *values)
     _add_spread(grid, recovery)
     return grid
@@ -195,7 +196,7 @@ def _add_spread(grid: Grid, recovery: list[Figures]) -> None:
         cells = []
         for _, name in RECOVERY_COLUMNS:
             values = sorted(block[name] for block in recovery if block[name] is not None)
-            cells.append(_seconds(_at(values, share)))
+            cells.append(seconds(_at(values, share)))
         grid.add_row(title, *cells, style="bold")
 
 
@@ -207,15 +208,20 @@ def _found(recovery: list[Figures]) -> Grid:
     titles = ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
     grid = Grid(titles, text=(0, len(titles) - 1))
     for block in recovery:
-        found = [_plain(block["found"][name]) for _, name in FOUND_COLUMNS]
+        found = [plain(block["found"][name]) for _, name in FOUND_COLUMNS]
         grid.add_row(
             str(block["fault"]),
-            _plain(block["orphans"]),
+            plain(block["orphans"]),
             *found,
-            _plain(block["duplicates"]),
+            plain(block["duplicates"]),
             _remark(block),
         )
     return grid
+
+
+def _latency_title(warmup_s: float) -> str:
+    left_out = f" (jobs of the first {warmup_s:g} s left out)" if warmup_s else ""
+    return f"Latency, milliseconds{left_out}"
 
 
 def _latency(latency: Figures) -> Grid:
@@ -223,24 +229,14 @@ def _latency(latency: Figures) -> Grid:
     censored = any(figures["censored"] for figures in latency.values())
     titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
     grid = Grid((*titles, "censored") if censored else titles)
-    for name, figures in latency.items():
+    for measure, figures in latency.items():
         mark = LIMITED_MARK if figures["machine_limited"] else ""
-        cells = [_percentile(figures, percentile) for percentile in percentiles]
+        cells = [percentile(figures, share) for share in percentiles]
         if censored:
-            cells.append(_plain(figures["censored"]))
-        grid.add_row(f"{_words(name)}{mark}", _plain(figures["n"]), *cells)
+            cells.append(plain(figures["censored"]))
+        name = measure.removeprefix("pickup_")
+        grid.add_row(f"{name}{mark}", plain(figures["n"]), *cells)
     return grid
-
-
-def _percentile(figures: Figures, percentile: str) -> str:
-    value = figures[percentile]
-    if value is not None:
-        return _milliseconds(value)
-    return f">{_milliseconds(figures['above'])}" if "above" in figures else MISSING
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
 def _notable(summary: Summary) -> Grid:

@@ -18,20 +18,26 @@ from analysis.certificates import certificates, missing_parts
 from analysis.counts import crash_block, jobs_block, run_block
 from analysis.cross_checks import disagreements
 from analysis.expectations import Expectation, Findings, judge_expectations
+from analysis.fairness import by_label, fairness
 from analysis.figures import Figures, put
 from analysis.findings import contradictions, findings
 from analysis.hiccups import HiccupMeter, hiccup_meter
-from analysis.latency import latencies
+from analysis.inbox import queue_block
+from analysis.latency import Instants, instants, latencies
+from analysis.mishaps import errors_block
 from analysis.plain_jobs import plain_jobs
 from analysis.plan_checks import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.recovery import recoveries
 from analysis.remarks import remarks, unwitnessed_completions
+from analysis.resources import resources_block
 from analysis.tally import Tally
 from analysis.throughput import throughput
 from analysis.verdict import RunVerdict, came_to_its_end, judge_run, left_open
+from analysis.window import Window, load_window, warm_ns
 from orchestrator.history import EnqueueFailed
 
 SUMMARY_VERSION = 1
+UNSAMPLED = "no hiccup sample covers the load"
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -52,7 +58,15 @@ class Summary(msgspec.Struct, frozen=True):
     recovery: list[Figures]
     """One block a kill."""
     latency_ms: Figures
+    latency_by_ms: dict[str, Figures]
+    """By kind and by class of job."""
     throughput: Figures
+    tenants: Figures
+    errors: Figures
+    """Failed executions by error class, attempts, discards and retries."""
+    queue: Figures
+    """The inbox at 1 Hz, what the load left, and the recovery from bursts and errors."""
+    resources: Figures
     expectations: list[Expectation]
     notable_jobs: list[Figures]
     """Jobs with another verdict than completed_once or with a flag, and where their lines are."""
@@ -100,7 +114,10 @@ def summarise(case: Case) -> Summary:
         hiccups,
         planned_kills(case.asked.faults),
     )
-    latency = _latency(case, hiccups)
+    window = load_window(case)
+    times = instants(history, warm_ns(case))
+    limited = _load_limited(case, hiccups)
+    latency = _latency(times, limited)
     complete = sum(found["complete"] for found in found_certificates.values())
     crash = crash_block(case, tally, complete)
     expectations = judge_expectations(case.asked.expectations, _found(case, tally, crash, recovery))
@@ -135,7 +152,12 @@ def summarise(case: Case) -> Summary:
         crash=crash,
         recovery=recovery,
         latency_ms=latency,
-        throughput=throughput(history, case.started_ns, case.asked.workload.warmup_s, hiccups),
+        latency_by_ms=by_label(history, times),
+        throughput=throughput(times, window, history.end, hiccups),
+        tenants=_tenants(case, times, window, limited),
+        errors=errors_block(history),
+        queue=queue_block(case, times, window),
+        resources=resources_block(history, window),
         expectations=expectations,
         notable_jobs=[job for job in tally.jobs if finished or job["verdict"] != "ambiguous"],
     )
@@ -152,11 +174,10 @@ def _tally(case: Case) -> Tally:
     return tally
 
 
-def _latency(case: Case, hiccups: HiccupMeter) -> Figures:
-    found = latencies(case.history)
-    limited = _load_limited(case, hiccups)
+def _latency(times: Instants, limited: bool | None) -> Figures:
+    found = latencies(times)
     for figures in found.values():
-        put(figures, "machine_limited", limited, "no hiccup sample covers the load")
+        put(figures, "machine_limited", limited, UNSAMPLED)
     return found
 
 
@@ -165,6 +186,13 @@ def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
     ends = [case.history.completions.t_ns, case.history.starts.t_ns]
     last_ns = max((int(t_ns.max()) for t_ns in ends if t_ns.size), default=None)
     return hiccups.limited(case.history.end, case.started_ns, last_ns)
+
+
+def _tenants(case: Case, times: Instants, window: Window | str, limited: bool | None) -> Figures:
+    named = case.asked.workload.tenants.distribution
+    figures = fairness(case.history, times, window, named)
+    put(figures, "machine_limited", limited, UNSAMPLED)
+    return figures
 
 
 def _found(case: Case, tally: Tally, crash: Figures, recovery: list[Figures]) -> Findings:

@@ -12,6 +12,8 @@ from analysis.columns import (
     Column,
     Interner,
     Ints,
+    LabelColumn,
+    Labels,
     NumberColumns,
     Values,
     digest,
@@ -39,11 +41,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Ends(Table):
-    """`job_completed` or `job_failed` lines."""
+    """`job_completed` lines."""
 
     key: Ints
     t_ns: Ints
     n: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Failures(Ends):
+    """`job_failed` lines."""
+
+    error_class: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,10 @@ class Enqueues(Table):
     sent_ns: Ints
     acknowledged_ns: Ints
     recovered: Ints
+    kind: Labels
+    job_class: Labels
+    tenant: Labels
+    """Without a label: the system's own jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,7 @@ class EnqueueColumns:
         self._jobs = jobs
         self.raw_job = Column(np.int32)
         self._recovered = Column(np.int8)
+        self._labels = {name: LabelColumn() for name in ("kind", "job_class", "tenant")}
         self._numbers = NumberColumns(
             *("n", "t_ns", "length_us", "intended_ns", "sent_ns", "acknowledged_ns"),
             *("slot", "incarnation"),
@@ -106,6 +120,8 @@ class EnqueueColumns:
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
         recovered = [outcome == "recovered" for outcome in values["outcome"]]
         self._recovered.extend(recovered, len(recovered))
+        for name, column in self._labels.items():
+            column.extend(values[name])
         self._numbers.extend(values)
 
     def table(self, ids: JobIds) -> Enqueues:
@@ -126,6 +142,7 @@ class EnqueueColumns:
             sent_ns=sent_ns,
             acknowledged_ns=acknowledged_ns,
             recovered=self._recovered.array(),
+            **{name: column.labels() for name, column in self._labels.items()},
         )
 
 
@@ -146,6 +163,25 @@ class EndColumns:
         """All that was taken. Raises OverflowError."""
         n, t_ns, *identity = self._numbers.arrays()
         return Ends(job=ids.settle(self.raw_job.array()), key=pack(*identity), t_ns=t_ns, n=n)
+
+
+class FailureColumns(EndColumns):
+    """Takes `lines.Failed` and makes a table of them."""
+
+    def __init__(self, jobs: RawJobIds) -> None:
+        super().__init__(jobs)
+        self._error_class = LabelColumn()
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields. Raises OverflowError."""
+        super().extend(values)
+        self._error_class.extend(values["error_class"])
+
+    def table(self, ids: JobIds) -> Failures:
+        """All that was taken. Raises OverflowError."""
+        ends = super().table(ids)
+        labels = self._error_class.labels()
+        return Failures(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, error_class=labels)
 
 
 class StartColumns(EndColumns):

@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.columns import Ints
 from analysis.figures import Figures, put
-from analysis.hiccups import HiccupMeter
-from analysis.history_tables import History
-from analysis.latency import first_ns
-
-Window = tuple[int | None, int | None]
-"""(from, to), CLOCK_MONOTONIC nanoseconds; None = that instant never came."""
+from analysis.hiccups import SECOND_NS, HiccupMeter
+from analysis.latency import Instants
+from analysis.window import Window
+from orchestrator.history import RunEnd
 
 
 def throughput(
-    history: History, started_ns: int | None, warmup_s: float, hiccups: HiccupMeter
+    times: Instants, window: Window | str, end: RunEnd | None, hiccups: HiccupMeter
 ) -> Figures:
-    """Distinct jobs first completed between the end of the warm-up and the last intended enqueue
-    of the stream, over that time, and whether the machine stalled meanwhile."""
-    begin_ns, end_ns = load_window(history, started_ns, warmup_s)
+    """`throughput_per_s`: distinct jobs first completed between the end of the warm-up and the
+    last intended enqueue of the stream, over that time; `throughput_each_second`: how many there
+    were in its whole seconds, the least, the median (the lower of two) and the most; and whether
+    the machine stalled meanwhile."""
     figures: Figures = {}
-    value, why = None, ""
-    if begin_ns is None or end_ns is None:
-        why = "the load never began"
-    elif end_ns <= begin_ns:
-        why = "no job was intended after the warm-up"
+    if isinstance(window, str):
+        put(figures, "throughput_per_s", None, window)
+        put(figures, "throughput_each_second", None, window)
+        limited = hiccups.limited(end, None, None)
     else:
-        completed = first_ns(history.completions, history.completions.t_ns, len(history.jobs))
-        within = np.count_nonzero((completed >= begin_ns) & (completed <= end_ns))
-        value = round(int(within) * 1e9 / (end_ns - begin_ns), 3)
-    put(figures, "throughput_per_s", value, why)
-    limited = hiccups.limited(history.end, begin_ns, end_ns)
+        completed = times.completed[window.holds(times.completed)]
+        figures["throughput_per_s"] = round(len(completed) / window.length_s, 3)
+        seconds = (window.to_ns - window.from_ns) // SECOND_NS
+        each = _each_second(completed - window.from_ns, seconds)
+        put(figures, "throughput_each_second", each, "the load was on for less than a second")
+        limited = hiccups.limited(end, window.from_ns, window.to_ns)
     put(figures, "throughput_machine_limited", limited, "no hiccup sample covers the load")
     return figures
 
 
-def load_window(history: History, started_ns: int | None, warmup_s: float) -> Window:
-    """From the end of the warm-up to the last intended enqueue of the stream.
-
-    Held jobs come when the stream has ended, and a coordinator's children when it has run.
-    """
-    enqueues = history.enqueues
-    intended = enqueues.intended_ns[history.jobs.of_stream[enqueues.job]]
-    begin_ns = None if started_ns is None else started_ns + round(warmup_s * 1e9)
-    return begin_ns, int(intended.max()) if intended.size else None
+def _each_second(since_ns: Ints, n: int) -> Figures | None:
+    if n == 0:
+        return None
+    counts = np.sort(np.bincount(since_ns // SECOND_NS, minlength=n)[:n]).tolist()
+    return {"n": n, "min": counts[0], "median": counts[(n - 1) // 2], "max": counts[-1]}

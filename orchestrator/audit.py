@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from orchestrator.crowd import Source
+from orchestrator.errors import UnplannedJobError
 from orchestrator.history import HistoryRecord, RowRead, Session
 from orchestrator.probe import Probe
-from orchestrator.producer import Producer, enqueued
+from orchestrator.producer import DueJob, enqueued
 from orchestrator.tracker import Tracker
+from orchestrator.workload import Workload
 from worker_child.protocol import Note
 
 _POLL_S = 0.05
@@ -27,7 +30,11 @@ def sessions_that_remain(probe: Probe, names: Collection[str], *, limit_s: float
 
 
 def final_records(
-    probe: Probe, producer: Producer, tracker: Tracker, remaining: list[Session]
+    probe: Probe,
+    producer: Source,
+    tracker: Tracker,
+    workload: Workload,
+    remaining: list[Session],
 ) -> list[HistoryRecord]:
     """The final read, the enqueues that it brings to light, and a control queue's own record.
 
@@ -40,14 +47,32 @@ def final_records(
         error = f"sessions of the run remained while the rows were read: {remaining}"
         lines[-1] = RowRead(t_ns=closing.t_ns, read="final", lines=closing.lines, error=error)
     audit = [Note(t_ns=time.monotonic_ns(), code="audit", detail=row) for row in probe.audit()]
-    return [*_recovered(producer, tracker, lines), *lines, *audit]
-
-
-def _recovered(producer: Producer, tracker: Tracker, lines: list[RowRead]) -> list[HistoryRecord]:
-    """Jobs of indeterminate enqueues that are seen after all come into the ledger."""
-    seen = tracker.seen | {line.job_id for line in lines}
-    return [
-        enqueued(due, "recovered", time.monotonic_ns())
-        for job_id, due in producer.indeterminate.items()
-        if job_id in seen
+    rows = [(line.inbox_id, line.job_id) for line in lines if line.job_id is not None]
+    seen = tracker.seen | {job_id for _, job_id in rows}
+    found = [
+        *_indeterminate(producer, seen),
+        *_unsaid(producer, tracker.unsaid(rows), workload),
     ]
+    recovered = [enqueued(due, "recovered", time.monotonic_ns()) for due in found]
+    return [*recovered, *lines, *audit]
+
+
+def _indeterminate(producer: Source, seen: Collection[str]) -> Iterator[DueJob]:
+    """Jobs of indeterminate enqueues that are seen after all."""
+    for job_id, due in producer.indeterminate.items():
+        if job_id in seen:
+            yield due
+
+
+def _unsaid(producer: Source, job_ids: Collection[str], workload: Workload) -> Iterator[DueJob]:
+    """Planned jobs of coordinators that were killed before they could say what they enqueued.
+
+    Nobody knows when that was: they count as intended when their coordinator was, also where it
+    was run again and then said when it enqueued their second rows.
+    """
+    for job_id in sorted(job_ids):
+        try:
+            job = workload.by_id(job_id)
+        except UnplannedJobError:
+            continue  # the analysis finds it, and says that it was never planned
+        yield DueJob(job, producer.started_ns + job.intended_ns)

@@ -199,6 +199,8 @@ class Campaign:
             self._given_up_ns = now_ns
 
     def _ready_after(self, kill: Kill) -> int | None:
+        if kill.plan.respawn_after_ns is None:
+            return kill.sent_ns  # nobody to wait for: the survivors are ready
         if kill.respawned is None:
             return None
         key = kill.respawned.slot, kill.respawned.incarnation

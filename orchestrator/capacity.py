@@ -10,6 +10,7 @@ from orchestrator.arrivals import peak_rate_per_s
 from orchestrator.job_shapes import (
     US_PER_S,
     KindShape,
+    fan_out_shares,
     kind_shape,
     length_bounds_us,
     mean_length_s,
@@ -35,6 +36,8 @@ class Capacity:
     """Planned wall-clock length of an execution."""
     longest_length_s: float
     executions_per_job: float
+    fan_out_s_per_job: float
+    """How long the jobs that coordinators enqueue occupy a place, for one job of the stream."""
     peak_rate_per_s: float
     """The curve's highest rate of jobs."""
     cpu_demand_cores: float
@@ -43,8 +46,9 @@ class Capacity:
 
     @property
     def place_s_per_job(self) -> float:
-        """How long a job occupies a place, all its executions together."""
-        return (self.mean_length_s + OVERHEAD_S) * self.executions_per_job
+        """How long a job occupies a place, all its executions and per-tenant jobs together."""
+        executions_s = (self.mean_length_s + OVERHEAD_S) * self.executions_per_job
+        return executions_s + self.fan_out_s_per_job
 
     @property
     def utilisation(self) -> float:
@@ -97,13 +101,21 @@ def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
         length_s = weight / total * _mean_s(shape, settings.time_scale)
         mean_s += length_s
         cpu_s += length_s if shape.profile == "cpu" else 0.0
+    fan_out_s = 0.0
+    for kind, per_job in fan_out_shares(settings).items():
+        length_s = _mean_s(kind_shape(settings, kind), settings.time_scale)
+        fan_out_s += float(per_job) * (length_s + OVERHEAD_S)
     executions = 1 + sum(error.share * error.failures for error in settings.errors)
     rate_per_s = peak_rate_per_s(settings)
+    if settings.closed_loop:
+        # One job at a time, however many the rate would allow.
+        rate_per_s = min(rate_per_s, 1 / ((mean_s + OVERHEAD_S) * executions))
     return Capacity(
         places=scenario.workers.slots * scenario.workers.concurrency,
         mean_length_s=mean_s,
         longest_length_s=longest_length_s(settings),
         executions_per_job=executions,
+        fan_out_s_per_job=fan_out_s,
         peak_rate_per_s=rate_per_s,
         cpu_demand_cores=rate_per_s * cpu_s * executions,
         cores=len(os.sched_getaffinity(0)) if cores is None else cores,
@@ -113,6 +125,7 @@ def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
 def longest_length_s(settings: WorkloadSettings) -> float:
     """The longest planned length that a job of the scenario can have."""
     used = [kind_shape(settings, kind) for kind, share in shares(settings).items() if share > 0]
+    used += [kind_shape(settings, kind) for kind in fan_out_shares(settings)]
     held_s = [group.length_s for group in settings.held]
     stream_s = [_longest_s(shape, settings.time_scale) for shape in used]
     return max([*stream_s, *held_s], default=0.0)

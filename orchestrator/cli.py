@@ -19,6 +19,8 @@ from orchestrator.calibration.table import print_outcomes, print_progress, print
 from orchestrator.calibration.trials import carry_out_trials, server_for_all
 from orchestrator.errors import CrashbenchError
 from orchestrator.live import LiveView
+from orchestrator.matrix import command as matrix_command
+from orchestrator.matrix.plan import Wish
 from orchestrator.orders import Interrupted
 from orchestrator.reproduce import compare, read_request
 from orchestrator.results import RunFiles
@@ -170,6 +172,62 @@ def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -
         )
     print_outcomes(outcomes, console)
     raise typer.Exit(0 if all(outcome.agrees for outcome in outcomes) else 1)
+
+
+@app.command()
+def matrix(
+    libraries: Annotated[
+        str, typer.Option(help="Names with commas between.")
+    ] = matrix_command.DEFAULT_LIBRARIES,
+    presets: Annotated[
+        str, typer.Option(help="Names; one that a library lacks is 'not offered'.")
+    ] = matrix_command.DEFAULT_PRESETS,
+    scenarios: Annotated[
+        str, typer.Option(help="Names of shipped scenarios, or .toml files.")
+    ] = matrix_command.DEFAULT_SCENARIOS,
+    repetitions: Annotated[
+        int, typer.Option(min=1, max=999, help="Ordinals 1 to N of each; six give an interval.")
+    ] = matrix_command.DEFAULT_REPETITIONS,
+    dsn: Dsn = None,
+    results: Results = Path("results/matrix"),
+    junit: Annotated[
+        Path | None, typer.Option(help="Write JUnit XML there, anew after every run.")
+    ] = None,
+    order_seed: Annotated[
+        int, typer.Option(min=0, help="Begin the rotation elsewhere; the runs are the same.")
+    ] = 0,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any scenario value, for each of the scenarios."),
+    ] = None,
+    control: Annotated[
+        bool, typer.Option(help="Run the no-fault control of each tuned preset as well.")
+    ] = True,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run libraries x presets x scenarios x repetitions, interleaved, each on a fresh server.
+
+    What is interrupted goes on where it was when the same command is given again: finished runs
+    are kept, a half one is redone. A run that fails does not stop the others. The exit code is the
+    worst verdict's (2 before 3, 1, 4 and 0); 'not offered' is no failure.
+
+      crashbench matrix --scenarios crash_recovery_short --repetitions 6
+
+      python -m analysis results results/matrix > RESULTS.md
+    """
+    wish = Wish(
+        libraries=matrix_command.listed(libraries),
+        presets=matrix_command.listed(presets),
+        scenarios=matrix_command.listed(scenarios),
+        repetitions=repetitions,
+        results=results,
+        overrides=tuple(values or ()),
+        dsn=dsn,
+        order_seed=order_seed,
+        control=control,
+        overwrite=overwrite,
+    )
+    raise typer.Exit(matrix_command.run_matrix(wish, junit, Console()))
 
 
 def _carry_out(request: Request, console: Console) -> Summary:

@@ -55,6 +55,10 @@ class NotMadeError(JanitorError):
     """The janitor lives, but could not make the directory or database it was asked for."""
 
 
+class ProviderError(CrashbenchError):
+    """The provider stub did not come up, or ended although nobody had stopped it."""
+
+
 class HiccupMeterError(CrashbenchError):
     """The hiccup meter ended although nobody had stopped it."""
 
@@ -77,6 +81,12 @@ class ResultsError(CrashbenchError):
 
 class UnknownNameError(CrashbenchError):
     """A library, preset or scenario that is not in its table."""
+
+
+class NotOfferedError(CrashbenchError):
+    """The library cannot do what the scenario is about: no fault of its, and no failure."""
+
+    exit_code = 0
 
 
 class ChildFailedError(CrashbenchError):

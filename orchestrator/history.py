@@ -53,8 +53,11 @@ class RunStart(msgspec.Struct, frozen=True):
     environment: dict[str, Any]
     cell_hash: str
     """Of all that makes two runs comparable; equal hashes on equal hardware may be pooled."""
+    parity: dict[str, str] = {}
+    """What a comparison must show beside the settings, in a phrase each: how jobs are enqueued,
+    what wakes a worker, who retries, ..."""
     planned_stream_jobs: int | None = None
-    """How many jobs the stream has; None = it is endless and the run cuts it."""
+    """How many jobs the stream has; None = it is endless or a closed loop, and the run cuts it."""
 
 
 class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -232,6 +235,9 @@ class ResourceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     open_executions: int | None = None
     capacity: int | None = None
     """slots x concurrency: open_executions / capacity is the pool's utilisation."""
+    calls: int | None = None
+    """``postgres``: statements of the workers' role on the queue's tables so far, by
+    pg_stat_statements; null where the server lacks it or the role is not the workers' alone."""
     ticks: int | None = None
     ticks_over_50_ms: int | None = None
     max_us: int | None = None

@@ -8,6 +8,7 @@ from math import ceil, log
 
 from orchestrator.exact import rational
 from orchestrator.scenario_types import JobClass, Kind, KindOverride, WorkloadSettings
+from worker_child.adapters.contract import Offer
 from worker_child.protocol import Profile
 
 US_PER_S = 1_000_000
@@ -64,6 +65,13 @@ KINDS: dict[Kind, KindShape] = {
 """In the order in which draws are mapped to kinds: changing it changes every workload."""
 
 
+COORDINATORS: dict[Kind, Kind] = {
+    "daily_coordinator": "tenant_snapshot",
+    "monthly_coordinator": "tenant_rollup",
+}
+"""The kinds that fan out, and into which per-tenant jobs."""
+
+
 def kind_shape(settings: WorkloadSettings, kind: Kind) -> KindShape:
     """The methodology's shape of `kind`, with the scenario's overrides."""
     shape, override = KINDS[kind], settings.kinds.get(kind, KindOverride())
@@ -79,6 +87,31 @@ def kind_shape(settings: WorkloadSettings, kind: Kind) -> KindShape:
 def shares(settings: WorkloadSettings) -> dict[Kind, Fraction]:
     """Every kind's exact share in the order of `KINDS`, whatever the file's order was."""
     return {kind: rational(settings.mix.get(kind, 0.0)) for kind in KINDS}
+
+
+def fan_out_shares(settings: WorkloadSettings) -> dict[Kind, Fraction]:
+    """Per-tenant jobs of each kind for one job of the stream, on average."""
+    return {
+        kind: shares(settings)[coordinator] * settings.fan_out
+        for coordinator, kind in COORDINATORS.items()
+        if settings.fan_out and settings.mix.get(coordinator)
+    }
+
+
+def kinds_at_work(settings: WorkloadSettings) -> set[Kind]:
+    """Every kind of which a job may come: from the stream, held, or fanned out."""
+    enqueued = {*settings.mix, *(group.kind for group in settings.held)}
+    fanned = {COORDINATORS[kind] for kind in enqueued & COORDINATORS.keys()}
+    return enqueued | fanned if settings.fan_out else enqueued
+
+
+def needed_offers(settings: WorkloadSettings) -> list[Offer]:
+    """What the workload needs of a library beyond what every adapter does."""
+    needs: dict[Offer, bool] = {
+        "fan_out": settings.fan_out > 0,
+        "dedup": settings.dedup is not None,
+    }
+    return [offer for offer, needed in needs.items() if needed]
 
 
 def length_bounds_us(job_class: JobClass, time_scale: float) -> tuple[int, int]:

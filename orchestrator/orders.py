@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from orchestrator.job_shapes import kinds_at_work
 from orchestrator.scenario_types import Scenario
 from orchestrator.workload import Workload
 from worker_child.adapters.contract import Adapter, Preset
@@ -52,6 +53,8 @@ class Orders:
     ordinal: int
     workload: Workload
     longest_length_s: float
+    provider_url: str | None = None
+    """None = external-API jobs sleep."""
 
 
 def worker_init(
@@ -72,8 +75,9 @@ def worker_init(
         concurrency=workers.concurrency,
         pool_size=workers.pool_size,
         max_attempts=workers.max_attempts,
-        kinds=tuple(sorted({*workload.mix, *(group.kind for group in workload.held)})),
+        kinds=tuple(sorted(kinds_at_work(workload))),
         effects=orders.scenario.effects,
         event_fd=-1,
         clock_anchor=clock_anchor,
+        provider=orders.provider_url,
     )

@@ -8,6 +8,8 @@ from orchestrator.capacity import OVERHEAD_S, Capacity, capacity
 from orchestrator.scenario_types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
+_CLOSED_LOOP_LINE = "load: a closed loop, each job goes out when the one before it has finished"
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -32,7 +34,11 @@ def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
     duration_s = scenario.workload.duration_s
     expected_s = None if scenario.workload.endless else max([duration_s, *ends_s])
     waits_s = max(0.0, (expected_s or duration_s) - duration_s)
-    lines = [_load_line(load), *_fault_lines(scenario, preset, load, bound_s)]
+    closed = scenario.workload.closed_loop
+    lines = [
+        _CLOSED_LOOP_LINE if closed else _load_line(load),
+        *_fault_lines(scenario, preset, load, bound_s),
+    ]
     if expected_s is not None:
         lines.append(f"expected to take about {expected_s:.0f} s")
     return Outlook(load, bound_s, waits_s, expected_s, lines)

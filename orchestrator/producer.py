@@ -1,7 +1,8 @@
 """The open loop: sends every job when it is due, whatever the queue or the workers do.
 
 It lives in a thread of its own with a connection of its own. Deadlines are absolute; what is due
-together goes out together, in one call of the library's enqueue.
+together goes out together, in one call of the library's enqueue. Where the scenario closes the
+loop, a job is due when the one before it has finished.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 
 import psycopg
 
+from orchestrator.closed_loop import ClosedLoop
 from orchestrator.history import EnqueueFailed, HistoryRecord
 from orchestrator.recorder import Recorder
 from orchestrator.workload import PlannedJob
@@ -26,7 +28,7 @@ from worker_child.adapters.contract import (
     OutgoingJob,
     Rejected,
 )
-from worker_child.protocol import JobEnqueued
+from worker_child.protocol import JobEnqueued, Note
 
 _BATCH_LIMIT = 1000
 _NAP_LIMIT_S = 0.1
@@ -58,12 +60,15 @@ class Producer:
         connect: Callable[[], Enqueuer],
         recorder: Recorder,
         *,
+        closed_loop: ClosedLoop | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._jobs = iter(jobs)
         self._connect = connect
         self._recorder = recorder
-        self._started_ns = 0
+        self._closed_loop = closed_loop
+        self.started_ns = 0
+        """T = 0, once it has begun."""
         self._sleep = sleep
         self._enqueuer: Enqueuer | None = connect()
         self._stop = threading.Event()
@@ -82,7 +87,7 @@ class Producer:
 
     def start(self, started_ns: int) -> None:
         """Begin; T = 0, when the first job goes out, is the monotonic instant `started_ns`."""
-        self._started_ns = started_ns
+        self.started_ns = started_ns
         self._thread.start()
 
     def stop(self) -> None:
@@ -115,7 +120,8 @@ class Producer:
     def _run(self) -> None:
         try:
             set_timer_slack()
-            for batch in self._due_batches():
+            loop = self._closed_loop
+            for batch in self._due_batches() if loop is None else self._in_turn(loop):
                 self._send(batch)
                 self.stream_jobs += len(batch)
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
@@ -140,9 +146,23 @@ class Producer:
                 upcoming = self._next()
             yield batch
 
+    def _in_turn(self, loop: ClosedLoop) -> Iterator[list[DueJob]]:
+        self._sleep_until(self.started_ns)
+        end_ns = self.started_ns + loop.duration_ns
+        for job in self._jobs:
+            now_ns = time.monotonic_ns()
+            if now_ns >= end_ns or self._stop.is_set():
+                return
+            accepted = self.accepted
+            loop.begin(job.plan.job_id)
+            yield [DueJob(job, now_ns)]
+            if self.accepted > accepted and not loop.wait(self._stop.is_set):
+                message = f"{job.plan.job_id} did not finish within {loop.turn_s:g} s"
+                self._recorder.record(Note(time.monotonic_ns(), "turn_lost", message))
+
     def _next(self) -> DueJob | None:
         job = next(self._jobs, None)
-        return None if job is None else DueJob(job, self._started_ns + job.intended_ns)
+        return None if job is None else DueJob(job, self.started_ns + job.intended_ns)
 
     def _sleep_until(self, due_ns: int) -> None:
         """Sleep until the instant, or until the stream is cut."""
@@ -157,7 +177,8 @@ class Producer:
 
     def _send(self, batch: list[DueJob]) -> None:
         outgoing = [
-            OutgoingJob(due.job.plan.job_id, due.job.plan.kind, due.job.payload) for due in batch
+            OutgoingJob(due.job.plan.job_id, due.job.plan.kind, due.job.payload, due.job.dedup_key)
+            for due in batch
         ]
         enqueuer = self._connected()
         sent_ns = time.monotonic_ns()

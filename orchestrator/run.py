@@ -18,12 +18,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator import environment
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import DatabaseLostError, UnknownNameError
+from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
+from orchestrator.job_shapes import needed_offers
 from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
+from orchestrator.provider import provider_of
 from orchestrator.recorder import Recorder
 from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
@@ -32,7 +34,13 @@ from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
 from worker_child.adapters import LIBRARIES, load_adapter
-from worker_child.adapters.contract import Adapter, Preset, UnusableWorkersError, Workers
+from worker_child.adapters.contract import (
+    Adapter,
+    Offering,
+    Preset,
+    UnusableWorkersError,
+    Workers,
+)
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
@@ -72,13 +80,15 @@ def make_request(
     results: Path,
     overwrite: bool,
 ) -> Request:
-    """Resolve library and preset. Raises `UnknownNameError` with the names there are."""
+    """Resolve library and preset. Raises `UnknownNameError` with the names there are, and
+    `NotOfferedError` where the library cannot do what the scenario needs."""
     if library not in LIBRARIES:
         raise UnknownNameError(
             f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
             f"There are {', '.join(sorted(LIBRARIES))}"
         )
     adapter = load_adapter(library)
+    _check_offers(scenario, library, adapter)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
@@ -94,6 +104,16 @@ def make_request(
     except UnusableWorkersError as error:
         raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
     return Request(scenario, library, adapter, chosen, ordinal, dsn, results, overwrite)
+
+
+def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
+    offers = adapter.offers if isinstance(adapter, Offering) else {}
+    missing = [offer for offer in needed_offers(scenario.workload) if offer not in offers]
+    if missing:
+        raise NotOfferedError(
+            f"not offered: {scenario.name} needs {' and '.join(missing)}, which {library}'s "
+            "adapter does not offer. Nothing was started"
+        )
 
 
 def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
@@ -148,7 +168,25 @@ def _supervise(
     observe: Callable[[Status], None],
     interrupted: threading.Event,
 ) -> None:
-    orders = Orders(
+    mark = f"{request.run_id}:{janitor.pid}"
+    janitor.mark(RUN_VARIABLE, mark)
+    with provider_of(request.scenario, janitor) as provider:
+        Supervisor(
+            _orders(request, provider.url if provider else None),
+            dsn=server.dsn,
+            worker_dsn=server.worker_dsn,
+            postmaster_pid=server.postmaster_pid,
+            recorder=recorder,
+            janitor=janitor,
+            spawner=Spawner(files.partial_logs, mark),
+            provider=provider,
+            observe=observe,
+            interrupted=interrupted.is_set,
+        ).run()
+
+
+def _orders(request: Request, provider_url: str | None) -> Orders:
+    return Orders(
         run_id=request.run_id,
         scenario=request.scenario,
         library=request.library,
@@ -157,20 +195,8 @@ def _supervise(
         ordinal=request.ordinal,
         workload=Workload(request.scenario),
         longest_length_s=request.outlook().capacity.longest_length_s,
+        provider_url=provider_url,
     )
-    mark = f"{request.run_id}:{janitor.pid}"
-    janitor.mark(RUN_VARIABLE, mark)
-    Supervisor(
-        orders,
-        dsn=server.dsn,
-        worker_dsn=server.worker_dsn,
-        postmaster_pid=server.postmaster_pid,
-        recorder=recorder,
-        janitor=janitor,
-        spawner=Spawner(files.partial_logs, mark),
-        observe=observe,
-        interrupted=interrupted.is_set,
-    ).run()
 
 
 def _furnish(server: Server, adapter: Adapter) -> None:
@@ -216,8 +242,14 @@ def _run_start(request: Request, server: Server) -> RunStart:
         periods_s=preset.periods_s,
         environment={**machine, "postgres": postgres},
         cell_hash=environment.cell_hash(comparable),
-        planned_stream_jobs=Workload(scenario).stream_jobs,
+        parity=dict(preset.parity),
+        planned_stream_jobs=_planned_stream_jobs(scenario),
     )
+
+
+def _planned_stream_jobs(scenario: Scenario) -> int | None:
+    """None where the run cuts the stream: a closed loop sends as many as finish in time."""
+    return None if scenario.workload.closed_loop else Workload(scenario).stream_jobs
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.probe import parent_session_name
+from orchestrator.queue_calls import QueueCalls, role_of_its_own
 from orchestrator.recorder import Recorder
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Note
@@ -41,8 +42,8 @@ class WorkersSeen:
 class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
-    `workers` tells what the main loop last saw, `postgres_pid` the postmaster's pid where the
-    server is ours.
+    `worker_dsn` tells the workers' role, `workers` what the main loop last saw, `postgres_pid` the
+    postmaster's pid where the server is ours.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Sampler:
         adapter: Adapter,
         recorder: Recorder,
         *,
+        worker_dsn: str,
         workers: Callable[[], WorkersSeen],
         capacity: int,
         postgres_pid: int | None,
@@ -59,6 +61,8 @@ class Sampler:
         name = parent_session_name(run_id, "sampler")
         self._conninfo = make_conninfo(dsn, application_name=name)
         self._connection = psycopg.connect(self._conninfo, autocommit=True)
+        self._worker_role = role_of_its_own(worker_dsn, dsn)
+        self._calls = QueueCalls(self._connection, self._worker_role)
         self._adapter = adapter
         self._recorder = recorder
         self._workers = workers
@@ -98,7 +102,7 @@ class Sampler:
         self._recorder.anchor()
         records: list[HistoryRecord] = [self._children(), self._parent()]
         if self._postgres_pid is not None:
-            records.append(self._postgres(self._postgres_pid))
+            records += self._postgres(self._postgres_pid)
         records.append(self._queue())
         self._recorder.record_all(records)
 
@@ -128,6 +132,7 @@ class Sampler:
             self._connection = psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError:
             return  # the next look will fail and be noted
+        self._calls = QueueCalls(self._connection, self._worker_role)
 
     def _children(self) -> ResourceSample:
         seen = self._workers()
@@ -146,18 +151,28 @@ class Sampler:
             t_ns=time.monotonic_ns(), subject="parent", rss_bytes=_rss(psutil.Process())
         )
 
-    def _postgres(self, pid: int) -> ResourceSample:
+    def _postgres(self, pid: int) -> list[HistoryRecord]:
         try:
             postmaster = psutil.Process(pid)
             processes = [postmaster, *postmaster.children(recursive=True)]
         except psutil.NoSuchProcess:
             processes = []
-        return ResourceSample(
-            t_ns=time.monotonic_ns(),
+        t_ns = time.monotonic_ns()
+        notes: list[HistoryRecord] = []
+        try:
+            calls = self._calls.read()
+        except psycopg.Error as error:
+            self._reconnect()
+            calls = None
+            notes.append(Note(t_ns=t_ns, code="queue_unreadable", message=str(error)))
+        sample = ResourceSample(
+            t_ns=t_ns,
             subject="postgres",
             rss_bytes=sum(map(_rss, processes)),
             processes=len(processes),
+            calls=calls,
         )
+        return [sample, *notes]
 
 
 def _descendants() -> list[psutil.Process]:

@@ -25,6 +25,7 @@ from orchestrator.fault_check import (
 )
 from orchestrator.job_shapes import (
     CLASSES,
+    COORDINATORS,
     US_PER_S,
     kind_shape,
     length_bounds_us,
@@ -84,10 +85,12 @@ def check_class_order(scenario: Scenario) -> Iterator[Flaw]:
 
 
 def check_lengths(scenario: Scenario) -> Iterator[Flaw]:
-    """A fixed length lies within its class."""
+    """A fixed length lies within its class; in a closed loop it may also be nought."""
     settings = scenario.workload
     for kind, override in settings.kinds.items():
         shape = kind_shape(settings, kind)
+        if shape.length_us == 0 and settings.closed_loop:
+            continue
         low_us, high_us = length_bounds_us(shape.job_class, settings.time_scale)
         if shape.length_us is not None and not low_us <= shape.length_us <= high_us:
             yield Flaw(
@@ -132,6 +135,19 @@ def check_curve(scenario: Scenario) -> Iterator[Flaw]:
         yield Flaw("workload.rate_per_s", f" = {settings.rate_per_s:g}: not one job in {end_s:g} s")
 
 
+def check_closed_loop(scenario: Scenario) -> Iterator[Flaw]:
+    """A closed loop has an end, and nothing but the last job decides when the next one comes."""
+    settings = scenario.workload
+    if not settings.closed_loop:
+        return
+    if settings.endless:
+        yield Flaw("workload.endless", " = true: a closed loop ends after workload.duration_s")
+    elif not isinstance(settings.curve, Steady):
+        yield Flaw(
+            "workload.curve", ': in a closed loop the jobs make their own; its shape is "steady"'
+        )
+
+
 def check_tenants(scenario: Scenario) -> Iterator[Flaw]:
     """The distribution has its own parameter and no other's."""
     tenants = scenario.workload.tenants
@@ -147,6 +163,32 @@ def check_tenants(scenario: Scenario) -> Iterator[Flaw]:
             )
     if tenants.distribution == "skewed" and tenants.count < 2:
         yield Flaw("workload.tenants.count", " = 1: skewed needs a quiet tenant beside the noisy")
+
+
+def check_fan_out(scenario: Scenario) -> Iterator[Flaw]:
+    """There are as many tenants as a coordinator has jobs for, and a coordinator."""
+    settings = scenario.workload
+    if settings.fan_out > settings.tenants.count:
+        yield Flaw(
+            "workload.fan_out",
+            f" = {settings.fan_out}: workload.tenants.count = {settings.tenants.count}, and a "
+            "coordinator has one job for each tenant at most",
+        )
+    held = {group.kind for group in settings.held}
+    if settings.fan_out and not any(settings.mix.get(k) or k in held for k in COORDINATORS):
+        yield Flaw("workload.fan_out", f": no {' or '.join(COORDINATORS)} is in workload.mix")
+
+
+def check_dedup(scenario: Scenario) -> Iterator[Flaw]:
+    """Several enqueuers share a stream that has an end, and none waits for a job."""
+    settings = scenario.workload
+    if settings.dedup is None:
+        return
+    for key in ("endless", "closed_loop"):
+        if getattr(settings, key):
+            yield Flaw(f"workload.{key}", " = true does not go with workload.dedup")
+    if settings.fan_out:
+        yield Flaw("workload.fan_out", ": fanned-out jobs bear no key; leave out workload.dedup")
 
 
 def check_payload(scenario: Scenario) -> Iterator[Flaw]:
@@ -200,10 +242,19 @@ _STREAM = ("workload.duration_s", "workload.endless", "workload.rate_per_s", "wo
 CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.mix",), check_mix),
     (("workload.time_scale",), check_class_order),
-    (("workload.kinds", "workload.time_scale"), check_lengths),
+    (("workload.kinds", "workload.time_scale", "workload.closed_loop"), check_lengths),
     (("workload.warmup_s", "workload.duration_s"), check_warmup),
     (_STREAM, check_curve),
+    ((*_STREAM, "workload.closed_loop"), check_closed_loop),
     (("workload.tenants",), check_tenants),
+    (
+        ("workload.fan_out", "workload.tenants.count", "workload.mix", "workload.held"),
+        check_fan_out,
+    ),
+    (
+        ("workload.dedup", "workload.endless", "workload.closed_loop", "workload.fan_out"),
+        check_dedup,
+    ),
     (("workload.payload", "workload.errors"), check_payload),
     (("workload.errors", "workload.mix", "workload.duration_s", "workload.endless"), check_errors),
     (("workload.held", "workload.endless", "workers", "faults"), check_held),

@@ -78,8 +78,9 @@ class KindOverride(Section, frozen=True, kw_only=True):
     job_class: JobClass | None = field(default=None, name="class")
     profile: Profile | None = None
     tenant_scoped: bool | None = None
-    length_s: Seconds | None = None
-    """Every job of the kind lasts as long; else lengths are drawn within the class."""
+    length_s: SecondsFromZero | None = None
+    """Every job of the kind lasts as long; else lengths are drawn within the class. 0 = no work,
+    in a closed loop alone."""
 
 
 class Tenants(Section, frozen=True, kw_only=True):
@@ -112,6 +113,13 @@ class ErrorInjection(Section, frozen=True, kw_only=True):
     """Empty = every kind."""
 
 
+class Dedup(Section, frozen=True, kw_only=True):
+    """Each key is enqueued by several at once: job i of the stream bears key i // `enqueuers`."""
+
+    enqueuers: Annotated[int, Meta(ge=2, le=64)]
+    """So many, each with a connection of its own; all send a key at the same instant."""
+
+
 class HeldJobs(Section, frozen=True, kw_only=True):
     """Jobs that stop at a point of their body until their process is killed."""
 
@@ -128,6 +136,9 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     """How long jobs are enqueued; endless: the least length before the first fault may come."""
     endless: bool = False
     """The stream goes on until the run cuts it."""
+    closed_loop: bool = False
+    """One job at a time: the next goes out when the last has finished, until `duration_s` is over.
+    The rate then only bounds how many there can be: rate x duration."""
     warmup_s: SecondsFromZero = 0.0
     time_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
     """Multiplies the lengths of medium and long jobs."""
@@ -136,9 +147,16 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     mix: dict[Kind, Share]
     """Each kind's share of the jobs; together 1."""
     kinds: dict[Kind, KindOverride] = {}
+    fan_out: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Into how many per-tenant jobs each coordinator fans out, one each for the first tenants; 0 =
+    into none. They come on top of the rate and fail by no plan."""
     tenants: Tenants = Tenants()
     payload: Payload = Payload()
+    provider: Literal["sleep", "stub"] = "sleep"
+    """What external-API jobs do: sleep in the worker, or call a provider over HTTP, which takes as
+    long, and turns them away with 429 and Retry-After where the plan says rate_limit."""
     errors: Annotated[tuple[ErrorInjection, ...], Meta(max_length=8)] = ()
+    dedup: Dedup | None = None
     held: tuple[HeldJobs, ...] = ()
 
 
@@ -188,6 +206,8 @@ class Limits(Section, frozen=True, kw_only=True):
     """How long the drain watches a queue that never rescues."""
     settle_s: Seconds = 30.0
     """How long a repeated kill may take to settle beyond its bound."""
+    turn_s: Seconds = 60.0
+    """Closed loop: how long one job may take before the next goes out all the same."""
     drain_s: Seconds = 60.0
     """The drain of a run without a kill."""
     stop_s: Seconds = 15.0

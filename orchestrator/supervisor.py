@@ -18,6 +18,8 @@ from orchestrator import process_table
 from orchestrator.audit import final_records, sessions_that_remain
 from orchestrator.campaign import Campaign
 from orchestrator.child import Spawner
+from orchestrator.closed_loop import closed_loop_of
+from orchestrator.crowd import Source, source_of
 from orchestrator.drain import Drain
 from orchestrator.errors import (
     ChildFailedError,
@@ -34,7 +36,7 @@ from orchestrator.history import ResourceSample, RunEnd
 from orchestrator.janitor import Janitor
 from orchestrator.orders import Interrupted, Orders, Phase, Status, worker_init
 from orchestrator.probe import Probe, parent_session_name
-from orchestrator.producer import Producer
+from orchestrator.provider import ProviderProcess
 from orchestrator.recorder import Recorder
 from orchestrator.sampler import Sampler, WorkersSeen
 from orchestrator.tracker import Tracker
@@ -67,6 +69,7 @@ class Supervisor:
         recorder: Recorder,
         janitor: Janitor,
         spawner: Spawner,
+        provider: ProviderProcess | None,
         observe: Callable[[Status], None],
         interrupted: Callable[[], bool],
     ) -> None:
@@ -76,10 +79,12 @@ class Supervisor:
         self._dsn = dsn
         self._worker_dsn = worker_dsn
         self._recorder = recorder
+        self._provider = provider
         self._observe = observe
         self._postmaster_pid = postmaster_pid
         self._interrupted = interrupted
-        self._tracker = Tracker()
+        self._closed_loop = closed_loop_of(scenario)
+        self._tracker = Tracker(self._closed_loop.finished if self._closed_loop else None)
         self._hiccups = HiccupMeter()
         self._fleet = Fleet(
             spawner,
@@ -98,6 +103,7 @@ class Supervisor:
             orders.run_id,
             orders.adapter,
             recorder,
+            worker_dsn=worker_dsn,
             workers=lambda: self._workers_seen,
             capacity=scenario.workers.slots * scenario.workers.concurrency,
             postgres_pid=postmaster_pid,
@@ -129,7 +135,7 @@ class Supervisor:
             own_pids=lambda: self._own_pids,
         )
         self._workers_seen = WorkersSeen()
-        self._producer: Producer | None = None
+        self._producer: Source | None = None
         self._phase = Phase.SETUP
         self._cut_ns: int | None = None
         self._held_jobs = 0
@@ -180,8 +186,8 @@ class Supervisor:
             self._fleet.spawn(slot)
         while not all((slot, 0) in self._tracker.ready for slot in slots):
             self._step("every worker to become ready")
-        jobs = self._orders.workload.jobs()
-        self._producer = Producer(jobs, self._connect_producer, self._recorder)
+        workload, connect = self._orders.workload, self._connect_producer
+        self._producer = source_of(workload, connect, self._recorder, self._closed_loop)
 
     def _load(self) -> None:
         assert self._producer is not None
@@ -203,7 +209,7 @@ class Supervisor:
                 self._campaign.drop_what_never_came()
             self._step(self._campaign.waiting_for())
 
-    def _hold(self, producer: Producer) -> None:
+    def _hold(self, producer: Source) -> None:
         self._wait_for(self._new_drain())
         self._enter(Phase.HOLD)
         self._settled = None
@@ -244,7 +250,9 @@ class Supervisor:
         names += [session_name(run_id, *incarnation) for incarnation in self._fleet.children]
         remaining = sessions_that_remain(self._probe, names, limit_s=self._limits.sessions_gone_s)
         self._recorder.record_all(
-            final_records(self._probe, self._producer, self._tracker, remaining)
+            final_records(
+                self._probe, self._producer, self._tracker, self._orders.workload, remaining
+            )
         )
 
     # What the phases are made of
@@ -296,7 +304,8 @@ class Supervisor:
             postmaster = process_table.read(self._postmaster_pid)
             if postmaster is None or not postmaster.alive:
                 raise DatabaseLostError("the run's PostgreSQL server is gone: killed, or crashed")
-        for error in (self._sampler.error, self._producer.error if self._producer else None):
+        for part in (self._sampler, self._producer, self._provider):
+            error = part.error if part is not None else None
             if isinstance(error, (CrashbenchError, psycopg.Error)):
                 raise error
             if error is not None:

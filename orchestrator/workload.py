@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count
 
@@ -19,6 +19,7 @@ from orchestrator.errors import UnplannedJobError
 from orchestrator.exact import WORD, LogUniform, Weighted, power_law, rational, uniform, words
 from orchestrator.job_shapes import (
     CLASSES,
+    COORDINATORS,
     KINDS,
     US_PER_S,
     KindShape,
@@ -29,7 +30,7 @@ from orchestrator.job_shapes import (
     shares,
 )
 from orchestrator.scenario_types import ErrorInjection, HeldJobs, Kind, Scenario, Tenants
-from worker_child.protocol import ErrorClass, Plan, held_job_id, stream_job_id
+from worker_child.protocol import ErrorClass, Plan, child_job_id, held_job_id, stream_job_id
 
 PAD_KEY_BYTES = len(b',"pad":""')
 
@@ -46,6 +47,8 @@ class PlannedJob:
     job_class: str
     intended_ns: int
     """When it comes, nanoseconds after T = 0. A held job comes when the run calls for it: 0."""
+    dedup_key: str | None = None
+    """The queue is to take one job with this key, however many are sent."""
 
 
 class Workload:
@@ -64,6 +67,8 @@ class Workload:
         }
         self._tenant_choice = Weighted(_tenant_weights(settings.tenants))
         self._injections = [_Injection.of(error) for error in settings.errors]
+        self.enqueuers = settings.dedup.enqueuers if settings.dedup else 1
+        """How many send the stream, job i the one number i modulo enqueuers."""
         self._held_groups = [group for group in settings.held for _ in range(group.count)]
 
     @property
@@ -88,25 +93,49 @@ class Workload:
     def job(self, index: int) -> PlannedJob:
         """Job number `index` of the stream, from 0."""
         assert self._in_stream(index), index
+        return self._job(index) if self.enqueuers == 1 else self._copy(index)
+
+    def _job(self, index: int) -> PlannedJob:
         drawn = words(self._seed, "stream", index)
         intended_ns = self._arrivals.at_ns(index, drawn[0] if index else 0)
         kind = self._kinds[self._kind_choice.at(drawn[1])]
         shape = self._shapes[kind]
-        length_us = shape.length_us or self._lengths[shape.job_class].at(drawn[2])
+        length_us = self._length_us(shape, drawn[2])
         plan = self._plan(stream_job_id(index), kind, length_us, drawn[3])
         failures = self._failures(index, kind, intended_ns)
         if failures:
             plan = msgspec.structs.replace(plan, fail=failures)
         return self._planned(plan, intended_ns, drawn[4])
 
+    def _copy(self, index: int) -> PlannedJob:
+        """Of the jobs that share a key all but the id is the first one's."""
+        key = index // self.enqueuers
+        first = self._job(key * self.enqueuers)
+        plan = msgspec.structs.replace(first.plan, job_id=stream_job_id(index))
+        payload = msgspec.json.encode(plan)
+        return replace(first, plan=plan, payload=payload, dedup_key=f"k{key:06d}")
+
     def by_id(self, job_id: str) -> PlannedJob:
-        """The job with this id, of the stream or held. Raises `UnplannedJobError`."""
+        """The job with this id, of the stream, held or fanned out. Raises `UnplannedJobError`."""
+        coordinator_id, slash, _ = job_id.partition("/")
+        if slash:
+            return self._fanned_out(self.by_id(coordinator_id), job_id)
         index = int(job_id[1:]) if job_id[1:].isdecimal() else -1
         if index >= 0 and job_id == held_job_id(index) and index < self.held_jobs:
             return self._held_job(index, self._held_groups[index])
         if self._in_stream(index) and job_id == stream_job_id(index):
             return self.job(index)
-        raise UnplannedJobError(
+        raise self._unplanned(job_id)
+
+    def _fanned_out(self, coordinator: PlannedJob, job_id: str) -> PlannedJob:
+        for plan in coordinator.plan.children:
+            if plan.job_id == job_id:
+                payload = msgspec.json.encode(plan)
+                return PlannedJob(plan, payload, plan.job_class, coordinator.intended_ns)
+        raise self._unplanned(job_id)
+
+    def _unplanned(self, job_id: str) -> UnplannedJobError:
+        return UnplannedJobError(
             f"job {job_id!r} is not of this workload (stream {self.stream_jobs or 'endless'}, "
             f"held {self.held_jobs}): something else wrote into this run's queue or tables"
         )
@@ -132,7 +161,37 @@ class Workload:
             tenant=tenant,
             queries=queries(shape.profile, length_us),
             cpu_iterations=cpu_iterations(shape.profile, length_us),
+            children=self._children(job_id, kind),
         )
+
+    def _children(self, job_id: str, coordinator: Kind) -> tuple[Plan, ...]:
+        """One per-tenant job for each of the first tenants; their payloads are not padded."""
+        if not self._settings.fan_out or coordinator not in COORDINATORS:
+            return ()
+        kind = COORDINATORS[coordinator]
+        shape = self._shapes[kind]
+        return tuple(
+            self._child(child_job_id(job_id, place), kind, shape, f"t{place:04d}")
+            for place in range(self._settings.fan_out)
+        )
+
+    def _child(self, job_id: str, kind: Kind, shape: KindShape, tenant: str) -> Plan:
+        length_us = self._length_us(shape, words(self._seed, f"child/{job_id}", 0)[2])
+        return Plan(
+            job_id=job_id,
+            kind=kind,
+            profile=shape.profile,
+            length_us=length_us,
+            tenant=tenant if shape.tenant_scoped else None,
+            queries=queries(shape.profile, length_us),
+            cpu_iterations=cpu_iterations(shape.profile, length_us),
+            job_class=shape.job_class,
+        )
+
+    def _length_us(self, shape: KindShape, word: int) -> int:
+        if shape.length_us is not None:
+            return shape.length_us
+        return self._lengths[shape.job_class].at(word)
 
     def _failures(self, index: int, kind: Kind, intended_ns: int) -> tuple[ErrorClass, ...]:
         if not self._injections:

@@ -1,16 +1,18 @@
 """Runs one job as its plan says; every library's handler is this and nothing else.
 
-started -> sleep, queries or CPU -> effect -> completed -> back to the library. The order is the
-wire's promise: ``job_completed`` is written after the effect is durably committed and before the
-handler returns, so an event proves its effect, and a missing event proves nothing.
+started -> sleep, queries or CPU -> fan-out -> effect -> completed -> back to the library. The
+order is the wire's promise: ``job_completed`` is written after the effect is durably committed and
+before the handler returns, so an event proves its effect, and a missing event proves nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg_pool import AsyncConnectionPool
@@ -27,12 +29,28 @@ _FAILURE = "INSERT INTO bench_failure VALUES (%s, %s, %s, %s, %s, %s)"
 _FAILURES = "SELECT count(*) FROM bench_failure WHERE run_id = %s AND job_id = %s"
 
 
+Enqueue = Callable[[Sequence[Plan], Sequence[bytes]], Awaitable[Sequence[str]]]
+"""Puts jobs, given as plans and payloads, into the library's queue; returns their inbox ids."""
+
+
+class Refusal(NamedTuple):
+    """How a provider makes a job fail."""
+
+    error_class: ErrorClass
+    retry_after_s: float | None = None
+
+
+CallProvider = Callable[[Plan, int], Awaitable[Refusal | None]]
+"""Has the provider do a job's work; the number says how often the job has failed so far."""
+
+
 class PlannedError(Exception):
     """The failure that a job's plan asks for; the adapter raises it as its library expects."""
 
-    def __init__(self, error_class: ErrorClass) -> None:
-        super().__init__(f"planned failure: {error_class}")
-        self.error_class = error_class
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"planned failure: {refusal.error_class}")
+        self.error_class = refusal.error_class
+        self.retry_after_s = refusal.retry_after_s
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -53,11 +71,20 @@ class Execution(msgspec.Struct, frozen=True):
 class Body:
     """Interprets plans. One per child; executions are numbered from 1 and never reused."""
 
-    def __init__(self, init: Init, emitter: Emitter, pool: AsyncConnectionPool[Any]) -> None:
+    def __init__(
+        self,
+        init: Init,
+        emitter: Emitter,
+        pool: AsyncConnectionPool[Any],
+        call_provider: CallProvider | None = None,
+    ) -> None:
         self._init = init
         self._emitter = emitter
         self._pool = pool
+        self._call_provider = call_provider
         self._decoder = msgspec.json.Decoder(Plan)
+        self.enqueue: Enqueue | None = None
+        """The library's own enqueue; set by an adapter that offers ``fan_out``."""
         self._executions = 0
         self._processor = ThreadPoolExecutor(init.concurrency, thread_name_prefix="burn")
 
@@ -81,11 +108,12 @@ class Body:
         """
         try:
             await self._hold(execution, "started")
-            error_class = await self._due_failure(execution)
-            await self._work(execution.plan)
-            if error_class is not None:
-                await self._commit_failure(execution, error_class)
-                raise PlannedError(error_class)
+            failures = await self._failures(execution)
+            refusal = await self._work(execution.plan, failures)
+            if refusal is not None:
+                await self._commit_failure(execution, refusal.error_class)
+                raise PlannedError(refusal)
+            await self._fan_out(execution)
             await self._commit_effect(execution)
             await self._hold(execution, "effect")
         except BaseException as error:
@@ -99,7 +127,14 @@ class Body:
         if execution.plan.hold == point and self._init.incarnation == 0:
             await asyncio.Event().wait()
 
-    async def _work(self, plan: Plan) -> None:
+    async def _work(self, plan: Plan, failures: int) -> Refusal | None:
+        """Do the planned work; returns how the job is to fail this time, if at all."""
+        if plan.profile == "external_api" and self._call_provider is not None:
+            return await self._call_provider(plan, failures)
+        await self._spend(plan)
+        return Refusal(plan.fail[failures]) if failures < len(plan.fail) else None
+
+    async def _spend(self, plan: Plan) -> None:
         length_s = plan.length_us / _US_PER_S
         if plan.profile == "db":
             async with self._pool.connection() as connection:
@@ -112,15 +147,40 @@ class Body:
         else:
             await asyncio.sleep(length_s)
 
-    async def _due_failure(self, execution: Execution) -> ErrorClass | None:
-        planned = execution.plan.fail
-        if not planned:
-            return None
+    async def _fan_out(self, execution: Execution) -> None:
+        plans = execution.plan.children
+        if not plans:
+            return
+        assert self.enqueue is not None, "this adapter does not offer fan_out"
+        sent_ns = time.monotonic_ns()
+        inbox_ids = await self.enqueue(plans, [msgspec.json.encode(plan) for plan in plans])
+        acknowledged_ns = time.monotonic_ns()
+        for plan, inbox_id in zip(plans, inbox_ids, strict=True):
+            enqueued: dict[str, Any] = {
+                "job_id": plan.job_id,
+                "outcome": "accepted",
+                "kind": plan.kind,
+                "class": plan.job_class,
+                "length_us": plan.length_us,
+                "intended_ns": sent_ns,
+                "sent_ns": sent_ns,
+                "acknowledged_ns": acknowledged_ns,
+                "inbox_id": inbox_id,
+                "execution": execution.number,
+            }
+            if plan.tenant is not None:
+                enqueued["tenant"] = plan.tenant
+            self._emitter.emit("job_enqueued", enqueued)
+
+    async def _failures(self, execution: Execution) -> int:
+        """How often the job has failed so far; only asked where it is to fail at all."""
+        if not execution.plan.fail:
+            return 0
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_FAILURES, (self._init.run_id, execution.plan.job_id))
             row = await cursor.fetchone()
         assert row is not None
-        return planned[row[0]] if row[0] < len(planned) else None
+        return int(row[0])
 
     async def _commit_failure(self, execution: Execution, error_class: ErrorClass) -> None:
         async with self._pool.connection() as connection:
@@ -143,11 +203,16 @@ class Body:
         )
 
     def _emit_failed(self, execution: Execution, error: BaseException) -> None:
-        error_class = error.error_class if isinstance(error, PlannedError) else "unplanned"
-        message = f"{type(error).__name__}: {error}"[:_MESSAGE_LIMIT]
-        self._emitter.emit(
-            "job_failed", {**execution.event(), "error_class": error_class, "message": message}
-        )
+        failed = {
+            **execution.event(),
+            "error_class": "unplanned",
+            "message": f"{type(error).__name__}: {error}"[:_MESSAGE_LIMIT],
+        }
+        if isinstance(error, PlannedError):
+            failed["error_class"] = error.error_class
+            if error.retry_after_s is not None:
+                failed["retry_after_s"] = error.retry_after_s
+        self._emitter.emit("job_failed", failed)
 
 
 def burn(iterations: int) -> None:

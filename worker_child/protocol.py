@@ -22,6 +22,8 @@ Role = Literal["worker", "enqueuer"]
 ErrorClass = Literal["rate_limit", "transient", "permanent"]
 HoldPoint = Literal["started", "effect", "completed", "return"]
 Profile = Literal["cpu", "db", "external_api"]
+REFUSALS: dict[ErrorClass, int] = {"rate_limit": 429, "transient": 503, "permanent": 422}
+"""The HTTP status by which a provider makes an external-API job fail as planned."""
 EnqueueOutcome = Literal["accepted", "recovered"]
 RowState = Literal["queued", "retrying", "claimed", "dead", "done", "absent"]
 """``done`` = the queue says that the job succeeded (its row or its own log); ``dead`` = the queue
@@ -63,6 +65,9 @@ class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether a job commits a row in ``bench_effect``."""
     event_fd: int
     clock_anchor: ClockAnchor
+    provider: str | None = None
+    """URL of the third party that external-API jobs call with ``POST /jobs/{job_id}?failures=k``,
+    k = how often the job has failed so far; none = they sleep."""
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +76,13 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: Literal["stop"]
 
 
-class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Plan(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    rename={"job_class": "class"},
+):
     """What one job does. It travels as the payload; the child only interprets it."""
 
     job_id: str
@@ -88,6 +99,11 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     """The nth failure of this job is of the nth class; after the last one the job succeeds."""
     hold: HoldPoint | None = None
     """In incarnation 0 of its slot the job stops here until the process is killed."""
+    job_class: str = ""
+    """Of a job that another one enqueues: its duration class, for its ``job_enqueued`` line."""
+    children: tuple[Plan, ...] = ()
+    """A coordinator's per-tenant jobs: it enqueues them through the library, in one go, when its
+    own work is done and before its effect."""
     pad: str = ""
     """Fills the payload to its planned size."""
 
@@ -164,6 +180,8 @@ class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     execution: int
     error_class: str
     message: str = ""
+    retry_after_s: float | None = None
+    """What a provider's 429 asked to wait; whether the library heeds it is the library's affair."""
     inbox_id: str | None = None
 
 
@@ -267,6 +285,11 @@ def session_name(run_id: str, slot: int, incarnation: int) -> str:
 def stream_job_id(index: int) -> str:
     """The id of the workload's job number `index`, from 0."""
     return f"j{index:06d}"
+
+
+def child_job_id(job_id: str, index: int) -> str:
+    """The id of the job number `index`, from 0, that the job `job_id` enqueues."""
+    return f"{job_id}/{index}"
 
 
 def held_job_id(index: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from worker_child.body import Body
+from worker_child.body import Body, CallProvider
 from worker_child.emitter import Emitter
 from worker_child.lifeline import Orders
 from worker_child.protocol import PROTOCOL_VERSION, Init
@@ -69,6 +70,18 @@ async def serve(init: Init, orders: Orders, work: Work) -> None:
         max_size=init.pool_size,
         open=False,
     )
-    async with pool:
+    async with pool, _provider(init) as call_provider:
         await pool.wait()
-        await work(Child(init, emitter, Body(init, emitter, pool), stop))
+        await work(Child(init, emitter, Body(init, emitter, pool, call_provider), stop))
+
+
+@asynccontextmanager
+async def _provider(init: Init) -> AsyncIterator[CallProvider | None]:
+    if init.provider is None:
+        yield None
+        return
+    # Here, because an HTTP client would lengthen every respawn of the runs that need none.
+    from worker_child.third_party import calling
+
+    async with calling(init.provider, init.concurrency) as call_provider:
+        yield call_provider

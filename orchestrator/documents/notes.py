@@ -13,6 +13,7 @@ NOTES: dict[str, str] = {
     "clock_violation": "A child's line was stamped later than the parent had received it "
     "(`detail.slot`, `detail.incarnation`). It voids what that incarnation says.",
     "worker_died": "A worker died unasked and is being replaced.",
+    "turn_lost": "A job of a closed loop did not finish in time; the next went out all the same.",
     "stop_ignored": "A worker did not stop in time and was killed when the run was over.",
     "pipe_held": "A worker has ended, yet its event pipe did not come to its end: somebody "
     "who fled holds it (`detail.slot`, `detail.incarnation`).",
@@ -22,7 +23,8 @@ NOTES: dict[str, str] = {
     "done meanwhile (a respawn, a kill, a read) came late.",
     "not_settled": "A kill of a repeated scenario did not settle in time: the kills to come were "
     "left out.",
-    "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`.",
+    "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`, or its "
+    "queries for a `resource_sample`.",
     "wall_clock_step": "The wall clock was set: timestamps after it follow a new anchor, t_ns goes "
     "on as before.",
     "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "

@@ -58,9 +58,17 @@ class Worker:
         self.start(job_id)
         self.complete(job_id)
 
-    def fail(self, job_id: str, execution: int | None = None) -> None:
+    def fail(
+        self, job_id: str, execution: int | None = None, error_class: str = "transient"
+    ) -> None:
         number = execution or self.last[job_id]
-        self.emit("job_failed", job_id=job_id, execution=number, error_class="transient")
+        self.emit("job_failed", job_id=job_id, execution=number, error_class=error_class)
+
+    def retry(self, job_id: str, delay_s: float | None = None) -> None:
+        """The library takes the failed job back."""
+        execution = self.last[job_id]
+        told = {} if delay_s is None else {"delay_s": delay_s}
+        self.emit("job_retried", job_id=job_id, execution=execution, observed_by="hook", **told)
 
     def tell(self, kind: str, job_id: str, execution: int | None = None) -> None:
         """The library says what it made of an execution."""
@@ -78,6 +86,7 @@ class Story:
         rescue: Mapping[str, Any] | None = RESCUE,
         expectations: Mapping[str, Any] | None = None,
         acknowledges_in_transaction: bool = False,
+        workload: Mapping[str, Any] | None = None,
     ) -> None:
         self.now_ns = ORIGIN_NS
         self.with_effects = effects
@@ -88,7 +97,7 @@ class Story:
         scenario = {
             "effects": effects,
             "workers": {"slots": 1, "concurrency": 4, "max_attempts": 5},
-            "workload": {"warmup_s": 0.0, "time_scale": 1.0},
+            "workload": {"warmup_s": 0.0, "time_scale": 1.0, **(workload or {})},
             "limits": {"backlog_margin_s": 1.0, "max_bound_s": 60.0},
             "expectations": dict(expectations or {}),
         }
@@ -135,7 +144,14 @@ class Story:
             worker.emit("child_ready", pid=100 + len(before), identity=worker.identity)
         return worker
 
-    def enqueue(self, *job_ids: str, by: Worker | None = None, length_us: int = 1000) -> None:
+    def enqueue(
+        self,
+        *job_ids: str,
+        by: Worker | None = None,
+        length_us: int = 1000,
+        tenant: str | None = None,
+        **changed: Any,
+    ) -> None:
         for job_id in job_ids:
             self.planned.add(job_id)
             fields = {
@@ -148,8 +164,21 @@ class Story:
                 "sent_ns": self.now_ns + 1000,
                 "acknowledged_ns": self.now_ns + 2000,
                 "inbox_id": f"row-{job_id}",
+                **({} if tenant is None else {"tenant": tenant}),
+                **changed,
             }
             by.emit("job_enqueued", **fields) if by else self.record("job_enqueued", **fields)
+
+    def snapshot(self, queued: int = 0, **counts: int) -> None:
+        """The inbox by row state."""
+        self.record(
+            "queue_snapshot",
+            **{"queued": queued, "claimed": 0, "retrying": 0, "dead": 0, **counts},
+        )
+
+    def sample(self, subject: str, **values: int) -> None:
+        """One subject's memory, places or calls."""
+        self.record("resource_sample", subject=subject, **values)
 
     def recover(self, job_id: str) -> None:
         """The parent's own line for a job whose enqueue nobody recorded."""

@@ -5,10 +5,13 @@ Read the difference before you commit it: it is what changes for every reader of
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
+from analysis.results_page import results_page
 from analysis.summary import analyse
 from tests.histories.planted import PLANTED
+from tests.histories.side_by_side import golden_stories, write
 from tests.unit.test_summary_bytes import GOLDEN_NAMES
 
 
@@ -17,6 +20,14 @@ def main(folder: Path) -> None:
     for name in GOLDEN_NAMES:
         history = PLANTED[name].plant().write(folder, name)
         history.with_suffix(".summary.json").write_bytes(analyse(history).as_json())
+    (folder / "side_by_side.RESULTS.md").write_text(golden_page(), encoding="utf-8")
+
+
+def golden_page() -> str:
+    """RESULTS.md of the histories that are to be compared."""
+    with tempfile.TemporaryDirectory() as folder:
+        stories = enumerate(golden_stories())
+        return results_page([write(story, Path(folder), str(n)) for n, story in stories])
 
 
 if __name__ == "__main__":

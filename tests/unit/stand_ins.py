@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from orchestrator.child import ChildHandle, Exit, State
-from orchestrator.events import EventReader
+from orchestrator.events import Event, EventReader
 from orchestrator.fleet import Fleet
 from orchestrator.history import KIND_OF, HistoryRecord, RowRead, Session
 from orchestrator.probe import Probe, Reading
@@ -22,6 +22,7 @@ from orchestrator.sampler import Backlog, Sampler
 from orchestrator.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import InboxRow, QueueCounts
 from worker_child.protocol import (
+    ChildEvent,
     ChildReady,
     Init,
     JobCompleted,
@@ -131,11 +132,22 @@ class Lines:
         event = JobDiscarded(0, job_id, "hook", n=0, slot=slot, incarnation=incarnation)
         self._take_in(event)
 
-    def _take_in(self, fields: JobStarted | JobCompleted | JobDiscarded) -> None:
+    def _take_in(self, fields: ChildEvent) -> None:
+        self._tracker.observe(self._key, as_read(fields))
+
+
+def as_read(*said: ChildEvent) -> list[Event]:
+    """What worker 0:0 or another one has said, as it comes out of its pipe."""
+    events: list[Event] = []
+    for fields in said:
         line = {"run_id": RUN_ID, "timestamp": "", "kind": KIND_OF[type(fields)], "fields": fields}
-        batch = EventReader(RUN_ID, *self._key).feed(msgspec.json.encode(line) + b"\n")
+        who = fields.slot, fields.incarnation
+        assert who[0] is not None
+        assert who[1] is not None
+        batch = EventReader(RUN_ID, who[0], who[1]).feed(msgspec.json.encode(line) + b"\n")
         assert not batch.bad, batch.bad
-        self._tracker.observe(self._key, batch.events)
+        events += batch.events
+    return events
 
 
 class ToldProbe(Probe):

@@ -9,11 +9,13 @@ import pytest
 from orchestrator.audit import final_records, sessions_that_remain
 from orchestrator.history import HistoryRecord, RowRead, Session
 from orchestrator.producer import DueJob, Producer
+from orchestrator.scenario import load_scenario
 from orchestrator.tracker import Tracker
-from orchestrator.workload import PlannedJob
+from orchestrator.workload import PlannedJob, Workload
 from tests.unit.stand_ins import Clock, Lines, ToldProbe, claimed_line
 from worker_child.protocol import JobEnqueued, Note, Plan
 
+WORKLOAD = Workload(load_scenario("steady", cores=2))
 LEFT = Session(4711, "2026-11-22 10:00:00+00", "active", "SELECT pg_sleep(600)")
 
 
@@ -58,7 +60,7 @@ def test_jobs_in_doubt_that_are_seen_come_into_the_ledger_and_the_others_do_not(
     Lines(tracker).start("j000001")
     probe.lines = [claimed_line("j000002")]
     producer = InDoubt("j000001", "j000002", "j000003")
-    records = final_records(probe, producer, tracker, [])
+    records = final_records(probe, producer, tracker, WORKLOAD, [])
     found = recovered(records)
     assert [(line.job_id, line.outcome) for line in found] == [
         ("j000001", "recovered"),
@@ -70,24 +72,24 @@ def test_jobs_in_doubt_that_are_seen_come_into_the_ledger_and_the_others_do_not(
 
 def test_a_job_that_only_its_effect_shows_comes_into_the_ledger(probe: ToldProbe) -> None:
     probe.lines = [RowRead(0, "final", "j000001", state="absent", effects=[(0, 0, 1)])]
-    found = recovered(final_records(probe, InDoubt("j000001"), Tracker(), []))
+    found = recovered(final_records(probe, InDoubt("j000001"), Tracker(), WORKLOAD, []))
     assert [line.job_id for line in found] == ["j000001"]
 
 
 def test_accepted_jobs_are_not_enqueued_a_second_time(probe: ToldProbe) -> None:
     probe.lines = [claimed_line("j000001")]
-    assert recovered(final_records(probe, InDoubt(), Tracker(), [])) == []
+    assert recovered(final_records(probe, InDoubt(), Tracker(), WORKLOAD, [])) == []
 
 
 def test_a_read_while_nobody_is_left_stands(probe: ToldProbe) -> None:
     probe.lines = [claimed_line("j000001")]
-    line = closing(final_records(probe, InDoubt(), Tracker(), []))
+    line = closing(final_records(probe, InDoubt(), Tracker(), WORKLOAD, []))
     assert (line.lines, line.error) == (1, None)
 
 
 def test_sessions_that_remain_void_the_read_and_are_named(probe: ToldProbe) -> None:
     probe.lines = [claimed_line("j000001")]
-    line = closing(final_records(probe, InDoubt(), Tracker(), [LEFT]))
+    line = closing(final_records(probe, InDoubt(), Tracker(), WORKLOAD, [LEFT]))
     assert line.lines == 1
     assert line.error is not None
     assert "sessions of the run remained" in line.error
@@ -96,13 +98,13 @@ def test_sessions_that_remain_void_the_read_and_are_named(probe: ToldProbe) -> N
 
 def test_a_read_that_failed_keeps_its_own_error(probe: ToldProbe) -> None:
     probe.read_error = "statement timeout"
-    line = closing(final_records(probe, InDoubt(), Tracker(), [LEFT]))
+    line = closing(final_records(probe, InDoubt(), Tracker(), WORKLOAD, [LEFT]))
     assert line.error == "statement timeout"
 
 
 def test_a_queues_own_record_is_written_down_row_by_row(probe: ToldProbe) -> None:
     probe.audited = [{"did": "claim"}, {"did": "acknowledge"}]
-    records = final_records(probe, InDoubt(), Tracker(), [])
+    records = final_records(probe, InDoubt(), Tracker(), WORKLOAD, [])
     notes = [record for record in records if isinstance(record, Note)]
     assert [(note.code, note.detail) for note in notes] == [
         ("audit", {"did": "claim"}),

@@ -12,7 +12,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.latency import DIGITS, HIGHEST_US, LOWEST_US, NEVER, bucketed, distribution
+from analysis.buckets import DIGITS, HIGHEST_US, LOWEST_US, bucketed
+from analysis.latency import NEVER, distribution
 from analysis.load import load
 from analysis.summary import analyse
 from tests.histories.builder import ORIGIN_NS, Story
@@ -136,6 +137,25 @@ def test_throughput_counts_jobs_completed_inside_the_window(tmp_path: Path) -> N
     found = analyse(story.write(tmp_path)).throughput["throughput_per_s"]
 
     assert found == round(1e9 / (last_ns - ORIGIN_NS), 3)
+
+
+def test_a_recovered_job_s_sent_instant_is_unknown_even_where_a_second_row_s_is_not(
+    tmp_path: Path,
+) -> None:
+    story = Story()
+    worker = story.worker()
+    worker.run("j000000/0")
+    story.enqueue("j000000")
+    worker.run("j000000")
+    story.enqueue("j000000/0")
+    worker.start("j000000/0", "row-2")
+    worker.complete("j000000/0")
+    story.recover("j000000/0")
+    story.exit(worker)
+    story.end()
+    found = analyse(story.write(tmp_path)).latency_ms
+    assert found["pickup"]["out_of_range"] == found["pickup_uncorrected"]["out_of_range"] == 0
+    assert (found["pickup"]["n"], found["pickup_uncorrected"]["n"]) == (2, 1)
 
 
 CALM = {"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}

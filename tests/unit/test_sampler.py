@@ -118,6 +118,7 @@ def start(connections: Connections, recorder: TickingRecorder) -> Iterator[Start
             RUN_ID,
             ToldQueue(chain(looks[:-1], repeat(looks[-1]))),
             recorder,
+            worker_dsn="",
             workers=workers,
             capacity=20,
             postgres_pid=postgres_pid,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.capacity import capacity
 from orchestrator.errors import ScenarioError
 from orchestrator.scenario import (
     Burst,
@@ -40,14 +41,69 @@ def minimal(tmp_path: Path) -> Path:
 
 
 def test_the_scenarios_of_the_main_job_and_its_control_are_shipped() -> None:
-    assert scenario_names() == [
+    assert set(scenario_names()) >= {
         "crash_recovery",
         "crash_recovery_exact",
         "crash_recovery_no_fault",
         "crash_recovery_repeated",
         "crash_recovery_short",
         "crash_recovery_unscaled",
-    ]
+    }
+
+
+METHODOLOGY = (
+    "steady",
+    "steady_balanced",
+    "steady_over",
+    "steady_cpu",
+    "burst",
+    "crash_in_burst",
+    "spike",
+    "noisy_neighbor",
+    "noisy_neighbor_saturated",
+    "rate_limit_pressure",
+    "notify_latency",
+    "high_scale",
+    "dedup",
+    "multi_process_1",
+    "multi_process_2",
+    "multi_process_4",
+    "crash_one_of_many",
+    "retry_shape",
+)
+
+
+@pytest.mark.parametrize("name", METHODOLOGY)
+def test_each_scenario_of_the_methodology_has_a_short_variant_to_try(name: str) -> None:
+    whole, short = load_scenario(name, cores=2), load_scenario(f"{name}_short", cores=2)
+    assert short.workload.duration_s <= 30 < whole.workload.duration_s
+    assert [fault.what for fault in short.faults] == [fault.what for fault in whole.faults]
+    assert short.workload.mix.keys() <= whole.workload.mix.keys()
+    assert short.workload.tenants == whole.workload.tenants
+    assert type(short.workload.curve) is type(whole.workload.curve)
+
+
+def test_the_short_burst_is_saturation_and_the_spike_is_not() -> None:
+    burst, spike = load_scenario("burst_short", cores=2), load_scenario("spike", cores=2)
+    assert Workload(burst).stream_jobs == 3750
+    assert (burst.workload.rate_per_s, burst.workers.concurrency) == (50, 10)
+    assert capacity(burst, 2).utilisation > 1
+    assert capacity(spike, 2).utilisation <= 0.6
+    assert (spike.workers.slots * spike.workers.concurrency, spike.over_capacity) == (20, False)
+
+
+def test_high_scale_keeps_a_quarter_of_a_hundred_workers_busy() -> None:
+    load = capacity(load_scenario("high_scale", cores=2), 2)
+    assert (load.places, load.peak_rate_per_s) == (100, 300)
+    assert load.mean_length_s == pytest.approx(0.08, rel=0.02)
+
+
+def test_the_multi_process_scenarios_differ_in_how_the_places_are_dealt_out() -> None:
+    one, two, four = (load_scenario(f"multi_process_{n}", cores=2) for n in (1, 2, 4))
+    assert [s.workers.slots for s in (one, two, four)] == [1, 2, 4]
+    assert len({s.workers.slots * s.workers.concurrency for s in (one, two, four)}) == 1
+    assert len({s.workers.slots * s.workers.pool_size for s in (one, two, four)}) == 1
+    assert one.workload == two.workload == four.workload
 
 
 @pytest.mark.parametrize("name", scenario_names())

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from analysis.summary import analyse, write_summary
 from tests.histories.builder import RUN_ID, Fields, Story
+from tests.histories.loaded import burdened, erring, unfair
 from tests.histories.planted import PLANTED
 from tests.histories.random_stories import stories
 
@@ -43,6 +45,16 @@ def test_a_permutation_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     expected = analyse(PLANTED[name].plant().write(tmp_path, "plain")).as_json()
     for seed in range(3):
         story = shuffled(PLANTED[name].plant(), seed)
+        assert analyse(story.write(tmp_path, f"shuffled-{seed}")).as_json() == expected
+
+
+@pytest.mark.parametrize("told", [burdened, erring, unfair], ids=lambda told: told.__name__)
+def test_a_permutation_of_a_loaded_run_gives_the_same_bytes(
+    told: Callable[[], Story], tmp_path: Path
+) -> None:
+    expected = analyse(told().write(tmp_path, "plain")).as_json()
+    for seed in range(5):
+        story = shuffled(told(), seed)
         assert analyse(story.write(tmp_path, f"shuffled-{seed}")).as_json() == expected
 
 

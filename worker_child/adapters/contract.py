@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import psycopg
 
@@ -21,6 +21,20 @@ class Workers:
     max_attempts: int
 
 
+PARITY: dict[str, str] = {
+    "enqueue": "through what the producer enqueues, and how many jobs at once",
+    "wake_up": "what tells an idle worker of a job, and how often it looks without being told",
+    "claim_batch": "how many rows one claim takes",
+    "completion": "how acknowledgements are written: one by one or buffered, and how long",
+    "rescue_counts_as_attempt": "whether a rescued job has used up an attempt",
+    "retries": "who retries a failed job (library, adapter or nobody), and when",
+    "finished_rows": "what becomes of the row of a finished job",
+    "language": "the worker's language, and on what its handlers run",
+    "ours": "which parts are the adapter's own choice or code",
+}
+"""What every preset says of itself, so that configuration differences can be listed."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """A named group of the library's own settings, resolved for one set of workers."""
@@ -35,6 +49,8 @@ class Preset:
     acknowledges_in_transaction: bool = False
     claims_visible: bool = True
     """Whether a claimed row shows as claimed; else held jobs are known by their events alone."""
+    parity: Mapping[str, str] = field(default_factory=dict)
+    """In a phrase for each key of `PARITY`: what a comparison must show beside the settings."""
 
 
 class OutgoingJob(NamedTuple):
@@ -45,6 +61,8 @@ class OutgoingJob(NamedTuple):
     """The name under which the library dispatches it."""
     payload: bytes
     """A `worker_child.protocol.Plan` as JSON."""
+    dedup_key: str | None = None
+    """The queue is to take one job with this key; only where the adapter offers ``dedup``."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +183,22 @@ class Adapter(Protocol):
 
     def child_argv(self) -> list[str]:
         """The command that starts a worker; it finds its orders on stdin."""
+        ...
+
+
+Offer = Literal["dedup", "fan_out"]
+"""What not every library can do, and not every scenario needs: enqueue a key once, whoever else
+enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`).
+"""
+
+
+@runtime_checkable
+class Offering(Protocol):
+    """An adapter of a library that can do something of the above."""
+
+    @property
+    def offers(self) -> Mapping[Offer, str]:
+        """What it can do, and how, in a phrase."""
         ...
 
 

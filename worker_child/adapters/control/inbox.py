@@ -25,6 +25,20 @@ from worker_child.protocol import Rescue
 POLL_S = 0.2
 """How often an idle place looks for work; a NOTIFY wakes it sooner."""
 
+PARITY_OF_CONTROLS = MappingProxyType(
+    {
+        "enqueue": "one INSERT and one NOTIFY for all that is due together",
+        "wake_up": f"NOTIFY; without it a look each {POLL_S:g} s",
+        "claim_batch": "one row",
+        "completion": "the control itself: see its README",
+        "rescue_counts_as_attempt": "no attempts are counted",
+        "retries": "nobody: a job that fails ends the worker",
+        "finished_rows": "deleted; the audit tells of them",
+        "language": "Python, asyncio; a connection for each job that runs",
+        "ours": "all of it",
+    }
+)
+
 _ENQUEUE = """
 INSERT INTO control_job (job_id, payload)
 SELECT job_id, payload
@@ -93,6 +107,7 @@ class ControlAdapter:
             rescue=self.rescue,
             periods_s={key.removesuffix("_s"): value for key, value in settings.items()},
             claims_visible=self.claims_visible,
+            parity=PARITY_OF_CONTROLS,
         )
 
     def install(self, dsn: str) -> None:

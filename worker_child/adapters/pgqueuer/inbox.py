@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
 
 from worker_child.adapters.contract import (
     Accepted,
+    Deduplicated,
     EnqueueResult,
     InboxRow,
+    Offer,
     OutgoingJob,
     Preset,
     QueueCounts,
@@ -72,10 +75,20 @@ class PgQueuerEnqueuer:
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `worker_child.adapters.contract.Enqueuer`."""
-        ids = self._queries.enqueue(
-            [job.kind for job in jobs], [job.payload for job in jobs], [0] * len(jobs)
+        kinds = [job.kind for job in jobs]
+        payloads: list[bytes | None] = [job.payload for job in jobs]
+        keys = [job.dedup_key for job in jobs]
+        if not any(keys):
+            ids = self._queries.enqueue(kinds, payloads, [0] * len(jobs))
+            return [Accepted(str(inbox_id)) for inbox_id in ids]
+        taken = self._queries.enqueue(
+            kinds, payloads, [0] * len(jobs), dedupe_key=keys, on_conflict="skip"
         )
-        return [Accepted(str(inbox_id)) for inbox_id in ids]
+        # Of a skipped job pgqueuer does not say which row it met.
+        return [
+            Deduplicated(into=None) if inbox_id is None else Accepted(str(inbox_id))
+            for inbox_id in taken
+        ]
 
     def close(self) -> None:
         self._connection.close()
@@ -86,6 +99,12 @@ class PgQueuerAdapter:
 
     name = "pgqueuer"
     presets = PRESETS
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {
+            "dedup": "dedupe_key with on_conflict='skip': one queued or picked row a key",
+            "fan_out": "Queries.enqueue on the worker's own connection, one call for all",
+        }
+    )
 
     def version(self) -> str:
         return version("pgqueuer")

@@ -63,4 +63,31 @@ def resolve(name: str, workers: Workers) -> Preset:
             "heartbeat_flush": lease_s / 8,
             "poll": poll_s,
         },
+        parity=_parity(settings),
     )
+
+
+def _parity(settings: dict[str, Any]) -> dict[str, str]:
+    """Read in pgqueuer's source; see README.md."""
+    return {
+        "enqueue": "Queries.enqueue of the library, one call for all that is due together",
+        "wake_up": (
+            f"NOTIFY by the library's trigger; without it a look each "
+            f"{settings['dequeue_timeout_s']:g} s"
+        ),
+        "claim_batch": f"up to {settings['batch_size']} rows",
+        "completion": (
+            f"buffered up to {_COMPLETION_FLUSH_S:g} s or {settings['batch_size']} jobs, "
+            "then in one statement"
+        ),
+        "rescue_counts_as_attempt": "no",
+        "retries": (
+            f"the library: DatabaseRetryEntrypointExecutor, {settings['retry_max_attempts']} "
+            f"retries, the first after {settings['retry_initial_delay_s']:g} s, each "
+            f"{settings['retry_backoff_multiplier']:g} times the one before, at most "
+            f"{settings['retry_max_delay_s']:g} s, no jitter"
+        ),
+        "finished_rows": "deleted; a line in pgqueuer_log tells of them",
+        "language": f"Python, asyncio on {settings['event_loop']}; handlers on the worker's loop",
+        "ours": "a permanent error is not retried; the connection is opened by the adapter",
+    }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeGuard
 from urllib.parse import quote, urlencode
 
@@ -25,6 +26,7 @@ from pgqueuer.types import QueueExecutionMode
 from psycopg.conninfo import conninfo_to_dict
 
 from worker_child.body import Execution, PlannedError
+from worker_child.protocol import Plan
 from worker_child.runtime import Child
 
 new_event_loop = uvloop.new_event_loop
@@ -117,6 +119,7 @@ async def work(child: Child) -> None:
 
     driver = await DRIVERS[settings["driver"]](child, announce)
     application = PgQueuer(driver)
+    child.body.enqueue = partial(_enqueue, application)
     retries = {
         "max_attempts": settings["retry_max_attempts"],
         "initial_delay": timedelta(seconds=settings["retry_initial_delay_s"]),
@@ -147,6 +150,15 @@ async def work(child: Child) -> None:
 async def unreachable(job: Job) -> None:
     """Stands where pgqueuer wants a function; `ReportingExecutor` puts its own in its place."""
     raise AssertionError(f"job {job.id} bypassed the executor")
+
+
+async def _enqueue(
+    application: PgQueuer, plans: Sequence[Plan], payloads: Sequence[bytes]
+) -> list[str]:
+    """What a coordinator fans out with: pgqueuer's own enqueue, on the worker's connection."""
+    kinds = [plan.kind for plan in plans]
+    ids = await application.qm.queries.enqueue(kinds, list(payloads), [0] * len(plans))
+    return [str(inbox_id) for inbox_id in ids]
 
 
 async def _stop_when_asked(child: Child, application: PgQueuer) -> None:

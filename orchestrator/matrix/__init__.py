@@ -1,0 +1,1 @@
+"""`crashbench matrix`: many runs, interleaved, each in a process of its own, resumable."""

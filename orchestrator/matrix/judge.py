@@ -1,0 +1,64 @@
+"""What became of a finished run: read from its summary, which is made of its history alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from analysis.verdict import RunVerdict
+from orchestrator.errors import ResultsError
+
+_LIMIT_S = 600.0
+_TAIL_LINES = 5
+
+
+class CrashCounts(msgspec.Struct, frozen=True):
+    """Of a summary's block `crash`."""
+
+    duplicate_executions: int
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Of a summary: what a matrix shows."""
+
+    verdict: RunVerdict
+    exit_code: int
+    reasons: list[str]
+    crash: CrashCounts
+
+
+def judgement_of(history: Path) -> Judgement:
+    """The verdict on a finished history, which is analysed only where that has not been done yet.
+
+    A summary beside a history belongs to it: the older one goes before a new history comes. The
+    analysis is a process of its own: what it makes of a strange history cannot harm the others.
+    Raises `ResultsError`.
+    """
+    summary = history.with_suffix(".summary.json")
+    complaint = "" if summary.exists() else _analyse(history)
+    try:
+        return msgspec.json.decode(summary.read_bytes(), type=Judgement)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ResultsError(
+            f"the summary of {history} cannot be had: {complaint or error}. Move the history "
+            "elsewhere, and the run will be done again"
+        ) from error
+
+
+def _analyse(history: Path) -> str:
+    argv = [sys.executable, "-m", "analysis", "summary", str(history)]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"its analysis did not end within {_LIMIT_S:g} s"
+    return "\n".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])

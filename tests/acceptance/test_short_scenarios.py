@@ -1,0 +1,56 @@
+"""Every short scenario runs as the README says, and ends with a verdict and its figures.
+
+An ordinary test run takes three of them; `make test-scenarios` takes them all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.scenario import load_scenario, scenario_names
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 170.0
+ALWAYS = ("steady_short", "retry_shape_short", "crash_one_of_many_short")
+SHORT = [name for name in scenario_names() if name.endswith("_short")]
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+def cases() -> list[Any]:
+    marks = {name: () if name in ALWAYS else (pytest.mark.every_scenario,) for name in SHORT}
+    return [pytest.param(name, marks=marks[name]) for name in SHORT]
+
+
+@pytest.mark.parametrize("name", cases())
+def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "orchestrator", "--scenario", name, "--results", str(tmp_path)]
+    environment = {key: value for key, value in os.environ.items() if key != "CRASHBENCH_DSN"}
+    done = subprocess.run(
+        argv,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (path,) = tmp_path.glob("*.summary.json")
+    summary = json.loads(path.read_text())
+    scenario = load_scenario(name)
+    assert (summary["verdict"], summary["reasons"]) == ("pass", [])
+    assert summary["jobs"]["completed_once"] + summary["jobs"]["duplicated"] > 0
+    assert summary["jobs"]["lost"] == summary["crash"]["harness_ambiguity"] == 0
+    assert summary["throughput_per_s"] > 0
+    assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
+    assert len(summary["recovery"]) == len(scenario.faults)
+    assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])

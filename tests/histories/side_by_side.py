@@ -1,0 +1,104 @@
+"""Runs to be compared: one planted crash under two presets, seven times each, and some others.
+
+The recovery of each run lasts a little longer than the one's before it; `tuned` is ten times as
+quick as `stock`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.histories.builder import RESCUE, RUN_ID, Story
+from tests.histories.planted import A, B, C
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "stock": {"lease_s": 30.0, "batch_size": 10},
+    "tuned": {"lease_s": 3.0, "batch_size": 10},
+}
+ENVIRONMENT: dict[str, Any] = {
+    "hardware": {"architecture": "x86_64", "cpu": "Planted | 9000", "cores": 2, "memory_gib": 8},
+    "hardware_hash": "0123456789abcdef",
+    "kernel": "6.1",
+    "python": "3.11.7",
+    "python_implementation": "CPython",
+    "code": {"version": "0.1.0", "commit": "c0ffee", "dirty": False},
+    "packages": {"msgspec": "0.20.0"},
+    "postgres": {
+        "version": "18.6",
+        "settings": {"fsync": "on"},
+        "measured": {"fdatasync_us": 100.5},
+    },
+}
+CELL_HASHES = {"stock": "a" * 16, "tuned": "b" * 16}
+
+
+def compared(
+    preset: str, ordinal: int, *, kill: bool = True, certified: bool = True, limited: bool = False
+) -> Story:
+    """A is open at the kill, B had completed unacknowledged; both are run again after a while."""
+    story = Story(rescue={**RESCUE, "lease_s": SETTINGS[preset]["lease_s"]})
+    worst_us = 900_000 if limited else 100
+    hiccup = {"subject": "hiccup", "ticks": 1000, "ticks_over_50_ms": 0, "max_us": worst_us}
+    first = story.worker()
+    story.enqueue(A, B, C)
+    first.start(A)
+    first.run(B)
+    if kill:
+        story.kill(first, held=[A, B])
+        if not certified:
+            story.first("fault_ended").pop("reaped_ns")
+        story.record("resource_sample", **hiccup)
+        second = story.worker()
+        story.wait((30 if preset == "stock" else 3) + ordinal / 10)
+    else:
+        first.complete(A)
+        second = first
+    for job_id in (A, B, C) if kill else (C,):
+        second.run(job_id)
+    story.record("resource_sample", **hiccup)
+    story.exit(second)
+    story.end()
+    for kind, fields in story.records:
+        if kind == "child_ready":
+            fields["effective"] = {"library_connections": 2 if preset == "tuned" else 1}
+    story.first("run_start").update(
+        scenario_name="side_by_side" if kill else "crash_recovery_no_fault",
+        library="planted",
+        preset=preset,
+        ordinal=ordinal,
+        settings=SETTINGS[preset],
+        environment=ENVIRONMENT,
+        cell_hash=CELL_HASHES[preset],
+    )
+    story.first("run_start")["scenario"]["description"] = "A crash, | planted."
+    return story
+
+
+def run_id_of(story: Story) -> str:
+    """The name that such a run would have."""
+    start = story.first("run_start")
+    return "{scenario_name}-{library}-{preset}-{ordinal:03d}".format(**start)
+
+
+def write(story: Story, folder: Path, name: str | None = None) -> Path:
+    """As `Story.write`, under its own name; `name` is that of the file alone."""
+    path = folder / f"{name or run_id_of(story)}.jsonl"
+    lines = (line.replace(RUN_ID, run_id_of(story)) for line in story.lines())
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def golden_stories() -> list[Story]:
+    """What the golden RESULTS.md is made of."""
+    stories = [compared(preset, n) for n in range(1, 8) for preset in ("stock", "tuned")]
+    stories.append(compared("tuned", 8, limited=True))
+    stories.append(compared("stock", 9, certified=False))
+    stories.append(compared("tuned", 1, kill=False))
+    elsewhere = compared("stock", 1)
+    elsewhere.first("run_start").update(
+        environment={**ENVIRONMENT, "code": {"version": "0.1.0", "commit": "decaf", "dirty": True}},
+        cell_hash="c" * 16,
+    )
+    stories.append(elsewhere)
+    return stories

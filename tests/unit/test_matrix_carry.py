@@ -1,0 +1,233 @@
+"""Carrying a matrix out, with histories that are planted where a process would have made them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from analysis.summary import write_summary
+from orchestrator.errors import ResultsError
+from orchestrator.matrix.carry import Matrix
+from orchestrator.matrix.estimate import OVERHEAD_S, Estimate
+from orchestrator.matrix.judge import judgement_of
+from orchestrator.matrix.outcome import Outcome, exit_code_of
+from orchestrator.matrix.plan import Cell, Wish, plan_matrix
+from orchestrator.matrix.process import Ended, longest_s
+from orchestrator.orders import Interrupted
+from orchestrator.scenario import resolved
+from tests.histories.builder import RUN_ID
+from tests.histories.planted import PLANTED, healthy
+
+TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
+
+
+class Witness:
+    """An observer that notes what it is told; of a run that takes two ticks."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.left_s: list[float | None] = []
+        self.saved: list[int] = []
+
+    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
+        self.begun.append(cell.run_id)
+
+    def tick(self, elapsed_s: float, left_s: float | None) -> None:
+        pass
+
+    def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
+        assert (done, of) == (len(self.left_s) + 1, of)
+        self.left_s.append(left_s)
+
+    def save(self, outcomes: Sequence[Outcome]) -> None:
+        self.saved.append(len(outcomes))
+
+
+def leave_history(cell: Cell, planted: str | None = None) -> None:
+    """What a finished run would leave."""
+    story = PLANTED[planted].plant() if planted else healthy()
+    start = story.first("run_start")
+    start.update(
+        scenario=resolved(cell.request.scenario) | {"expectations": {}},
+        scenario_sha256=cell.digest,
+        settings=cell.request.preset.settings,
+        library_version=cell.request.adapter.version(),
+    )
+    cell.history.parent.mkdir(exist_ok=True)
+    lines = (line.replace(RUN_ID, cell.run_id) for line in story.lines())
+    cell.history.write_text("".join(f"{line}\n" for line in lines))
+    write_summary(cell.history)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> list[Cell]:
+    libraries = ("control_holding", "control_late_ack")
+    return plan_matrix(Wish(libraries, ("stock",), (TINY,), 2, tmp_path / "results")).cells
+
+
+Stand = Callable[[Cell], str | None]
+
+
+def carry_out(
+    cells: list[Cell], stand_in: Stand, *, overwrite: bool = False
+) -> tuple[list[Outcome], Witness]:
+    """`stand_in` does what the process would; what it returns is its complaint."""
+    witness = Witness()
+    plan = plan_matrix(
+        Wish(
+            ("control_holding", "control_late_ack"),
+            ("stock",),
+            (TINY,),
+            2,
+            cells[0].request.results,
+        )
+    )
+
+    def run_cell(cell: Cell, tick: Callable[[float], None], interrupted: object) -> Ended:
+        tick(1.0)
+        return Ended(stand_in(cell), 10.0)
+
+    matrix = Matrix(plan, run_cell, witness, witness.save)
+    return matrix.carry_out(overwrite=overwrite), witness
+
+
+def run_well(cell: Cell) -> None:
+    leave_history(cell)
+
+
+def test_every_cell_is_run_judged_and_saved(cells: list[Cell]) -> None:
+    outcomes, witness = carry_out(cells, run_well)
+
+    assert [outcome.run_id for outcome in outcomes] == [cell.run_id for cell in cells]
+    assert {outcome.verdict for outcome in outcomes} == {"pass"}
+    assert exit_code_of(outcomes) == 0
+    assert witness.saved == [1, 2, 3, 4]
+
+
+def test_finished_runs_are_kept_and_a_half_one_is_run(cells: list[Cell]) -> None:
+    leave_history(cells[2])
+    half = cells[1].history.with_suffix(".jsonl.partial")
+    half.write_text("half a line")
+    outcomes, witness = carry_out(cells, run_well)
+
+    assert witness.begun == [cells[0].run_id, cells[1].run_id, cells[3].run_id]
+    assert [outcome.run_id for outcome in outcomes if outcome.kept] == [cells[2].run_id]
+    assert sorted(o.run_id for o in outcomes) == sorted(cell.run_id for cell in cells)
+
+
+def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[Cell]) -> None:
+    def stand_in(cell: Cell) -> str | None:
+        if cell.run_id == cells[0].run_id:
+            return "the disk is full"
+        leave_history(cell, "lost_and_done" if cell.run_id == cells[1].run_id else None)
+        return None
+
+    outcomes, _ = carry_out(cells, stand_in)
+
+    assert [outcome.verdict for outcome in outcomes] == ["error", "fail", "pass", "pass"]
+    assert outcomes[0].reasons == ("the disk is full",)
+    assert exit_code_of(outcomes) == 2
+    assert exit_code_of(outcomes[1:]) == 1
+
+
+def test_a_run_that_leaves_no_history_has_failed(cells: list[Cell]) -> None:
+    outcomes, _ = carry_out(cells, lambda _: None)
+
+    assert {outcome.verdict for outcome in outcomes} == {"error"}
+
+
+def test_a_finished_run_of_something_else_is_refused_before_any_is_run(cells: list[Cell]) -> None:
+    leave_history(cells[3])
+    text = cells[3].history.read_text()
+    cells[3].history.write_text(text.replace(cells[3].digest, "f" * 64))
+    begun: list[str] = []
+
+    with pytest.raises(ResultsError, match=f"{cells[3].run_id}: another scenario text or seed"):
+        carry_out(cells, lambda cell: begun.append(cell.run_id))
+    assert begun == []
+
+    outcomes, _ = carry_out(cells, run_well, overwrite=True)
+    assert not any(outcome.kept for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"library_version":"', '"library_version":"0.', "was 0."),
+        ('"settings":{', '"settings":{"lease_s":9,', "other settings of the preset: lease_s"),
+    ],
+)
+def test_a_finished_run_of_another_version_or_of_other_settings_is_not_kept(
+    old: str, new: str, says: str, cells: list[Cell]
+) -> None:
+    leave_history(cells[0])
+    cells[0].history.write_text(cells[0].history.read_text().replace(old, new, 1))
+
+    with pytest.raises(ResultsError, match=says):
+        carry_out(cells, run_well)
+
+
+def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
+    cells: list[Cell],
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def run_cell(_: Cell, tick: object, interrupted: Callable[[], bool]) -> Ended:
+        assert not interrupted()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupted()
+        raise Interrupted
+
+    plan = plan_matrix(Wish(("control_holding",), ("stock",), (TINY,), 2, cells[0].request.results))
+    witness = Witness()
+
+    with pytest.raises(Interrupted):
+        Matrix(plan, run_cell, witness, witness.save).carry_out(overwrite=False)
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert witness.saved == []
+
+
+def test_the_time_left_comes_from_what_finished_cells_took(cells: list[Cell]) -> None:
+    estimate = Estimate()
+    expected_s = cells[0].request.outlook().expected_s
+    assert expected_s is not None
+    assert estimate.left_s(cells[:1]) == expected_s + OVERHEAD_S
+
+    estimate.learn(cells[0], 30.0)
+
+    assert estimate.left_s([cells[0]]) == 30.0
+    assert estimate.left_s([cells[1]]) == pytest.approx(30.0)
+    assert estimate.left_s([cells[0], cells[0]], elapsed_s=10.0) == 50.0
+    assert estimate.left_s([cells[0]], elapsed_s=99.0) == 0.0
+
+
+def test_a_run_may_take_as_long_as_all_its_limits_together(cells: list[Cell]) -> None:
+    scenario = cells[0].request.scenario
+
+    assert longest_s(scenario) > scenario.workload.duration_s + scenario.limits.drain_s
+
+
+def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[Cell]) -> None:
+    leave_history(cells[0])
+    summary = cells[0].history.with_suffix(".summary.json")
+    summary.unlink()
+    assert judgement_of(cells[0].history).verdict == "pass"
+    told = json.loads(summary.read_bytes()) | {"verdict": "fail", "exit_code": 1}
+    summary.write_text(json.dumps(told))
+
+    assert judgement_of(cells[0].history).verdict == "fail"
+
+
+def test_a_history_that_cannot_be_judged_is_told(cells: list[Cell]) -> None:
+    leave_history(cells[0])
+    cells[0].history.with_suffix(".summary.json").unlink()
+    text = cells[0].history.read_text()
+    cells[0].history.write_text(text.replace('"n":1,', '"n":"one",'))
+
+    with pytest.raises(ResultsError, match="does not fit its kind"):
+        judgement_of(cells[0].history)

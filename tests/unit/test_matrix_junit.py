@@ -1,0 +1,69 @@
+"""JUnit XML of a matrix, read back by a parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from orchestrator.errors import ResultsError
+from orchestrator.matrix.junit import as_junit, write_junit
+from orchestrator.matrix.outcome import CellVerdict, Outcome
+
+
+def parsed(outcomes: list[Outcome]) -> ElementTree.Element:
+    return ElementTree.fromstring(as_junit(outcomes))  # noqa: S314 - we have just written it
+
+
+def outcome(verdict: CellVerdict, *reasons: str, scenario: str = "steady") -> Outcome:
+    run_id = f"{scenario}-lib-stock-001"
+    return Outcome(run_id, scenario, "lib", "stock", verdict, 0, reasons, took_s=1.5)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "element"),
+    [
+        ("fail", "failure"),
+        ("unknown", "error"),
+        ("invalid", "error"),
+        ("error", "error"),
+        ("not offered", "skipped"),
+    ],
+)
+def test_a_verdict_other_than_pass_has_its_element_and_its_reasons(
+    verdict: CellVerdict, element: str
+) -> None:
+    root = parsed([outcome(verdict, "Lost 4 < 5 & more.", "Late.")])
+    (found,) = root.findall(f"./testsuite/testcase/{element}")
+
+    assert found.attrib == {"type": verdict, "message": "Lost 4 < 5 & more."}
+    assert found.text == "Lost 4 < 5 & more.\nLate."
+
+
+def test_suites_are_scenarios_and_say_how_many_of_what_they_hold() -> None:
+    outcomes = [outcome("pass"), outcome("fail", "x"), outcome("pass", scenario="burst")]
+    root = parsed(outcomes)
+    steady, burst = root.findall("testsuite")
+
+    assert (root.get("tests"), root.get("failures"), root.get("time")) == ("3", "1", "4.500")
+    assert (steady.get("name"), steady.get("tests")) == ("steady", "2")
+    assert (burst.get("name"), burst.get("failures")) == ("burst", "0")
+    (case,) = burst.findall("testcase")
+    assert case.get("name") == "burst-lib-stock-001"
+    assert case.get("time") == "1.500"
+    assert list(case) == case.findall("properties")
+
+
+def test_what_xml_cannot_hold_is_replaced() -> None:
+    root = parsed([outcome("error", "\x1b[31mred\x00 \ufffe \U0001f600")])
+    (told,) = root.findall("./testsuite/testcase/error")
+
+    assert told.text == "\ufffd[31mred\ufffd \ufffd \U0001f600"
+
+
+def test_a_place_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ResultsError, match="--junit"):
+        write_junit(tmp_path / "file" / "junit.xml", [])

@@ -1,0 +1,183 @@
+"""RESULTS.md: its bytes, and what it may and may not say."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from analysis.compare import blocks_of, load_run
+from analysis.results_page import results_page
+from tests.histories.builder import Story
+from tests.histories.side_by_side import compared, golden_stories, write
+
+GOLDEN = Path(__file__).parent.parent / "histories" / "side_by_side.RESULTS.md"
+
+
+def page(folder: Path, stories: Iterable[Story]) -> str:
+    return results_page([write(s, folder, f"run-{n:03d}") for n, s in enumerate(stories)])
+
+
+def rows(text: str, begin: str) -> list[str]:
+    """The rows of all tables that begin with this text, columns apart."""
+    wanted = (line for line in text.splitlines() if line.startswith(f"| {begin}"))
+    return [" | ".join(cell.strip() for cell in line.strip("| ").split(" | ")) for line in wanted]
+
+
+def test_golden_histories_give_the_golden_page(tmp_path: Path) -> None:
+    """Where this fails on purpose, run `python -m tests.histories.write_golden`."""
+    assert page(tmp_path, golden_stories()) == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_in_another_order_and_under_other_names_give_the_same_bytes(
+    seed: int, tmp_path: Path
+) -> None:
+    stories = golden_stories()
+    random.Random(seed).shuffle(stories)
+
+    assert page(tmp_path, stories) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_copy_of_a_history_is_not_another_run(tmp_path: Path) -> None:
+    (tmp_path / "copies").mkdir()
+    once = results_page([write(compared("stock", 1), tmp_path)])
+    paths = [tmp_path / "side_by_side-planted-stock-001.jsonl"]
+    paths.append(write(compared("stock", 1), tmp_path / "copies"))
+
+    assert results_page(paths) == once
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "4242", "TZ": "America/St_Johns", "LC_ALL": "de_DE.UTF-8"},
+    ],
+    ids=["Kathmandu", "St_Johns"],
+)
+def test_another_time_zone_locale_and_hash_seed_give_the_same_bytes(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    for number, story in enumerate(golden_stories()):
+        write(story, tmp_path, f"run-{number:03d}")
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis", "results", str(tmp_path)],
+        check=True,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+
+    assert done.stdout == GOLDEN.read_bytes()
+
+
+def test_five_runs_show_every_value_and_no_interval_and_no_ranking(tmp_path: Path) -> None:
+    text = page(tmp_path, (compared(p, n) for n in range(1, 6) for p in ("stock", "tuned")))
+    (resumes,) = rows(text, "worker resumes")
+
+    assert resumes == (
+        "worker resumes | 30.11 30.21 30.31 30.41 30.51 | 3.109 3.209 3.309 3.409 3.509"
+    )
+    assert "Paired differences" not in text
+    assert not re.search(r"\[\d", text)
+
+
+def test_six_runs_give_an_interval_and_a_ranking_of_one_pair(tmp_path: Path) -> None:
+    text = page(tmp_path, (compared(p, n) for n in range(1, 7) for p in ("stock", "tuned")))
+
+    assert rows(text, "worker resumes")[0] == (
+        "worker resumes | 30.36 [30.11, 30.61] (n=6) | 3.359 [3.109, 3.609] (n=6)"
+    )
+    assert rows(text, "worker resumes")[1].endswith("| 6 | 27 | [27, 27] | planted tuned")
+
+
+def test_a_limited_figure_is_marked_and_makes_no_sixth_run(tmp_path: Path) -> None:
+    stories = [compared("stock", n, limited=n == 6) for n in range(1, 7)]
+    (resumes,) = rows(page(tmp_path, stories), "worker resumes")
+
+    assert resumes == r"worker resumes | 30.11 30.21 30.31 30.41 30.51 30.61\*"
+
+
+def test_an_aimed_kill_is_not_pooled_with_timed_ones(tmp_path: Path) -> None:
+    stories = [compared("stock", n) for n in range(1, 4)]
+    stories[2].first("fault_injected").update(biased=True, trigger="held")
+    timed, aimed = rows(page(tmp_path, stories), "worker resumes")
+
+    assert (timed, aimed) == ("worker resumes | 30.11 30.21", "worker resumes | 30.31")
+
+
+def test_another_cell_hash_or_machine_is_pooled_with_nothing(tmp_path: Path) -> None:
+    stories = [compared("stock", n) for n in range(1, 4)]
+    stories[1].first("run_start")["cell_hash"] = "d" * 16
+    environment = stories[2].first("run_start")["environment"]
+    stories[2].first("run_start")["environment"] = {**environment, "hardware_hash": "f" * 16}
+    blocks = blocks_of(load_run(write(s, tmp_path, str(n))) for n, s in enumerate(stories))
+
+    assert [[len(cell.runs) for cell in block.cells] for block in blocks] == [[1, 1], [1]]
+    assert [cell.label for cell in blocks[0].cells] == [
+        "planted stock (aaaaaa)",
+        "planted stock (dddddd)",
+    ]
+
+
+def test_an_invalid_run_is_named_with_its_reason_and_gives_no_figure(tmp_path: Path) -> None:
+    text = page(tmp_path, [compared("stock", 1), compared("stock", 2, certified=False)])
+
+    assert rows(text, "worker resumes") == ["worker resumes | 30.11"]
+    assert (
+        "- `side_by_side-planted-stock-002`: Kill 0 has no complete certificate: "
+        "the victim was not reaped." in text
+    )
+
+
+def test_an_orphan_that_never_came_back_is_not_left_out_of_the_figures(tmp_path: Path) -> None:
+    """Leaving it out would make a queue look the quicker, the more it strands."""
+    stories = [compared("stock", n) for n in range(1, 7)]
+    for story in stories[:3]:
+        story.records = [
+            record
+            for record in story.records
+            if record[0] not in ("job_started", "job_completed") or record[1]["incarnation"] == 0
+        ]
+        for _, fields in story.records:
+            if "effects" in fields:
+                fields["effects"] = [done for done in fields["effects"] if done[1] == 0]
+        story.first("child_exited", reason="stopped")["events"] = 1
+    first_orphan = rows(page(tmp_path, stories), "first orphan picked up")
+
+    assert first_orphan == ["first orphan picked up | &gt;30.61 [30.41, &gt;30.61] (n=6)"]
+
+
+def test_nought_in_ten_kills_prints_three_over_n(tmp_path: Path) -> None:
+    text = page(tmp_path, (compared("stock", n) for n in range(1, 11)))
+
+    assert rows(text, "jobs lost") == ["jobs lost | 0 of 10 (below 3/n = 0.3)"]
+
+
+def test_a_tuned_preset_without_its_control_is_told_so(tmp_path: Path) -> None:
+    without = page(tmp_path, [compared("tuned", 1)])
+    beside = page(tmp_path, [compared("tuned", 1), compared("tuned", 1, kill=False)])
+
+    assert "**none was run**" in without
+    assert "1 pass; 0 duplicates" in beside
+
+
+def test_a_file_that_is_no_history_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.jsonl"
+    foreign.write_text("name,age\n")
+    text = results_page([foreign, write(compared("stock", 1), tmp_path)])
+
+    assert "1 files that are no histories" in text
+    assert "- foreign.jsonl, line 1: this is no line of a history" in text
+    assert rows(text, "worker resumes")
+
+
+def test_the_page_holds_no_path_of_this_machine(tmp_path: Path) -> None:
+    assert str(tmp_path) not in page(tmp_path, golden_stories())
