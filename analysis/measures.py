@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from analysis.figures import Figures
+from worker_child.protocol import ErrorClass
 
 Better = Literal["less", "more"]
 
@@ -44,6 +45,8 @@ class RunMeasure:
     limited_by: tuple[str, ...] | None = None
     """Where the summary says whether the machine stalled; None = no timing, it cannot be."""
     scale: float = 1.0
+    awaited: bool = False
+    """It must come some time: where it has not, it is one that was never seen."""
 
     def value(self, summary: Figures) -> Value | None:
         """None = the summary has no such figure."""
@@ -52,9 +55,11 @@ class RunMeasure:
         if isinstance(number, int | float):
             return Value(number * self.scale, limited=limited)
         holder = at(summary, self.path[:-1])
-        if isinstance(holder, Mapping) and holder.get("above") is not None:
+        if not isinstance(holder, Mapping):
+            return None
+        if holder.get("above") is not None:
             return Value(inf, holder["above"] * self.scale, limited)
-        return None
+        return Value(inf, None, limited) if self.awaited else None
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,12 @@ class KillMeasure:
 
 
 def at(figures: Any, path: tuple[str, ...]) -> Any:
-    """What stands there; None where there is no such place."""
+    """What stands there; None where there is no such place. A list's entry is named by `what`."""
     for key in path:
-        figures = figures.get(key) if isinstance(figures, Mapping) else None
+        if isinstance(figures, list):
+            figures = next((entry for entry in figures if entry["what"] == key), None)
+        else:
+            figures = figures.get(key) if isinstance(figures, Mapping) else None
     return figures
 
 
@@ -104,6 +112,44 @@ def _latencies() -> list[RunMeasure]:
     ]
 
 
+def _error_rates() -> list[RunMeasure]:
+    return [
+        RunMeasure(f"error rate, {error_class}", ("errors", "by_class", error_class, "rate"), None)
+        for error_class in (*get_args(ErrorClass), "unplanned")
+    ]
+
+
+def _retries() -> list[RunMeasure]:
+    asked = {
+        "retry spacing": ("spacing_s", ("p50", "p95")),
+        "announced retry delay": ("planned_delay_s", ("p50", "p95")),
+        "latency added by retries": ("latency_added_s", ("p50", "p95")),
+    }
+    return [
+        RunMeasure(
+            f"{title} {percentile}, s",
+            ("errors", "retries", key, percentile),
+            None,
+            _LOAD_LIMITED,
+        )
+        for title, (key, percentiles) in asked.items()
+        for percentile in percentiles
+    ]
+
+
+def _recoveries() -> list[RunMeasure]:
+    return [
+        RunMeasure(
+            f"backlog back after the {what}, s",
+            ("queue", "recovery", what, "recovered_s"),
+            "less",
+            _LOAD_LIMITED,
+            awaited=True,
+        )
+        for what in ("burst", "errors")
+    ]
+
+
 _LOAD_LIMITED = ("throughput_machine_limited",)
 _TENANTS_LIMITED = ("tenants", "machine_limited")
 _MIB = 1 / (1 << 20)
@@ -119,15 +165,12 @@ RUN_MEASURES: tuple[RunMeasure, ...] = (
     ),
     RunMeasure("tenant throughput ratio", ("tenants", "throughput_ratio"), None, _TENANTS_LIMITED),
     RunMeasure("error rate", ("errors", "rate"), None),
+    *_error_rates(),
     RunMeasure("executions a job, mean", ("errors", "attempts", "mean"), None),
-    RunMeasure(
-        "retry spacing p50, s", ("errors", "retries", "spacing_s", "p50"), None, _LOAD_LIMITED
-    ),
-    RunMeasure(
-        "retry spacing p95, s", ("errors", "retries", "spacing_s", "p95"), None, _LOAD_LIMITED
-    ),
+    *_retries(),
     RunMeasure("backlog, mean jobs", ("queue", "backlog", "mean"), "less", _LOAD_LIMITED),
     RunMeasure("backlog, most jobs", ("queue", "backlog", "max"), "less", _LOAD_LIMITED),
+    *_recoveries(),
     RunMeasure("drain after the load, s", ("queue", "drain_s"), "less", _LOAD_LIMITED),
     RunMeasure("pool utilisation, mean", ("resources", "pool_utilisation", "mean"), None),
     RunMeasure(
@@ -202,8 +245,9 @@ COUNTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("duplicate executions live", ("crash", "duplicates_live")),
     ("duplicate effects", ("crash", "duplicate_effects")),
     ("re-executions", ("crash", "re_executions")),
-    ("keys taken more than once", ("dedup", "keys_taken_more_than_once")),
-    ("keys executed more than once", ("dedup", "keys_executed_more_than_once")),
+    ("keys that were enqueued", ("jobs", "dedup", "keys")),
+    ("keys taken more than once", ("jobs", "dedup", "keys_taken_more_than_once")),
+    ("keys executed more than once", ("jobs", "dedup", "keys_executed_more_than_once")),
     ("integrity surface at the kill", ("crash", "integrity_surface_at_kill")),
 )
 """The ledger, and what the kills did: title and place in the summary."""

@@ -13,6 +13,7 @@ from analysis.compare import Block, Run, blocks_of, load_run
 from analysis.differences import configuration_of, differing, flattened, plain_text
 from analysis.errors import HistoryError
 from analysis.markdown import escaped, table
+from analysis.process_ratios import process_ratios
 from analysis.results_block import block_lines
 from analysis.statistics import ENOUGH_RUNS
 
@@ -146,7 +147,7 @@ def _machine(place: int, blocks: Sequence[Block]) -> list[str]:
         by_scenario[block.scenario].append(block)
     for scenario in sorted(by_scenario):
         lines += _scenario(scenario, by_scenario[scenario], blocks)
-    return lines
+    return lines + process_ratios(blocks)
 
 
 def _machine_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,76 @@
+"""Several worker processes against one: the same places dealt out, so what differs is the queue.
+
+A ratio pairs runs by their ordinal: run k of N processes over run k of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from analysis.cell_figures import Sample, run_sample, told
+from analysis.compare import Block, Cell
+from analysis.markdown import escaped, table
+from analysis.measures import RUN_MEASURES, RunMeasure, Value
+
+_NAME = re.compile(r"multi_process_(?P<processes>\d+)(?P<variant>\w*)")
+_BASE = "1"
+_TITLES = ("throughput, jobs/s", "pickup p50, ms", "pickup p95, ms", "pickup p99, ms")
+_MEASURES = tuple(measure for measure in RUN_MEASURES if measure.title in _TITLES)
+
+
+def process_ratios(blocks: Sequence[Block]) -> list[str]:
+    """A table for each variant of which one machine ran one process and several; else nothing."""
+    named = {
+        (found["variant"], found["processes"], cell.label): cell
+        for block in blocks
+        if (found := _NAME.fullmatch(block.scenario))
+        for cell in block.cells
+    }
+    lines: list[str] = []
+    for variant in sorted({variant for variant, _, _ in named}):
+        several = {key: cell for key, cell in named.items() if key[0] == variant}
+        rows = list(_rows(several))
+        if rows:
+            lines += [f"### multi_process{variant}: ratios to one process", ""]
+            lines += [
+                "Each run over the run of the same ordinal with one process. Throughput: above 1 is "
+                "more; pickup: above 1 is slower.",
+                "",
+                *table(("", "processes", *(m.title for m in _MEASURES)), rows, left=1),
+                "",
+            ]
+    return lines
+
+
+def _rows(cells: dict[tuple[str, str, str], Cell]) -> Iterator[Sequence[str]]:
+    for variant, processes, label in sorted(cells, key=lambda key: (key[2], int(key[1]))):
+        cell, one = cells[variant, processes, label], cells.get((variant, _BASE, label))
+        if one is not None and processes != _BASE:
+            ratios = (told(_ratio(cell, one, measure)) for measure in _MEASURES)
+            yield escaped(label), processes, *ratios
+
+
+def _ratio(cell: Cell, one: Cell, measure: RunMeasure) -> Sample:
+    bases = _by_ordinal(run_sample(one, measure))
+    found = {
+        ordinal: _over(value, bases[ordinal])
+        for ordinal, value in _by_ordinal(run_sample(cell, measure)).items()
+        if ordinal in bases and bases[ordinal].number > 0
+    }
+    return Sample(tuple(found), tuple((value,) for value in found.values()))
+
+
+def _by_ordinal(sample: Sample) -> dict[int, Value]:
+    """An ordinal that a cell has twice pairs with nothing for certain, and is left out."""
+    return {
+        ordinal: run[0]
+        for ordinal, run in zip(sample.ordinals, sample.runs, strict=True)
+        if run and sample.ordinals.count(ordinal) == 1
+    }
+
+
+def _over(value: Value, base: Value) -> Value:
+    marks = {value.limited, base.limited}
+    limited = True if True in marks else None if None in marks else False
+    return Value(value.number / base.number, limited=limited)
