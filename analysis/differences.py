@@ -19,6 +19,7 @@ from analysis.compare import Block, Run
 LEFT_OUT = {
     "t_ns": "an instant",
     "ordinal": "the repetition",
+    "needs": "follows from the scenario",
     "library": "stands above the column",
     "preset": "stands above the column",
     "scenario.preset": "what would be taken if none were asked for",

@@ -34,8 +34,8 @@ def process_ratios(blocks: Sequence[Block]) -> list[str]:
         if rows:
             lines += [f"### multi_process{variant}: ratios to one process", ""]
             lines += [
-                "Each run over the run of the same ordinal with one process. Throughput: above 1 is "
-                "more; pickup: above 1 is slower.",
+                "Each run over the run of the same ordinal with one process. Throughput: above 1 "
+                "is more; pickup: above 1 is slower.",
                 "",
                 *table(("", "processes", *(m.title for m in _MEASURES)), rows, left=1),
                 "",

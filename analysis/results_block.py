@@ -82,7 +82,7 @@ def _headings(block: Block, first: str = "") -> list[str]:
 
 
 def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
-    rows = [
+    rows: list[Sequence[str]] = [
         (
             escaped(cell.label),
             escaped(cell.runs[0].start.library_version),
@@ -94,6 +94,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
         for cell in block.cells
     ]
     headings = ["", "version", "runs", "verdicts", "cell_hash", "no-fault control"]
+    rows += _not_offered(block, machine)
     lines = table(headings, rows, left=len(headings)) if rows else []
     reasons = [
         f"- `{run.run_id}` {run.summary['verdict']}: {escaped(reason)}"
@@ -101,6 +102,28 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
         for reason in run.summary["reasons"]
     ]
     return [*lines, "", *reasons] if reasons else lines
+
+
+def _not_offered(block: Block, machine: Sequence[Block]) -> list[Sequence[str]]:
+    """Libraries that ran elsewhere on this machine and lack what this scenario needs."""
+    needs = {need for run in [*block.runs, *block.invalid] for need in run.start.needs}
+    found = {
+        (start.library, start.preset, start.library_version): sorted(needs - start.offers.keys())
+        for other in machine
+        for start in (run.start for run in [*other.runs, *other.invalid])
+    }
+    return [
+        (
+            escaped(f"{library} {preset}"),
+            escaped(version),
+            "0",
+            f"not offered: {', '.join(lacking)}",
+            NO_VALUE,
+            NO_VALUE,
+        )
+        for (library, preset, version), lacking in sorted(found.items())
+        if lacking
+    ]
 
 
 def _counted(verdicts: Iterator[str]) -> str:

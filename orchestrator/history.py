@@ -56,6 +56,10 @@ class RunStart(msgspec.Struct, frozen=True):
     parity: dict[str, str] = {}
     """What a comparison must show beside the settings, in a phrase each: how jobs are enqueued,
     what wakes a worker, who retries, ..."""
+    offers: dict[str, str] = {}
+    """What this library can do and not every library can, and how, in a phrase each."""
+    needs: tuple[str, ...] = ()
+    """Which of these the scenario needs; a library that lacks one is never run with it."""
     planned_stream_jobs: int | None = None
     """How many jobs the stream has; None = it is endless or a closed loop, and the run cuts it."""
 

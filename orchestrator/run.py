@@ -107,13 +107,17 @@ def make_request(
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
-    offers = adapter.offers if isinstance(adapter, Offering) else {}
+    offers = _offers(adapter)
     missing = [offer for offer in needed_offers(scenario.workload) if offer not in offers]
     if missing:
         raise NotOfferedError(
             f"not offered: {scenario.name} needs {' and '.join(missing)}, which {library}'s "
             "adapter does not offer. Nothing was started"
         )
+
+
+def _offers(adapter: Adapter) -> dict[str, str]:
+    return {str(k): v for k, v in adapter.offers.items()} if isinstance(adapter, Offering) else {}
 
 
 def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
@@ -243,6 +247,8 @@ def _run_start(request: Request, server: Server) -> RunStart:
         environment={**machine, "postgres": postgres},
         cell_hash=environment.cell_hash(comparable),
         parity=dict(preset.parity),
+        offers=_offers(request.adapter),
+        needs=tuple(needed_offers(scenario.workload)),
         planned_stream_jobs=_planned_stream_jobs(scenario),
     )
 

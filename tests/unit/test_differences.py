@@ -74,6 +74,7 @@ VARIED: dict[str, Any] = {
     "seed": 2,
     "environment": {**ENVIRONMENT, "kernel": "6.2"},
     "parity": {"wake_up": "NOTIFY"},
+    "offers": {"dedup": "by a key"},
 }
 
 

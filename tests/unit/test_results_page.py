@@ -181,3 +181,20 @@ def test_a_file_that_is_no_history_is_named_and_the_others_are_read(tmp_path: Pa
 
 def test_the_page_holds_no_path_of_this_machine(tmp_path: Path) -> None:
     assert str(tmp_path) not in page(tmp_path, golden_stories())
+
+
+def test_a_library_that_lacks_what_a_scenario_needs_is_named_and_has_no_figure(
+    tmp_path: Path,
+) -> None:
+    able, unable = compared("stock", 1), compared("tuned", 1)
+    able.first("run_start").update(
+        scenario_name="dedup", needs=["dedup"], offers={"dedup": "by a key"}
+    )
+    unable.first("run_start")["library"] = "another"
+    text = page(tmp_path, [able, unable])
+    _, _, dedup = text.partition("### dedup")
+    dedup, _, elsewhere = dedup.partition("### side_by_side")
+
+    assert rows(dedup, "another tuned")[0].split(" | ")[2:4] == ["0", "not offered: dedup"]
+    assert "not offered" not in elsewhere
+    assert "another" not in dedup.partition("**What became of the jobs**")[2]
