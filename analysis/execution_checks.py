@@ -1,4 +1,4 @@
-"""Whether executions are what DESIGN says: numbered once, of one job, started before they end.
+"""Whether executions are what METHODOLOGY says: numbered once, of one job, started before they end.
 
 Vectorised: every event of a run passes through here.
 """

@@ -37,7 +37,8 @@ class HiccupMeter:
         """Whether the machine stalled between two instants.
 
         That is: p99.9 of the sleeper's lateness over the window above 50 ms, or one hiccup above
-        500 ms (DESIGN, What voids what), or the parent stalled. None = no sample covers the window.
+        500 ms (METHODOLOGY, What voids what), or the parent stalled. None = no sample covers the
+        window.
         """
         if from_ns is None or to_ns is None:
             return None

@@ -33,7 +33,7 @@ class Incarnation:
     fault: FaultInjected | None
     certificate: FaultEnded | None
     bound_s: float | None
-    """Dead ones: from the death until an orphan must have been picked up (DESIGN,
+    """Dead ones: from the death until an orphan must have been picked up (METHODOLOGY,
     predicted_bound_s). None = this preset never rescues, or no successor became ready."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""

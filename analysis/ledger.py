@@ -1,4 +1,4 @@
-"""The ledger: one verdict per accepted job, the first row of DESIGN's table that matches.
+"""The ledger: one verdict per accepted job, the first row of METHODOLOGY's table that matches.
 
 Pure: evidence in, judgement out. `LEDGER` is the table, row by row.
 """

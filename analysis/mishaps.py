@@ -14,7 +14,7 @@ from worker_child.protocol import JobDiscarded
 
 
 def errors_block(history: History) -> Figures:
-    """Error rate by error class = executions failed with it / all executions (DESIGN)."""
+    """Error rate by error class = executions failed with it / all executions (METHODOLOGY)."""
     executions = _distinct(history.starts.key)
     failures = history.failures
     keys, firsts = np.unique(failures.key, return_index=True)

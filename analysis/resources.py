@@ -45,7 +45,7 @@ def _level(values: list[int]) -> Figures | None:
 
 
 def _utilisation(samples: list[ResourceSample], window: Window) -> Figures | None:
-    """Open executions / (slots x concurrency); an empty slot has none open (DESIGN)."""
+    """Open executions / (slots x concurrency); an empty slot has none open (METHODOLOGY)."""
     shares = [
         (sample.open_executions or 0) / sample.capacity
         for sample in samples

@@ -1,6 +1,6 @@
 """What failed executions led to: the spacing of retries beside the library's plan, and its price.
 
-A retry is a start whose job's previous execution had failed (DESIGN, Words).
+A retry is a start whose job's previous execution had failed (METHODOLOGY, Words).
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def worker_deaths(history: History, *, ours: bool) -> list[str]:
 def judge_run(
     history: History, our_failures: list[str], doubts: list[str], expectations: list[Expectation]
 ) -> RunJudgement:
-    """Weigh everything; precedence as DESIGN.
+    """Weigh everything; precedence as in METHODOLOGY.
 
     `our_failures` = a sentence for everything that voids the ledger, `doubts` = one for everything
     that leaves it open whether the run shows anything.

@@ -18,7 +18,7 @@ Sample = tuple[int, int]
 
 
 def backlog_band(samples: Iterable[Sample], kill_ns: int, arrivals_per_s: float) -> float:
-    """The greatest backlog that counts as normal, rows (DESIGN, A crash, measured).
+    """The greatest backlog that counts as normal, rows (METHODOLOGY, A crash, measured).
 
     The larger of the 1 Hz backlog's p95 (nearest rank) over at most 30 s before the kill and one
     second's arrivals. A sample at the instant of the kill may have seen it and does not count.

@@ -9,7 +9,7 @@ from pathlib import Path
 class CrashbenchError(Exception):
     """Something in the world is not as a run needs it. The text is for a person.
 
-    `exit_code` is what the command line ends with (DESIGN: 2 = usage or bad file).
+    `exit_code` is what the command line ends with (README: 2 = usage or bad file).
     """
 
     exit_code = 2

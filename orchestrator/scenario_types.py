@@ -48,25 +48,28 @@ class Ramp(Section, frozen=True, kw_only=True, tag_field="shape", tag="ramp"):
     """A straight line from `from_factor` to `to_factor` times `rate_per_s`."""
 
     from_factor: Factor = 1.0
+    """At the beginning."""
     to_factor: Factor
+    """At the end of `duration_s`."""
 
 
 class Burst(Section, frozen=True, kw_only=True, tag_field="shape", tag="burst"):
     """`rate_per_s`, but `factor` times as much from `from_s` on, for `length_s`."""
 
     factor: Factor
+    """How many times `rate_per_s`."""
     from_s: SecondsFromZero
+    """When it begins, after T = 0."""
     length_s: Seconds
+    """How long it lasts; it must end within `duration_s`."""
 
 
 class Points(Section, frozen=True, kw_only=True, tag_field="shape", tag="points"):
-    """Straight lines between points (second, factor of `rate_per_s`).
-
-    The first point is at second 0, the last factor holds to the end; two points at one second
-    make a step.
-    """
+    """Straight lines between points."""
 
     points: Annotated[tuple[tuple[SecondsFromZero, Factor], ...], Meta(min_length=1)]
+    """Each is [second, factor of `rate_per_s`], in the order of time. The first is at second 0, the
+    last factor holds to the end; two points at one second make a step."""
 
 
 Curve = Steady | Ramp | Burst | Points
@@ -76,18 +79,23 @@ class KindOverride(Section, frozen=True, kw_only=True):
     """Other values for one kind than the methodology's table gives it."""
 
     job_class: JobClass | None = field(default=None, name="class")
+    """How long such a job takes."""
     profile: Profile | None = None
+    """What its time goes into."""
     tenant_scoped: bool | None = None
+    """Whether it is one tenant's; false = the system's."""
     length_s: SecondsFromZero | None = None
-    """Every job of the kind lasts as long; else lengths are drawn within the class. 0 = no work,
-    in a closed loop alone."""
+    """Every job of the kind lasts as long, `time_scale` or not, and the length must lie within the
+    class; else lengths are drawn within it. 0 = no work, in a closed loop alone."""
 
 
 class Tenants(Section, frozen=True, kw_only=True):
     """Whose jobs they are. Tenant number 0 is the noisy or the largest one."""
 
     count: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    """How many there are."""
     distribution: Literal["uniform", "skewed", "power_law"] = "uniform"
+    """How the jobs of tenant-scoped kinds fall to them."""
     noisy_share: Share | None = None
     """skewed: the share of tenant 0; the others divide the rest equally."""
     exponent: Annotated[float, Meta(ge=0, le=10)] | None = None
@@ -98,17 +106,24 @@ class Payload(Section, frozen=True, kw_only=True):
     """Sizes of the payload that goes into the queue, drawn uniformly, bytes."""
 
     min_bytes: Annotated[int, Meta(ge=1, le=10_000_000)] = 256
+    """The smallest; a plan of 200 bytes and its planned failures must fit in."""
     max_bytes: Annotated[int, Meta(ge=1, le=10_000_000)] = 1024
+    """The largest."""
 
 
 class ErrorInjection(Section, frozen=True, kw_only=True):
     """Jobs that fail by plan: a `share` of them fails `failures` times, then succeeds."""
 
     share: Share
+    """Of the jobs that it concerns, drawn by the seed."""
     error_class: ErrorClass
+    """With what they fail; an adapter raises it as its library expects."""
     failures: Annotated[int, Meta(ge=1, le=100)] = 1
+    """How many executions of the job fail; the next one succeeds, if the queue goes so far."""
     from_s: SecondsFromZero | None = None
+    """It concerns jobs intended from here on, after T = 0; none = from the beginning."""
     to_s: Seconds | None = None
+    """... and before this; none = to the end."""
     kinds: tuple[Kind, ...] = ()
     """Empty = every kind."""
 
@@ -124,9 +139,14 @@ class HeldJobs(Section, frozen=True, kw_only=True):
     """Jobs that stop at a point of their body until their process is killed."""
 
     point: HoldPoint
+    """Where they stop: after started, after the effect, after completed, or before the return to
+    the library."""
     count: AtLeastOne
+    """How many; all groups together at most `workers.concurrency`."""
     kind: Kind = "entity_update"
+    """Of which kind they are."""
     length_s: Seconds = 0.05
+    """How long each works, beside being held."""
 
 
 class WorkloadSettings(Section, frozen=True, kw_only=True):
@@ -140,64 +160,87 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     """One job at a time: the next goes out when the last has finished, until `duration_s` is over.
     The rate then only bounds how many there can be: rate x duration."""
     warmup_s: SecondsFromZero = 0.0
+    """Jobs intended earlier are left out of latencies and rates; the ledger has them all."""
     time_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
-    """Multiplies the lengths of medium and long jobs."""
+    """Multiplies the lengths of medium and long jobs; the classes must keep their order."""
     rate_per_s: Annotated[float, Meta(gt=0, le=1_000_000)]
+    """Jobs a second; the curve's factors multiply it."""
     curve: Curve = Steady()
+    """How the rate changes with time."""
     mix: dict[Kind, Share]
     """Each kind's share of the jobs; together 1."""
     kinds: dict[Kind, KindOverride] = {}
+    """By kind: what is to be otherwise than in the table of kinds."""
     fan_out: Annotated[int, Meta(ge=0, le=100)] = 0
     """Into how many per-tenant jobs each coordinator fans out, one each for the first tenants; 0 =
     into none. They come on top of the rate and fail by no plan."""
     tenants: Tenants = Tenants()
+    """Whose jobs they are."""
     payload: Payload = Payload()
+    """How large the payloads are."""
     provider: Literal["sleep", "stub"] = "sleep"
     """What external-API jobs do: sleep in the worker, or call a provider over HTTP, which takes as
     long, and turns them away with 429 and Retry-After where the plan says rate_limit."""
     errors: Annotated[tuple[ErrorInjection, ...], Meta(max_length=8)] = ()
+    """Jobs that fail by plan; where several hit one job, their failures come one after another."""
     dedup: Dedup | None = None
+    """Several enqueuers for each key; none = one producer, no keys."""
     held: tuple[HeldJobs, ...] = ()
+    """Jobs that are enqueued once the stream has settled, and held until the kill."""
 
 
 class WorkerSettings(Section, frozen=True, kw_only=True):
     """The workers, the same for every library."""
 
     slots: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """How many worker processes."""
     concurrency: Annotated[int, Meta(ge=1, le=10_000)]
+    """Jobs that each of them runs at once; slots x concurrency = the places."""
     pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
+    """Connections that the jobs of one worker share."""
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """How many executions a failing job gets."""
 
 
 class When(Section, frozen=True, kw_only=True):
     """A state of the run that triggers a fault: all that is given must hold at once."""
 
     completed: Count | None = None
+    """At least so many jobs were completed."""
     in_flight: Count | None = None
+    """At least so many rows of the inbox are claimed."""
 
 
 class Fault(Section, frozen=True, kw_only=True):
     """One injected harm, with exactly one trigger: at_s, when, when_held or repeat."""
 
     what: Literal["sigkill"] = "sigkill"
+    """What is done to the worker's process group."""
     slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
     at_s: Seconds | None = None
+    """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
+    """Trigger: a state of the run."""
     when_held: bool = False
+    """Trigger: all held jobs stand at their points."""
     repeat: Annotated[int, Meta(ge=1, le=10_000)] | None = None
-    """This many times, each after the last has settled."""
+    """Trigger: this many times, each after the last has settled; needs an endless stream."""
     respawn_after_s: SecondsFromZero | None = None
-    """From the kill; None = never."""
+    """When a new process fills the slot, from the kill; none = never."""
 
 
 class Limits(Section, frozen=True, kw_only=True):
     """The bounds of every wait of a run, seconds."""
 
     ready_s: Seconds = 20.0
+    """From a worker's spawn until it is ready."""
     held_s: Seconds = 30.0
     """From the first held job's enqueue until all are held."""
     sessions_gone_s: Seconds = 10.0
+    """From a kill until the victim's database sessions are gone."""
     row_read_s: Seconds = 10.0
+    """For reading the inbox's rows and the effects."""
     backlog_margin_s: SecondsFromZero = 10.0
     """What a job's deadline allows for its place behind the backlog."""
     max_bound_s: Seconds = 120.0
@@ -209,36 +252,59 @@ class Limits(Section, frozen=True, kw_only=True):
     turn_s: Seconds = 60.0
     """Closed loop: how long one job may take before the next goes out all the same."""
     drain_s: Seconds = 60.0
-    """The drain of a run without a kill."""
+    """From the last enqueue until nothing is left, at the longest; after a kill the drain also goes
+    on until the deadline of the last orphan."""
     stop_s: Seconds = 15.0
+    """From the order to stop until the workers have ended."""
 
 
 class Expectations(Section, frozen=True, kw_only=True):
     """What the run must find to pass; None = reported, not judged."""
 
     lost: Count | None = 0
+    """Jobs that the queue took and that nobody ever ran to the end."""
     stranded: Count | None = 0
+    """Jobs that a dead worker still holds after their deadline."""
     unexpected: Count | None = 0
+    """Jobs that ran and that nobody had planned."""
     harness_ambiguity: Count | None = 0
+    """Jobs without a verdict by a failure of the instrument."""
     duplicate_executions: Count | None = None
+    """Jobs with two or more `job_completed`: exactly so many."""
     re_executions: Count | None = None
+    """Jobs with a redelivery: exactly so many."""
     min_duplicate_executions: Count | None = None
+    """The same, at least."""
     min_re_executions: Count | None = None
+    """The same, at least."""
     certificates: Count | None = None
+    """Kills with a complete certificate."""
     max_time_to_resume_s: Seconds | None = None
+    """The longest time from a kill to the next start in its slot, of all kills."""
 
 
 class Scenario(Section, frozen=True, kw_only=True):
     """A whole scenario file, defaults filled in."""
 
     name: Name
+    """The first part of the run's name."""
     description: Text
+    """What it does and what it asks, for people; RESULTS.md quotes it."""
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    """The workload rests on it alone; instants of repeated kills also on the run's ordinal."""
     preset: Text = "stock"
+    """Which of the library's presets, where the command line names none."""
     effects: bool = True
+    """Whether each job commits a row of its own; without them fewer verdicts can be reached."""
     over_capacity: bool = False
+    """Allows a load that fills more than 60 % of the places, or of half the cores."""
     workload: WorkloadSettings
+    """Which jobs come, and when."""
     workers: WorkerSettings
+    """Who works on them."""
     faults: tuple[Fault, ...] = ()
+    """What is done to the workers."""
     limits: Limits = Limits()
+    """How long each wait may take."""
     expectations: Expectations = Expectations()
+    """What decides between pass and fail."""

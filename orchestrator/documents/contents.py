@@ -11,6 +11,7 @@ import msgspec
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
 from orchestrator.documents.notes import NOTES
+from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history import KINDS, Rescue, Session
 from worker_child.protocol import EVENT_KINDS, ClockAnchor, Command, Init, Plan
@@ -32,6 +33,12 @@ def contents() -> dict[str, str]:
             kinds="\n".join(_kind_section(kind) for kind in KINDS),
             parts=_sections([Rescue, Session]),
             notes="\n".join(f"| `{code}` | {meaning} |" for code, meaning in NOTES.items()),
+        ),
+        "scenarios/README.md": _filled(
+            "scenarios.md",
+            sections="\n".join(key_sections()),
+            classes="\n".join(class_rows()),
+            kinds="\n".join(kind_rows()),
         ),
         "schemas/protocol.schema.json": _json(protocol_schema()),
         "schemas/history.schema.json": _json(history_schema()),

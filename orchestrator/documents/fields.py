@@ -18,7 +18,15 @@ from orchestrator.documents.meanings import MEANINGS
 
 FIELD_TABLE_HEAD = "| field | type | unit | always | meaning |\n|---|---|---|---|---|"
 
-_UNITS = {"_ns": "ns", "_us": "us", "_ms": "ms", "_s": "s", "_bytes": "bytes"}
+_UNITS = {
+    "_per_s": "1/s",
+    "_ns": "ns",
+    "_us": "us",
+    "_ms": "ms",
+    "_s": "s",
+    "_bytes": "bytes",
+}
+"""By a name's end; the first that fits."""
 _JSON_TYPES = {
     int: "integer",
     float: "number",
@@ -41,8 +49,8 @@ class Field:
 
     @property
     def unit(self) -> str:
-        """By the name's last part; a count or a text has none."""
-        return next((unit for end, unit in _UNITS.items() if self.name.endswith(end)), "")
+        """See `unit_of`."""
+        return unit_of(self.name)
 
     def row(self) -> str:
         """Its row in a table with `FIELD_TABLE_HEAD`."""
@@ -50,9 +58,14 @@ class Field:
         return f"| `{self.name}` | {self.type} | {self.unit} | {always} | {self.meaning} |"
 
 
+def unit_of(name: str) -> str:
+    """By the name's last part; a count or a text has none."""
+    return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
+
+
 def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
     """Every field, in the order of the type. Raises KeyError for one whose meaning is unknown."""
-    docs = _attribute_docs(struct)
+    docs = attribute_docs(struct)
     omits = struct.__struct_config__.omit_defaults
     return [
         Field(
@@ -99,7 +112,7 @@ def _meaning(struct: type[msgspec.Struct], name: str) -> str:
 
 
 @cache
-def _attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
+def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The strings that stand under the fields, each on one line."""
     definition = ast.parse(inspect.getsource(struct)).body[0]
     assert isinstance(definition, ast.ClassDef)

@@ -13,7 +13,7 @@ from orchestrator.matrix.plan import Cell, NotOffered
 CellVerdict = RunVerdict | Literal["error", "not offered"]
 
 EXIT_ERROR = 2
-"""DESIGN's code for a world that would not let the run happen."""
+"""README's code for a world that would not let the run happen."""
 
 
 @dataclass(frozen=True)
@@ -81,5 +81,5 @@ def absent(cell: NotOffered) -> Outcome:
 
 
 def exit_code_of(outcomes: Iterable[Outcome]) -> int:
-    """The worst verdict's, by DESIGN's precedence."""
+    """The worst verdict's, by README's precedence."""
     return worst(outcome.exit_code for outcome in outcomes)

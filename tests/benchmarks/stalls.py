@@ -21,7 +21,7 @@ class Watch(NamedTuple):
     begun_ns: int
 
     def tripped(self) -> bool:
-        """Whether it tripped since, by the rule that a run is judged by (DESIGN)."""
+        """Whether it tripped since, by the rule that a run is judged by."""
         samples = [_sample(report) for report in self.meter.read()]
         verdict = Judge(samples).tripped(self.begun_ns, time.monotonic_ns())
         assert verdict is not None, f"asked within {REPORT_S:g} s: no report has come yet"

@@ -8,16 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.matrix import command as matrix_command
+from orchestrator.matrix.plan import Wish, plan_matrix
 from orchestrator.run import make_request
 from orchestrator.scenario import load_scenario, scenario_names
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
-RUNS = [
-    shlex.split(line, comments=True)[1:]
+COMMANDS = [
+    line
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
-    if line.startswith("crashbench --")
+]
+RUNS = [
+    shlex.split(line, comments=True)[1:] for line in COMMANDS if line.startswith("crashbench --")
+]
+MATRICES = [
+    " ".join(shlex.split(line, comments=True)[2:]).removeprefix("ARGS=").split()
+    for line in COMMANDS
+    if line.startswith(("make matrix", "crashbench matrix"))
 ]
 
 
@@ -40,6 +49,34 @@ def test_every_run_that_it_shows_gets_past_the_plan(words: list[str]) -> None:
     assert request.outlook().lines
 
 
+@pytest.mark.parametrize("words", MATRICES, ids=" ".join)
+def test_every_matrix_that_it_shows_can_be_laid_out_with_nothing_left_out(words: list[str]) -> None:
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    known = {"--presets", "--scenarios", "--repetitions", "--junit"}
+    assert options.keys() <= known
+    plan = plan_matrix(
+        Wish(
+            libraries=matrix_command.listed(matrix_command.DEFAULT_LIBRARIES),
+            presets=matrix_command.listed(options.get("--presets", matrix_command.DEFAULT_PRESETS)),
+            scenarios=matrix_command.listed(
+                options.get("--scenarios", matrix_command.DEFAULT_SCENARIOS)
+            ),
+            repetitions=int(options.get("--repetitions", matrix_command.DEFAULT_REPETITIONS)),
+            results=Path("results/matrix"),
+        )
+    )
+    assert plan.cells
+    assert plan.not_offered == []
+
+
+def test_the_matrix_is_as_large_as_it_says_when_nothing_else_is_asked_for() -> None:
+    presets = len(matrix_command.listed(matrix_command.DEFAULT_PRESETS))
+    scenarios = len(matrix_command.listed(matrix_command.DEFAULT_SCENARIOS))
+    repetitions = matrix_command.DEFAULT_REPETITIONS
+    told = f"{presets} presets x {scenarios} short scenarios x {repetitions} repetitions"
+    assert told in README
+
+
 def test_it_names_every_shipped_scenario_and_no_other() -> None:
     rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| ", README, re.MULTILINE)
     named = sorted(name for row in rows for name in re.findall(r"`(\w+)`", row))
@@ -54,4 +91,4 @@ def test_every_target_that_it_names_is_in_the_makefile() -> None:
 def test_every_file_that_it_links_to_exists() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []

@@ -1,0 +1,104 @@
+"""METHODOLOGY.md leaves out nothing that a summary tells, and quotes the numbers of the code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from analysis.buckets import DIGITS
+from analysis.duplicates import CAUSES
+from analysis.flags import FLAGS
+from analysis.hiccups import MAX_HICCUP_US
+from analysis.ledger import HARNESS_REASONS, VERDICTS
+from analysis.recovery import MAX_LATE_S
+from analysis.statistics import ENOUGH_RUNS, RESAMPLES
+from analysis.summary import Summary
+from orchestrator.capacity import MOST_UTILISATION, OVERHEAD_S
+from orchestrator.provider_stub import RETRY_AFTER_S
+from worker_child.adapters.contract import PARITY
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "METHODOLOGY.md").read_text()
+WORDS = set(re.findall(r"`(\w+)`", PAGE))
+SUMMARIES = sorted((ROOT / "tests" / "histories").glob("*.summary.json"))
+
+
+def keys_of_summaries() -> Iterator[tuple[str, str]]:
+    """(section, key) of the golden summaries; a section itself is a key of ''."""
+    for path in SUMMARIES:
+        for section, content in json.loads(path.read_bytes()).items():
+            yield "", section
+            for block in content if isinstance(content, list) else [content]:
+                if isinstance(block, dict):
+                    yield from ((section, key) for key in block)
+
+
+def test_it_names_every_section_of_the_summary() -> None:
+    sections = {field.name for field in msgspec.structs.fields(Summary)}
+    assert sections - {"throughput"} <= WORDS, "the block throughput is spread over the summary"
+
+
+def test_it_names_every_key_of_every_section() -> None:
+    keys = {key for key in keys_of_summaries() if not key[1].endswith("_why")}
+    assert len(keys) > 100
+    assert sorted(".".join(key) for key in keys if key[1] not in WORDS) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [FLAGS.keys(), PARITY.keys(), VERDICTS],
+    ids=["flags", "parity", "verdicts"],
+)
+def test_it_names_all_of_a_closed_set(names: frozenset[str]) -> None:
+    assert set(names) <= WORDS
+
+
+def test_it_names_every_failure_that_would_be_ours_and_every_cause_of_a_duplicate() -> None:
+    assert [name for name in sorted(HARNESS_REASONS) if name not in PAGE] == []
+    assert [cause for cause in CAUSES if f"*{cause}*" not in PAGE] == []
+
+
+def test_its_words_on_parity_are_those_of_the_contract() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", PAGE, re.MULTILINE))
+    assert {key: rows[key] for key in PARITY} == PARITY
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        f"{RESAMPLES:,} resamples",
+        f"1 - 2 / 2^{ENOUGH_RUNS}",
+        f"({RETRY_AFTER_S[0]} to {RETRY_AFTER_S[1]} s, seeded)",
+        f"{MOST_UTILISATION:.0%} of the places".replace("%", " %"),
+        f"mean length + {OVERHEAD_S:g} s",
+        f"more than {MAX_LATE_S * 1000:g} ms late",
+        f"max > {MAX_HICCUP_US // 1000} ms",
+        {3: "three digits"}[DIGITS],
+    ],
+)
+def test_it_quotes_the_numbers_of_the_code(quoted: str) -> None:
+    assert quoted in " ".join(PAGE.split())
+
+
+def test_five_things_are_not_measured_and_nothing_else_stands_there() -> None:
+    _, _, section = PAGE.partition("\n## What is not measured\n")
+    items = re.split(r"^\d\. ", section.strip(), flags=re.MULTILINE)
+    assert (items[0], len(items) - 1) == ("", 5)
+    assert "\n\n" not in section.strip()
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+    }
+    links = re.findall(r"\]\(([^)]+)\)", PAGE)
+    assert len(links) > 10
+    inner = {link.removeprefix("#") for link in links if link.startswith("#")}
+    assert inner <= headings
+    assert [link for link in links if link[0] != "#" and not (ROOT / link).exists()] == []
