@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -182,9 +182,6 @@ class ChildHandle:
         except BrokenPipeError:
             # It has just died by itself; the reaping will say so.
             return
-
-
-Spawn = Callable[[Init, Sequence[str]], ChildHandle]
 
 
 class Spawner:

@@ -28,7 +28,6 @@ from orchestrator.run import DSN_VARIABLE, Request, carry_out, make_request
 from orchestrator.scenario import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as a shell would say it: an interrupted run has no verdict."""
 
