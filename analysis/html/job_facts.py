@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,8 @@ from worker_child.protocol import JobDiscarded, JobRetried
 PLACE: Final = "#"
 """Where a fact's number goes in its sentence."""
 NO_NUMBER: Final = -1
+AT_THE_END: Final = "At the end"
+"""How the sentences about the final read begin."""
 INTENDED: Final = "It was intended to be enqueued now."
 EXECUTION_MASK: Final = (1 << EXECUTION_BITS) - 1
 
@@ -59,31 +62,49 @@ class _Gatherer:
         """One fact an entry; `tell` makes the sentence from the values of `by`."""
         if not job.size:
             return
-        if by:
-            distinct, which = np.unique(np.stack(by), axis=1, return_inverse=True)
-            codes = [self._sentences[tell(*values)] for values in distinct.T.tolist()]
-            sentence = np.array(codes, np.int64)[which.reshape(-1)]
-        else:
-            sentence = np.full(job.size, self._sentences[tell()], np.int64)
+        distinct, which = _combinations(by, job.size)
+        codes = np.array([self._sentences[tell(*values)] for values in distinct], np.int32)
         numbers = np.full(job.size, NO_NUMBER, np.int64) if number is None else number
-        self._parts.append((job.astype(np.int64), t_ns, sentence, numbers))
+        self._take(job, t_ns, codes[which], numbers)
 
     def add_some(self, facts: Iterable[tuple[int | None, int, str]]) -> None:
         """Facts told one by one: the job's number (None is passed over), instant and sentence."""
         known = [(job, t_ns, self._sentences[text]) for job, t_ns, text in facts if job is not None]
         if known:
-            job, t_ns, sentence = (
-                np.array(column, np.int64) for column in zip(*known, strict=True)
-            )
-            self._parts.append((job, t_ns, sentence, np.full(job.size, NO_NUMBER, np.int64)))
+            job, t_ns, code = (np.array(column, np.int64) for column in zip(*known, strict=True))
+            self._take(job, t_ns, code, np.full(job.size, NO_NUMBER, np.int64))
+
+    def _take(self, job: Ints, t_ns: Ints, sentence: Ints, number: Ints) -> None:
+        self._parts.append((job.astype(np.int32), t_ns, sentence.astype(np.int32), number))
 
     def sorted_facts(self) -> JobFacts:
-        """All of it; what has the same instant keeps the order in which it was taken."""
+        """All of it; what has the same instant keeps the order of the sorts of facts.
+
+        Nothing here depends on the order of the history's lines.
+        """
+        lengths = [len(part[0]) for part in self._parts]
         columns = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        job, t_ns, sentence, number = columns
-        order = np.lexsort((t_ns, job))
-        names = list(self._sentences)
+        self._parts.clear()
+        job, t_ns, seen, number = columns
+        stage = np.repeat(np.arange(len(lengths), dtype=np.int8), lengths)
+        names = sorted(self._sentences)
+        place = {text: code for code, text in enumerate(names)}
+        sentence = np.array([place[text] for text in self._sentences], np.int32)[seen]
+        order = np.lexsort((number, sentence, stage, t_ns, job))
         return JobFacts(job[order], t_ns[order], sentence[order], number[order], names)
+
+
+def _combinations(by: tuple[Ints, ...], size: int) -> tuple[list[tuple[int, ...]], Ints]:
+    """The distinct combinations of the columns' values, and which one each entry has."""
+    values: list[list[int]] = []
+    code = np.zeros(size, np.int64)
+    for column in by:
+        distinct, which = np.unique(column, return_inverse=True)
+        values.append(distinct.tolist())
+        code = code * len(distinct) + which
+    seen, which = np.unique(code, return_inverse=True)
+    combinations = list(product(*values))
+    return [combinations[place] for place in seen.tolist()], which
 
 
 def never_enqueued(case: Case) -> list[str]:
@@ -118,10 +139,10 @@ def _enqueues(case: Case, facts: _Gatherer) -> None:
     t = case.history.enqueues
     facts.add(t.job, t.intended_ns, lambda: INTENDED)
     sent = t.sent_ns != ABSENT
-    by_whom = (t.worker[sent].astype(np.int64),)
+    by_whom = (t.worker[sent],)
     facts.add(t.job[sent], t.sent_ns[sent], lambda w: f"Sent to the queue by {_who(w)}.", by_whom)
     taken_ns = np.where(t.acknowledged_ns == ABSENT, t.t_ns, t.acknowledged_ns)
-    facts.add(t.job, taken_ns, _taken, (t.recovered.astype(np.int64),))
+    facts.add(t.job, taken_ns, _taken, (t.recovered,))
 
 
 def _taken(recovered: int) -> str:
@@ -146,7 +167,7 @@ def _executions(case: Case, facts: _Gatherer) -> None:
     add(
         history.failures,
         lambda w, c: f"Execution {PLACE} of {_who(w)} ended in an error ({classes.names[c]}).",
-        classes.code.astype(np.int64),
+        classes.code,
     )
 
 
@@ -183,11 +204,9 @@ def _final_rows(case: Case, facts: _Gatherer) -> None:
     history, rows = case.history, case.history.rows
     effects = np.bincount(history.effects.job, minlength=len(history.jobs))
 
-    def tell(state: int, claimant: int, some: int) -> str:
+    def tell(state: int, claimant: int, count: int) -> str:
         held = f", held by {history.identities[claimant]}" if claimant != ABSENT else ""
-        committed = f"{PLACE} committed effects" if some else "no effect"
-        return f"At the end its row is {STATES[state]}{held}, with {committed}."
+        committed = f"{count} committed effects" if count else "no effect"
+        return f"{AT_THE_END} its row is {STATES[state]}{held}, with {committed}."
 
-    count = effects[rows.job] if rows.job.size else np.zeros(0, np.int64)
-    by = (rows.state.astype(np.int64), rows.claimant.astype(np.int64), np.minimum(count, 1))
-    facts.add(rows.job, rows.t_ns, tell, by, np.where(count > 0, count, NO_NUMBER))
+    facts.add(rows.job, rows.t_ns, tell, (rows.state, rows.claimant, effects[rows.job]))

@@ -26,8 +26,10 @@ def latency_plot(case: Case, times: Instants, clock: Clock) -> Shown:
     if count == 0:
         return NoPlot(KEY, TITLE, "No job was enqueued.")
     if count <= MOST_POINTS:
-        names = [case.history.jobs.name(number) for number in np.flatnonzero(began).tolist()]
-        traces, how = _each_job(times, began, clock, names), f"Each of {count:,} jobs is two points"
+        by_id = sorted(np.flatnonzero(began).tolist(), key=case.history.jobs.name)
+        names = [case.history.jobs.name(number) for number in by_id]
+        traces = _each_job(times, np.array(by_id, np.int64), clock, names)
+        how = f"Each of {count:,} jobs is two points"
     else:
         width_s = bucket_width_s(times.intended[began])
         traces = _buckets(times, began, clock, width_s)
@@ -42,10 +44,10 @@ def latency_plot(case: Case, times: Instants, clock: Clock) -> Shown:
     return Plot(KEY, TITLE, says, traces, layout, over_time=True)
 
 
-def _each_job(times: Instants, began: Bools, clock: Clock, names: list[str]) -> list[Json]:
+def _each_job(times: Instants, jobs: Ints, clock: Clock, names: list[str]) -> list[Json]:
     traces = []
     for measure, colour, symbol in MEASURES:
-        begin_ns, end_ns = (instants[began] for instants in times.measures()[measure])
+        begin_ns, end_ns = (instants[jobs] for instants in times.measures()[measure])
         known = end_ns != NEVER
         text = [name for name, is_known in zip(names, known.tolist(), strict=True) if is_known]
         ms = milliseconds(end_ns[known] - begin_ns[known])

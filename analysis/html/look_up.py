@@ -1,8 +1,13 @@
 """All jobs of a run, packed: the page looks any of them up by its id.
 
 Some thousand jobs at a time are columns of JSON, compressed; the page unpacks those that it is
-asked for. Instants are microseconds since T = 0; where there are more than `MOST_EXACT_JOBS`,
-milliseconds, and the page says so.
+asked for. Times are microseconds; of more than `MOST_EXACT_JOBS` jobs they are milliseconds, and
+the page says so. What follows on something like it is a difference, since that compresses best:
+
+- an id of the stream counts on from the last one in its chunk; any other id is a text;
+- a job's first fact counts from the first fact of the job before it, each further one from the fact
+  before it, and a fact of the final read from the last such fact;
+- an execution's number counts from the last one told.
 """
 
 from __future__ import annotations
@@ -17,10 +22,11 @@ import orjson
 
 from analysis.case import Case
 from analysis.cells import words
-from analysis.columns import ABSENT, Interner, Ints
+from analysis.columns import ABSENT, Bools, Interner, Ints
 from analysis.flags import flags
-from analysis.html.job_facts import JobFacts, job_facts, never_enqueued
+from analysis.html.job_facts import AT_THE_END, NO_NUMBER, JobFacts, job_facts, never_enqueued
 from analysis.html.plot import Clock, Json
+from analysis.job_ids import stream_index
 from analysis.ledger import judge
 from analysis.plain_jobs import plain_jobs
 
@@ -34,9 +40,9 @@ def look_up(case: Case, clock: Clock) -> Json:
     beyond = never_enqueued(case)
     names = [*case.history.jobs, *beyond]
     count = len(names)
-    if count == 0:
-        return {"count": 0, "chunks": []}
     resolution_us = 1 if count <= MOST_EXACT_JOBS else 1000
+    if count == 0:
+        return {"count": 0, "resolution_us": resolution_us, "chunks": []}
     outcomes, outcome = _outcomes(case, len(beyond))
     facts = job_facts(case, beyond)
     order = np.array(sorted(range(count), key=names.__getitem__), np.int64)
@@ -45,6 +51,8 @@ def look_up(case: Case, clock: Clock) -> Json:
         "count": count,
         "resolution_us": resolution_us,
         "outcomes": outcomes,
+        "numbered": np.unique(facts.sentence[facts.number != NO_NUMBER]).tolist(),
+        "final": [c for c, text in enumerate(facts.sentences) if text.startswith(AT_THE_END)],
         "sentences": facts.sentences,
         **columns.label_names,
         "chunks": [
@@ -100,27 +108,50 @@ class _Columns:
         labels = {"kinds": enqueues.kind, "classes": enqueues.job_class, "tenants": enqueues.tenant}
         self.label_names = {name: label.names for name, label in labels.items()}
         self._labels = {name: label.by_job(enqueues.job, jobs) for name, label in labels.items()}
-        self._length_us = np.full(jobs, ABSENT, np.int64)
-        np.maximum.at(self._length_us, enqueues.job, enqueues.length_us)
+        length_us = np.full(jobs, ABSENT, np.int64)
+        np.maximum.at(length_us, enqueues.job, enqueues.length_us)
+        self._length = np.where(length_us == ABSENT, ABSENT, -(-length_us // resolution_us))
         self._outcome = outcome
         self._facts = facts
         unit_ns = resolution_us * 1000
         self._at = (facts.t_ns - clock.origin_ns + unit_ns // 2) // unit_ns
         self._begin = np.searchsorted(facts.job, np.arange(jobs + 1))
+        ends = [text.startswith(AT_THE_END) for text in facts.sentences]
+        self._is_final = np.array(ends, np.bool_)[facts.sentence]
 
     def of(self, jobs: Ints, names: Sequence[str]) -> dict[str, Any]:
-        """The columns of these jobs; instants are differences from the fact before."""
+        """The columns of these jobs."""
         begin, end = self._begin[jobs], self._begin[jobs + 1]
         counts = end - begin
-        before = np.cumsum(counts) - counts
-        rows = np.repeat(begin - before, counts) + np.arange(int(counts.sum()))
+        first = np.cumsum(counts) - counts
+        rows = np.repeat(begin - first, counts) + np.arange(int(counts.sum()))
+        sentence, number = self._facts.sentence[rows], self._facts.number[rows]
         return {
-            "id": [names[job] for job in jobs.tolist()],
+            "id": _counted_on([names[job] for job in jobs.tolist()]),
             "outcome": self._outcome[jobs],
             **{name: np.ascontiguousarray(codes[jobs]) for name, codes in self._labels.items()},
-            "length_us": self._length_us[jobs],
+            "length": self._length[jobs],
             "facts": counts,
-            "at": np.diff(self._at[rows], prepend=0),
-            "sentence": self._facts.sentence[rows],
-            "number": self._facts.number[rows],
+            "at": _steps(self._at[rows], self._is_final[rows], first),
+            "sentence": sentence,
+            "number": np.diff(number[number != NO_NUMBER], prepend=0),
         }
+
+
+def _counted_on(ids: Sequence[str]) -> list[int | str]:
+    told: list[int | str] = []
+    last = 0
+    for job_id in ids:
+        index = stream_index(job_id)
+        told.append(job_id if index is None else index - last)
+        last = last if index is None else index
+    return told
+
+
+def _steps(at: Ints, is_final: Bools, first: Ints) -> Ints:
+    """`first` = the places of the jobs' first facts."""
+    steps = np.diff(at, prepend=0)
+    opening = first[~is_final[first]]
+    steps[opening] = np.diff(at[opening], prepend=0)
+    steps[is_final] = np.diff(at[is_final], prepend=0)
+    return steps

@@ -17,7 +17,7 @@ function plotOf(element) {
   return ownerData(element.dataset.owner).plots[element.dataset.plot];
 }
 
-/** The same with every "--name" replaced by the colour that page.css gives it. */
+/** The same with the colours that page.css gives in the place of their names, which begin with "--". */
 function coloured(part, style) {
   if (typeof part === "string") {
     return part.startsWith("--") ? style.getPropertyValue(part).trim() : part;
