@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "there is no Chromium here; on Debian and Ubuntu: apt-get install chromium"
 COMPLAINTS = ("Runtime.exceptionThrown", "Log.entryAdded")
+LOADED = "Page.loadEventFired"
 CONSOLE = "Runtime.consoleAPICalled"
 
 
@@ -48,11 +49,18 @@ class Browser:
         self.events: list[dict[str, Any]] = []
         self._attach()
 
-    def open(self, path: Path) -> None:
-        """Show a file in the page; returns once it has loaded."""
-        self.events.clear()
-        self.send("Page.navigate", url=path.as_uri())
-        self.wait_until(lambda: "Page.loadEventFired" in self.heard(), "the page's load event")
+    def open(self, path: Path, fragment: str = "") -> None:
+        """Show a file in the page, loaded anew; returns once it has loaded.
+
+        `fragment` = what stands behind the address's ``#``.
+        """
+        # Another fragment of the same address would load nothing.
+        for url in ("about:blank", f"{path.as_uri()}#{fragment}"):
+            self.events.clear()
+            self.send("Page.navigate", url=url)
+            deadline_s = time.monotonic() + LIMIT_S
+            while LOADED not in (event["method"] for event in self.events):
+                self._receive(deadline_s, f"{url} to be loaded")
 
     def _attach(self) -> None:
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -60,10 +68,6 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-
-    def heard(self) -> set[str]:
-        """The names of the events since the page was opened."""
-        return {event["method"] for event in self.events}
 
     def complaints(self) -> list[str]:
         """Errors and warnings of the page, its console's included."""
@@ -151,7 +155,7 @@ class Browser:
         while not condition():
             if time.monotonic() > deadline_s:
                 raise BrowserError(f"waited {LIMIT_S:g} s in vain for {what}")
-            self.send("Runtime.evaluate", expression="new Promise(requestAnimationFrame)")
+            self.ask("new Promise(requestAnimationFrame)")
 
     def _receive(self, deadline_s: float, what: str) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -170,8 +174,11 @@ class Browser:
 
 
 CODES: dict[str, dict[str, int]] = {
-    name: {"windowsVirtualKeyCode": code} for name, code in (("Tab", 9), ("Enter", 13))
+    "Tab": {"windowsVirtualKeyCode": 9},
+    "Enter": {"windowsVirtualKeyCode": 13},
+    "ArrowDown": {"windowsVirtualKeyCode": 40},
 }
+"""Of each key that `press` knows: what Chromium wants to know beside its name."""
 
 
 def _high(descriptor: int) -> int:
