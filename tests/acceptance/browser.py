@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-LIMIT_S = 40.0
+LIMIT_S = 60.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "there is no Chromium here; on Debian and Ubuntu: apt-get install chromium"
 COMPLAINTS = ("Runtime.exceptionThrown", "Log.entryAdded")

@@ -16,6 +16,7 @@ from tests.histories.builder import Story
 from tests.histories.loaded import unfair
 from tests.histories.planted import A, B, C, crash
 from tests.histories.side_by_side import compared, write
+from tests.histories.unpacked import Fact, looked_up
 
 pytestmark = pytest.mark.browser
 
@@ -32,13 +33,16 @@ class Shown:
     browser: Browser
     page: Path
     crash: Story
+    facts: dict[str, list[Fact]]
+    """Of each job of the crash, as Python unpacks it."""
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     executable = installed()
     if executable is None:
-        assert os.environ.get("CI") != "true", f"{MISSING} (CI skips nothing)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{MISSING} (CI skips nothing)")
         pytest.skip(MISSING)
     folder = tmp_path_factory.mktemp("report")
     crashed = crash()
@@ -48,7 +52,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     page.write_text(report_page(paths), encoding="utf-8")
     with browser(executable, tmp_path_factory.mktemp("profile")) as opened:
         opened.open(page)
-        yield Shown(opened, page, crashed)
+        jobs = looked_up(crash(), folder)
+        yield Shown(opened, page, crashed, {job_id: job.facts for job_id, job in jobs.items()})
 
 
 @pytest.fixture
@@ -132,7 +137,7 @@ def test_the_fault_is_shaded_where_the_history_has_the_kill(
     assert seen == pytest.approx([(t_ns - origin_ns) / 1e9 for t_ns in instants], abs=0.02)
 
 
-def test_a_job_is_found_by_its_id_and_the_enter_key(opened: Browser) -> None:
+def test_a_job_is_found_by_its_id_and_the_enter_key(opened: Browser, shown: Shown) -> None:
     opened.ask("document.querySelector('#run-0-job').focus()")
     opened.type(B)
     opened.press("Enter", "\r")
@@ -141,6 +146,8 @@ def test_a_job_is_found_by_its_id_and_the_enter_key(opened: Browser) -> None:
 
     assert f"{B}: duplicated (sequential)" in told
     assert "slot 0 incarnation 1 entered the handler" in told
+    times = [line for line in told.splitlines() if line.endswith(" s")]
+    assert times == [f"+{at_us / 1e6:.6f} s" for at_us, _ in shown.facts[B]]
     assert opened.ask("location.hash").endswith(f"job={B}")
 
 

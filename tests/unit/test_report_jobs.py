@@ -2,65 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from analysis.case import open_case
 from analysis.cells import words
 from analysis.explain import explain
 from analysis.html import look_up as packing
-from analysis.html.look_up import look_up
-from analysis.html.plot import clock_of
 from analysis.jobs_table import job_rows
-from tests.histories.builder import Story
 from tests.histories.loaded import burdened
 from tests.histories.planted import PLANTED, A, crash, never_enqueued
-from worker_child.protocol import stream_job_id
+from tests.histories.unpacked import looked_up
 
 TOLD_OTHERWISE = ("job_enqueued", "fault_injected", "child_exited")
 """Kinds of lines that the report tells in other words, as they come to it in columns."""
-
-
-def looked_up(story: Story, folder: Path) -> dict[str, Any]:
-    """Every job of a history, unpacked as the page does it."""
-    case = open_case(story.write(folder))
-    jobs = json.loads(json.dumps(look_up(case, clock_of(case))))
-    found = {job["id"]: job for chunk in jobs["chunks"] for job in unpacked(jobs, chunk)}
-    assert len(found) == jobs["count"]
-    return found
-
-
-def unpacked(jobs: dict[str, Any], chunk: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    columns = json.loads(zlib.decompress(base64.b64decode(chunk["packed"])))
-    facts = zip(columns["at"], columns["sentence"], strict=True)
-    numbers = iter(columns["number"])
-    index = at = opening = final = number = 0
-    for place, told in enumerate(columns["id"]):
-        index += told if isinstance(told, int) else 0
-        found = []
-        for count in range(columns["facts"][place]):
-            step, code = next(facts)
-            if code in jobs["final"]:
-                at = final = final + step
-            elif count == 0:
-                at = opening = opening + step
-            else:
-                at += step
-            sentence = jobs["sentences"][code]
-            if code in jobs["numbered"]:
-                number += next(numbers)
-                sentence = sentence.replace("#", f"{number}", 1)
-            found.append((at * jobs["resolution_us"], sentence))
-        verdict, flags = jobs["outcomes"][columns["outcome"][place]]
-        job_id = stream_job_id(index) if isinstance(told, int) else told
-        yield {"id": job_id, "verdict": verdict, "flags": flags, "facts": found}
-    assert next(facts, None) is None and next(numbers, None) is None
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -75,7 +31,7 @@ def test_it_tells_of_every_job_what_explain_tells(name: str, tmp_path: Path) -> 
             for fact in explained.facts
             if json.loads(fact.raw)["kind"] not in TOLD_OTHERWISE
         ]
-        assert sorted(expected) == sorted(fact for fact in job["facts"] if is_a_line(fact[1]))
+        assert sorted(expected) == sorted(fact for fact in job.facts if is_a_line(fact[1]))
 
 
 def is_a_line(sentence: str) -> bool:
@@ -90,13 +46,13 @@ def test_its_verdicts_and_flags_are_those_of_the_table_of_jobs(name: str, tmp_pa
     found = looked_up(story, tmp_path)
     for row in job_rows(story.write(tmp_path)):
         job = found[row["job_id"]]
-        assert job["verdict"].startswith(words(row["verdict"]))
-        assert words(row["reason"] or "") in job["verdict"]
-        assert job["flags"] == ", ".join(map(words, row["flags"]))
+        assert job.verdict.startswith(words(row["verdict"]))
+        assert words(row["reason"] or "") in job.verdict
+        assert job.flags == ", ".join(map(words, row["flags"]))
 
 
 def test_a_crashed_job_is_told_from_its_intended_instant_to_the_final_read(tmp_path: Path) -> None:
-    facts = looked_up(crash(), tmp_path)[A]["facts"]
+    facts = looked_up(crash(), tmp_path)[A].facts
 
     assert [sentence for _, sentence in facts] == [
         "It was intended to be enqueued now.",
@@ -114,7 +70,7 @@ def test_a_crashed_job_is_told_from_its_intended_instant_to_the_final_read(tmp_p
 
 def test_a_job_that_was_never_enqueued_is_found_too(tmp_path: Path) -> None:
     found = looked_up(never_enqueued(), tmp_path)
-    verdicts = {job["verdict"] for job in found.values()}
+    verdicts = {job.verdict for job in found.values()}
 
     assert "never enqueued" in verdicts
 
@@ -135,7 +91,5 @@ def test_beyond_so_many_jobs_instants_are_milliseconds(
     rounded = looked_up(burdened(), tmp_path)
 
     for job_id, job in exact.items():
-        for (exact_us, _), (rounded_us, _) in zip(
-            job["facts"], rounded[job_id]["facts"], strict=True
-        ):
+        for (exact_us, _), (rounded_us, _) in zip(job.facts, rounded[job_id].facts, strict=True):
             assert abs(exact_us - rounded_us) <= 500

@@ -20,13 +20,14 @@ from analysis.html import page as page_module
 from analysis.html.page import report_page
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import PLANTED, crash
+from tests.histories.planted import PLANTED, crash, run_twice
 from tests.histories.side_by_side import compared, golden_stories, write
 from tests.unit.test_summary_bytes import shuffled
 
 ROOT = Path(__file__).parent.parent.parent
 HTML = ROOT / "analysis" / "html"
 NOTHING = "no job at all"
+TIED = "two workers at one instant"
 
 
 def without_jobs() -> Story:
@@ -36,12 +37,23 @@ def without_jobs() -> Story:
     return story
 
 
+def tied() -> Story:
+    """Two workers start A, and complete it, at the same instants."""
+    story = run_twice(overlapping=True)
+    for kind in ("job_started", "job_completed"):
+        instants = [fields for found, fields in story.records if found == kind]
+        for fields in instants:
+            fields["t_ns"] = instants[0]["t_ns"]
+    return story
+
+
 STORIES: dict[str, Callable[[], Story]] = {
     "burdened": burdened,
     "erring": erring,
     "sampled": lambda: sampled([0, 5, 900, 1, 1]),
     "unfair": unfair,
     NOTHING: without_jobs,
+    TIED: tied,
     **{name: planted.plant for name, planted in PLANTED.items()},
 }
 
@@ -132,7 +144,7 @@ def test_nothing_that_a_history_says_becomes_part_of_the_page(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", ["burdened", "erring", "a_crash", "never_enqueued"])
+@pytest.mark.parametrize("name", ["burdened", "erring", "a_crash", TIED])
 def test_another_order_of_the_lines_gives_the_same_bytes(
     name: str, seed: int, tmp_path: Path
 ) -> None:

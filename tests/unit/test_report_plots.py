@@ -278,6 +278,18 @@ def test_six_runs_get_a_median_and_an_interval(tmp_path: Path) -> None:
     assert [one["name"] for one in shown.traces] == ["a value", "median and interval"]
 
 
+def test_a_median_leaves_out_what_a_stalled_machine_measured(tmp_path: Path) -> None:
+    few = charts(tmp_path, *(compared("stock", n) for n in range(1, 8)))
+    more = charts(
+        tmp_path,
+        *(compared("stock", n) for n in range(1, 8)),
+        *(compared("stock", n, limited=True) for n in (20, 30)),
+    )
+    title = "first orphan picked up, seconds from a timed kill"
+
+    assert trace(more[title], "median and interval") == trace(few[title], "median and interval")
+
+
 def test_a_value_of_a_stalled_machine_has_a_mark_of_its_own(tmp_path: Path) -> None:
     found = charts(tmp_path, compared("stock", 1), compared("stock", 2, limited=True))
     shown = found["worker resumes, seconds from a timed kill"]
