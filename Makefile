@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup crash-recovery smoke run calibrate reproduce matrix results test test-scenarios lint types contracts verify docs bench lock clean
+.PHONY: help setup crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetiti
 results: setup ## write RESULTS.md from what make matrix has measured
 	$(BIN)/python -m analysis results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
+
+report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
+	$(BIN)/python -m analysis report $(or $(RESULTS),results/matrix) --output report.html
 
 test: setup ## the tests
 	$(BIN)/pytest -q $(ARGS)

@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis.errors import AnalysisError, NoSuchHistoryError
 from analysis.explain import explain
 from analysis.figures import seconds
+from analysis.html.page import report_page
 from analysis.jobs_table import FORMATS, job_rows
 from analysis.report import print_summary
 from analysis.results_page import results_page
@@ -93,6 +94,26 @@ def results_command(
     sys.stdout.buffer.write(results_page(histories(paths)).encode())
 
 
+@app.command("report")
+def report_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
+    ],
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+) -> None:
+    """Write report.html: charts of each run, the runs side by side, and any job looked up.
+
+    It is one file, needs no network, and is made from the histories alone.
+    """
+    page = report_page(histories(paths)).encode()
+    draft = output.with_name(f"{output.name}.tmp")
+    draft.write_bytes(page)
+    draft.replace(output)
+    Console(highlight=False, soft_wrap=True).print(
+        f"written: {output} ({len(page) / 1e6:.1f} MB)", markup=False
+    )
+
+
 def histories(paths: list[Path]) -> list[Path]:
     """The files to judge, each once, in the order given; a folder gives its finished histories."""
     found: dict[Path, None] = {}
@@ -110,7 +131,7 @@ def complain(error: Exception) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
 
 
-COMMANDS = ("summary", "explain", "jobs", "results")
+COMMANDS = ("summary", "explain", "jobs", "results", "report")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from analysis.case import open_case
+from analysis.case import Case, open_case
 from analysis.figures import Figures
-from analysis.summary import summarise
+from analysis.summary import Summary, summarise
 from orchestrator.history import RunStart
 from worker_child.protocol import ChildReady
 
@@ -97,12 +97,17 @@ class Block:
 def load_run(path: Path) -> Run:
     """Read and judge one history. Raises HistoryError, OSError."""
     case = open_case(path)
+    return run_of(case, summarise(case))
+
+
+def run_of(case: Case, summary: Summary) -> Run:
+    """What is compared of a history, and its summary."""
     ready = case.history.records.of(ChildReady)
     seen = {canonical(incarnation.effective): incarnation.effective for incarnation in ready}
     return Run(
         start=case.history.start,
         effective=tuple(seen[key] for key in sorted(seen)),
-        summary=orjson.loads(summarise(case).as_json()),
+        summary=orjson.loads(summary.as_json()),
     )
 
 

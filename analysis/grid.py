@@ -28,6 +28,20 @@ class Grid:
         """Rows, without the titles."""
         return len(self._rows)
 
+    @property
+    def titles(self) -> list[str]:
+        """One a column; all empty where the rows speak for themselves."""
+        return self._titles
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells, row by row."""
+        return [cells for cells, _ in self._rows]
+
+    def is_text(self, place: int) -> bool:
+        """Whether a column holds text; else figures, flush right."""
+        return place in self._text
+
     def add_row(self, *cells: str, style: str | None = None) -> None:
         """Add a row, one cell a title."""
         self._rows.append((cells, style))

@@ -62,7 +62,19 @@ def print_summary(summary: Summary, console: Console) -> None:
     for sentence in summary.findings:
         console.print(Padding(Text(sentence, style="dim"), INDENT))
     console.print()
-    sections = (
+    for title, grid in sections(summary):
+        console.print(Padding(Text(title, style="bold"), INDENT))
+        for table in grid.tables(console.width - TABLE_INDENT[3]):
+            console.print(Padding(table, TABLE_INDENT))
+    console.print(Padding(Text(throughput_said(summary.throughput)), INDENT))
+    if is_limited(summary):
+        console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
+    console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
+
+
+def sections(summary: Summary) -> list[tuple[str, Grid]]:
+    """The tables that have any rows, each under its title."""
+    grids = (
         ("Jobs", _jobs(summary.jobs)),
         ("Deduplication", _dedup(summary.jobs.get("dedup", {}))),
         ("Crash", _crash(summary.crash)),
@@ -75,16 +87,13 @@ def print_summary(summary: Summary, console: Console) -> None:
         ("Load", load_table(summary)),
         ("Jobs to look at", _notable(summary)),
     )
-    for title, grid in sections:
-        if grid.row_count:
-            console.print(Padding(Text(title, style="bold"), INDENT))
-            for table in grid.tables(console.width - TABLE_INDENT[3]):
-                console.print(Padding(table, TABLE_INDENT))
-    console.print(Padding(_throughput(summary.throughput), INDENT))
+    return [(title, grid) for title, grid in grids if grid.row_count]
+
+
+def is_limited(summary: Summary) -> bool:
+    """Whether some figure bears the mark that `LIMITED_NOTE` explains."""
     timed = [*summary.recovery, *summary.latency_ms.values()]
-    if any(figures["machine_limited"] for figures in timed):
-        console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
-    console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
+    return any(figures["machine_limited"] for figures in timed)
 
 
 def _headline(summary: Summary) -> Text:
@@ -251,9 +260,10 @@ def _notable(summary: Summary) -> Grid:
     return grid
 
 
-def _throughput(throughput: Figures) -> Text:
+def throughput_said(throughput: Figures) -> str:
+    """One line."""
     value = throughput["throughput_per_s"]
     if value is None:
-        return Text(f"Throughput: {MISSING} ({throughput['throughput_per_s_why']})")
+        return f"Throughput: {MISSING} ({throughput['throughput_per_s_why']})"
     limited = LIMITED_MARK if throughput["throughput_machine_limited"] else ""
-    return Text(f"Throughput: {value:,.1f} jobs/s{limited}")
+    return f"Throughput: {value:,.1f} jobs/s{limited}"

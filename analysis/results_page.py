@@ -42,7 +42,7 @@ Every number can be traced: `python -m analysis RUN.jsonl`, and
 `python -m analysis explain RUN.jsonl JOB` for a single job. The words are those of METHODOLOGY.md.
 """
 
-_MACHINE_ROWS = (
+MACHINE_ROWS = (
     ("processor", ("hardware.cpu",)),
     ("architecture", ("hardware.architecture",)),
     ("cores", ("hardware.cores",)),
@@ -74,10 +74,25 @@ def results_page(paths: Sequence[Path]) -> str:
         HOW_TO_READ,
         *_how_to_repeat(blocks),
     ]
-    for place, hardware_hash in enumerate(sorted({block.hardware_hash for block in blocks}), 1):
-        lines += _machine(place, [b for b in blocks if b.hardware_hash == hardware_hash])
+    for place, machine in enumerate(by_machine(blocks), 1):
+        lines += machine_lines(place, machine)
+        for scenario, of_it in by_scenario(machine).items():
+            lines += scenario_lines(scenario, of_it, machine)
+        lines += process_ratios(machine)
     lines += _unreadable(unreadable)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def by_machine(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The blocks of each machine."""
+    hashes = sorted({block.hardware_hash for block in blocks})
+    return [[block for block in blocks if block.hardware_hash == found] for found in hashes]
+
+
+def by_scenario(blocks: Sequence[Block]) -> dict[str, list[Block]]:
+    """The blocks of each scenario, in the order of their names."""
+    names = sorted({block.scenario for block in blocks})
+    return {name: [block for block in blocks if block.scenario == name] for name in names}
 
 
 def _load(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -103,11 +118,9 @@ def _overview(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[st
 
 def _how_to_repeat(blocks: Sequence[Block]) -> list[str]:
     """A matrix for each group of scenarios that were run with the same cells."""
-    by_scenario: defaultdict[str, list[Run]] = defaultdict(list)
-    for block in blocks:
-        by_scenario[block.scenario] += [*block.runs, *block.invalid]
     groups: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
-    for scenario, runs in sorted(by_scenario.items()):
+    for scenario, of_it in by_scenario(blocks).items():
+        runs = [run for block in of_it for run in [*block.runs, *block.invalid]]
         libraries = ",".join(sorted({run.start.library for run in runs}))
         presets = ",".join(sorted({run.start.preset for run in runs}))
         groups[libraries, presets, max(run.start.ordinal for run in runs)].append(scenario)
@@ -131,7 +144,8 @@ def _how_to_repeat(blocks: Sequence[Block]) -> list[str]:
     ]
 
 
-def _machine(place: int, blocks: Sequence[Block]) -> list[str]:
+def machine_lines(place: int, blocks: Sequence[Block]) -> list[str]:
+    """What a machine is, and what ran on it; `place` counts the machines from 1."""
     runs = [run for block in blocks for run in [*block.runs, *block.invalid]]
     lines = [f"## Machine {place}", "", *table(("", ""), list(_machine_rows(runs)), left=2), ""]
     lines += [
@@ -142,17 +156,12 @@ def _machine(place: int, blocks: Sequence[Block]) -> list[str]:
         "</details>",
         "",
     ]
-    by_scenario: defaultdict[str, list[Block]] = defaultdict(list)
-    for block in blocks:
-        by_scenario[block.scenario].append(block)
-    for scenario in sorted(by_scenario):
-        lines += _scenario(scenario, by_scenario[scenario], blocks)
-    return lines + process_ratios(blocks)
+    return lines
 
 
 def _machine_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     flat = [dict(flattened(run.start.environment)) for run in runs]
-    for title, keys in _MACHINE_ROWS:
+    for title, keys in MACHINE_ROWS:
         told = {
             " ".join(plain_text(one[key]) for key in keys if one.get(key) is not None)
             for one in flat
@@ -178,7 +187,8 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         yield f"`{key.removeprefix('postgres.settings.')}`", escaped("; ".join(sorted(values[key])))
 
 
-def _scenario(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
+def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
+    """All that is said of one scenario; `machine` has every block of its machine."""
     lines = [f"### {scenario}", ""]
     described = {str(run.start.scenario.get("description", "")) for b in blocks for run in b.runs}
     lines += [line for text in sorted(described) if text.strip() for line in (_quoted(text), "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from itertools import count
 from pathlib import Path
@@ -249,6 +250,8 @@ def _show(history: Path, logs: Path, console: Console) -> Summary:
     judged = history.with_name(f"{history.name.replace('.jsonl', '')}.summary.json")
     for path in (history, judged, logs):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+    command = shlex.join(["python", "-m", "analysis", "report", str(history)])
+    console.print(f"charts:  {command}", highlight=False, markup=False, soft_wrap=True)
     return summary
 
 

@@ -1,0 +1,1 @@
+"""report.html: one file that shows runs, offline, and looks any of their jobs up."""
