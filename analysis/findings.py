@@ -18,6 +18,7 @@ NOTES = frozenset(
         "queue_unreadable",
         "stale_partial",
         "stop_ignored",
+        "turn_lost",
         "wall_clock_step",
     }
 )

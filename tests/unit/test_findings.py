@@ -29,6 +29,7 @@ def findings(folder: Path, *notes: dict[str, Any]) -> list[str]:
         "queue_unreadable",
         "stale_partial",
         "stop_ignored",
+        "turn_lost",
         "wall_clock_step",
     ],
 )

@@ -107,6 +107,15 @@ def test_queries_a_second_are_differences_of_the_calls(tmp_path: Path) -> None:
     assert queries == {"n": 2, "mean": 15.0, "max": 20.0}
 
 
+def test_two_counts_of_one_instant_say_nothing(tmp_path: Path) -> None:
+    story = sampled([0] * 4)
+    calls = [f for kind, f in story.records if kind == "resource_sample" and "calls" in f]
+    calls[1]["t_ns"] = calls[0]["t_ns"]
+    queries = judged(story, tmp_path).resources["queue_queries_per_s"]
+
+    assert queries["n"] == 1
+
+
 def test_a_count_that_falls_says_nothing_of_that_second(tmp_path: Path) -> None:
     story = sampled([0, 0, 0, 0, 0])
     story.first("resource_sample", subject="postgres", calls=30)["calls"] = 0
