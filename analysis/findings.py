@@ -15,6 +15,7 @@ NOTES = frozenset(
         "not_settled",
         "parent_stalled",
         "pipe_held",
+        "provider_stalled",
         "queue_unreadable",
         "stale_partial",
         "stop_ignored",
