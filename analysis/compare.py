@@ -46,8 +46,9 @@ class Run:
 
     @property
     def is_invalid(self) -> bool:
-        """Whether nothing may be concluded from it."""
-        return bool(self.summary["verdict"] == "invalid")
+        """Whether nothing may be concluded from it; an interrupted run is a part of one."""
+        ended = self.summary["run"]["ended"]
+        return bool(self.summary["verdict"] == "invalid" or ended != "completed")
 
     @cached_property
     def hardware_hash(self) -> str:
@@ -58,10 +59,12 @@ class Run:
     def conditions(self) -> Figures:
         """What must be equal for two libraries to be compared."""
         start = self.start
-        postgres = start.environment.get("postgres", {})
+        postgres = start.environment.get("postgres")
+        if isinstance(postgres, dict):
+            postgres = {key: value for key, value in postgres.items() if key != "measured"}
         return {
             "scenario": {part: start.scenario.get(part) for part in SHARED_PARTS},
-            "postgres": {key: value for key, value in postgres.items() if key != "measured"},
+            "postgres": postgres,
             "code": start.environment.get("code"),
         }
 

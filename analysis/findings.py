@@ -15,9 +15,11 @@ NOTES = frozenset(
         "not_settled",
         "parent_stalled",
         "pipe_held",
+        "provider_stalled",
         "queue_unreadable",
         "stale_partial",
         "stop_ignored",
+        "turn_lost",
         "wall_clock_step",
     }
 )

@@ -9,6 +9,8 @@ from orchestrator.history import ResourceSample, RunEnd
 from worker_child.protocol import Note
 
 SECOND_NS = 1_000_000_000
+STALLS = frozenset({"parent_stalled", "provider_stalled"})
+"""Notes of the parent that say that a process of ours did not get its turn."""
 MAX_HICCUP_US = 500_000
 MAX_SHARE_OVER_50_MS = 1 / 1000
 """p99.9 of the sleeper's lateness above 50 ms means: more than one tick in a thousand."""
@@ -22,7 +24,7 @@ class HiccupMeter:
 
     samples: list[ResourceSample]
     stalls: list[tuple[int, int]] = field(default_factory=list)
-    """From when until when the parent itself did not get its turn, nanoseconds."""
+    """From when until when the parent or the provider did not get its turn, nanoseconds."""
 
     def limited(self, end: RunEnd | None, from_ns: int | None, to_ns: int | None) -> bool | None:
         """Whether the machine stalled between two instants, or the producer woke late at any.
@@ -59,6 +61,6 @@ def hiccup_meter(records: Records) -> HiccupMeter:
     stalls = [
         (note.t_ns - round(note.detail.get("stalled_s", 0.0) * SECOND_NS), note.t_ns)
         for note in records.of(Note)
-        if note.code == "parent_stalled" and note.n is None
+        if note.code in STALLS and note.n is None
     ]
     return HiccupMeter(samples, stalls)

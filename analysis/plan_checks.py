@@ -51,7 +51,7 @@ def _enqueued_stream(history: History, failed: list[str]) -> Ints:
     beyond = [
         int(name[1:])
         for job in _others(history)
-        if (name := ids.name(job))[0] == "j" and name[1:].isdecimal()
+        if (name := ids.name(job)).startswith("j") and name[1:].isdecimal()
     ]
     return np.unique(np.concatenate([ids.stream[mine], np.array([*indices, *beyond], np.int64)]))
 

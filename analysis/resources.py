@@ -74,7 +74,7 @@ def _queries_per_s(samples: list[ResourceSample], window: Window) -> Figures | N
     steps = [
         (after - before, to_ns - from_ns)
         for (from_ns, before), (to_ns, after) in pairwise(counted)
-        if after >= before
+        if after >= before and to_ns > from_ns
     ]
     if not steps:
         return None

@@ -139,11 +139,11 @@ def _added_ns(history: History, starts: Starts) -> Ints:
     jobs = len(history.jobs)
     failed = first_ns(history.failures, history.failures.t_ns, jobs)
     completions = history.completions
-    ours = np.flatnonzero(failed[completions.job] < completions.t_ns)
-    order = np.lexsort((completions.key[ours], completions.t_ns[ours], completions.job[ours]))
-    ours = ours[order]
-    _, firsts = np.unique(completions.job[ours], return_index=True)
-    ours = ours[firsts]
+    erring = np.flatnonzero(failed[completions.job] != NEVER)
+    order = np.lexsort((completions.key[erring], completions.t_ns[erring], completions.job[erring]))
+    _, firsts = np.unique(completions.job[erring[order]], return_index=True)
+    ours = erring[order][firsts]
+    ours = ours[failed[completions.job[ours]] < completions.t_ns[ours]]
     began = first_ns(starts, starts.t_ns, jobs)[completions.job[ours]]
     last = look_up(starts.key, starts.t_ns, completions.key[ours])
     known = (began != NEVER) & (last != ABSENT)

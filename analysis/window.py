@@ -8,6 +8,9 @@ import numpy as np
 
 from analysis.case import Case
 from analysis.columns import Bools, Ints
+from analysis.history_tables import History
+from analysis.job_ids import STREAM_ID
+from orchestrator.history import EnqueueFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,26 @@ class Window:
 
 def load_window(case: Case) -> Window | str:
     """The window of a run; where there is none, why."""
-    enqueues = case.history.enqueues
-    intended = enqueues.intended_ns[case.history.jobs.of_stream[enqueues.job]]
-    if case.started_ns is None or not intended.size:
+    last_ns = _last_intended_ns(case.history)
+    if case.started_ns is None or last_ns is None:
         return "the load never began"
     from_ns = case.started_ns + round(case.asked.workload.warmup_s * 1e9)
-    to_ns = int(np.max(intended))
+    to_ns = last_ns
     if to_ns <= from_ns:
         return "no job was intended after the warm-up"
     return Window(from_ns, to_ns)
+
+
+def _last_intended_ns(history: History) -> int | None:
+    """Of the stream, those included that the queue never took: a refusal makes no load shorter."""
+    enqueues = history.enqueues
+    taken = enqueues.intended_ns[history.jobs.of_stream[enqueues.job]]
+    refused = [
+        record.intended_ns
+        for record in history.records.of(EnqueueFailed)
+        if STREAM_ID.fullmatch(record.job_id)
+    ]
+    return max([*refused, *([int(np.max(taken))] if taken.size else [])], default=None)
 
 
 def warm_ns(case: Case) -> int | None:

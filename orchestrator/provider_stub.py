@@ -4,7 +4,8 @@
 it either a refusal, at once (429 with Retry-After, 503, 422), or 200 after the job's planned
 length. It makes the workload itself from the scenario that comes on stdin as one JSON line, so
 that its answers rest on the seed and on nothing that a child says or a crash undoes. The first
-line on stdout is ``{"url": ...}``.
+line on stdout is ``{"url": ...}``; then comes a beat every `BEAT_S`: the monotonic instant,
+nanoseconds, at which its event loop had a turn.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -23,6 +25,7 @@ from orchestrator.workload import Workload
 from worker_child.protocol import REFUSALS
 
 HOST = "127.0.0.1"
+BEAT_S = 0.1
 RETRY_AFTER_S = (1, 5)
 """Between these a rate limit asks to wait, both included."""
 _US_PER_S = 1_000_000
@@ -86,7 +89,10 @@ async def _serve(provider: Provider) -> None:
     (_, port), *_ = runner.addresses
     sys.stdout.write(json.dumps({"url": f"http://{HOST}:{port}"}) + "\n")
     sys.stdout.flush()
-    await asyncio.Event().wait()
+    while True:
+        sys.stdout.write(f"{time.monotonic_ns()}\n")
+        sys.stdout.flush()
+        await asyncio.sleep(BEAT_S)
 
 
 def main() -> None:

@@ -304,6 +304,8 @@ class Supervisor:
             postmaster = process_table.read(self._postmaster_pid)
             if postmaster is None or not postmaster.alive:
                 raise DatabaseLostError("the run's PostgreSQL server is gone: killed, or crashed")
+        if self._provider is not None:
+            self._recorder.record_all([*self._provider.stalls()])
         for part in (self._sampler, self._producer, self._provider):
             error = part.error if part is not None else None
             if isinstance(error, (CrashbenchError, psycopg.Error)):

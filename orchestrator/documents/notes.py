@@ -21,6 +21,8 @@ NOTES: dict[str, str] = {
     "triggers them had not come or their slot had no worker.",
     "parent_stalled": "One turn of the parent's loop took `detail.stalled_s`: what it should have "
     "done meanwhile (a respawn, a kill, a read) came late.",
+    "provider_stalled": "The provider stub answered nobody for `detail.stalled_s` up to here: its "
+    "answers came late by the harness's fault.",
     "not_settled": "A kill of a repeated scenario did not settle in time: the kills to come were "
     "left out.",
     "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`, or its "

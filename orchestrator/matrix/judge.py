@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from analysis.summary import SUMMARY_VERSION
 from analysis.verdict import RunVerdict
 from orchestrator.errors import ResultsError
 
@@ -28,24 +29,38 @@ class Judgement(msgspec.Struct, frozen=True):
     exit_code: int
     reasons: list[str]
     crash: CrashCounts
+    summary_version: int
 
 
 def judgement_of(history: Path) -> Judgement:
     """The verdict on a finished history, which is analysed only where that has not been done yet.
 
-    A summary beside a history belongs to it: the older one goes before a new history comes. The
-    analysis is a process of its own: what it makes of a strange history cannot harm the others.
-    Raises `ResultsError`.
+    The analysis is a process of its own: what it makes of a strange history cannot harm the
+    others. Raises `ResultsError`.
     """
     summary = history.with_suffix(".summary.json")
-    complaint = "" if summary.exists() else _analyse(history)
-    try:
-        return msgspec.json.decode(summary.read_bytes(), type=Judgement)
-    except (OSError, msgspec.DecodeError) as error:
+    known = _known(history, summary)
+    if known is not None:
+        return known
+    complaint = _analyse(history)
+    made = _known(history, summary)
+    if made is None:
         raise ResultsError(
-            f"the summary of {history} cannot be had: {complaint or error}. Move the history "
-            "elsewhere, and the run will be done again"
-        ) from error
+            f"the summary of {history} cannot be had: {complaint}. Move the history elsewhere, "
+            "and the run will be done again"
+        )
+    return made
+
+
+def _known(history: Path, summary: Path) -> Judgement | None:
+    """What a summary says that is of this version and not older than its history."""
+    try:
+        if summary.stat().st_mtime_ns < history.stat().st_mtime_ns:
+            return None
+        found = msgspec.json.decode(summary.read_bytes(), type=Judgement)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.summary_version == SUMMARY_VERSION else None
 
 
 def _analyse(history: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from errno import EISDIR
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,8 +28,10 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def write_junit(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write them all, whole or not at all. Raises `ResultsError`."""
-    draft = path.with_name(f"{path.name}.tmp")
+    draft = Path(f"{path}.tmp")
     try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(as_junit(outcomes))
         draft.replace(path)

@@ -65,6 +65,8 @@ def longest_s(scenario: Scenario) -> float:
     outages_s = sum((f.respawn_after_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
     each_kill_s = limits.max_bound_s + limits.settle_s + limits.ready_s + limits.sessions_gone_s
     once_s = limits.ready_s + limits.held_s + limits.drain_s + limits.confirm_s + limits.stop_s
+    if scenario.workload.closed_loop:
+        once_s += limits.turn_s
     return scenario.workload.duration_s + outages_s + kills * each_kill_s + once_s + _SLACK_S
 
 

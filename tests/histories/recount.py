@@ -31,7 +31,9 @@ class Recount:
                          " WHERE kind = 'run_start'")  # fmt: skip
         begin = self.one("SELECT (fields ->> '$.started_ns')::BIGINT FROM facts"
                          " WHERE kind = 'run_end'")  # fmt: skip
-        self.window = (begin + round(start * 1e9), self.one("SELECT max(intended_ns) FROM jobs"))
+        end = self.one("SELECT max((fields ->> '$.intended_ns')::BIGINT) FROM facts"
+                       " WHERE kind IN ('job_enqueued', 'enqueue_failed')")  # fmt: skip
+        self.window = (begin + round(start * 1e9), end)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""

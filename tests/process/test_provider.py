@@ -19,7 +19,7 @@ from orchestrator.provider import ProviderProcess, provider_of
 from orchestrator.scenario import load_scenario
 from orchestrator.workload import PlannedJob, Workload
 from worker_child.body import Refusal
-from worker_child.protocol import Plan
+from worker_child.protocol import Note, Plan
 from worker_child.third_party import ProviderAnswerError, calling
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +83,29 @@ def test_a_provider_that_dies_is_an_error_that_names_it() -> None:
         os.kill(provider.pid, signal.SIGKILL)
         until(lambda: provider.error is not None, "the provider's end")
         assert str(provider.pid) in str(provider.error)
+
+
+def test_a_provider_that_sleeps_is_told_and_after_a_while_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.provider.SILENCE_LIMIT_NS", 1_000_000_000)
+    stalls: list[Note] = []
+    with Janitor() as janitor, provider_of(SCENARIO, janitor) as provider:
+        assert provider is not None
+
+        def silent() -> bool:
+            stalls.extend(provider.stalls())
+            return provider.error is not None
+
+        os.kill(provider.pid, signal.SIGSTOP)
+        until(silent, "its silence to be an error")
+        assert "not had a turn" in str(provider.error)
+        os.kill(provider.pid, signal.SIGCONT)
+        until(lambda: not silent(), "it to be heard again")
+
+    (stall,) = stalls
+    assert stall.code == "provider_stalled"
+    assert stall.detail["stalled_s"] > 1
 
 
 def test_a_run_without_a_provider_starts_none() -> None:

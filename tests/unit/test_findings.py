@@ -26,9 +26,11 @@ def findings(folder: Path, *notes: dict[str, Any]) -> list[str]:
     [
         "fault_not_due",
         "not_settled",
+        "provider_stalled",
         "queue_unreadable",
         "stale_partial",
         "stop_ignored",
+        "turn_lost",
         "wall_clock_step",
     ],
 )

@@ -68,13 +68,13 @@ def test_a_respawn_that_came_late_makes_its_recovery_machine_limited(
     assert read(story).recovery[0]["machine_limited"] is limited
 
 
-def stalled(stall_s: float, after_s: float) -> Story:
-    """A crash whose parent stalled for so long, until so long after the kill."""
+def stalled(stall_s: float, after_s: float, code: str = "parent_stalled") -> Story:
+    """A crash whose parent (or provider) stalled for so long, until so long after the kill."""
     story = crash()
     kill_ns = story.first("fault_injected")["t_ns"]
     end = story.records.pop()
     t_ns = kill_ns + round(after_s * 1e9)
-    story.record("note", code="parent_stalled", detail={"stalled_s": stall_s})["t_ns"] = t_ns
+    story.record("note", code=code, detail={"stalled_s": stall_s})["t_ns"] = t_ns
     end[1]["t_ns"] = max(end[1]["t_ns"], t_ns)
     story.records.append(end)
     return story
@@ -90,6 +90,12 @@ def test_a_stalled_parent_makes_what_it_touches_machine_limited(
 
     assert summary.recovery[0]["machine_limited"] is limited
     assert summary.latency_ms["pickup"]["machine_limited"] is limited
+
+
+def test_a_stalled_provider_makes_what_it_touches_machine_limited(read: Read) -> None:
+    summary = read(stalled(0.6, 1.0, "provider_stalled"))
+
+    assert summary.latency_ms["total"]["machine_limited"] is True
 
 
 def test_claims_under_an_identity_that_nobody_announced_are_unknown(read: Read) -> None:

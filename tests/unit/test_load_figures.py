@@ -9,8 +9,8 @@ from hdrh.histogram import HdrHistogram
 
 from analysis.buckets import DIGITS, HIGHEST_US, LOWEST_US
 from analysis.summary import Summary, analyse
-from tests.histories.builder import Story
-from tests.histories.loaded import sampled, unfair
+from tests.histories.builder import ORIGIN_NS, Story
+from tests.histories.loaded import SECOND_NS, job, sampled, unfair
 from tests.histories.planted import healthy
 
 CALM = [1, 1, 1, 1, 1, 1]
@@ -107,6 +107,15 @@ def test_queries_a_second_are_differences_of_the_calls(tmp_path: Path) -> None:
     assert queries == {"n": 2, "mean": 15.0, "max": 20.0}
 
 
+def test_two_counts_of_one_instant_say_nothing(tmp_path: Path) -> None:
+    story = sampled([0] * 4)
+    calls = [f for kind, f in story.records if kind == "resource_sample" and "calls" in f]
+    calls[1]["t_ns"] = calls[0]["t_ns"]
+    queries = judged(story, tmp_path).resources["queue_queries_per_s"]
+
+    assert queries["n"] == 1
+
+
 def test_a_count_that_falls_says_nothing_of_that_second(tmp_path: Path) -> None:
     story = sampled([0, 0, 0, 0, 0])
     story.first("resource_sample", subject="postgres", calls=30)["calls"] = 0
@@ -134,6 +143,18 @@ def test_queries_that_cannot_be_had_say_why(
 
     assert resources["queue_queries_per_s"] is None
     assert word in resources["queue_queries_per_s_why"]
+
+
+def test_a_load_that_the_queue_refused_in_the_end_is_no_shorter(tmp_path: Path) -> None:
+    story = sampled([0, 0, 0])
+    end = story.records.pop()
+    refused_ns = ORIGIN_NS + 4 * SECOND_NS
+    instants = dict.fromkeys(("intended_ns", "sent_ns"), refused_ns)
+    story.record("enqueue_failed", job_id=job(3), outcome="rejected", **instants)
+    story.records.append(end)
+    end[1].update(t_ns=story.now_ns + 1, stream_jobs=4)
+
+    assert judged(story, tmp_path).throughput["throughput_per_s"] == 0.75
 
 
 def test_throughput_has_a_least_a_median_and_a_most_second(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from analysis.summary import write_summary
 from orchestrator.errors import ResultsError
@@ -212,6 +213,13 @@ def test_a_run_may_take_as_long_as_all_its_limits_together(cells: list[Cell]) ->
     assert longest_s(scenario) > scenario.workload.duration_s + scenario.limits.drain_s
 
 
+def test_the_last_job_of_a_closed_loop_may_take_its_whole_turn(cells: list[Cell]) -> None:
+    scenario = cells[0].request.scenario
+    closed = replace(scenario, workload=replace(scenario.workload, closed_loop=True))
+
+    assert longest_s(closed) == longest_s(scenario) + scenario.limits.turn_s
+
+
 def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[Cell]) -> None:
     leave_history(cells[0])
     summary = cells[0].history.with_suffix(".summary.json")
@@ -221,6 +229,29 @@ def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[C
     summary.write_text(json.dumps(told))
 
     assert judgement_of(cells[0].history).verdict == "fail"
+
+
+@pytest.mark.parametrize("stale", ["older than its history", "of another version"])
+def test_a_stale_summary_is_made_anew(stale: str, cells: list[Cell]) -> None:
+    leave_history(cells[0])
+    summary = cells[0].history.with_suffix(".summary.json")
+    told = json.loads(summary.read_bytes()) | {"verdict": "fail", "exit_code": 1}
+    if stale == "of another version":
+        told["summary_version"] -= 1
+    summary.write_text(json.dumps(told))
+    if stale == "older than its history":
+        os.utime(summary, (0, 0))
+
+    assert judgement_of(cells[0].history).verdict == "pass"
+
+
+def test_a_history_that_was_damaged_after_it_was_judged_is_told(cells: list[Cell]) -> None:
+    leave_history(cells[0])
+    os.utime(cells[0].history.with_suffix(".summary.json"), (0, 0))
+    cells[0].history.write_text(cells[0].history.read_text().replace('"n":1,', '"n":"one",'))
+
+    with pytest.raises(ResultsError, match="does not fit its kind"):
+        judgement_of(cells[0].history)
 
 
 def test_a_history_that_cannot_be_judged_is_told(cells: list[Cell]) -> None:

@@ -65,5 +65,7 @@ def test_what_xml_cannot_hold_is_replaced() -> None:
 def test_a_place_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ResultsError, match="--junit"):
-        write_junit(tmp_path / "file" / "junit.xml", [])
+    for path in (tmp_path / "file" / "junit.xml", tmp_path, Path()):
+        with pytest.raises(ResultsError, match="--junit"):
+            write_junit(path, [])
+    assert [left.name for left in tmp_path.iterdir()] == ["file"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.summary import analyse
-from tests.histories.loaded import at, erring, job
+from tests.histories.builder import Story
+from tests.histories.loaded import at, enqueue, erring, job
 from tests.histories.planted import crash
 
 
@@ -70,6 +71,20 @@ def test_a_library_that_announces_nothing_has_no_plan_and_it_says_so(tmp_path: P
 
     assert retries["planned_delay_s"] is None
     assert retries["planned_delay_s_why"]
+
+
+def test_what_fails_once_more_after_its_success_has_added_nothing(tmp_path: Path) -> None:
+    story = Story()
+    worker = story.worker()
+    enqueue(story, 0, 0)
+    worker.run(job(0))
+    worker.start(job(0))
+    worker.fail(job(0))
+    worker.run(job(0))
+    story.exit(worker)
+    story.end()
+
+    assert errors_of(story.write(tmp_path))["retries"]["latency_added_s"]["n"] == 0
 
 
 def test_what_retries_add_is_from_the_first_start_to_that_of_the_success(tmp_path: Path) -> None:

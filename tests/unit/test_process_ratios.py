@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from analysis.results_page import results_page
-from tests.histories.side_by_side import compared, write
+from tests.histories.builder import Story
+from tests.histories.loaded import job
+from tests.histories.side_by_side import ENVIRONMENT, write
+
+
+def run_of(
+    processes: int, ordinal: int, *, commit: str = "c0ffee", places: int = 4, waiting: int = 0
+) -> Story:
+    """One run of so many processes that share the places; one job is done, others still wait.
+
+    Each of the others delays it by a millisecond.
+    """
+    story = Story()
+    worker = story.worker()
+    done, *others = (job(index) for index in range(1 + waiting))
+    story.enqueue(done, *others)
+    worker.run(done)
+    story.sample("hiccup", ticks=1000, ticks_over_50_ms=0, max_us=100)
+    story.exit(worker)
+    story.end(dict.fromkeys(others, "queued"))
+    start = story.first("run_start")
+    start.update(
+        scenario_name=f"multi_process_{processes}_short",
+        library="planted",
+        ordinal=ordinal,
+        cell_hash=f"{commit}{processes}",
+        environment={**ENVIRONMENT, "code": {"commit": commit}},
+    )
+    start["scenario"]["workers"].update(slots=processes, concurrency=places // processes)
+    return story
 
 
 def page(folder: Path, *runs: tuple[int, int]) -> str:
     """`runs` = (processes, ordinal)."""
-    paths = []
-    for processes, ordinal in runs:
-        story = compared("stock", ordinal, kill=False)
-        start = story.first("run_start")
-        start.update(
-            scenario_name=f"multi_process_{processes}_short", cell_hash=str(processes) * 16
-        )
-        start["scenario"]["workers"]["slots"] = processes
-        paths.append(write(story, folder))
-    return results_page(paths)
+    return results_page([write(run_of(*run), folder) for run in runs])
 
 
 def rows(text: str) -> list[tuple[str, str]]:
@@ -42,3 +64,22 @@ def test_without_a_run_of_one_process_there_is_nothing_to_compare_with(tmp_path:
 
 def test_a_run_without_its_like_of_one_process_has_no_ratio(tmp_path: Path) -> None:
     assert rows(page(tmp_path, (1, 1), (2, 2))) == [("2", "-")]
+
+
+def test_runs_of_different_code_or_number_of_places_are_no_pair(tmp_path: Path) -> None:
+    several = write(run_of(2, 1), tmp_path)
+    for other in (run_of(1, 1, commit="decaf"), run_of(1, 1, places=8)):
+        assert "ratios to one process" not in results_page([several, write(other, tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("several", "of_one", "shown"),
+    [(0, 0, "1"), (2, 0, "&gt;2.001"), (0, 2, "-"), (2, 2, "-")],
+    ids=["both known", "several beyond", "one beyond", "both beyond"],
+)
+def test_a_percentile_among_jobs_that_still_wait_is_no_divisor(
+    tmp_path: Path, several: int, of_one: int, shown: str
+) -> None:
+    stories = run_of(2, 1, waiting=several), run_of(1, 1, waiting=of_one)
+
+    assert rows(results_page([write(story, tmp_path) for story in stories])) == [("2", shown)]

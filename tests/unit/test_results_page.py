@@ -45,6 +45,15 @@ def test_files_in_another_order_and_under_other_names_give_the_same_bytes(
     assert page(tmp_path, stories) == GOLDEN.read_text(encoding="utf-8")
 
 
+def test_an_interrupted_run_is_named_and_none_of_its_figures_is_shown(tmp_path: Path) -> None:
+    story = compared("stock", 1)
+    story.first("run_end")["ended"] = "interrupted"
+    text = page(tmp_path, [story])
+
+    assert "0 runs with a ledger, 0 jobs, 0 kills; 1 invalid runs" in text
+    assert "The run was interrupted" in text
+
+
 def test_a_copy_of_a_history_is_not_another_run(tmp_path: Path) -> None:
     (tmp_path / "copies").mkdir()
     once = results_page([write(compared("stock", 1), tmp_path)])
