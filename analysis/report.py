@@ -29,6 +29,8 @@ VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yel
 INVALID_STYLE = "bold magenta"
 INDENT = (0, 0, 0, 2)
 TABLE_INDENT = (0, 0, 1, 4)
+NOTABLE_TITLE = "Jobs to look at"
+"""Of the table whose rows are jobs."""
 MAX_LISTED_JOBS = 10
 MANY_KILLS = 3
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
@@ -85,7 +87,7 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
         ("Tenants, milliseconds", tenants_table(summary.tenants)),
         ("Errors", errors_table(summary.errors)),
         ("Load", load_table(summary)),
-        ("Jobs to look at", _notable(summary)),
+        (NOTABLE_TITLE, _notable(summary)),
     )
     return [(title, grid) for title, grid in grids if grid.row_count]
 

@@ -21,6 +21,7 @@ from analysis.errors import HistoryError
 from analysis.html.comparison import Part, comparison, how_to_read
 from analysis.html.plot import Json, NoPlot
 from analysis.html.run_view import RunView, plots_data, run_view
+from analysis.report import NOTABLE_TITLE
 from analysis.summary import summarise
 
 SCRIPTS: Final = ("plots.js", "look_up.js", "page.js")
@@ -42,6 +43,7 @@ def report_page(paths: Sequence[Path]) -> str:
     environment.filters["data"] = _embedded
     return environment.get_template("page.html").render(
         views=views,
+        jobs_title=NOTABLE_TITLE,
         parts=parts,
         parts_data=_parts_data(parts),
         how_to_read=how_to_read() if parts else "",

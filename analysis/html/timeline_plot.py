@@ -23,6 +23,7 @@ FRAME_PX: Final = 190
 
 STYLES: Final = {
     "cut off by the kill": ("--cut", "/"),
+    "cut off after its effect was committed": ("--done-before", "/"),
     "completed before the kill, unacknowledged": ("--done-before", "\\"),
     "failed before the kill, unacknowledged": ("--erred", "-"),
     "waiting": ("--waiting", "."),
@@ -104,7 +105,8 @@ def _before(execution: Execution, started_ns: int, kill_ns: int) -> Stretch:
         return Stretch(what, started_ns, execution.completed_ns)
     if execution.failed_ns is not None:
         return Stretch("failed before the kill, unacknowledged", started_ns, execution.failed_ns)
-    return Stretch("cut off by the kill", started_ns, kill_ns)
+    late = " after its effect was committed" if execution.effect else " by the kill"
+    return Stretch(f"cut off{late}", started_ns, kill_ns)
 
 
 def _after(execution: Execution, end_ns: int, *, again: bool) -> Stretch:

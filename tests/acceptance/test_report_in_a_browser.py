@@ -172,6 +172,14 @@ def test_the_address_opens_a_run_and_a_job(shown: Shown) -> None:
     assert opened.ask("chooser.value") == opened.ask("shownRun().id")
 
 
+def test_a_job_of_a_table_leads_to_its_facts(opened: Browser) -> None:
+    opened.ask(f"document.querySelector('#run-0 th a[href$={B}]').focus()")
+    opened.press("Enter", "\r")
+    opened.wait_for("document.querySelector('#run-0 .job h4') !== null")
+
+    assert B in opened.ask("document.querySelector('#run-0 .job h4').textContent")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(scheme: str, opened: Browser) -> None:
     opened.look(width_px=PHONE_PX, scheme=scheme)

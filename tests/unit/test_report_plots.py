@@ -219,6 +219,13 @@ def test_a_job_that_nobody_ran_again_waits_to_the_end(tmp_path: Path) -> None:
     assert stranded.stretches[-1].to_ns == max(s.to_ns for c in found for s in c.stretches)
 
 
+def test_an_effect_without_its_event_is_told_from_a_job_that_did_nothing(tmp_path: Path) -> None:
+    found, _ = timeline(PLANTED["effect_without_event"].plant(), tmp_path)
+    whats = [s.what for c in found for s in c.stretches]
+
+    assert "cut off after its effect was committed" in whats
+
+
 def test_bars_begin_and_end_at_the_instants_of_the_history(tmp_path: Path) -> None:
     story = crash()
     kill_ns = story.first("fault_injected")["t_ns"]
