@@ -15,6 +15,7 @@ from tests.benchmarks import (
     analysis_cost,
     analysis_growth,
     event_cost,
+    harness_share,
     kill_loss,
     main_job,
     open_loop,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "analysis": analysis_cost.measure,
     "analysis-growth": analysis_growth.measure,
     "producer": open_loop.measure,
+    "harness": harness_share.measure,
     "main-job": main_job.measure,
     "sigkill": kill_loss.measure,
 }
