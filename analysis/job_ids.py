@@ -1,7 +1,8 @@
 """Numbers for job ids: columns hold numbers, people read names.
 
 Nearly all jobs of a run are of its stream, and the stream's ids are numbers already: those are read
-off the text, a whole block at a time. All other ids go through a dictionary.
+off the text, a whole block at a time. All other ids go through a dictionary, and so do those of a
+stream's jobs beyond the ten millionth: what is numbered here has a place in columns of that length.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 from analysis.columns import Bools, Interner, Ints
 from worker_child.protocol import stream_job_id
 
-LENGTH: Final = len(stream_job_id(0))
-"""Of the ids that are read in bulk: a letter and six digits."""
+SHORTEST: Final = len(stream_job_id(0))
+"""A letter and six digits."""
+LENGTHS: Final = (SHORTEST, SHORTEST + 1)
+"""How long the ids are that are read in bulk: those of a stream's first ten million jobs."""
 STREAM_ID: Final = re.compile(r"j[0-9]{6,}")
 """Of any job of the stream, beyond the millionth too."""
-POWERS: Final = 10 ** np.arange(LENGTH - 2, -1, -1, dtype=np.int64)
+POWERS: Final = {length: 10 ** np.arange(length - 2, -1, -1, dtype=np.int64) for length in LENGTHS}
+"""By an id's length: what each of its digits counts."""
 
 
 class RawJobIds:
@@ -33,15 +37,17 @@ class RawJobIds:
 
     def numbers(self, job_ids: Sequence[str]) -> Ints:
         """The raw numbers of some ids."""
-        if set(map(len, job_ids)) != {LENGTH}:
-            return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
         text = "".join(job_ids)
-        if not text.isascii():
+        lengths = set(map(len, job_ids))
+        length = lengths.pop() if len(lengths) == 1 else None
+        if length not in LENGTHS or not text.isascii():
             return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
-        letters = np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, LENGTH)
+        letters = np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, length)
         digits = letters[:, 1:] - np.uint8(ord("0"))
-        numbers: Ints = digits @ POWERS
+        numbers: Ints = digits @ POWERS[length]
         other = (letters[:, 0] != ord("j")) | (digits > 9).any(axis=1)
+        if length > SHORTEST:
+            other |= digits[:, 0] == 0
         for place in np.flatnonzero(other).tolist():
             numbers[place] = self._number(job_ids[place])
         return numbers
@@ -58,9 +64,10 @@ class RawJobIds:
 def stream_index(job_id: str) -> int | None:
     """Which job of the stream has this id, where it is one that is read in bulk."""
     digits = job_id[1:]
-    if len(job_id) != LENGTH or job_id[0] != "j" or not (digits.isascii() and digits.isdecimal()):
+    if len(job_id) not in LENGTHS or not (digits.isascii() and digits.isdecimal()):
         return None
-    return int(digits)
+    index = int(digits)
+    return index if job_id == stream_job_id(index) else None
 
 
 class JobIds:

@@ -6,7 +6,7 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -24,11 +24,13 @@ from worker_child.protocol import PROTOCOL_VERSION, Init, session_name
 
 RUN_ID = "bench-talkers-none-001"
 READY_LIMIT_S = 30.0
+PYTHON: Sequence[str] = (sys.executable, chatter.__file__)
+"""How the talker in Python is started; one of another language understands the same orders."""
 _TICK_S = 0.05
 
 
 @contextmanager
-def talkers(folder: Path, slots: int, talk: Talk) -> Iterator[Fleet]:
+def talkers(folder: Path, slots: int, talk: Talk, argv: Sequence[str] = PYTHON) -> Iterator[Fleet]:
     """A real fleet with a real recorder; at the end whoever still lives is killed."""
     recorder = Recorder(folder / "history.jsonl", RUN_ID)
 
@@ -52,10 +54,11 @@ def talkers(folder: Path, slots: int, talk: Talk) -> Iterator[Fleet]:
             clock_anchor=recorder.clock_anchor,
         )
 
-    argv = [sys.executable, chatter.__file__]
     with Janitor() as janitor:
         spawner = Spawner(folder, mark=f"{RUN_ID}:{janitor.pid}")
-        fleet = Fleet(spawner, orders, argv, recorder, Tracker(), janitor, ready_s=READY_LIMIT_S)
+        fleet = Fleet(
+            spawner, orders, list(argv), recorder, Tracker(), janitor, ready_s=READY_LIMIT_S
+        )
         try:
             for slot in range(slots):
                 fleet.spawn(slot)

@@ -9,7 +9,11 @@ from typing import Literal
 
 Effort = Literal["full", "quick"]
 """``quick`` = fewer and smaller rounds, to see that everything runs; its figures are rough."""
-Standing = Literal["met", "MISSED", "machine_limited"]
+Standing = Literal["met", "MISSED", "machine_limited", "not_measured"]
+
+
+class NoRoomError(Exception):
+    """The machine has no room for what a benchmark needs; says how much, where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,13 @@ class Costs:
         return self.instrument / self.floor
 
 
-def ratio(name: str, rounds: Sequence[Costs], limit: float, *, unit: str) -> Figure:
-    """The median of the rounds' ratios; the costs beside it are medians, in `unit`."""
+def ratio(
+    name: str, rounds: Sequence[Costs], limit: float, *, unit: str, at_least: bool = False
+) -> Figure:
+    """The median of the rounds' ratios; the costs beside it are medians, in `unit`.
+
+    `at_least` = the limit is the least that is wanted, not the most.
+    """
     ratios = [costs.ratio for costs in rounds]
     median = statistics.median(ratios)
     instrument = statistics.median(costs.instrument for costs in rounds)
@@ -48,8 +57,15 @@ def ratio(name: str, rounds: Sequence[Costs], limit: float, *, unit: str) -> Fig
         f"{min(ratios):.2f}..{max(ratios):.2f} in {len(ratios)} rounds; "
         f"{instrument:.3g} against {floor:.3g} {unit}"
     )
-    standing: Standing = "met" if median <= limit else "MISSED"
-    return Figure(name, f"{median:.2f} x", f"<= {limit:g} x", standing, True, detail)
+    kept = median >= limit if at_least else median <= limit
+    sign = ">=" if at_least else "<="
+    standing: Standing = "met" if kept else "MISSED"
+    return Figure(name, f"{median:.2f} x", f"{sign} {limit:g} x", standing, True, detail)
+
+
+def not_measured(name: str, why: str) -> Figure:
+    """Stands for a benchmark that could not be carried out; the whole then fails."""
+    return Figure(name, "-", "-", "not_measured", True, why)
 
 
 def absolute_time(

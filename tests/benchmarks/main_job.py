@@ -6,8 +6,6 @@ stop, audit, analysis. Taken from the short scenario's run and the phases in its
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,29 +15,20 @@ from analysis.history_tables import History
 from analysis.load import load
 from orchestrator.history import ResourceSample
 from tests.benchmarks.figure import Effort, Figure, absolute_time
+from tests.benchmarks.one_run import one_run
 from worker_child.protocol import Note
 
 LIMIT_S = 5.0
 SCENARIO = "crash_recovery_short"
-PASS, UNKNOWN = 0, 4
-_RUN_LIMIT_S = 150.0
 
 
 def measure(effort: Effort) -> list[Figure]:
     """Seconds; one run, whatever the effort."""
     del effort
     with TemporaryDirectory() as folder:
-        argv = [sys.executable, "-m", "orchestrator", "--mode=parent"]
-        argv += ["--scenario", SCENARIO, "--results", folder]
         begun_ns = time.monotonic_ns()
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=_RUN_LIMIT_S)
+        path = one_run(SCENARIO, Path(folder))
         wall_s = (time.monotonic_ns() - begun_ns) / 1e9
-        if done.returncode not in (PASS, UNKNOWN):
-            raise RuntimeError(
-                f"{' '.join(argv)} ended with exit code {done.returncode} where {PASS} was "
-                f"expected:\n{done.stdout}{done.stderr}"
-            )
-        (path,) = Path(folder).glob("*.jsonl")
         history = load(path)
     timeline_s = float(history.start.scenario["workload"]["duration_s"])
     drain_s = (_begun_ns(history, "stop") - _begun_ns(history, "drain")) / 1e9

@@ -22,6 +22,7 @@ from orchestrator.scenario import load_scenario
 from orchestrator.workload import PlannedJob, Workload
 from tests.benchmarks.figure import Costs, Effort, Figure, absolute_time, ratio
 from tests.benchmarks.stalls import watching
+from tests.benchmarks.stamps import p99
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import JobEnqueued
@@ -75,7 +76,7 @@ def measure(effort: Effort) -> list[Figure]:
         for number in range(ROUNDS[effort]):
             naps, history = Naps(), Path(folder) / f"{number}.jsonl"
             sent.append(_produce(jobs, adapter.enqueuer(server.dsn), naps, history))
-            rounds.append(Costs(_p99(naps.late_ns) / 1000, _p99(_bare_sleep(jobs)) / 1000))
+            rounds.append(Costs(p99(naps.late_ns) / 1000, p99(_bare_sleep(jobs)) / 1000))
         tripped = watch.tripped()
     return _figures(jobs, rounds, sent, tripped=tripped)
 
@@ -141,11 +142,6 @@ def _bare_sleep(jobs: Sequence[PlannedJob]) -> list[int]:
     return naps.late_ns
 
 
-def _p99(values: Sequence[int]) -> int:
-    assert values, "nothing was measured"
-    return sorted(values)[-(-len(values) * 99 // 100) - 1]
-
-
 def _share_in_time(jobs: Sequence[PlannedJob], sent: Sequence[Sent]) -> float:
     """The worst second's share of jobs that were sent by its end and the grace."""
     planned = Counter(job.intended_ns // _SECOND for job in jobs)
@@ -162,7 +158,7 @@ def _figures(
 ) -> list[Figure]:
     shares = [_share_in_time(jobs, of_round) for of_round in sent]
     slowest_ms = max(job.acknowledged_ns - job.sent_ns for each in sent for job in each) / 1e6
-    delay_ms = _p99([job.sent_ns - job.intended_ns for each in sent for job in each]) / 1e6
+    delay_ms = p99([job.sent_ns - job.intended_ns for each in sent for job in each]) / 1e6
     return [
         absolute_time(
             f"producer at {RATE_PER_S:,}/s, sent in time",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from analysis.summary import analyse
-from tests.benchmarks.figure import Costs, absolute_time, ratio
-from tests.benchmarks.synthetic_history import write_history
+from tests.benchmarks.analysis_growth import growth, require_room
+from tests.benchmarks.figure import Costs, NoRoomError, absolute_time, ratio
+from tests.benchmarks.synthetic_history import Told, write_history
 
 
 @pytest.mark.parametrize(("limit", "standing"), [(2.0, "met"), (1.9, "MISSED")])
@@ -19,6 +21,29 @@ def test_a_ratio_is_judged_by_the_median_of_its_rounds(limit: float, standing: s
     assert figure.binding
     assert figure.measured == "2.00 x"
     assert figure.detail.startswith("1.00..90.00 in 3 rounds")
+
+
+@pytest.mark.parametrize(("limit", "standing"), [(2.0, "met"), (2.1, "MISSED")])
+def test_a_ratio_that_is_to_be_high_is_missed_from_below(limit: float, standing: str) -> None:
+    figure = ratio("x", [Costs(2.0, 1.0)], limit, unit="jobs/s", at_least=True)
+    assert (figure.standing, figure.limit) == (standing, f">= {limit:g} x")
+
+
+def test_the_growth_of_a_linear_analysis_is_one() -> None:
+    short, long = Told(25_000, 100_000, 0, 0), Told(250_000, 1_000_000, 0, 0)
+    ten_short_s = 10 * 0.2
+    assert growth(2.0, long, ten_short_s, short) == Costs(2.0, 2.0)
+    assert growth(20.0, long, ten_short_s, short).ratio == pytest.approx(10.0)
+
+
+def test_a_full_disk_is_told_of_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=3_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    require_room(tmp_path / "folder", 2_400_000_000)
+    with pytest.raises(NoRoomError, match=r"need 2\.6 GB in .*, which has 3\.0 GB free"):
+        require_room(tmp_path / "folder", 2_600_000_000)
 
 
 @pytest.mark.parametrize(
