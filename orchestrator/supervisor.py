@@ -434,4 +434,5 @@ class Supervisor:
 
     def _connect_producer(self) -> Enqueuer:
         name = parent_session_name(self._orders.run_id, PRODUCER)
-        return self._orders.adapter.enqueuer(make_conninfo(self._dsn, application_name=name))
+        dsn = make_conninfo(self._dsn, application_name=name)
+        return self._orders.adapter.enqueuer(dsn, self._orders.preset)

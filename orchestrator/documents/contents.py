@@ -13,7 +13,17 @@ from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history import KINDS, Rescue, Session
-from worker_child.protocol import EVENT_KINDS, ClockAnchor, Command, Init, Plan
+from worker_child.protocol import (
+    EVENT_KINDS,
+    ClockAnchor,
+    Command,
+    EnqueueAnswer,
+    EnqueueCommand,
+    Init,
+    JobAnswer,
+    JobToEnqueue,
+    Plan,
+)
 
 _PROSE = Path(__file__).parent
 
@@ -24,6 +34,7 @@ def contents() -> dict[str, str]:
         "PROTOCOL.md": _filled(
             "protocol.md",
             orders=_sections([Init, ClockAnchor, Command, Plan]),
+            enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
             events="\n".join(_kind_section(kind) for kind in EVENT_KINDS),
         ),
         "HISTORY.md": _filled(
