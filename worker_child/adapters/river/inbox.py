@@ -11,6 +11,7 @@ import psycopg
 from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
     Accepted,
+    Enqueuer,
     EnqueueResult,
     InboxRow,
     Offer,
@@ -67,22 +68,18 @@ ORDER BY id
 
 
 class RiverEnqueuer:
-    """Inserts by SQL, as River's client does; what needs that client goes through its process."""
+    """Inserts by SQL, as River's client does."""
 
     def __init__(self, dsn: str, preset: Preset) -> None:
         self._connection = psycopg.connect(dsn, autocommit=True)
-        self._dsn = dsn
-        self._preset = preset
-        self._client: ProcessEnqueuer | None = None
+        self._max_attempts = preset.settings["max_attempts"]
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `worker_child.adapters.contract.Enqueuer`."""
-        if any(job.dedup_key is not None for job in jobs):
-            return self._unique().enqueue(jobs)
         parameters = {
             "payloads": [job.payload.decode() for job in jobs],
             "kinds": [job.kind for job in jobs],
-            "max_attempts": self._preset.settings["max_attempts"],
+            "max_attempts": self._max_attempts,
         }
         rows = self._connection.execute(_ENQUEUE, parameters)
         taken = {job_id: inbox_id for job_id, inbox_id, _ in rows}
@@ -90,19 +87,6 @@ class RiverEnqueuer:
 
     def close(self) -> None:
         self._connection.close()
-        if self._client is not None:
-            self._client.close()
-
-    def _unique(self) -> ProcessEnqueuer:
-        if self._client is None:
-            self._client = ProcessEnqueuer(
-                _program(),
-                library="river",
-                dsn=self._dsn,
-                settings=self._preset.settings,
-                max_attempts=self._preset.settings["max_attempts"],
-            )
-        return self._client
 
 
 class RiverAdapter:
@@ -119,15 +103,20 @@ class RiverAdapter:
     )
 
     def version(self) -> str:
-        return ask_program("river", "version")
+        return ask_program(self.name, "version")
 
     def preset(self, name: str, workers: Workers) -> Preset:
         return resolve(name, workers)
 
     def install(self, dsn: str) -> None:
-        ask_program("river", "install", dsn=dsn)
+        ask_program(self.name, "install", dsn=dsn)
 
-    def enqueuer(self, dsn: str, preset: Preset) -> RiverEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        """UniqueOpts live in River's client: a job with a key goes through a process of its own."""
+        if keyed:
+            return ProcessEnqueuer(
+                self.child_argv(), library=self.name, dsn=dsn, settings=preset.settings
+            )
         return RiverEnqueuer(dsn, preset)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
@@ -151,8 +140,4 @@ class RiverAdapter:
             yield InboxRow(job_id, inbox_id, state, claimed_by, attempts, claimable_in_s)
 
     def child_argv(self) -> list[str]:
-        return _program()
-
-
-def _program() -> list[str]:
-    return [str(built("river"))]
+        return [str(built(self.name))]
