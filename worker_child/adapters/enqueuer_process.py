@@ -57,9 +57,9 @@ class EnqueuerLostError(psycopg.OperationalError):
 class ProcessEnqueuer:
     """See `worker_child.adapters.contract.Enqueuer`. Safe to start from any thread.
 
-    The process is started here and has opened the library's client when this returns; `dsn` names
-    its sessions, `settings` is the preset's, `max_attempts` among them. Raises OSError when it cannot be started, and
-    `EnqueuerLostError` when it does not come up.
+    The process is started here and has opened the library's client when this returns. `dsn` names
+    its sessions; `settings` is the preset's, ``max_attempts`` among them. Raises OSError when it
+    cannot be started, and `EnqueuerLostError` when it does not come up.
     """
 
     def __init__(
