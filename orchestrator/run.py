@@ -19,7 +19,12 @@ from psycopg.conninfo import conninfo_to_dict
 from orchestrator import environment
 from orchestrator.capacity import longest_length_s
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
+from orchestrator.errors import (
+    DatabaseLostError,
+    LibraryProgramError,
+    NotOfferedError,
+    UnknownNameError,
+)
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
@@ -42,6 +47,7 @@ from worker_child.adapters.contract import (
     UnusableWorkersError,
     Workers,
 )
+from worker_child.adapters.program import ProgramFailedError
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
@@ -138,6 +144,8 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         try:
             _furnish(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
+        except ProgramFailedError as error:
+            raise LibraryProgramError(str(error)) from error
         except psycopg.Error as error:
             raise DatabaseLostError(f"the database failed the run: {error}") from error
         files.finish()
