@@ -17,8 +17,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator import environment
+from orchestrator.capacity import longest_length_s
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
+from orchestrator.errors import (
+    DatabaseLostError,
+    LibraryProgramError,
+    NotOfferedError,
+    UnknownNameError,
+)
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
@@ -41,6 +47,7 @@ from worker_child.adapters.contract import (
     UnusableWorkersError,
     Workers,
 )
+from worker_child.adapters.program import ProgramFailedError
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
@@ -97,7 +104,11 @@ def make_request(
         )
     settings = scenario.workers
     workers = Workers(
-        settings.slots, settings.concurrency, settings.pool_size, settings.max_attempts
+        settings.slots,
+        settings.concurrency,
+        settings.pool_size,
+        settings.max_attempts,
+        longest_length_s(scenario.workload),
     )
     try:
         chosen = adapter.preset(name, workers)
@@ -137,6 +148,8 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         try:
             _furnish(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
+        except ProgramFailedError as error:
+            raise LibraryProgramError(str(error)) from error
         except psycopg.Error as error:
             raise DatabaseLostError(f"the database failed the run: {error}") from error
         files.finish()

@@ -10,11 +10,22 @@ import msgspec
 
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
+from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history import KINDS, Rescue, Session
-from worker_child.protocol import EVENT_KINDS, ClockAnchor, Command, Init, Plan
+from worker_child.protocol import (
+    EVENT_KINDS,
+    ClockAnchor,
+    Command,
+    EnqueueAnswer,
+    EnqueueCommand,
+    Init,
+    JobAnswer,
+    JobToEnqueue,
+    Plan,
+)
 
 _PROSE = Path(__file__).parent
 
@@ -25,6 +36,7 @@ def contents() -> dict[str, str]:
         "PROTOCOL.md": _filled(
             "protocol.md",
             orders=_sections([Init, ClockAnchor, Command, Plan]),
+            enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
             events="\n".join(_kind_section(kind) for kind in EVENT_KINDS),
         ),
         "HISTORY.md": _filled(
@@ -42,6 +54,7 @@ def contents() -> dict[str, str]:
         ),
         "schemas/protocol.schema.json": _json(protocol_schema()),
         "schemas/history.schema.json": _json(history_schema()),
+        "worker_child/lang/golden/lines.json": golden_lines(),
     }
 
 

@@ -20,11 +20,13 @@ from tests.benchmarks import (
     main_job,
     open_loop,
     reader_cost,
+    twin_cost,
 )
 from tests.benchmarks.figure import Effort, Figure, NoRoomError, Standing, not_measured
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "event": event_cost.measure,
+    "twins": twin_cost.measure,
     "reader": reader_cost.measure,
     "analysis": analysis_cost.measure,
     "analysis-growth": analysis_growth.measure,

@@ -20,6 +20,7 @@ import psycopg
 from pgqueuer.db import SyncPsycopgDriver
 from pgqueuer.queries import SyncQueries
 
+from orchestrator.capacity import longest_length_s
 from orchestrator.janitor import Janitor
 from orchestrator.postgres import Server, open_server
 from orchestrator.producer import set_timer_slack
@@ -44,9 +45,14 @@ def run_bare(scenario: Scenario, preset: str) -> list[Stamp]:
     adapter = load_adapter("pgqueuer")
     jobs = list(Workload(scenario).jobs())
     workers = scenario.workers
-    settings = adapter.preset(
-        preset, Workers(workers.slots, workers.concurrency, workers.pool_size, workers.max_attempts)
-    ).settings
+    asked = Workers(
+        workers.slots,
+        workers.concurrency,
+        workers.pool_size,
+        workers.max_attempts,
+        longest_length_s(scenario.workload),
+    )
+    settings = adapter.preset(preset, asked).settings
     with (
         TemporaryDirectory() as folder,
         Janitor() as janitor,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.held import Held
 from orchestrator.history import RowRead
 from orchestrator.tracker import Tracker
 from orchestrator.workload import PlannedJob
 from tests.unit.stand_ins import Clock, Lines, StillFleet, ToldProbe, claimed_line
-from worker_child.protocol import HoldPoint, Plan
+from worker_child.protocol import HoldPoint, Plan, child_job_id
 
 POINTS: dict[str, HoldPoint] = {
     "h1": "completed",
@@ -19,8 +20,14 @@ POINTS: dict[str, HoldPoint] = {
 }
 
 
-def planned(job_id: str, point: HoldPoint) -> PlannedJob:
-    plan = Plan(job_id, "entity_update", "external_api", length_us=1000, hold=point)
+def planned(job_id: str, point: HoldPoint, children: int = 0) -> PlannedJob:
+    own = [
+        Plan(child_job_id(job_id, index), "tenant_snapshot", "db", length_us=1000)
+        for index in range(children)
+    ]
+    plan = Plan(
+        job_id, "entity_update", "external_api", length_us=1000, hold=point, children=tuple(own)
+    )
     return PlannedJob(plan, b"{}", "short", 0)
 
 
@@ -46,13 +53,20 @@ class World:
             claimed_line("h4"),
         ]
 
-    def held(self, *, claims_visible: bool = True) -> Held:
+    def held(
+        self,
+        *,
+        claims_visible: bool = True,
+        acknowledges_in_transaction: bool = False,
+        children: int = 0,
+    ) -> Held:
         return Held(
-            [planned(job_id, point) for job_id, point in POINTS.items()],
+            [planned(job_id, point, children) for job_id, point in POINTS.items()],
             self.fleet,
             self.tracker,
             self.probe,
             claims_visible=claims_visible,
+            acknowledges_in_transaction=acknowledges_in_transaction,
         )
 
 
@@ -105,6 +119,15 @@ def test_a_job_that_has_completed_twice_is_not_where_it_belongs(world: World) ->
     assert "completed are ['h2']" in held.missing()
 
 
+def test_what_the_held_jobs_have_enqueued_must_be_completed_first(world: World) -> None:
+    held = world.held(children=1)
+    assert not held.reached()
+    wanted = "['h1/0', 'h2/0', 'h3/0']"
+    assert held.missing() == f"enqueued by held jobs, not yet completed: {wanted}"
+    world.lines.complete("h1/0", "h2/0", "h3/0")
+    assert held.reached()
+
+
 def test_ordinary_jobs_that_completed_long_ago_do_not_matter(world: World) -> None:
     world.lines.complete("j1", "j2")
     assert world.held().reached()
@@ -150,6 +173,14 @@ def test_where_claims_are_invisible_the_rows_are_asked_for_the_effects_alone(wor
     held = world.held(claims_visible=False)
     assert not held.reached()
     assert held.missing() == "no effect yet of ['h3']"
+
+
+def test_where_the_effect_acknowledges_only_jobs_without_one_are_claimed(world: World) -> None:
+    held = world.held(acknowledges_in_transaction=True)
+    assert not held.reached()
+    assert held.missing() == "claimed rows are of ['h1', 'h2', 'h3', 'h4'], not ['h4']"
+    world.probe.lines = [replace(with_effect("h3"), state="done"), claimed_line("h4")]
+    assert world.held(acknowledges_in_transaction=True).reached()
 
 
 def test_the_rows_are_read_twenty_times_a_second_at_most(world: World) -> None:
