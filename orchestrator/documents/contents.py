@@ -10,6 +10,7 @@ import msgspec
 
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
+from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history import KINDS, Rescue, Session
@@ -46,6 +47,7 @@ def contents() -> dict[str, str]:
         ),
         "schemas/protocol.schema.json": _json(protocol_schema()),
         "schemas/history.schema.json": _json(history_schema()),
+        "worker_child/lang/golden/lines.json": golden_lines(),
     }
 
 

@@ -75,7 +75,8 @@ def measure(effort: Effort) -> list[Figure]:
         adapter.install(server.worker_dsn)
         for number in range(ROUNDS[effort]):
             naps, history = Naps(), Path(folder) / f"{number}.jsonl"
-            sent.append(_produce(jobs, adapter.enqueuer(server.dsn, preset), naps, history))
+            enqueuer = adapter.enqueuer(server.dsn, preset, keyed=False)
+            sent.append(_produce(jobs, enqueuer, naps, history))
             rounds.append(Costs(_p99(naps.late_ns) / 1000, _p99(_bare_sleep(jobs)) / 1000))
         tripped = watch.tripped()
     return _figures(jobs, rounds, sent, tripped=tripped)

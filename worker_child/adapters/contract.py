@@ -162,9 +162,12 @@ class Adapter(Protocol):
         """Create the library's own schema in an empty database."""
         ...
 
-    def enqueuer(self, dsn: str, preset: Preset) -> Enqueuer:
-        """Open the producer's connection; `dsn` already names the session. Some libraries keep
-        in the row what others set in the worker: that is in `preset`."""
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        """Open the producer's connection, ready for the first job; `dsn` already names the session.
+
+        Some libraries keep in the row what others set in the worker: that is in `preset`. `keyed`
+        = the jobs have a `dedup_key`; only for an adapter that offers ``dedup``.
+        """
         ...
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

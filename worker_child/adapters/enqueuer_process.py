@@ -57,7 +57,9 @@ class EnqueuerLostError(psycopg.OperationalError):
 class ProcessEnqueuer:
     """See `worker_child.adapters.contract.Enqueuer`. Safe to start from any thread.
 
-    The process is started here; `dsn` names its sessions. Raises OSError when it cannot be.
+    The process is started here and has opened the library's client when this returns. `dsn` names
+    its sessions; `settings` is the preset's, ``max_attempts`` among them. Raises OSError when it
+    cannot be started, and `EnqueuerLostError` when it does not come up.
     """
 
     def __init__(
@@ -67,7 +69,6 @@ class ProcessEnqueuer:
         library: str,
         dsn: str,
         settings: dict[str, Any],
-        max_attempts: int,
         answer_limit_s: float = ANSWER_LIMIT_S,
     ) -> None:
         self._argv = list(argv)
@@ -87,8 +88,12 @@ class ProcessEnqueuer:
             raise
         finally:
             os.close(writing)
-        init = _init(library, dsn, settings, max_attempts, writing)
-        self._send(msgspec.json.encode(init))
+        try:
+            self._send(msgspec.json.encode(_init(library, dsn, settings, writing)))
+            self.enqueue([])
+        except BaseException:
+            self.close()
+            raise
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `Enqueuer.enqueue`. Raises `EnqueuerLostError`; the process has then ended."""
@@ -175,9 +180,7 @@ class ProcessEnqueuer:
         return f"The end of its stderr:\n{text}" if text else "It wrote nothing to stderr"
 
 
-def _init(
-    library: str, dsn: str, settings: dict[str, Any], max_attempts: int, descriptor: int
-) -> Init:
+def _init(library: str, dsn: str, settings: dict[str, Any], descriptor: int) -> Init:
     return Init(
         protocol=PROTOCOL_VERSION,
         run_id="",
@@ -190,7 +193,7 @@ def _init(
         application_name=str(conninfo_to_dict(dsn)["application_name"]),
         concurrency=1,
         pool_size=1,
-        max_attempts=max_attempts,
+        max_attempts=settings["max_attempts"],
         kinds=(),
         effects=False,
         event_fd=descriptor,

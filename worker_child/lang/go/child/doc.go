@@ -5,7 +5,7 @@
 // An adapter is a program of a few lines:
 //
 //	func main() {
-//		child.Main(child.Library{Work: work, Install: install, Enqueuer: openEnqueuer})
+//		child.Main(child.Library{Module: "example.com/queue", Work: work, Install: install})
 //	}
 //
 //	func work(ctx context.Context, c *child.Child) error {

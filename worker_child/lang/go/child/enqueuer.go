@@ -44,7 +44,7 @@ func Rejected(err error) Enqueued {
 
 // Enqueuer puts jobs into the queue through the library's own client, for the parent.
 type Enqueuer interface {
-	// Enqueue returns one answer for each job, in their order. An error means that nobody knows
+	// Enqueue returns one answer for each of at least one job, in their order. An error means that nobody knows
 	// which of them the queue has taken; the process then ends.
 	Enqueue(ctx context.Context, jobs []OutgoingJob) ([]Enqueued, error)
 	Close()
@@ -84,9 +84,12 @@ func serveEnqueuer(ctx context.Context, init Init, orders *orders, open OpenEnqu
 }
 
 func answer(ctx context.Context, enqueuer Enqueuer, jobs []OutgoingJob, to io.Writer) error {
-	results, err := enqueuer.Enqueue(ctx, jobs)
-	if err != nil {
-		return fmt.Errorf("%d jobs could not be enqueued: %w", len(jobs), err)
+	results := []Enqueued{}
+	if len(jobs) > 0 {
+		var err error
+		if results, err = enqueuer.Enqueue(ctx, jobs); err != nil {
+			return fmt.Errorf("%d jobs could not be enqueued: %w", len(jobs), err)
+		}
 	}
 	line, err := json.Marshal(enqueueAnswer{results})
 	if err != nil {

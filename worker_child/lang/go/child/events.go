@@ -12,12 +12,14 @@ type Setting struct {
 // library writes into the rows that it claims; it must be this incarnation's alone.
 func (c *Child) Ready(identity string, effective ...Setting) {
 	effective = append([]Setting{{"body_connections", c.Init.PoolSize}}, effective...)
-	fields := object{}.integer("pid", int64(os.Getpid())).text("identity", identity)
-	fields, err := fields.settings("effective", effective)
-	if err != nil {
-		panic(err)
-	}
-	c.Emitter.emit("child_ready", fields)
+	c.Emitter.emit("child_ready", readyFields(os.Getpid(), identity, effective))
+}
+
+func readyFields(pid int, identity string, effective []Setting) object {
+	return object{}.
+		integer("pid", int64(pid)).
+		text("identity", identity).
+		settings("effective", effective)
 }
 
 // Note tells the parent whatever no other kind of event says.

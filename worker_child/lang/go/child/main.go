@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -19,12 +21,15 @@ type Child struct {
 	Init    Init
 	Emitter *Emitter
 	Body    *Body
+	// BodyPool is the job body's own, of Init.PoolSize connections. A transaction that a library
+	// joins (CarryOutWithin) is begun on it, as an application would.
+	BodyPool *pgxpool.Pool
 }
 
 // OpenPool opens a pool for the library itself, of exactly size connections that bear this child's
-// name. The job body has another one, of Init.PoolSize.
+// name.
 func (c *Child) OpenPool(ctx context.Context, size int) (*pgxpool.Pool, error) {
-	return openPool(ctx, c.Init.DSN, c.Init.ApplicationName, size)
+	return OpenPool(ctx, c.Init.DSN, c.Init.ApplicationName, size)
 }
 
 // Work runs the library's worker until ctx is done, which means that the parent asks to stop: claim
@@ -40,6 +45,9 @@ type OpenEnqueuer func(ctx context.Context, init Init) (Enqueuer, error)
 // Library is what an adapter hands to Main. Install and Enqueuer may be nil where the parent's side
 // does without them.
 type Library struct {
+	// Module is the path of the library's Go module; the argument version prints the one that was
+	// built in.
+	Module   string
 	Work     Work
 	Install  Install
 	Enqueuer OpenEnqueuer
@@ -61,8 +69,23 @@ func run(ctx context.Context, library Library, arguments []string) error {
 		return serve(ctx, library)
 	case len(arguments) == 1 && arguments[0] == "install":
 		return install(ctx, library)
+	case len(arguments) == 1 && arguments[0] == "version":
+		return printVersion(library)
 	}
-	return fmt.Errorf("%q was asked for; this program takes `install` or no argument", arguments)
+	return fmt.Errorf("%q was asked for; this program takes `install`, `version` or no argument",
+		arguments)
+}
+
+// printVersion says what was built in, which a go.mod that has changed since could not.
+func printVersion(library Library) error {
+	build, _ := debug.ReadBuildInfo()
+	for _, module := range build.Deps {
+		if module.Path == library.Module {
+			_, err := fmt.Println(strings.TrimPrefix(module.Version, "v"))
+			return err
+		}
+	}
+	return fmt.Errorf("no module %s was built in", library.Module)
 }
 
 func install(ctx context.Context, library Library) error {
@@ -96,7 +119,7 @@ func serveWorker(ctx context.Context, init Init, orders *orders, work Work) erro
 	defer stop()
 	go orders.watch(stop)
 	// Not under ctx: what is open when the parent asks to stop is to be finished.
-	pool, err := openPool(context.WithoutCancel(ctx), init.DSN, init.ApplicationName, init.PoolSize)
+	pool, err := OpenPool(context.WithoutCancel(ctx), init.DSN, init.ApplicationName, init.PoolSize)
 	if err != nil {
 		return err
 	}
@@ -106,5 +129,5 @@ func serveWorker(ctx context.Context, init Init, orders *orders, work Work) erro
 	if init.Provider != nil {
 		body.provider = newProvider(*init.Provider, init.Concurrency)
 	}
-	return work(ctx, &Child{init, emitter, body})
+	return work(ctx, &Child{init, emitter, body, pool})
 }

@@ -39,8 +39,9 @@ func (o object) float(name string, value float64) object {
 	return appendFloat(o.key(name), value)
 }
 
-// settings adds an object of an adapter's own values, in their order.
-func (o object) settings(name string, settings []Setting) (object, error) {
+// settings adds an object of an adapter's own values, in their order. It panics at a value that JSON
+// has no word for.
+func (o object) settings(name string, settings []Setting) object {
 	inner := object{}
 	for _, setting := range settings {
 		switch value := setting.Value.(type) {
@@ -51,14 +52,14 @@ func (o object) settings(name string, settings []Setting) (object, error) {
 		default:
 			text, err := json.Marshal(value)
 			if err != nil {
-				return nil, fmt.Errorf("the setting %s cannot be written: %w", setting.Name, err)
+				panic(fmt.Sprintf("the setting %s cannot be written: %v", setting.Name, err))
 			}
 			inner = append(inner.key(setting.Name), text...)
 		}
 	}
 	o = append(o.key(name), '{')
 	o = append(o, inner...)
-	return append(o, '}'), nil
+	return append(o, '}')
 }
 
 var escapes = map[byte]string{

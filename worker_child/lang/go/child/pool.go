@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// openPool opens a pool of exactly size connections, all of them there when it returns, each
+// OpenPool opens a pool of exactly size connections, all of them there when it returns, each
 // session under the given name: one without it would void the certificate of a kill.
-func openPool(ctx context.Context, dsn, name string, size int) (*pgxpool.Pool, error) {
+func OpenPool(ctx context.Context, dsn, name string, size int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the DSN cannot be read: %w", err)
