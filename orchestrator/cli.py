@@ -18,6 +18,7 @@ from orchestrator.calibration.controls import all_trials
 from orchestrator.calibration.table import print_outcomes, print_progress, print_prospect
 from orchestrator.calibration.trials import carry_out_trials, server_for_all
 from orchestrator.errors import CrashbenchError
+from orchestrator.libraries.command import run_adapters
 from orchestrator.live import LiveView
 from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish
@@ -70,7 +71,11 @@ def run(
         str, typer.Option(help=f"A scenario's name or a .toml file. Shipped: {_SHIPPED}.")
     ] = "crash_recovery",
     library: Annotated[
-        str, typer.Option(help=f"The queue under test: {', '.join(LIBRARIES)}.")
+        str,
+        typer.Option(
+            help=f"The queue under test: {', '.join(LIBRARIES)}; one that is installed beside "
+            "Crashbench; or the folder of an adapter, with a slash in it."
+        ),
     ] = "pgqueuer",
     preset: Annotated[
         str | None,
@@ -228,6 +233,24 @@ def matrix(
         overwrite=overwrite,
     )
     raise typer.Exit(matrix_command.run_matrix(wish, junit, Console()))
+
+
+@app.command()
+def adapters(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Libraries or folders; default: all there are.")
+    ] = None,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build what is not built, or out of date.")
+    ] = False,
+) -> None:
+    """List the libraries: name, language, whether the worker is built, and what it needs.
+
+    `make adapters` builds all of them. Where a toolchain is missing, one line says what to
+    install and the rest goes on; that is a failure only where the variable CI is true. Exit code 1
+    when a build failed.
+    """
+    raise typer.Exit(run_adapters(names or (), Console(), build=build))
 
 
 def _carry_out(request: Request, console: Console) -> Summary:

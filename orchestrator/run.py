@@ -22,6 +22,8 @@ from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameE
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
+from orchestrator.libraries.build import require_built
+from orchestrator.libraries.library import find_library
 from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
@@ -33,7 +35,6 @@ from orchestrator.scenario_reader import nearest
 from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
-from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import (
     Adapter,
     Offering,
@@ -53,6 +54,8 @@ class Request:
 
     scenario: Scenario
     library: str
+    library_given: str
+    """What finds the library again: its name, or the path of its folder."""
     adapter: Adapter
     preset: Preset
     ordinal: int
@@ -80,19 +83,17 @@ def make_request(
     results: Path,
     overwrite: bool,
 ) -> Request:
-    """Resolve library and preset. Raises `UnknownNameError` with the names there are, and
-    `NotOfferedError` where the library cannot do what the scenario needs."""
-    if library not in LIBRARIES:
-        raise UnknownNameError(
-            f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
-            f"There are {', '.join(sorted(LIBRARIES))}"
-        )
-    adapter = load_adapter(library)
-    _check_offers(scenario, library, adapter)
+    """Resolve library and preset. Raises `UnknownNameError` with the names there are,
+    `NotOfferedError` where the library cannot do what the scenario needs, `LibraryNotBuiltError`
+    where its worker is not there, and `ManifestError` or `AdapterImportError` of an adapter that
+    is kept elsewhere."""
+    found = find_library(library)
+    adapter = found.load()
+    _check_offers(scenario, found.name, adapter)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
-            f"{library} has no preset {name!r}; {nearest(name, adapter.presets)} "
+            f"{found.name} has no preset {name!r}; {nearest(name, adapter.presets)} "
             f"It has {', '.join(adapter.presets)}"
         )
     settings = scenario.workers
@@ -103,7 +104,18 @@ def make_request(
         chosen = adapter.preset(name, workers)
     except UnusableWorkersError as error:
         raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
-    return Request(scenario, library, adapter, chosen, ordinal, dsn, results, overwrite)
+    require_built(found)
+    return Request(
+        scenario=scenario,
+        library=found.name,
+        library_given=found.given,
+        adapter=adapter,
+        preset=chosen,
+        ordinal=ordinal,
+        dsn=dsn,
+        results=results,
+        overwrite=overwrite,
+    )
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
