@@ -17,6 +17,8 @@ from analysis.summary import Summary, analyse, write_summary
 from orchestrator.calibration.controls import all_trials
 from orchestrator.calibration.table import print_outcomes, print_progress, print_prospect
 from orchestrator.calibration.trials import carry_out_trials, server_for_all
+from orchestrator.conformance.command import run_conformance
+from orchestrator.conformance.trials import Subject
 from orchestrator.errors import CrashbenchError
 from orchestrator.libraries.command import run_adapters
 from orchestrator.live import LiveView
@@ -251,6 +253,35 @@ def adapters(
     when a build failed.
     """
     raise typer.Exit(run_adapters(names or (), Console(), build=build))
+
+
+@app.command()
+def conformance(
+    library: Annotated[
+        str, typer.Argument(help="A library's name, or the folder of an adapter, as ./folder.")
+    ],
+    preset: Annotated[
+        str | None, typer.Option(help="Default: 'tuned' where there is one, else 'stock'.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A check's name, as the table has it; repeatable.")
+    ] = None,
+    dsn: Dsn = None,
+    results: Results = Path("results/conformance"),
+) -> None:
+    """Does an adapter keep what PROTOCOL.md and the contract ask of it?
+
+    Holds a worker, kills its parent, kills workers at each point of a job's life, crowds them,
+    lets jobs fail, and compares what the adapter says with what the events and SQL say. Takes about
+    a minute, and as long as the preset takes to rescue. Exit codes: 0 it conforms, 1 a promise is
+    broken, 2 usage, 4 one could not be checked.
+
+      crashbench conformance pgqueuer
+
+      crashbench conformance ./my_adapter --only ready --only stop
+    """
+    subject = Subject(library, preset, results, dsn)
+    raise typer.Exit(run_conformance(subject, only or (), Console()))
 
 
 def _carry_out(request: Request, console: Console) -> Summary:

@@ -18,7 +18,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator import environment
 from orchestrator.child import RUN_VARIABLE, Spawner
-from orchestrator.errors import DatabaseLostError, NotOfferedError, UnknownNameError
+from orchestrator.errors import (
+    DatabaseLostError,
+    LibraryInstallError,
+    NotOfferedError,
+    UnknownNameError,
+)
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
@@ -37,6 +42,7 @@ from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
 from worker_child.adapters.contract import (
     Adapter,
+    InstallError,
     Offering,
     Preset,
     UnusableWorkersError,
@@ -143,7 +149,7 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
     ):
         try:
-            _furnish(server, request.adapter)
+            furnish(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
         except psycopg.Error as error:
             raise DatabaseLostError(f"the database failed the run: {error}") from error
@@ -184,7 +190,7 @@ def _supervise(
     janitor.mark(RUN_VARIABLE, mark)
     with provider_of(request.scenario, janitor) as provider:
         Supervisor(
-            _orders(request, provider.url if provider else None),
+            orders_of(request, provider.url if provider else None),
             dsn=server.dsn,
             worker_dsn=server.worker_dsn,
             postmaster_pid=server.postmaster_pid,
@@ -197,7 +203,8 @@ def _supervise(
         ).run()
 
 
-def _orders(request: Request, provider_url: str | None) -> Orders:
+def orders_of(request: Request, provider_url: str | None = None) -> Orders:
+    """What a supervisor is told of a request."""
     return Orders(
         run_id=request.run_id,
         scenario=request.scenario,
@@ -211,9 +218,12 @@ def _orders(request: Request, provider_url: str | None) -> Orders:
     )
 
 
-def _furnish(server: Server, adapter: Adapter) -> None:
+def furnish(server: Server, adapter: Adapter) -> None:
     """Put the library's schema and the jobs' tables into the empty database, as the workers."""
-    adapter.install(server.worker_dsn)
+    try:
+        adapter.install(server.worker_dsn)
+    except InstallError as error:
+        raise LibraryInstallError(str(error)) from error
     with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
         connection.execute(BENCH_SQL.read_bytes())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from worker_child.adapters.contract import (
     QueueCounts,
     Workers,
 )
+from worker_child.adapters.python_argv import python_argv
 
 from .lease_queue import ENQUEUE, SCHEMA
 from .presets import PRESETS, resolve
@@ -106,5 +106,4 @@ class SkeletonAdapter:
             yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
-        folder = Path(__file__).resolve().parent
-        return [sys.executable, "-m", "worker_child", f"--adapter={folder}"]
+        return python_argv(folder=Path(__file__).resolve().parent)
