@@ -100,6 +100,12 @@ class LibraryNotBuiltError(CrashbenchError):
     """A library's worker has to be built first."""
 
 
+class LibraryInstallError(CrashbenchError):
+    """A library's own program could not make its schema."""
+
+    exit_code = 3
+
+
 class NotOfferedError(CrashbenchError):
     """The library cannot do what the scenario is about: no fault of its, and no failure."""
 

@@ -12,12 +12,14 @@ def python_argv(*, folder: Path | None = None, python: Path | None = None) -> li
     """The argv of a worker.
 
     `folder` is that of an adapter kept outside this repository; a bundled one is known by its name.
-    `python` is that of an environment of the library's own, in which Crashbench is not installed:
-    the child finds it through PYTHONPATH.
+    `python` is that of an environment of the library's own; None = the parent's.
     """
-    program = [sys.executable] if python is None else _foreign(python)
-    return [*program, "-m", "worker_child", *([] if folder is None else [f"--adapter={folder}"])]
+    option = [] if folder is None else [f"--adapter={folder}"]
+    return [*interpreter(python), "-m", "worker_child", *option]
 
 
-def _foreign(python: Path) -> list[str]:
+def interpreter(python: Path | None) -> list[str]:
+    """Begins an argv that finds Crashbench, also where it is not installed."""
+    if python is None:
+        return [sys.executable]
     return ["/usr/bin/env", f"PYTHONPATH={_CHECKOUT}", str(python)]
