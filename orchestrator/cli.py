@@ -21,6 +21,8 @@ from orchestrator.conformance.command import run_conformance
 from orchestrator.conformance.trials import Subject
 from orchestrator.errors import CrashbenchError
 from orchestrator.libraries.command import run_adapters
+from orchestrator.libraries.manifest import Language
+from orchestrator.libraries.skeleton import SKELETONS, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.live import LiveView
 from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish
@@ -43,6 +45,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+adapter_app = typer.Typer(help="Write an adapter of your own.", rich_markup_mode=None)
+app.add_typer(adapter_app, name="adapter")
 
 Results = Annotated[Path, typer.Option(help="Folder for histories and summaries.")]
 Dsn = Annotated[
@@ -253,6 +258,30 @@ def adapters(
     when a build failed.
     """
     raise typer.Exit(run_adapters(names or (), Console(), build=build))
+
+
+@adapter_app.command("new")
+def adapter_new(
+    name: Annotated[str, typer.Argument(help="The library's name: small letters, digits and _.")],
+    language: Annotated[
+        Language, typer.Option(help=f"The worker's language: {', '.join(SKELETONS)}.")
+    ] = "python",
+    into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write an adapter that runs and conforms as it stands, with a small queue to be replaced.
+
+    crashbench adapter new my_queue --language python
+
+    crashbench conformance ./my_queue
+    """
+    folder = new_adapter(name, language, into)
+    console = Console()
+    for line in (
+        f"written: {folder}",
+        f"check it: crashbench conformance {'' if '/' in str(folder) else './'}{folder}",
+        f"go on as its README.md and {WRITE_AN_ADAPTER} say",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -96,6 +96,10 @@ class AdapterImportError(CrashbenchError):
     """An outside adapter's parent side is not where it says."""
 
 
+class NewAdapterError(CrashbenchError):
+    """The skeleton of an adapter cannot be written as asked."""
+
+
 class LibraryNotBuiltError(CrashbenchError):
     """A library's worker has to be built first."""
 

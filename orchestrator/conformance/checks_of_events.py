@@ -9,6 +9,7 @@ from orchestrator.conformance.finding import Check, NotCheckedError, TrialName
 from orchestrator.conformance.run_facts import Fields, RunFacts, Worker, worker_of
 
 ALL_RUNS: tuple[TrialName, ...] = ("held", "crowded", "failing")
+_EXCERPT_CHARACTERS = 80
 _ENDS = ("job_completed", "job_failed")
 
 
@@ -26,7 +27,7 @@ def lines_whole(run: RunFacts) -> Iterator[str]:
     _need_workers(run)
     for code in ("bad_line", "clock_violation"):
         for note in run.notes(code):
-            yield f"{worker_of(note['detail'])}: {note['message']}"
+            yield f"{worker_of(note['detail'])}: {note['message'][:_EXCERPT_CHARACTERS]}"
 
 
 def lines_complete(run: RunFacts) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from orchestrator.conformance.finding import (
     Check,
@@ -22,7 +23,7 @@ def nobody_left(run: RunFacts) -> Iterator[str]:
     """Neither a process nor the pipe outlives a SIGKILL to the process group."""
     for end in _certificates(run):
         if survivors := end.get("survivors"):
-            yield f"{len(survivors)} processes that it had started outlived it"
+            yield f"what it had started outlived it: {_counted(survivors, 'process', 'processes')}"
         if end.get("eof_ns") is None:
             yield "somebody still held its event pipe"
         if end.get("signal") != 9:
@@ -35,17 +36,18 @@ def sessions_gone(run: RunFacts) -> Iterator[str]:
         if not fault["sessions"]:
             yield "no session of the victim bore its name"
         if strangers := fault.get("strangers"):
-            yield f"{len(strangers)} sessions bore no name of the run"
+            yield f"without a name of the run: {_counted(strangers, 'session', 'sessions')}"
     for end in _certificates(run):
         if end.get("sessions_gone_ns") is None:
-            yield f"{len(end.get('sessions_left', []))} sessions outlived it"
+            left = end.get("sessions_left", [])
+            yield f"what it had opened outlived it: {_counted(left, 'session', 'sessions')}"
 
 
 def survives_kill_at(point: HoldPoint) -> Callable[[RunFacts], Iterator[str]]:
     """A check of the jobs that were held at `point`: what may have become of them."""
 
     def faults(run: RunFacts) -> Iterator[str]:
-        run.need_end()
+        run.need_ledger()
         jobs = {job["job_id"]: job for job in run.jobs}
         for job_id in held_at(run, point):
             verdict, reason = jobs[job_id]["verdict"], jobs[job_id]["reason"]
@@ -115,6 +117,10 @@ def _certificates(run: RunFacts) -> list[Fields]:
     if not (ends := run.of("fault_ended")):
         raise NotCheckedError("the run did not come to its kill")
     return ends
+
+
+def _counted(things: Sequence[Any], one: str, several: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else several}"
 
 
 def _beyond(run: RunFacts) -> str:

@@ -85,7 +85,7 @@ def acknowledged_last(seen: DirectEvidence) -> Iterator[str]:
 def became_ready(seen: DirectEvidence) -> Iterator[str]:
     """A worker says that it is ready, and then takes the jobs that wait."""
     if seen.ready is None:
-        yield f"no child_ready: {seen.not_ready}"
+        yield seen.not_ready
         return
     if not seen.ready.identity:
         yield "child_ready.identity is empty: under which name does it claim rows?"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from orchestrator.conformance.finding import Check, TrialName
+from orchestrator.conformance.checks_of_events import lines_complete
+from orchestrator.conformance.finding import Check, NotCheckedError, TrialName
 from orchestrator.conformance.run_facts import Fields, RunFacts, Worker, worker_of
 from orchestrator.workload import Workload
 
@@ -15,6 +16,8 @@ _FAILING: tuple[TrialName, ...] = ("failing",)
 
 def concurrency_kept(run: RunFacts) -> Iterator[str]:
     """At no time more open executions than allowed."""
+    if any(lines_complete(run)):
+        raise NotCheckedError("an event is missing: nobody knows what was open")
     allowed = run.scenario.workers.concurrency
     for worker, most in _most_open(run).items():
         if most > allowed:

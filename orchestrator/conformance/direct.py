@@ -159,7 +159,7 @@ class Bench:
         try:
             worker = HeldWorker(init, self._adapter.child_argv(), logs, self._mark)
         except OSError as error:
-            evidence.not_ready = f"its command could not be run: {error}"
+            evidence.not_ready = f"the worker's command could not be run: {error}"
             return
         with worker:
             events = worker.events
@@ -191,7 +191,8 @@ class Bench:
             child.close()
 
     def _why_not_ready(self, logs: Path, events: WorkerEvents) -> str:
-        how = "it died" if events.ended else f"within {self._limits.ready_s:g} s (limits.ready_s)"
+        limit = f"no child_ready within {self._limits.ready_s:g} s (limits.ready_s)"
+        how = "it left without a child_ready" if events.ended else limit
         said = (logs / "slot0-incarnation0.stderr").read_text(errors="replace").strip()
         return f"{how}; " + (
             f"its stderr ends: {said[-_TAIL_CHARACTERS:]}" if said else "its stderr is empty"

@@ -55,7 +55,7 @@ def judge(check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT]) -> F
     for trial in check.trials:
         told = f"{trial}: " if len(check.trials) > 1 else ""
         if trial not in evidence:
-            unchecked.append(f"{told}the trial was not carried out")
+            unchecked.append("without a worker that becomes ready no run was made")
             continue
         try:
             broken += [told + sentence for sentence in check.faults(evidence[trial])]
@@ -65,7 +65,7 @@ def judge(check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT]) -> F
             return found("not offered", str(error))
     if broken:
         return found("broken", _told(broken))
-    return found("not checked", "; ".join(unchecked)) if unchecked else found("met")
+    return found("not checked", "; ".join(dict.fromkeys(unchecked))) if unchecked else found("met")
 
 
 _TOLD = 3

@@ -60,6 +60,12 @@ class RunFacts:
         if self.complaint is not None:
             raise NotCheckedError("the run did not come to its end")
 
+    def need_ledger(self) -> None:
+        """Raises `NotCheckedError` where no verdict on a job can be trusted."""
+        self.need_end()
+        if self.summary is None or self.summary.verdict == "invalid":
+            raise NotCheckedError("the run is invalid")
+
     @cached_property
     def by_worker(self) -> dict[Worker, list[tuple[str, Fields]]]:
         """Every line that a worker wrote, (kind, fields) in the order of n."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -34,18 +34,26 @@ def print_progress(trial: TrialName, took_s: float, done: int, of: int, console:
 
 def print_findings(findings: Sequence[Finding], subject: str, console: Console) -> None:
     """The table, and in one sentence what it comes to."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("check", "a conforming adapter", "outcome"):
         table.add_column(heading, no_wrap=True)
     for finding in findings:
-        outcome = Text(finding.outcome, _STYLES[finding.outcome])
-        table.add_row(finding.name, finding.promise, outcome)
+        told = Text(finding.outcome, _STYLES[finding.outcome])
+        table.add_row(finding.name, finding.promise, told)
     console.print(table)
+    for (outcome, reason), names in _by_reason(findings).items():
+        line = f"{', '.join(names)}, {outcome}: {reason}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(_sentence(findings, subject), highlight=False, markup=False, soft_wrap=True)
+
+
+def _by_reason(findings: Sequence[Finding]) -> dict[tuple[Outcome, str], list[str]]:
+    """One cause leaves many promises unchecked: it is told once."""
+    names: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
     for finding in findings:
         if finding.reason:
-            told = f"{finding.name}, {finding.outcome}: {finding.reason}"
-            console.print(told, highlight=False, markup=False, soft_wrap=True)
-    console.print(_sentence(findings, subject), highlight=False, markup=False, soft_wrap=True)
+            names[finding.outcome, finding.reason].append(finding.name)
+    return names
 
 
 def _sentence(findings: Sequence[Finding], subject: str) -> str:

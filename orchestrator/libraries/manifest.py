@@ -70,8 +70,13 @@ def filled_in(command: tuple[str, ...], values: dict[str, str]) -> list[str]:
     return [_PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in command]
 
 
+def is_library_name(name: str) -> bool:
+    """Whether a library may be called so; its name stands in run ids and module names."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _flaws_of(manifest: Manifest) -> Iterator[Flaw]:
-    if not _NAME.fullmatch(manifest.name):
+    if not is_library_name(manifest.name):
         yield Flaw("name", f" = {manifest.name!r}: small letters, digits and _ make a library name")
     if not _PART.fullmatch(manifest.inbox):
         yield Flaw("inbox", f" = {manifest.inbox!r}: write module:class, as in inbox:MyAdapter")

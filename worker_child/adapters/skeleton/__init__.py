@@ -1,1 +1,1 @@
-"""A minimal queue of its own, for `crashbench adapter new` to copy: replace it by your library."""
+"""skeleton under test: claim by SKIP LOCKED, a lease that is renewed, rescue inside the claim."""

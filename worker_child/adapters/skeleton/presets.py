@@ -44,5 +44,5 @@ def _parity(settings: dict[str, Any]) -> dict[str, str]:
         ),
         "finished_rows": "deleted",
         "language": "Python, asyncio; handlers on the worker's loop",
-        "ours": "all of it: this is the skeleton of an adapter, with a queue of its own",
+        "ours": "all of it: the queue is the adapter's own",
     }
