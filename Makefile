@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup adapters crash-recovery smoke run calibrate reproduce matrix results test test-scenarios lint types contracts verify docs bench lock clean
+.PHONY: help setup adapters crash-recovery smoke run calibrate reproduce matrix results test test-scenarios test-conformance lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test: setup ## the tests
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
 	$(BIN)/pytest -q -m "" tests/acceptance/test_short_scenarios.py $(ARGS)
+
+test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
+	$(BIN)/pytest -q -m "" tests/queues/test_conformance.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .

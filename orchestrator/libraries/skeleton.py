@@ -1,4 +1,4 @@
-"""``crashbench adapter new``: a working adapter to begin with, a copy of one that is tested here."""
+"""``crashbench adapter new``: a working adapter to begin with, copied from a tested one."""
 
 from __future__ import annotations
 
