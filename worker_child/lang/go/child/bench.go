@@ -17,7 +17,18 @@ const (
 	failuresSQL = "SELECT count(*) FROM bench_failure WHERE run_id = $1 AND job_id = $2"
 )
 
-// bench is what jobs do with the tables of worker_child/bench.sql.
+// tables is what jobs do with the tables of worker_child/bench.sql.
+type tables interface {
+	// query spends length in so many queries of equal length, on one connection.
+	query(ctx context.Context, tenant *string, queries int, length time.Duration) error
+	failures(ctx context.Context, execution *Execution) (int, error)
+	commitFailure(ctx context.Context, execution *Execution, class ErrorClass) error
+	commitEffect(ctx context.Context, execution *Execution) error
+	// insertEffect makes the effect part of the job's own transaction.
+	insertEffect(ctx context.Context, tx pgx.Tx, execution *Execution) error
+}
+
+// bench is the tables themselves.
 type bench struct {
 	init Init
 	pool *pgxpool.Pool
@@ -27,7 +38,6 @@ type executor interface {
 	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
 }
 
-// query spends length in so many queries of equal length, on one connection.
 func (b bench) query(ctx context.Context, tenant *string, queries int, length time.Duration) error {
 	return b.pool.AcquireFunc(ctx, func(connection *pgxpool.Conn) error {
 		for range queries {
@@ -60,7 +70,6 @@ func (b bench) commitEffect(ctx context.Context, execution *Execution) error {
 	return b.effect(ctx, b.pool, execution)
 }
 
-// insertEffect makes the effect part of the job's own transaction.
 func (b bench) insertEffect(ctx context.Context, tx pgx.Tx, execution *Execution) error {
 	return b.effect(ctx, tx, execution)
 }

@@ -49,7 +49,7 @@ type Body struct {
 
 	init     Init
 	emitter  *Emitter
-	bench    bench
+	tables   tables
 	provider *provider
 
 	entrance   sync.Mutex
@@ -109,7 +109,7 @@ func (b *Body) untilDone(ctx context.Context, execution *Execution, settle settl
 		return err
 	}
 	if refusal != nil {
-		if err := b.bench.commitFailure(ctx, execution, refusal.Class); err != nil {
+		if err := b.tables.commitFailure(ctx, execution, refusal.Class); err != nil {
 			return err
 		}
 		return &PlannedError{*refusal}
@@ -133,7 +133,7 @@ func (b *Body) failures(ctx context.Context, execution *Execution) (int, error) 
 	if len(execution.Plan.Fail) == 0 {
 		return 0, nil
 	}
-	return b.bench.failures(ctx, execution)
+	return b.tables.failures(ctx, execution)
 }
 
 // work does the planned work; it returns how the job is to fail this time, if at all.
@@ -154,7 +154,7 @@ func (b *Body) spend(ctx context.Context, plan Plan) error {
 	length := time.Duration(plan.LengthUS) * time.Microsecond
 	switch plan.Profile {
 	case ProfileDB:
-		return b.bench.query(ctx, plan.Tenant, plan.Queries, length)
+		return b.tables.query(ctx, plan.Tenant, plan.Queries, length)
 	case ProfileCPU:
 		return burn(plan.CPUIterations)
 	case ProfileExternalAPI:

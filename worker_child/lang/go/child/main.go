@@ -125,7 +125,7 @@ func serveWorker(ctx context.Context, init Init, orders *orders, work Work) erro
 	}
 	defer pool.Close()
 	emitter := NewEmitter(init)
-	body := &Body{init: init, emitter: emitter, bench: bench{init, pool}}
+	body := &Body{init: init, emitter: emitter, tables: bench{init, pool}}
 	if init.Provider != nil {
 		body.provider = newProvider(*init.Provider, init.Concurrency)
 	}

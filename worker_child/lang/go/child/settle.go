@@ -27,7 +27,7 @@ func (b *Body) settle(ctx context.Context, execution *Execution) error {
 	if !b.init.Effects {
 		return nil
 	}
-	return b.bench.commitEffect(ctx, execution)
+	return b.tables.commitEffect(ctx, execution)
 }
 
 // settleWithin tells of the children only once they are there: after the commit.
@@ -37,7 +37,7 @@ func (b *Body) settleWithin(ctx context.Context, execution *Execution, within Wi
 		if children, err = b.fanOut(ctx, tx, execution.Plan.Children); err != nil || !b.init.Effects {
 			return err
 		}
-		return b.bench.insertEffect(ctx, tx, execution)
+		return b.tables.insertEffect(ctx, tx, execution)
 	})
 	if err != nil {
 		return err
