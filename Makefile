@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras \
+  --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup adapters crash-recovery smoke run calibrate reproduce matrix results test test-scenarios test-conformance lint types contracts verify docs bench lock clean
@@ -77,10 +79,12 @@ docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
 bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-lock: setup ## pin every dependency anew, with hashes
-	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --extra dev --strip-extras \
-	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock \
-	  pyproject.toml
+lock: setup ## pin every dependency anew, with hashes; so too those of adapters of their own
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	for wanted in worker_child/adapters/*/requirements.in; do \
+	  (cd $$(dirname $$wanted) && $(CURDIR)/$(LOCK) --output-file requirements.lock \
+	    requirements.in) || exit 1; \
+	done
 
 clean: ## remove what setup, adapters and the tools made; results stay
 	rm -rf $(VENV) .adapters *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -65,7 +65,7 @@ SELECT job.id::text,
             WHEN status <> 'todo' THEN 'dead'
             WHEN attempts > 0 THEN 'retrying'
             ELSE 'queued' END,
-       CASE WHEN status = 'doing' THEN worker_id::text END,
+       worker_id::text,
        attempts,
        CASE WHEN status = 'doing' AND %(lease_s)s::float IS NOT NULL THEN coalesce(
            extract(epoch FROM
@@ -132,6 +132,10 @@ class ProcrastinateAdapter:
         }
     )
 
+    def __init__(self) -> None:
+        self._holders: dict[tuple[str, int], str] = {}
+        """By row and attempts, which together are one claim: who made it."""
+
     def version(self) -> str:
         (found,) = Distribution.discover(name="procrastinate", path=[str(_packages())])
         return found.version
@@ -169,10 +173,22 @@ class ProcrastinateAdapter:
         ids = None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids]
         lease_s = preset.rescue.lease_s if preset.rescue else None
         for row in connection.execute(_ROWS, {"lease_s": lease_s, "ids": ids}):
-            inbox_id, job_id, state, claimed_by, attempts, claimable_in_s, picked_after_done = row
+            inbox_id, job_id, state, worker_id, attempts, claimable_in_s, picked_after_done = row
+            claimed_by = None
+            if state == "claimed":
+                claimed_by = self._holder((inbox_id, attempts), worker_id)
             yield InboxRow(
                 job_id, inbox_id, state, claimed_by, attempts, claimable_in_s, picked_after_done
             )
+
+    def _holder(self, claim: tuple[str, int], worker_id: str | None) -> str | None:
+        """A worker that starts deletes stalled ones, and with them who had claimed their rows.
+
+        The rows read after a kill had still told it.
+        """
+        if worker_id is not None:
+            self._holders[claim] = worker_id
+        return self._holders.get(claim)
 
     def child_argv(self) -> list[str]:
         return python_argv(python=_python())
