@@ -17,17 +17,15 @@ from orchestrator import process_table
 from orchestrator.child import ChildHandle, Spawner
 from orchestrator.events import EventReader
 from tests.process.fake_argv import RUN_ID, make_init
-from worker_child.adapters.node_argv import node_argv
 from worker_child.lifeline import EXIT_BAD_ORDERS, EXIT_PARENT_GONE, PARENT_PID_VARIABLE
 from worker_child.protocol import ChildEvent, ChildReady, Init
 
 LIMIT_S = 20.0
 MINIMUM = 20
+Argv = Callable[[str], list[str]]
 ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / "worker_child" / "lang" / "node"
 CHILDREN = Path(__file__).with_name("node_children")
-WITHOUT_SETPRIV = 3
-"""So many words of the argv are setpriv's."""
 
 
 def missing() -> str | None:
@@ -52,8 +50,28 @@ def _toolchain() -> None:
         pytest.skip(f"THE NODE TWINS ARE NOT TESTED: {why}")
 
 
-def argv(child: str) -> list[str]:
-    return node_argv(NODE / "child", CHILDREN / f"{child}.mjs")
+@pytest.fixture
+def argv(tmp_path: Path) -> Argv:
+    """The command of a fake child, laid out as a build lays out an adapter."""
+
+    def laid_out(child: str) -> list[str]:
+        folder = tmp_path / f"{child} built"
+        folder.mkdir(exist_ok=True)
+        for name, source in {
+            "worker": NODE / "worker",
+            "child": NODE / "child",
+            "main.mjs": CHILDREN / f"{child}.mjs",
+        }.items():
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(source)
+        return [str(folder / "worker")]
+
+    return laid_out
+
+
+def without_setpriv(child: str) -> list[str]:
+    """The same child, tied to its parent by stdin alone."""
+    return ["node", str(NODE / "child" / "launch.cjs"), str(CHILDREN / f"{child}.mjs")]
 
 
 def alive(pid: int) -> bool:
@@ -113,12 +131,12 @@ def nursery(tmp_path: Path) -> Iterator[Nursery]:
 
 
 def test_the_twins_pass_their_own_tests() -> None:
-    command = [*argv("works")[WITHOUT_SETPRIV:-2], "--test", "test/"]
+    command = [*without_setpriv("works")[:1], "--test", "test/"]
     done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_node_child_speaks_on_the_clock_of_the_parent(nursery: Nursery) -> None:
+def test_a_node_child_speaks_on_the_clock_of_the_parent(argv: Argv, nursery: Nursery) -> None:
     child = nursery.spawn(argv("works"))
     stamps = [event.t_ns for event in nursery.events(child, 4)]
     assert stamps == sorted(stamps)
@@ -127,7 +145,7 @@ def test_a_node_child_speaks_on_the_clock_of_the_parent(nursery: Nursery) -> Non
 
 
 def test_a_node_child_that_is_asked_to_stop_leaves_in_good_order(
-    nursery: Nursery, tmp_path: Path
+    argv: Argv, nursery: Nursery, tmp_path: Path
 ) -> None:
     child = nursery.spawn(argv("works"))
     assert [type(event).__name__ for event in nursery.events(child, 4)] == [
@@ -143,7 +161,7 @@ def test_a_node_child_that_is_asked_to_stop_leaves_in_good_order(
     assert (tmp_path / "slot0-incarnation0.stdout").read_text() == "a stray print\n"
 
 
-def test_as_many_threads_as_jobs_can_burn_cpu_at_once(nursery: Nursery) -> None:
+def test_as_many_threads_as_jobs_can_burn_cpu_at_once(argv: Argv, nursery: Nursery) -> None:
     threads = []
     for slot, concurrency in enumerate([4, 20]):
         init = msgspec.structs.replace(make_init(slot, 0), concurrency=concurrency)
@@ -151,7 +169,7 @@ def test_as_many_threads_as_jobs_can_burn_cpu_at_once(nursery: Nursery) -> None:
     assert threads[1] - threads[0] == 16
 
 
-def test_each_event_of_node_is_one_write() -> None:
+def test_each_event_of_node_is_one_write(argv: Argv) -> None:
     reading, writing = os.pipe2(os.O_DIRECT)  # each read takes what one write gave (pipe(2))
     init = msgspec.structs.replace(make_init(0, 0), event_fd=writing)
     reader = EventReader(RUN_ID, 0, 0)
@@ -174,12 +192,13 @@ def test_each_event_of_node_is_one_write() -> None:
 
 
 @pytest.mark.parametrize(
-    ("child", "skipped_words"),
-    [("deaf", 0), ("works", WITHOUT_SETPRIV), ("busy", WITHOUT_SETPRIV)],
-    ids=["by the kernel alone", "by stdin alone", "by stdin alone, its event loop held up"],
+    ("child", "tied_by"),
+    [("deaf", "the kernel alone"), ("works", "stdin alone"), ("busy", "stdin, its loop held up")],
 )
-def test_a_node_child_dies_with_its_parent(tmp_path: Path, child: str, skipped_words: int) -> None:
-    words = argv(child)[skipped_words:]
+def test_a_node_child_dies_with_its_parent(
+    argv: Argv, tmp_path: Path, child: str, tied_by: str
+) -> None:
+    words = argv(child) if tied_by == "the kernel alone" else without_setpriv(child)
     command = [sys.executable, "-m", "tests.process.parent_of_fake", str(tmp_path), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as parent:
         assert parent.stdout is not None
@@ -190,7 +209,9 @@ def test_a_node_child_dies_with_its_parent(tmp_path: Path, child: str, skipped_w
     wait_for("the child's end", lambda: not alive(pid), limit_s=5.0)
 
 
-def test_a_node_child_whose_stdin_ends_leaves_with_the_code_of_the_wire(nursery: Nursery) -> None:
+def test_a_node_child_whose_stdin_ends_leaves_with_the_code_of_the_wire(
+    argv: Argv, nursery: Nursery
+) -> None:
     child = nursery.spawn(argv("works"))
     nursery.ready(child)
     assert child._process.stdin is not None
@@ -200,7 +221,9 @@ def test_a_node_child_whose_stdin_ends_leaves_with_the_code_of_the_wire(nursery:
     assert child.exit.exit_code == EXIT_PARENT_GONE
 
 
-def test_a_node_child_that_nobody_reads_any_more_leaves_at_once(nursery: Nursery) -> None:
+def test_a_node_child_that_nobody_reads_any_more_leaves_at_once(
+    argv: Argv, nursery: Nursery
+) -> None:
     child = nursery.spawn(argv("shouts"))
     child.abandon_pipe()
     wait_for("its end", child.reap)
@@ -219,16 +242,18 @@ def start(command: Sequence[str], line: bytes, **environment: str) -> tuple[int,
     return done.returncode, done.stderr
 
 
-def test_a_node_child_whose_parent_is_another_than_it_was_told_leaves() -> None:
+def test_a_node_child_whose_parent_is_another_than_it_was_told_leaves(argv: Argv) -> None:
     assert start(argv("works"), b"", **{PARENT_PID_VARIABLE: "1"}) == (EXIT_PARENT_GONE, b"")
 
 
-def test_a_node_child_whose_parent_is_gone_before_the_init_leaves() -> None:
+def test_a_node_child_whose_parent_is_gone_before_the_init_leaves(argv: Argv) -> None:
     assert start(argv("works"), b"") == (EXIT_PARENT_GONE, b"")
 
 
 @pytest.mark.parametrize("line", [b"hello\n", b'{"hello":"world"}\n'])
-def test_a_node_child_without_an_init_says_so_and_leaves_with_its_own_code(line: bytes) -> None:
+def test_a_node_child_without_an_init_says_so_and_leaves_with_its_own_code(
+    argv: Argv, line: bytes
+) -> None:
     code, told = start(argv("works"), line)
     assert code == EXIT_BAD_ORDERS
     assert b"OrdersError: the first line on stdin" in told

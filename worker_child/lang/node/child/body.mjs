@@ -67,12 +67,6 @@ export class Execution {
 
 /** Interprets plans. One per child; executions are numbered from 1 and never reused. */
 export class Body {
-  /**
-   * The library's own enqueue, set by an adapter that offers fan_out: takes plans, puts them into
-   * the queue in one go, returns a promise of their inbox ids.
-   */
-  enqueue = null;
-
   #init;
   #emitter;
   #bench;
@@ -102,10 +96,13 @@ export class Body {
   /**
    * Does the job, from started to completed. Throws `PlannedError` where the plan says so; whatever
    * else is thrown is unplanned. Either way a job_failed has been written.
+   *
+   * `enqueue` is the library's own, of an adapter that offers fan_out: it takes plans, puts them into
+   * the queue in one go, and promises their inbox ids in the same order.
    */
-  async carryOut(execution) {
+  async carryOut(execution, enqueue = null) {
     try {
-      await this.#untilDone(execution);
+      await this.#untilDone(execution, enqueue);
     } catch (error) {
       emitFailed(execution, error);
       throw error;
@@ -115,7 +112,7 @@ export class Body {
     await this.#hold(execution, "return");
   }
 
-  async #untilDone(execution) {
+  async #untilDone(execution, enqueue) {
     const { plan } = execution;
     await this.#hold(execution, "started");
     const failures = plan.fail?.length ? await this.#bench.failures(plan.job_id) : 0;
@@ -124,7 +121,7 @@ export class Body {
       await this.#bench.commitFailure(execution, refusal.errorClass);
       throw new PlannedError(refusal);
     }
-    await this.#fanOut(execution);
+    await this.#fanOut(execution, enqueue);
     if (this.#init.effects) {
       await this.#bench.commitEffect(execution);
     }
@@ -158,16 +155,16 @@ export class Body {
     }
   }
 
-  async #fanOut(execution) {
+  async #fanOut(execution, enqueue) {
     const plans = execution.plan.children ?? [];
     if (plans.length === 0) {
       return;
     }
-    if (this.enqueue === null) {
+    if (enqueue === null) {
       throw new Error("the plan has children, but this adapter does not offer fan_out");
     }
     const sentNs = process.hrtime.bigint();
-    const inboxIds = await this.enqueue(plans);
+    const inboxIds = await enqueue(plans);
     const acknowledgedNs = process.hrtime.bigint();
     if (inboxIds.length !== plans.length) {
       throw new Error(`${plans.length} jobs were fanned out, ${inboxIds.length} ids came back`);

@@ -5,7 +5,7 @@
  * An adapter is a module that `launch.cjs` is started with:
  *
  *     import { program } from "#child";
- *     export default program({ work, install });
+ *     export default program({ work, install, version });
  *
  *     async function work(child) {
  *       ...                                        // start the library
@@ -17,7 +17,7 @@
  * and each of its handlers is this and nothing else:
  *
  *     const execution = child.body.enter(payload, { inboxId, libraryAttempt });  // job_started
- *     await child.body.carryOut(execution);                     // to job_completed or job_failed
+ *     await child.body.carryOut(execution, enqueue);            // to job_completed or job_failed
  */
 
 import { Bench } from "./bench.mjs";
@@ -64,17 +64,22 @@ class Child {
 }
 
 /**
- * A program for `launch.cjs`: with the argument `install` it creates the library's schema
- * (`install(dsn)`), else it is the worker that its orders describe (`work(child)`).
+ * A program for `launch.cjs`. Without an argument it is the worker that its orders describe
+ * (`work(child)`); with `install` it creates the library's schema (`install(dsn)`), with `version` it
+ * prints that of the library (`version()`).
  */
-export function program({ work, install }) {
+export function program({ work, install, version }) {
+  const acts = new Map([
+    ["install", () => runInstall(install)],
+    ["version", () => console.log(version())],
+  ]);
   return async (orders, words) => {
     if (orders !== null) {
       await serve(orders, work);
-    } else if (words.length === 1 && words[0] === "install") {
-      await runInstall(install);
+    } else if (words.length === 1 && acts.has(words[0])) {
+      await acts.get(words[0])();
     } else {
-      throw new Error(`${words.join(" ")} was asked for; there is \`install\`, or no argument`);
+      throw new Error(`"${words.join(" ")}" was asked for; there is ${[...acts.keys()].join(", ")}`);
     }
     process.exit(0);
   };

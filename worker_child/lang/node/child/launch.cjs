@@ -1,5 +1,5 @@
 /**
- * A Node child's entry: `setpriv --pdeathsig KILL node launch.cjs <main.mjs> [install]`.
+ * A Node child's entry: `setpriv --pdeathsig KILL node launch.cjs <main.mjs> [argument]`.
  *
  * A CommonJS file, because it must read the orders before libuv starts its threads: their number is
  * fixed at their first use, and loading an ES module is one. CPU jobs burn on those threads.

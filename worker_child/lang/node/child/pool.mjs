@@ -10,9 +10,11 @@ import { settingsOf } from "./dsn.mjs";
  */
 export function namedPool(dsn, name, options) {
   const pool = new pg.Pool({ ...settingsOf(dsn), ...options, application_name: name });
-  // A connection that breaks while idle is replaced by the pool; unheard, its error would end the
-  // process.
-  pool.on("error", (error) => console.error("an idle connection broke:", error));
+  // Whoever uses a connection that breaks is told by the query, and the pool replaces it. Unheard,
+  // the same error would end the process.
+  const report = (error) => console.error("a connection broke:", error);
+  pool.on("error", report);
+  pool.on("connect", (client) => client.on("error", report));
   return pool;
 }
 

@@ -41,8 +41,8 @@ function makeBody({ changes = {}, failures = 0, callProvider = null } = {}) {
   return { ear, acts, body: new Body(init, emitter, new FakeBench(acts, failures), callProvider) };
 }
 
-async function carryOut(body, plan) {
-  await body.carryOut(body.enter(plan, ROW));
+async function carryOut(body, plan, enqueue) {
+  await body.carryOut(body.enter(plan, ROW), enqueue);
 }
 
 test("a job is started, has its effect, is completed: in this order", async () => {
@@ -145,8 +145,8 @@ for (const [point, last] of [
 test("a coordinator enqueues its jobs through the library, before its effect", async () => {
   const { body, acts, ear } = makeBody();
   const child = { ...PLAN, job_id: "j000001/0", class: "short", tenant: "t1" };
-  body.enqueue = async (plans) => plans.map(({ job_id }) => `row of ${job_id}`);
-  await carryOut(body, { ...PLAN, children: [child] });
+  const enqueue = async (plans) => plans.map(({ job_id }) => `row of ${job_id}`);
+  await carryOut(body, { ...PLAN, children: [child] }, enqueue);
   assert.deepEqual(acts, ["job_started", "job_enqueued", "effect of 1", "job_completed"]);
   const { outcome, inbox_id, execution, tenant } = ear.only("job_enqueued");
   assert.deepEqual(
