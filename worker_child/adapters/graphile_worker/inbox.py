@@ -90,7 +90,7 @@ class GraphileWorkerEnqueuer:
             "payloads": [job.payload.decode() for job in jobs],
             "max_attempts": self._max_attempts,
         }
-        added = dict(self._connection.execute(_ADD, parameters).fetchall())
+        added: dict[str, str] = dict(self._connection.execute(_ADD, parameters).fetchall())
         return [Accepted(added[job.job_id]) for job in jobs]
 
     def _add_unless_there(self, job: OutgoingJob) -> EnqueueResult:
