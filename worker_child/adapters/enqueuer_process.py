@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -119,8 +118,7 @@ class ProcessEnqueuer:
     def close(self) -> None:
         """Have the process stop; one that does not within the limit is killed."""
         if self._keeper.is_alive():
-            with suppress(BrokenPipeError):  # it has just died; nobody waits for an answer
-                self._send(msgspec.json.encode(Command("stop")))
+            self._send(msgspec.json.encode(Command("stop")))
             self._keeper.join(STOP_LIMIT_S)
         self._kill()
         os.close(self._answers)
@@ -149,8 +147,12 @@ class ProcessEnqueuer:
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
         left = memoryview(line + b"\n")
-        while left:
-            left = left[self._process.stdin.write(left) :]
+        try:
+            while left:
+                left = left[self._process.stdin.write(left) :]
+        except BrokenPipeError:
+            # It has just ended; whoever waits for the answer will be told how.
+            return
 
     def _line(self) -> bytes:
         """One line; raises OSError (TimeoutError is one) when none comes."""
