@@ -7,21 +7,20 @@
 
 import { writeSync } from "node:fs";
 
-import { EXIT_PARENT_GONE } from "./lifeline.mjs";
+import { EXIT_PARENT_GONE, leaveByOurFault } from "./lifeline.mjs";
 import { MAX_LINE_BYTES } from "./protocol.mjs";
 import { spell, spellEntries } from "./spelling.mjs";
 
 const NS_PER_S = 1_000_000_000n;
 const NS_PER_US = 1_000n;
 
-/** An event would not fit into one atomic write. */
-export class LineTooLongError extends Error {
-  name = "LineTooLongError";
-}
-
-/** The one voice of a child; to be used from the main thread alone. */
+/**
+ * The one voice of a child; to be used from the main thread alone. A line that cannot be written
+ * whole ends the process: thrown within a job, the error would pass for the job's own.
+ */
 export class Emitter {
   #write;
+  #fail;
   #clockNs;
   #runId;
   #signature;
@@ -31,10 +30,11 @@ export class Emitter {
   #head = "";
 
   /** `clockNs` is CLOCK_MONOTONIC: on Linux that is what process.hrtime shows (uv_hrtime(3)). */
-  constructor(init, { write = writeSync, clockNs = process.hrtime.bigint } = {}) {
+  constructor(init, { write = writeSync, clockNs, fail = leaveByOurFault } = {}) {
     const { run_id, slot, incarnation, event_fd, clock_anchor } = init;
     this.#write = (line) => write(event_fd, line);
-    this.#clockNs = clockNs;
+    this.#fail = fail;
+    this.#clockNs = clockNs ?? process.hrtime.bigint;
     this.#runId = spell(run_id);
     this.#signature = `"slot":${slot},"incarnation":${incarnation}`;
     this.#wallOffsetNs = clock_anchor.wall_ns - clock_anchor.monotonic_ns;
@@ -42,8 +42,8 @@ export class Emitter {
   }
 
   /**
-   * Writes one event; `fields` are those of its kind without t_ns, n, slot and incarnation. Throws
-   * `LineTooLongError` above 4,096 bytes; leaves the process when nobody reads any more.
+   * Writes one event; `fields` are those of its kind without t_ns, n, slot and incarnation. Leaves
+   * the process when nobody reads any more.
    */
   emit(kind, fields) {
     const body = spellEntries(fields);
@@ -59,27 +59,26 @@ export class Emitter {
         `${this.#signature}${body && ","}${body}}}\n`,
     );
     if (line.length > MAX_LINE_BYTES) {
-      throw new LineTooLongError(
+      return this.#fail(
         `a ${kind} event of ${line.length} bytes arrived; the wire takes at most ` +
           `${MAX_LINE_BYTES}, the size of an atomic write: shorten its texts`,
       );
     }
-    this.#writeWhole(line);
+    const written = this.#written(line);
+    if (written !== line.length) {
+      return this.#fail(`${written} of the ${line.length} bytes of a ${kind} event were taken`);
+    }
     this.#n += 1;
   }
 
-  #writeWhole(line) {
-    let written;
+  #written(line) {
     try {
-      written = this.#write(line);
+      return this.#write(line);
     } catch (error) {
       if (error.code === "EPIPE") {
         process.exit(EXIT_PARENT_GONE);
       }
-      throw error;
-    }
-    if (written !== line.length) {
-      throw new Error(`${written} of ${line.length} bytes of an event were taken`);
+      return this.#fail(`an event could not be written to the pipe: ${error.message}`);
     }
   }
 

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 
 import { OrdersError, decodeCommand, decodeInit } from "./protocol.mjs";
 
+const EXIT_FAILED = 1;
 export const EXIT_PARENT_GONE = 71;
 export const EXIT_BAD_ORDERS = 72;
 
@@ -42,6 +43,11 @@ export function watchOrders(rest, onStop) {
     onStop();
   });
   return once(thread, "online").then(() => thread.unref());
+}
+
+/** Ends the process by a fault that is the instrument's and not the library's: the wire's words. */
+export function leaveByOurFault(text) {
+  leave(EXIT_FAILED, `crashbench: ${text}`);
 }
 
 /** Ends the process with a word to the parent, which quotes stderr. */

@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Emitter, LineTooLongError } from "../child/emitter.mjs";
+import { Emitter } from "../child/emitter.mjs";
 import { MAX_LINE_BYTES } from "../child/protocol.mjs";
 import { INIT, MONOTONIC_NS, RUN_ID } from "./orders.mjs";
 
 const NS_PER_S = 1_000_000_000n;
 
-/** An emitter whose clock shows `stamps` one after the other, and what it writes. */
+/** An emitter whose clock shows `stamps` one after the other; what it writes, how it fails. */
 function emitterAt(...stamps) {
   const written = [];
+  const failures = [];
+  const fail = (text) => failures.push(text);
   const write = (fd, bytes) => {
     written.push({ fd, text: bytes.toString() });
     return bytes.length;
   };
   const clockNs = () => (stamps.length > 1 ? stamps.shift() : stamps[0]);
-  return { emitter: new Emitter(INIT, { write, clockNs }), written };
+  return { emitter: new Emitter(INIT, { write, clockNs, fail }), written, failures };
 }
 
 test("a line is a line of the history, byte for byte", () => {
@@ -69,17 +71,26 @@ test("timestamps are right across a second, and when the clock falls back over i
 });
 
 test("the longest line passes; one byte more is refused and leaves no gap", () => {
-  const { emitter, written } = emitterAt(MONOTONIC_NS);
+  const { emitter, written, failures } = emitterAt(MONOTONIC_NS);
   emitter.emit("note", { code: "" });
   const room = MAX_LINE_BYTES - written[0].text.length;
   emitter.emit("note", { code: "x".repeat(room) });
   assert.equal(written[1].text.length, MAX_LINE_BYTES);
-  assert.throws(() => emitter.emit("note", { code: "é".repeat(room / 2 + 1) }), LineTooLongError);
+  assert.deepEqual(failures, []);
+  emitter.emit("note", { code: "é".repeat(Math.ceil((room + 1) / 2)) });
+  assert.match(failures[0], /^a note event of 409[78] bytes arrived; the wire takes at most 4096/);
   emitter.emit("note", { code: "after" });
   assert.equal(JSON.parse(written[2].text).fields.n, 2);
 });
 
-test("a write that takes part of a line is an error", () => {
-  const emitter = new Emitter(INIT, { write: () => 7, clockNs: () => MONOTONIC_NS });
-  assert.throws(() => emitter.emit("note", { code: "x" }), /^Error: 7 of \d+ bytes/);
+test("a line that is not written whole is our own fault", () => {
+  const failures = [];
+  const fail = (text) => failures.push(text);
+  const refuse = () => {
+    throw new Error("no");
+  };
+  new Emitter(INIT, { write: () => 7, fail }).emit("note", { code: "x" });
+  new Emitter(INIT, { write: refuse, fail }).emit("note", { code: "x" });
+  assert.match(failures[0], /^7 of the \d+ bytes of a note event were taken$/);
+  assert.equal(failures[1], "an event could not be written to the pipe: no");
 });
