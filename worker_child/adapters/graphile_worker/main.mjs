@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 
 import { run, runMigrations } from "graphile-worker";
 
-import { namedPool, program } from "#child";
+import { PlannedError, namedPool, program } from "#child";
 
 import { freeDeadPools } from "./rescue.mjs";
 import { settingsFrom } from "./settings.mjs";
@@ -78,7 +78,15 @@ class Handlers {
     const { id, attempts } = helpers.job;
     const execution = this.#body.enter(payload, { inboxId: id, libraryAttempt: attempts });
     this.#open.set(id, execution);
-    await this.#body.carryOut(execution, (plans) => this.#enqueue(plans, helpers));
+    try {
+      await this.#body.carryOut(execution, (plans) => this.#enqueue(plans, helpers));
+    } catch (error) {
+      if (!isPermanent(error)) {
+        throw error;
+      }
+      // Thrown, it would be retried like any other: a task can only give up by returning.
+      execution.discarded("executor");
+    }
   };
 
   /** graphile-worker emits these right before the statement that makes them true. */
@@ -104,6 +112,10 @@ class Handlers {
     const ids = new Map(added.map(({ id, payload }) => [payload.job_id, id]));
     return plans.map(({ job_id }) => ids.get(job_id));
   }
+}
+
+function isPermanent(error) {
+  return error instanceof PlannedError && error.errorClass === "permanent";
 }
 
 /**

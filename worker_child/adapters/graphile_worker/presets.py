@@ -78,11 +78,12 @@ def _parity(settings: dict[str, Any]) -> dict[str, str]:
         "rescue_counts_as_attempt": "yes: attempts go up at the claim",
         "retries": (
             f"the library: up to {settings['max_attempts']} attempts, exp(attempts) s later, no "
-            "jitter; a permanent error too"
+            "jitter"
         ),
         "finished_rows": "deleted, without a log",
         "language": "JavaScript on Node, one event loop",
-        "ours": "the pool is opened by the adapter, with node-postgres's defaults"
+        "ours": "the pool is opened by the adapter, with node-postgres's defaults; a job with a "
+        "permanent error is given up by returning, so that its row is deleted"
         + (
             ""
             if freeing_ms is None
