@@ -11,8 +11,8 @@ import { EXIT_PARENT_GONE, leaveByOurFault } from "./lifeline.mjs";
 import { MAX_LINE_BYTES } from "./protocol.mjs";
 import { spell, spellEntries } from "./spelling.mjs";
 
-const NS_PER_S = 1_000_000_000n;
-const NS_PER_US = 1_000n;
+const NS_PER_S = 1_000_000_000;
+const NS_PER_US = 1_000;
 
 /**
  * The one voice of a child; to be used from the main thread alone. A line that cannot be written
@@ -20,25 +20,32 @@ const NS_PER_US = 1_000n;
  */
 export class Emitter {
   #write;
+  #clock;
   #fail;
-  #clockNs;
   #runId;
   #signature;
-  #wallOffsetNs;
+  #offsetS;
+  #offsetNs;
   #n = 0;
-  #secondNs = 0n;
+  #second = NaN;
   #head = "";
 
-  /** `clockNs` is CLOCK_MONOTONIC: on Linux that is what process.hrtime shows (uv_hrtime(3)). */
-  constructor(init, { write = writeSync, clockNs, fail = leaveByOurFault } = {}) {
+  /**
+   * `clock` is CLOCK_MONOTONIC as [seconds, nanoseconds]: on Linux that is what process.hrtime shows.
+   * In one number, nanoseconds would not be exact from a machine's 105th day on.
+   */
+  constructor(init, { write = writeSync, clock = process.hrtime, fail = leaveByOurFault } = {}) {
     const { run_id, slot, incarnation, event_fd, clock_anchor } = init;
     this.#write = (line) => write(event_fd, line);
+    this.#clock = () => clock();
     this.#fail = fail;
-    this.#clockNs = clockNs ?? process.hrtime.bigint;
     this.#runId = spell(run_id);
     this.#signature = `"slot":${slot},"incarnation":${incarnation}`;
-    this.#wallOffsetNs = clock_anchor.wall_ns - clock_anchor.monotonic_ns;
-    this.#beginSecond(clock_anchor.monotonic_ns);
+    const offset = clock_anchor.wall_ns - clock_anchor.monotonic_ns;
+    const second = BigInt(NS_PER_S);
+    const remainder = ((offset % second) + second) % second;
+    this.#offsetNs = Number(remainder);
+    this.#offsetS = Number((offset - remainder) / second);
   }
 
   /**
@@ -47,26 +54,20 @@ export class Emitter {
    */
   emit(kind, fields) {
     const body = spellEntries(fields);
-    const tNs = this.#clockNs();
-    let sinceNs = tNs - this.#secondNs;
-    if (sinceNs < 0n || sinceNs >= NS_PER_S) {
-      this.#beginSecond(tNs);
-      sinceNs = tNs - this.#secondNs;
-    }
-    const micros = String(sinceNs / NS_PER_US).padStart(6, "0");
-    const line = Buffer.from(
-      `${this.#head}${micros}Z","kind":"${kind}","fields":{"t_ns":${tNs},"n":${this.#n},` +
-        `${this.#signature}${body && ","}${body}}}\n`,
-    );
-    if (line.length > MAX_LINE_BYTES) {
+    const [seconds, nanoseconds] = this.#clock();
+    const line =
+      `${this.#beginning(seconds, nanoseconds)}Z","kind":"${kind}","fields":{"t_ns":` +
+      `${stamp(seconds, nanoseconds)},"n":${this.#n},${this.#signature}${body && ","}${body}}}\n`;
+    const size = Buffer.byteLength(line);
+    if (size > MAX_LINE_BYTES) {
       return this.#fail(
-        `a ${kind} event of ${line.length} bytes arrived; the wire takes at most ` +
+        `a ${kind} event of ${size} bytes arrived; the wire takes at most ` +
           `${MAX_LINE_BYTES}, the size of an atomic write: shorten its texts`,
       );
     }
     const written = this.#written(line);
-    if (written !== line.length) {
-      return this.#fail(`${written} of the ${line.length} bytes of a ${kind} event were taken`);
+    if (written !== size) {
+      return this.#fail(`${written} of the ${size} bytes of a ${kind} event were taken`);
     }
     this.#n += 1;
   }
@@ -82,11 +83,24 @@ export class Emitter {
     }
   }
 
-  /** Makes the part of the line that stays the same for a second of the wall clock. */
-  #beginSecond(tNs) {
-    const second = (tNs + this.#wallOffsetNs) / NS_PER_S;
-    this.#secondNs = second * NS_PER_S - this.#wallOffsetNs;
-    const text = new Date(Number(second) * 1000).toISOString().slice(0, "2026-11-21T12:00:00".length);
-    this.#head = `{"run_id":${this.#runId},"timestamp":"${text}.`;
+  /** The line up to the timestamp's last digit; most of it stays the same for a second. */
+  #beginning(seconds, nanoseconds) {
+    let wallS = seconds + this.#offsetS;
+    let wallNs = nanoseconds + this.#offsetNs;
+    if (wallNs >= NS_PER_S) {
+      wallS += 1;
+      wallNs -= NS_PER_S;
+    }
+    if (wallS !== this.#second) {
+      const text = new Date(wallS * 1000).toISOString().slice(0, "2026-11-21T12:00:00".length);
+      this.#second = wallS;
+      this.#head = `{"run_id":${this.#runId},"timestamp":"${text}.`;
+    }
+    return this.#head + String(Math.floor(wallNs / NS_PER_US)).padStart(6, "0");
   }
+}
+
+/** t_ns: both parts in one, digit by digit. */
+function stamp(seconds, nanoseconds) {
+  return seconds === 0 ? String(nanoseconds) : seconds + String(nanoseconds).padStart(9, "0");
 }

@@ -12,23 +12,20 @@ export class Fraction {
   }
 }
 
+/** What JSON shows as it stands; nearly every text of an event is made of nothing else. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** The text of any value of JSON; BigInt and `Fraction` included. */
 export function spell(value) {
-  if (value instanceof Fraction) {
-    return spellFraction(value.value);
-  }
-  if (Array.isArray(value)) {
-    return `[${value.map(spell).join(",")}]`;
-  }
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value.toWellFormed());
-    case "bigint":
-      return value.toString();
+      return PLAIN.test(value) ? `"${value}"` : JSON.stringify(value.toWellFormed());
     case "number":
       return Number.isInteger(value) ? String(value) : spellFraction(value);
+    case "bigint":
+      return value.toString();
     case "object":
-      return value === null ? "null" : `{${spellEntries(value)}}`;
+      return spellObject(value);
     default:
       return JSON.stringify(value);
   }
@@ -36,10 +33,24 @@ export function spell(value) {
 
 /** The inside of an object; an entry that is undefined is left out. */
 export function spellEntries(entries) {
-  return Object.entries(entries)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${spell(key)}:${spell(value)}`)
-    .join(",");
+  let text = "";
+  for (const key of Object.keys(entries)) {
+    const value = entries[key];
+    if (value !== undefined) {
+      text += `${text && ","}${spell(key)}:${spell(value)}`;
+    }
+  }
+  return text;
+}
+
+function spellObject(value) {
+  if (value === null) {
+    return "null";
+  }
+  if (value instanceof Fraction) {
+    return spellFraction(value.value);
+  }
+  return Array.isArray(value) ? `[${value.map(spell).join(",")}]` : `{${spellEntries(value)}}`;
 }
 
 /** Plain from 1e-5 up to 1e16, else with an exponent; null for what JSON has no word for. */

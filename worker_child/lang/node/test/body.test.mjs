@@ -31,8 +31,8 @@ class FakeBench {
 function makeBody({ changes = {}, failures = 0, callProvider = null } = {}) {
   const ear = new Ear();
   const acts = [];
-  const write = (fd, bytes) => {
-    const written = ear.options.write(fd, bytes);
+  const write = (fd, line) => {
+    const written = ear.options.write(fd, line);
     acts.push(ear.kinds.at(-1));
     return written;
   };

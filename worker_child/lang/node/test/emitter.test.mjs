@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { Emitter } from "../child/emitter.mjs";
 import { MAX_LINE_BYTES } from "../child/protocol.mjs";
-import { INIT, MONOTONIC_NS, RUN_ID } from "./orders.mjs";
+import { INIT, MONOTONIC_NS, RUN_ID, hrtime } from "./orders.mjs";
 
 const NS_PER_S = 1_000_000_000n;
 
@@ -12,12 +12,12 @@ function emitterAt(...stamps) {
   const written = [];
   const failures = [];
   const fail = (text) => failures.push(text);
-  const write = (fd, bytes) => {
-    written.push({ fd, text: bytes.toString() });
-    return bytes.length;
+  const write = (fd, text) => {
+    written.push({ fd, text });
+    return Buffer.byteLength(text);
   };
-  const clockNs = () => (stamps.length > 1 ? stamps.shift() : stamps[0]);
-  return { emitter: new Emitter(INIT, { write, clockNs, fail }), written, failures };
+  const clock = () => hrtime(stamps.length > 1 ? stamps.shift() : stamps[0]);
+  return { emitter: new Emitter(INIT, { write, clock, fail }), written, failures };
 }
 
 test("a line is a line of the history, byte for byte", () => {
@@ -68,6 +68,15 @@ test("timestamps are right across a second, and when the clock falls back over i
       "2026-09-21T14:13:20.123456Z",
     ],
   );
+});
+
+test("a stamp keeps every digit, on a machine of any age", () => {
+  const stamps = [0n, 7n, NS_PER_S, 9_007_199_254_740_993n, 100_000_000_000_000_001n];
+  const { emitter, written } = emitterAt(...stamps);
+  for (const stamp of stamps) {
+    emitter.emit("note", {});
+    assert.ok(written.at(-1).text.includes(`{"t_ns":${stamp},"n":`), written.at(-1).text);
+  }
 });
 
 test("the longest line passes; one byte more is refused and leaves no gap", () => {

@@ -6,7 +6,7 @@ import test from "node:test";
 
 import { Emitter } from "../child/emitter.mjs";
 import { Fraction } from "../child/spelling.mjs";
-import { INIT } from "./orders.mjs";
+import { INIT, hrtime } from "./orders.mjs";
 
 const GOLDEN = new URL("../../golden/lines.json", import.meta.url);
 
@@ -33,11 +33,11 @@ for (const { events, ...signature } of voices) {
   test(`the golden lines of ${signature.run_id}, slot ${signature.slot}, are written alike`, () => {
     let stamp;
     const written = [];
-    const write = (_fd, bytes) => {
-      written.push(bytes.toString());
-      return bytes.length;
+    const write = (_fd, line) => {
+      written.push(line);
+      return Buffer.byteLength(line);
     };
-    const emitter = new Emitter({ ...INIT, ...signature }, { write, clockNs: () => stamp });
+    const emitter = new Emitter({ ...INIT, ...signature }, { write, clock: () => hrtime(stamp) });
     for (const { t_ns, kind, fields } of events) {
       stamp = t_ns;
       emitter.emit(kind, fields);

@@ -24,6 +24,11 @@ export const INIT = Object.freeze({
   provider: null,
 });
 
+/** An instant in nanoseconds (BigInt) as process.hrtime shows it. */
+export function hrtime(ns) {
+  return [Number(ns / 1_000_000_000n), Number(ns % 1_000_000_000n)];
+}
+
 /** The first line that a parent writes. */
 export function line(changes = {}) {
   const { monotonic_ns, wall_ns } = INIT.clock_anchor;
@@ -35,9 +40,9 @@ export function line(changes = {}) {
 export class Ear {
   lines = [];
   options = {
-    write: (_fd, bytes) => {
-      this.lines.push(JSON.parse(bytes.toString()));
-      return bytes.length;
+    write: (_fd, line) => {
+      this.lines.push(JSON.parse(line));
+      return Buffer.byteLength(line);
     },
   };
 
