@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras \
+  --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios lint types contracts verify docs bench lock clean
+.PHONY: help setup adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +28,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
 	@touch $@
+
+adapters: setup ## install or build what every bundled library needs: Python, Go, Node.js
+	$(BIN)/crashbench adapters --build $(ARGS)
 
 crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became of every job
 	$(BIN)/python -m orchestrator --mode=parent
@@ -55,6 +60,9 @@ test: setup ## the tests
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
 	$(BIN)/pytest -q -m "" tests/acceptance/test_short_scenarios.py $(ARGS)
 
+test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
+	$(BIN)/pytest -q -m "" tests/queues/test_conformance.py $(ARGS)
+
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,12 +82,14 @@ docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
 bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-lock: setup ## pin every dependency anew, with hashes
-	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --extra dev --strip-extras \
-	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock \
-	  pyproject.toml
+lock: setup ## pin every dependency anew, with hashes; so too those of adapters of their own
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	for wanted in worker_child/adapters/*/requirements.in; do \
+	  (cd $$(dirname $$wanted) && $(CURDIR)/$(LOCK) --output-file requirements.lock \
+	    requirements.in) || exit 1; \
+	done
 
-clean: ## remove what setup and the tools made; results stay
-	rm -rf $(VENV) *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+clean: ## remove what setup, adapters and the tools made; results stay
+	rm -rf $(VENV) .adapters *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

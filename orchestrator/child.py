@@ -90,6 +90,11 @@ class ChildHandle:
         """The reading end of the event pipe, for a selector."""
         return self._pipe
 
+    def orders_fileno(self) -> int:
+        """The writing end of its stdin."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
     def move(self, to: State) -> None:
         """Change the state. A transition outside `MOVES` is our own bug."""
         assert to in MOVES[self.state], f"{self.state} -> {to}"
@@ -150,14 +155,18 @@ class ChildHandle:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             return file.read().decode("utf-8", "backslashreplace").strip()
 
-    def close(self) -> None:
-        """Let go of the descriptors."""
+    def end_orders(self) -> None:
+        """Close its stdin: to the child this says that its parent is gone."""
         if self._process.stdin is not None:
             try:
                 self._process.stdin.close()
             except BrokenPipeError:
                 # It died with orders unread: its exit status says how.
                 self._process.stdin = None
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        self.end_orders()
         if self.eof_ns is None and not self.pipe_abandoned:
             self.abandon_pipe()
         if self.exit is None:

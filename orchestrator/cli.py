@@ -18,7 +18,12 @@ from analysis.summary import Summary, analyse, write_summary
 from orchestrator.calibration.controls import all_trials
 from orchestrator.calibration.table import print_outcomes, print_progress, print_prospect
 from orchestrator.calibration.trials import carry_out_trials, server_for_all
+from orchestrator.conformance.command import run_conformance
+from orchestrator.conformance.trials import Subject
 from orchestrator.errors import CrashbenchError
+from orchestrator.libraries.command import run_adapters
+from orchestrator.libraries.manifest import Language
+from orchestrator.libraries.skeleton import SKELETONS, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.live import LiveView
 from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish
@@ -40,6 +45,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+adapter_app = typer.Typer(help="Write an adapter of your own.", rich_markup_mode=None)
+app.add_typer(adapter_app, name="adapter")
 
 Results = Annotated[Path, typer.Option(help="Folder for histories and summaries.")]
 Dsn = Annotated[
@@ -70,7 +78,11 @@ def run(
         str, typer.Option(help=f"A scenario's name or a .toml file. Shipped: {_SHIPPED}.")
     ] = "crash_recovery",
     library: Annotated[
-        str, typer.Option(help=f"The queue under test: {', '.join(LIBRARIES)}.")
+        str,
+        typer.Option(
+            help=f"The queue under test: {', '.join(LIBRARIES)}; one that is installed beside "
+            "Crashbench; or the folder of an adapter, with a slash in it."
+        ),
     ] = "pgqueuer",
     preset: Annotated[
         str | None,
@@ -141,10 +153,15 @@ def reproduce(
         int | None,
         typer.Option(min=1, max=999, help="The new run's ordinal; default: the next free one."),
     ] = None,
+    library: Annotated[
+        str | None, typer.Option(help="The folder of an adapter that is kept elsewhere.")
+    ] = None,
 ) -> None:
     """Repeat a run from what its history holds, and print old and new counts side by side."""
     console = Console()
-    request, changes = read_request(history, results=results, ordinal=ordinal, dsn=dsn)
+    request, changes = read_request(
+        history, library=library, results=results, ordinal=ordinal, dsn=dsn
+    )
     for change in changes:
         console.print(f"changed since: {change}", highlight=False, markup=False)
     old = analyse(history)
@@ -228,6 +245,77 @@ def matrix(
         overwrite=overwrite,
     )
     raise typer.Exit(matrix_command.run_matrix(wish, junit, Console()))
+
+
+@app.command()
+def adapters(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Libraries or folders; default: all there are.")
+    ] = None,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build what is not built, or out of date.")
+    ] = False,
+) -> None:
+    """List the libraries: name, language, whether the worker is built, and what it needs.
+
+    `make adapters` builds all of them. Where a toolchain is missing, one line says what to
+    install and the rest goes on; that is a failure only where the variable CI is true. Exit code 1
+    when a build failed.
+    """
+    raise typer.Exit(run_adapters(names or (), Console(), build=build))
+
+
+@adapter_app.command("new")
+def adapter_new(
+    name: Annotated[str, typer.Argument(help="The library's name: small letters, digits and _.")],
+    language: Annotated[
+        Language, typer.Option(help=f"The worker's language: {', '.join(SKELETONS)}.")
+    ] = "python",
+    into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write an adapter that runs and conforms as it stands, with a small queue to be replaced.
+
+    crashbench adapter new my_queue --language python
+
+    crashbench conformance ./my_queue
+    """
+    folder = new_adapter(name, language, into)
+    console = Console()
+    for line in (
+        f"written: {folder}",
+        f"check it: crashbench conformance {'' if '/' in str(folder) else './'}{folder}",
+        f"go on as its README.md and {WRITE_AN_ADAPTER} say",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def conformance(
+    library: Annotated[
+        str, typer.Argument(help="A library's name, or the folder of an adapter, as ./folder.")
+    ],
+    preset: Annotated[
+        str | None, typer.Option(help="Default: 'tuned' where there is one, else 'stock'.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A check's name, as the table has it; repeatable.")
+    ] = None,
+    dsn: Dsn = None,
+    results: Results = Path("results/conformance"),
+) -> None:
+    """Does an adapter keep what PROTOCOL.md and the contract ask of it?
+
+    Holds a worker, kills its parent, kills workers at each point of a job's life, crowds them,
+    lets jobs fail, and compares what the adapter says with what the events and SQL say. Takes about
+    a minute, and as long as the preset takes to rescue. Exit codes: 0 it conforms, 1 a promise is
+    broken, 2 usage, 4 one could not be checked.
+
+      crashbench conformance pgqueuer
+
+      crashbench conformance ./my_adapter --only ready --only stop
+    """
+    subject = Subject(library, preset, results, dsn)
+    raise typer.Exit(run_conformance(subject, only or (), Console()))
 
 
 def _carry_out(request: Request, console: Console) -> Summary:

@@ -83,6 +83,27 @@ class UnknownNameError(CrashbenchError):
     """A library, preset or scenario that is not in its table."""
 
 
+class ManifestError(CrashbenchError):
+    """An ``adapter.toml`` that cannot be used. `flaws` holds everything that is wrong with it."""
+
+    def __init__(self, source: str, flaws: Sequence[str]) -> None:
+        self.flaws = tuple(flaws)
+        listed = "".join(f"\n  - {flaw}" for flaw in flaws)
+        super().__init__(f"{source} is no adapter that can be used:{listed}")
+
+
+class AdapterImportError(CrashbenchError):
+    """An outside adapter's parent side is not where it says."""
+
+
+class NewAdapterError(CrashbenchError):
+    """The skeleton of an adapter cannot be written as asked."""
+
+
+class LibraryNotBuiltError(CrashbenchError):
+    """A library's worker has to be built first."""
+
+
 class NotOfferedError(CrashbenchError):
     """The library cannot do what the scenario is about: no fault of its, and no failure."""
 
@@ -96,7 +117,7 @@ class ChildFailedError(CrashbenchError):
 
 
 class LibraryProgramError(CrashbenchError):
-    """A library's built program failed outside a worker: its schema, its version."""
+    """A library's own program failed outside a worker: its schema, its version."""
 
     exit_code = 3
 

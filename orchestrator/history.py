@@ -240,7 +240,7 @@ class ResourceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     capacity: int | None = None
     """slots x concurrency: open_executions / capacity is the pool's utilisation."""
     calls: int | None = None
-    """``postgres``: statements of the workers' role on the queue's tables so far, by
+    """``postgres``: statements of the workers' role on the queue's tables and functions so far, by
     pg_stat_statements; null where the server lacks it or the role is not the workers' alone."""
     ticks: int | None = None
     ticks_over_50_ms: int | None = None

@@ -1,4 +1,4 @@
-"""How many statements the workers have sent to the queue's tables, by pg_stat_statements."""
+"""How many statements the workers have sent to the queue's tables and functions, by the server."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 _HAS_STATISTICS = "SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'"
 _NAMES = r"""
-SELECT DISTINCT CASE WHEN nspname = 'public' THEN relname ELSE nspname END
+SELECT CASE WHEN nspname = 'public' THEN relname ELSE nspname END
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND relowner = %(role)s::regrole AND relname NOT LIKE 'bench\_%%'
+UNION
+SELECT CASE WHEN nspname = 'public' THEN proname ELSE nspname END
+FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+WHERE proowner = %(role)s::regrole
 """
 _CALLS = r"""
 SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
@@ -28,10 +32,11 @@ def role_of_its_own(worker_dsn: str, dsn: str) -> str | None:
 
 
 class QueueCalls:
-    """Counts statements of one role that name a table of the queue, or a schema of its own.
+    """Counts statements of one role that name a table or function of the queue, or its own schema.
 
-    The queue's tables are those that the role owns, save the jobs' own (``bench_...``); the first
-    `read` looks them up, so the library must be installed by then.
+    The queue's are those that the role owns, save the jobs' own (``bench_...``); the first `read`
+    looks them up, so the library must be installed by then. What a function does within is not
+    counted (pg_stat_statements.track = top).
     """
 
     def __init__(self, connection: psycopg.Connection[Any], role: str | None) -> None:

@@ -28,6 +28,8 @@ from orchestrator.errors import (
 from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
+from orchestrator.libraries.build import require_built
+from orchestrator.libraries.library import find_library
 from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
@@ -39,9 +41,9 @@ from orchestrator.scenario_reader import nearest
 from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
-from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import (
     Adapter,
+    InstallError,
     Offering,
     Preset,
     UnusableWorkersError,
@@ -60,6 +62,8 @@ class Request:
 
     scenario: Scenario
     library: str
+    library_given: str
+    """What finds the library again: its name, or the path of its folder."""
     adapter: Adapter
     preset: Preset
     ordinal: int
@@ -87,19 +91,17 @@ def make_request(
     results: Path,
     overwrite: bool,
 ) -> Request:
-    """Resolve library and preset. Raises `UnknownNameError` with the names there are, and
-    `NotOfferedError` where the library cannot do what the scenario needs."""
-    if library not in LIBRARIES:
-        raise UnknownNameError(
-            f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
-            f"There are {', '.join(sorted(LIBRARIES))}"
-        )
-    adapter = load_adapter(library)
-    _check_offers(scenario, library, adapter)
+    """Resolve library and preset. Raises `UnknownNameError` with the names there are,
+    `NotOfferedError` where the library cannot do what the scenario needs, `LibraryNotBuiltError`
+    where its worker is not there, and `ManifestError` or `AdapterImportError` of an adapter that
+    is kept elsewhere."""
+    found = find_library(library)
+    adapter = found.load()
+    _check_offers(scenario, found.name, adapter)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
-            f"{library} has no preset {name!r}; {nearest(name, adapter.presets)} "
+            f"{found.name} has no preset {name!r}; {nearest(name, adapter.presets)} "
             f"It has {', '.join(adapter.presets)}"
         )
     settings = scenario.workers
@@ -114,7 +116,18 @@ def make_request(
         chosen = adapter.preset(name, workers)
     except UnusableWorkersError as error:
         raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
-    return Request(scenario, library, adapter, chosen, ordinal, dsn, results, overwrite)
+    require_built(found)
+    return Request(
+        scenario=scenario,
+        library=found.name,
+        library_given=found.given,
+        adapter=adapter,
+        preset=chosen,
+        ordinal=ordinal,
+        dsn=dsn,
+        results=results,
+        overwrite=overwrite,
+    )
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
@@ -146,7 +159,7 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
     ):
         try:
-            _furnish(server, request.adapter)
+            furnish(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
         except ProgramFailedError as error:
             raise LibraryProgramError(str(error)) from error
@@ -189,7 +202,7 @@ def _supervise(
     janitor.mark(RUN_VARIABLE, mark)
     with provider_of(request.scenario, janitor) as provider:
         Supervisor(
-            _orders(request, provider.url if provider else None),
+            orders_of(request, provider.url if provider else None),
             dsn=server.dsn,
             worker_dsn=server.worker_dsn,
             postmaster_pid=server.postmaster_pid,
@@ -202,7 +215,8 @@ def _supervise(
         ).run()
 
 
-def _orders(request: Request, provider_url: str | None) -> Orders:
+def orders_of(request: Request, provider_url: str | None = None) -> Orders:
+    """What a supervisor is told of a request."""
     return Orders(
         run_id=request.run_id,
         scenario=request.scenario,
@@ -216,9 +230,12 @@ def _orders(request: Request, provider_url: str | None) -> Orders:
     )
 
 
-def _furnish(server: Server, adapter: Adapter) -> None:
+def furnish(server: Server, adapter: Adapter) -> None:
     """Put the library's schema and the jobs' tables into the empty database, as the workers."""
-    adapter.install(server.worker_dsn)
+    try:
+        adapter.install(server.worker_dsn)
+    except InstallError as error:
+        raise LibraryProgramError(str(error)) from error
     with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
         connection.execute(BENCH_SQL.read_bytes())
 

@@ -8,7 +8,11 @@ from importlib import import_module
 
 import msgspec
 
+from worker_child.adapters.package import import_part
 from worker_child.lifeline import EXIT_BAD_ORDERS, Orders, die_with_parent
+
+ADAPTER_OPTION = "--adapter="
+"""Says which package or folder holds ``worker``; without it, the bundled one of the orders."""
 
 
 def main() -> None:
@@ -20,11 +24,15 @@ def main() -> None:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         sys.stderr.write(f"the first line on stdin is no init: {error}\n")
         sys.exit(EXIT_BAD_ORDERS)
-    worker = import_module(f"worker_child.adapters.{init.library}.worker")
+    given = [word for word in sys.argv[1:] if word.startswith(ADAPTER_OPTION)]
+    adapter = given[0].removeprefix(ADAPTER_OPTION) if given else f"{_BUNDLED}.{init.library}"
+    worker = import_part(adapter, "worker")
     runtime = import_module("worker_child.runtime")
     with asyncio.Runner(loop_factory=worker.new_event_loop) as runner:
         runner.run(runtime.serve(init, orders, worker.work))
 
+
+_BUNDLED = "worker_child.adapters"
 
 if __name__ == "__main__":
     main()

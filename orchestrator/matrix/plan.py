@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.errors import NotOfferedError, UnknownNameError
+from orchestrator.libraries.library import find_library
 from orchestrator.run import Request, make_request
 from orchestrator.scenario import Scenario, load_scenario, scenario_digest
 from orchestrator.scenario_reader import nearest
-from worker_child.adapters import LIBRARIES, load_adapter
 
 CONTROL_SCENARIO = "crash_recovery_no_fault"
 CONTROLLED_PRESET = "tuned"
@@ -147,20 +147,21 @@ def _controls(
         return
     control = Source(CONTROL_SCENARIO, (), load_scenario(CONTROL_SCENARIO))
     for library in wish.libraries:
-        if CONTROLLED_PRESET in load_adapter(library).presets:
+        if CONTROLLED_PRESET in _presets_of(library):
             yield control, (library, CONTROLLED_PRESET), 1
 
 
 def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) -> Cell | NotOffered:
-    library, preset = subject
-    offered = load_adapter(library).presets
+    given, preset = subject
+    library = find_library(given).name
+    offered = _presets_of(given)
     if preset not in offered:
         why = f"{library} has no preset {preset}: it has {', '.join(offered)}"
         return NotOffered(source.scenario.name, library, preset, why)
     try:
         request = make_request(
             source.scenario,
-            library=library,
+            library=given,
             preset=preset,
             ordinal=ordinal,
             dsn=wish.dsn,
@@ -171,6 +172,10 @@ def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) ->
         return NotOffered(source.scenario.name, library, preset, str(error))
     is_control = source.name_or_path == CONTROL_SCENARIO and preset == CONTROLLED_PRESET
     return Cell(source.name_or_path, source.overrides, request, is_control)
+
+
+def _presets_of(library: str) -> Sequence[str]:
+    return find_library(library).load().presets
 
 
 def _check_names(wish: Wish) -> None:
@@ -184,13 +189,7 @@ def _check_names(wish: Wish) -> None:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise UnknownNameError(f"the {what} {twice[0]} was given twice: leave one of them out")
-    for library in wish.libraries:
-        if library not in LIBRARIES:
-            raise UnknownNameError(
-                f"there is no library {library!r}; {nearest(library, LIBRARIES)} "
-                f"There are {', '.join(sorted(LIBRARIES))}"
-            )
-    offered = {name for library in wish.libraries for name in load_adapter(library).presets}
+    offered = {name for library in wish.libraries for name in _presets_of(library)}
     for preset in wish.presets:
         if preset not in offered:
             raise UnknownNameError(

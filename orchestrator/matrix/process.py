@@ -74,7 +74,7 @@ def _argv(cell: Cell) -> list[str]:
     request = cell.request
     options = {
         "--scenario": cell.source,
-        "--library": request.library,
+        "--library": request.library_given,
         "--preset": request.preset.name,
         "--ordinal": request.ordinal,
         "--results": request.results,

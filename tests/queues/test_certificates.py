@@ -52,6 +52,7 @@ def run(plant: str, database: Database, results: Path) -> Summary:
     request = Request(
         scenario=scenario,
         library="pgqueuer",
+        library_given="pgqueuer",
         adapter=adapter,
         preset=adapter.preset(
             "tuned",

@@ -46,6 +46,30 @@ def test_the_workers_statements_on_the_queues_tables_are_counted_and_no_others(
     assert after - before == 3
 
 
+def test_a_call_of_the_queues_own_function_is_counted_as_one(
+    server: Server, database: Database
+) -> None:
+    """procrastinate's workers name no table: they call functions."""
+    if not server.description["pg_stat_statements"]:
+        pytest.skip("these binaries come without contrib")
+    with (
+        psycopg.connect(database.worker_dsn, autocommit=True) as worker,
+        psycopg.connect(database.dsn, autocommit=True) as ours,
+    ):
+        worker.execute("CREATE TABLE queue_job (id int)")
+        worker.execute(
+            "CREATE FUNCTION fetch_job() RETURNS bigint LANGUAGE sql "
+            "AS 'SELECT count(*) FROM queue_job'"
+        )
+        calls = QueueCalls(ours, role_of_its_own(database.worker_dsn, database.dsn))
+        before = calls.read()
+        worker.execute("SELECT fetch_job()")
+        after = calls.read()
+
+    assert before is not None and after is not None
+    assert after - before == 1
+
+
 def test_a_role_that_the_harness_shares_is_not_counted(database: Database) -> None:
     with psycopg.connect(database.dsn, autocommit=True) as ours:
         assert QueueCalls(ours, role_of_its_own(database.dsn, database.dsn)).read() is None

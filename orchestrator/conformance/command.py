@@ -1,0 +1,29 @@
+"""``crashbench conformance``: what it does, from the names given to the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from rich.console import Console
+
+from orchestrator.conformance.checks import chosen, trials_for
+from orchestrator.conformance.table import exit_code, print_findings, print_progress
+from orchestrator.conformance.trials import Subject, check_conformance
+
+
+def run_conformance(subject: Subject, only: Sequence[str], console: Console) -> int:
+    """Check one adapter; returns the exit code. Raises `CrashbenchError`."""
+    names = chosen(only)
+    trials = trials_for(names)
+    request = subject.request("held")
+    title = f"{request.library} ({request.preset.name})"
+    console.print(f"{title}: {len(names)} checks in {len(trials)} trials", highlight=False)
+    done = count(1)
+    findings = check_conformance(
+        subject,
+        names,
+        lambda trial, took_s: print_progress(trial, took_s, next(done), len(trials), console),
+    )
+    print_findings(findings, title, console)
+    return exit_code(findings)

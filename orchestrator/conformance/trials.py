@@ -1,0 +1,153 @@
+"""Carries the trials out on one server: a worker held directly, then runs, two at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.conformance.checks import judge_all, trials_for
+from orchestrator.conformance.direct import Bench, DirectEvidence
+from orchestrator.conformance.finding import Finding, TrialName
+from orchestrator.conformance.run_facts import RunFacts, read_facts
+from orchestrator.janitor import Janitor
+from orchestrator.matrix.process import longest_s
+from orchestrator.orders import Interrupted
+from orchestrator.postgres import open_server
+from orchestrator.results import RunFiles
+from orchestrator.run import DSN_VARIABLE, Request, make_request
+from orchestrator.scenario import SCENARIOS, load_scenario
+
+AT_ONCE = 2
+_JUDGED = frozenset({0, 1, 3, 4})
+"""Exit codes of a run that left a history; a conforming adapter may well break an expectation."""
+_TAIL_LINES = 6
+
+Observe = Callable[[TrialName, float], None]
+"""Hears of each trial when it is over, and how long it took, seconds."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be checked."""
+
+    library: str
+    """A name, or the path of a folder."""
+    preset: str | None
+    """None = `tuned` where there is one, else `stock`."""
+    results: Path
+    dsn: str | None = None
+
+    def request(self, trial: TrialName) -> Request:
+        """The run of a trial; that of ``direct`` takes the jobs and workers of ``held``."""
+        name = "held" if trial == "direct" else trial
+        return make_request(
+            load_scenario(str(SCENARIOS / "conformance" / f"conformance_{name}.toml")),
+            library=self.library,
+            preset=self.preset,
+            ordinal=1,
+            dsn=self.dsn,
+            results=self.results,
+            overwrite=True,
+        )
+
+
+@dataclass
+class _Seen:
+    direct: DirectEvidence | None = None
+    runs: dict[TrialName, RunFacts] = field(default_factory=dict)
+
+
+def check_conformance(subject: Subject, names: Sequence[str], observe: Observe) -> list[Finding]:
+    """Carry out what `names` need, and judge it. Call it in the main thread.
+
+    No run is made of an adapter whose worker did not become ready. Raises `CrashbenchError`, and
+    `Interrupted` once the runs under way, which hear of a Ctrl-C themselves, have ended.
+    """
+    trials = trials_for(names)
+    requests = {trial: subject.request(trial) for trial in trials}
+    seen = _Seen()
+    try:
+        with (
+            Janitor() as janitor,
+            open_server(subject.dsn, run_id="conformance", janitor=janitor) as server,
+        ):
+            if "direct" in requests:
+                with _timed("direct", observe):
+                    seen.direct = Bench(requests.pop("direct"), server, janitor).carry_out()
+            if seen.direct is None or seen.direct.ready is not None:
+                seen.runs = _carry_out_runs(requests, server.dsn, observe)
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    return judge_all(names, seen.direct, seen.runs)
+
+
+def _carry_out_runs(
+    requests: dict[TrialName, Request], dsn: str, observe: Observe
+) -> dict[TrialName, RunFacts]:
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial")
+    try:
+        futures: dict[Future[tuple[RunFacts, float]], TrialName] = {
+            pool.submit(_carry_out, request, dsn): trial for trial, request in requests.items()
+        }
+        found: dict[TrialName, RunFacts] = {}
+        for future in as_completed(futures):
+            facts, took_s = future.result()
+            found[futures[future]] = facts
+            observe(futures[future], took_s)
+        return found
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _carry_out(request: Request, dsn: str) -> tuple[RunFacts, float]:
+    begun_s = time.monotonic()
+    files = RunFiles(request.results, request.run_id)
+    for stale in (files.history, files.partial):
+        stale.unlink(missing_ok=True)
+    complaint = _run(request, dsn)
+    facts = read_facts(request.scenario, request.preset, files.history, complaint)
+    return facts, time.monotonic() - begun_s
+
+
+def _run(request: Request, dsn: str) -> str | None:
+    """Carry out one run in a process of its own; returns what went wrong with it, if anything."""
+    options = {
+        "--scenario": SCENARIOS / "conformance" / f"{request.scenario.name}.toml",
+        "--library": request.library_given,
+        "--preset": request.preset.name,
+        "--results": request.results,
+    }
+    argv = [sys.executable, "-m", "orchestrator", "--overwrite"]
+    argv += [f"{option}={word}" for option, word in options.items()]
+    limit_s = longest_s(request.scenario)
+    try:
+        done = subprocess.run(
+            argv,
+            # A command line can be read by everybody, and a DSN may hold a password.
+            env={**os.environ, DSN_VARIABLE: dsn},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the run did not end within {limit_s:.0f} s, the sum of its limits"
+    if done.returncode in _JUDGED:
+        return None
+    tail = " ".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
+    return f"the run ended with exit code {done.returncode}: {tail}"
+
+
+@contextmanager
+def _timed(trial: TrialName, observe: Observe) -> Iterator[None]:
+    begun_s = time.monotonic()
+    yield
+    observe(trial, time.monotonic() - begun_s)

@@ -1,0 +1,1 @@
+"""Which libraries there are, where their adapters stand, and what must be built for them."""

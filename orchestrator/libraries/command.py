@@ -1,0 +1,65 @@
+"""`crashbench adapters`: the libraries there are, what is built of them, and building the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.libraries.build import Outcome, Result, Standing, build_library, standing_of
+from orchestrator.libraries.library import Library, find_library, known_libraries
+from orchestrator.libraries.toolchain import Missing, find_toolchain
+from worker_child.adapters.built import BUILT
+
+EXIT_FAILED = 1
+
+
+def run_adapters(names: Sequence[str], console: Console, *, build: bool, root: Path = BUILT) -> int:
+    """List the libraries called `names`, all of them without any; `build` first.
+
+    Returns the exit code: 1 when a build failed, or in CI when a toolchain was missing. Raises
+    `UnknownNameError`, `ManifestError`.
+    """
+    libraries = [find_library(name) for name in names] if names else known_libraries()
+    outcomes = [_built(library, console, root) for library in libraries] if build else []
+    _print_table(libraries, console, root)
+    return EXIT_FAILED if any(_is_failure(outcome) for outcome in outcomes) else 0
+
+
+def _built(library: Library, console: Console, root: Path) -> Outcome:
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    outcome = build_library(library, say, root)
+    if outcome.result is Result.TOOLCHAIN_MISSING:
+        say(f"{library.name}: left out, {outcome.text}")
+    elif outcome.result is Result.FAILED:
+        say(f"{library.name}: the build failed, {outcome.text}")
+    return outcome
+
+
+def _is_failure(outcome: Outcome) -> bool:
+    """A machine without Go or Node is no fault of the user's; one that is to test them all is."""
+    if outcome.result is Result.TOOLCHAIN_MISSING:
+        return os.environ.get("CI") == "true"
+    return outcome.result is Result.FAILED
+
+
+def _print_table(libraries: Sequence[Library], console: Console, root: Path) -> None:
+    table = Table(box=None, padding=(0, 2))
+    for title in ("library", "language", "worker", "what to do"):
+        table.add_column(title, no_wrap=title != "what to do")
+    for library in libraries:
+        standing = standing_of(library, root)
+        table.add_row(library.name, library.language, standing.value, _advice(library, standing))
+    console.print(table)
+
+
+def _advice(library: Library, standing: Standing) -> str:
+    if library.build is None or standing is Standing.BUILT:
+        return ""
+    toolchain = find_toolchain(library.build)
+    return toolchain.remedy if isinstance(toolchain, Missing) else "make adapters"

@@ -1,0 +1,108 @@
+"""Conformance finds nothing wrong with the libraries, and what is wrong with each wrong adapter.
+
+An ordinary test run takes pgqueuer and two wrong adapters; `make test-conformance` takes them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.conformance.checks import NAMES
+from orchestrator.conformance.finding import Finding
+from orchestrator.conformance.trials import Subject, check_conformance
+from orchestrator.errors import LibraryNotBuiltError
+from orchestrator.libraries.skeleton import SKELETONS, new_adapter
+from orchestrator.postgres import Server
+from worker_child.adapters import LIBRARIES
+
+WRONG_ADAPTERS = Path(__file__).parent.parent / "wrong_adapters"
+REASONS: dict[str, tuple[str, str]] = {
+    "acknowledges_first": ("acknowledges last", "acknowledged before its work"),
+    "ignores_concurrency": ("concurrency kept", "had 8 executions open at once, 4 are allowed"),
+    "ignores_stop": ("stop", "did not stop within 8 s"),
+    "leaves_a_grandchild": ("nobody left", "what it had started outlived it: 1 process"),
+    "lies_about_its_rows": ("rows claimed", "h000000 is queued, and it is being worked on"),
+    "loses_an_event": ("every event", "has not written the line n ="),
+    "never_ready": ("ready", "no child_ready within 15 s"),
+    "outlives_its_parent": ("dies with parent", "its parent was killed, and it went on for 5 s"),
+    "reuses_execution_numbers": ("execution numbers", "used the execution number 1 more than once"),
+    "writes_overlong_lines": ("whole lines", "longer than 4096 bytes"),
+}
+"""By a wrong adapter: the check that must be broken, and what its reason says."""
+
+TRUTHFUL = ("pgqueuer",)
+FOUND_OUT = ("acknowledges_first", "ignores_concurrency")
+TESTED = [name for name in LIBRARIES if not name.startswith("control_")]
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def cases(names: Sequence[str], always: Sequence[str]) -> list[Any]:
+    marks = {name: () if name in always else (pytest.mark.every_adapter,) for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
+
+
+def findings(
+    library: str, server: Server, results: Path, only: Sequence[str] = NAMES
+) -> dict[str, Finding]:
+    """By a check's name: what it came to. A library that is not built is skipped, but not in CI."""
+    subject = Subject(library, None, results, server.dsn)
+    try:
+        found = check_conformance(subject, only, lambda trial, took_s: None)
+    except LibraryNotBuiltError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    return {finding.name: finding for finding in found}
+
+
+@pytest.mark.parametrize("library", cases(TESTED, TRUTHFUL))
+def test_a_library_conforms(library: str, server: Server, tmp_path: Path) -> None:
+    found = findings(library, server, tmp_path)
+
+    assert [f for f in found.values() if f.outcome not in ("met", "not offered")] == []
+    assert tuple(found) == NAMES
+
+
+@pytest.mark.every_adapter
+@pytest.mark.parametrize("language", SKELETONS)
+def test_a_new_adapter_conforms_as_it_was_written(
+    language: Any, server: Server, tmp_path: Path
+) -> None:
+    folder = new_adapter("my_queue", language, tmp_path)
+
+    found = findings(str(folder), server, tmp_path)
+
+    assert [f for f in found.values() if f.outcome != "met"] == []
+
+
+@pytest.mark.every_adapter
+@pytest.mark.parametrize("name", REASONS)
+def test_a_wrong_adapter_does_not_conform_and_the_reason_is_named(
+    name: str, server: Server, tmp_path: Path
+) -> None:
+    check, reason = REASONS[name]
+
+    found = findings(str(WRONG_ADAPTERS / name), server, tmp_path)
+
+    assert found[check].outcome == "broken"
+    assert reason in found[check].reason
+
+
+@pytest.mark.parametrize("name", FOUND_OUT)
+def test_one_check_alone_finds_what_is_wrong(name: str, server: Server, tmp_path: Path) -> None:
+    check, reason = REASONS[name]
+
+    found = findings(str(WRONG_ADAPTERS / name), server, tmp_path, [check])
+
+    assert list(found) == [check]
+    assert found[check].outcome == "broken" and reason in found[check].reason
+
+
+def test_every_wrong_adapter_is_tested() -> None:
+    assert sorted(REASONS) == sorted(path.parent.name for path in WRONG_ADAPTERS.glob("*/*.toml"))

@@ -1,0 +1,200 @@
+"""Evidence of an adapter that conforms, made by hand, for tests to spoil one thing in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+from analysis.summary import Summary
+from orchestrator.conformance.direct import DirectEvidence, Look
+from orchestrator.conformance.finding import TrialName
+from orchestrator.conformance.run_facts import RunFacts
+from orchestrator.history import Session
+from orchestrator.scenario import SCENARIOS, load_scenario
+from orchestrator.workload import Workload
+from worker_child.adapters.contract import (
+    PARITY,
+    Accepted,
+    InboxRow,
+    Preset,
+    QueueCounts,
+)
+from worker_child.protocol import ChildReady, Rescue
+
+Fields = dict[str, Any]
+Lines = dict[str, list[Fields]]
+
+PRESET = Preset(
+    name="tuned",
+    settings={"lease_s": 3.0},
+    rescue=Rescue("its lease", 3.0, 0.0, 0.2),
+    periods_s={"poll": 0.2},
+    parity=dict.fromkeys(PARITY, "so"),
+)
+NEVER_RESCUES = replace(PRESET, rescue=None)
+_S = 1_000_000_000
+
+
+def direct() -> DirectEvidence:
+    """Two jobs, enqueued and then claimed by a worker that leaves with its parent."""
+    ids = ["h000000", "h000001"]
+    queued = [InboxRow(job_id, str(place), "queued") for place, job_id in enumerate(ids)]
+    claimed = [replace(row, state="claimed", claimed_by="me") for row in queued]
+    ready = ChildReady(0, 0, 0, 0, 4711, "me", {"body_connections": 1})
+    return DirectEvidence(
+        preset=PRESET,
+        version="1.0",
+        pool_size=1,
+        job_ids=ids,
+        results=[Accepted("0"), Accepted("1")],
+        waiting=Look(QueueCounts(2, 0, 0, 0, 8192), queued, queued[:1], set(ids)),
+        ready=ready,
+        started=set(ids),
+        claimed=Look(QueueCounts(0, 2, 0, 0, 8192), claimed, claimed, set(ids)),
+        sessions=[Session(1, "then")],
+        left_after_kill_s=0.01,
+        second_ready=True,
+        eof_exit_code=71,
+    )
+
+
+class Script:
+    """Writes the lines of a run's workers, numbered as they must be."""
+
+    def __init__(self) -> None:
+        self.lines: Lines = {}
+        self._next_n: dict[tuple[int, int], int] = {}
+        self._executions: dict[tuple[int, int], int] = {}
+
+    def parent(self, kind: str, t_s: float, **fields: Any) -> None:
+        """A line of the parent's own."""
+        self.lines.setdefault(kind, []).append({"t_ns": round(t_s * _S), **fields})
+
+    def child(self, kind: str, t_s: float, worker: tuple[int, int], **fields: Any) -> None:
+        """A worker's line."""
+        n = self._next_n.get(worker, 0)
+        self._next_n[worker] = n + 1
+        self.parent(kind, t_s, n=n, slot=worker[0], incarnation=worker[1], **fields)
+
+    def start(self, job_id: str, t_s: float, worker: tuple[int, int] = (0, 0)) -> int:
+        """Enter a handler; returns the execution's number."""
+        number = self._executions.get(worker, 0) + 1
+        self._executions[worker] = number
+        self.child("job_started", t_s, worker, job_id=job_id, execution=number)
+        return number
+
+    def end(self, kind: str, job_id: str, t_s: float, worker: tuple[int, int], number: int) -> None:
+        """Leave it: job_completed or job_failed."""
+        error = {"error_class": "transient"} if kind == "job_failed" else {}
+        self.child(kind, t_s, worker, job_id=job_id, execution=number, **error)
+
+
+def crowded() -> RunFacts:
+    """Two workers with all of their four places taken, stopped with one job left in the queue."""
+    script = Script()
+    ends: list[tuple[str, tuple[int, int], int]] = []
+    for slot in (0, 1):
+        worker = slot, 0
+        script.child("child_ready", 0.5, worker, identity=f"me-{slot}")
+        for place in range(4):
+            job_id = f"j{slot * 4 + place:06d}"
+            ends.append((job_id, worker, script.start(job_id, 1.0 + place / 100, worker)))
+    script.parent("note", 2.0, code="phase", detail={"phase": "stop"})
+    for job_id, worker, number in ends:
+        script.end("job_completed", job_id, 2.1, worker, number)
+        effects = [[*worker, number]]
+        script.parent("row_read", 3.0, read="final", job_id=job_id, state="done", effects=effects)
+    for number in range(9):
+        script.parent("job_enqueued", 0.9, job_id=f"j{number:06d}", inbox_id=str(number))
+    script.parent("row_read", 3.0, read="final", job_id="j000008", state="queued", inbox_id="8")
+    for slot in (0, 1):
+        script.parent("child_exited", 2.5, slot=slot, incarnation=0, reason="stopped", exit_code=0)
+    verdicts = {f"j{number:06d}": "completed_once" for number in range(8)} | {"j000008": "pending"}
+    return facts("crowded", script, verdicts)
+
+
+def held() -> RunFacts:
+    """Eight jobs held until the kill, and run again three seconds later."""
+    script = Script()
+    first, second = (0, 0), (0, 1)
+    ids = [f"h{number:06d}" for number in range(8)]
+    script.child("child_ready", 0.5, first, identity="me")
+    effects: dict[str, list[list[int]]] = {job_id: [] for job_id in ids}
+    for place, job_id in enumerate(ids):
+        number = script.start(job_id, 1.0 + place / 10, first)
+        if place >= 2:
+            effects[job_id].append([*first, number])
+        if place >= 4:
+            script.end("job_completed", job_id, 1.05 + place / 10, first, number)
+    script.parent("fault_injected", 2.0, slot=0, incarnation=0, fault=0, sessions=[{"pid": 1}])
+    certificate = {"signal": 9, "eof_ns": 2 * _S, "sessions_gone_ns": 2 * _S}
+    script.parent("fault_ended", 2.1, slot=0, incarnation=0, fault=0, **certificate)
+    script.parent("child_exited", 2.1, slot=0, incarnation=0, reason="killed", signal=9)
+    script.child("child_ready", 3.0, second, identity="me-too")
+    for place, job_id in enumerate(ids):
+        number = script.start(job_id, 5.0 + place / 10, second)
+        script.end("job_completed", job_id, 5.05 + place / 10, second, number)
+        effects[job_id].append([*second, number])
+        done = {"state": "done", "effects": effects[job_id]}
+        script.parent("row_read", 7.0, read="final", job_id=job_id, **done)
+    script.parent("child_exited", 6.0, slot=0, incarnation=1, reason="stopped", exit_code=0)
+    verdicts = {
+        job_id: "completed_once" if place < 2 else "duplicated" for place, job_id in enumerate(ids)
+    }
+    return facts("held", script, verdicts)
+
+
+def failing() -> RunFacts:
+    """Every job of the scenario, failed and retried as planned."""
+    script = Script()
+    worker = 0, 0
+    script.child("child_ready", 0.5, worker, identity="me")
+    verdicts = {}
+    scenario = load_scenario(str(SCENARIOS / "conformance" / "conformance_failing.toml"))
+    for job in Workload(scenario).jobs():
+        job_id, effects = job.plan.job_id, []
+        for error_class in job.plan.fail[:3]:
+            number = script.start(job_id, 1.0, worker)
+            script.end("job_failed", job_id, 1.1, worker, number)
+            script.lines["job_failed"][-1]["error_class"] = error_class
+            script.child("job_retried", 1.1, worker, job_id=job_id, execution=number)
+        given_up = len(job.plan.fail) >= 3 or "permanent" in job.plan.fail
+        if given_up:
+            told = script.lines["job_retried"].pop()
+            script.lines.setdefault("job_discarded", []).append(told)
+        else:
+            number = script.start(job_id, 1.2, worker)
+            script.end("job_completed", job_id, 1.3, worker, number)
+            effects = [[*worker, number]]
+        script.parent("row_read", 3.0, read="final", job_id=job_id, state="done", effects=effects)
+        verdicts[job_id] = "discarded" if given_up else "completed_once"
+    # Each line was stamped as if it were the only one; what counts is their order.
+    for lines in script.lines.values():
+        for fields in lines:
+            if "n" in fields:
+                fields["t_ns"] = _S + fields["n"]
+    script.parent("child_exited", 2.5, slot=0, incarnation=0, reason="stopped", exit_code=0)
+    return facts("failing", script, verdicts)
+
+
+def facts(trial: TrialName, script: Script, verdicts: dict[str, str]) -> RunFacts:
+    """What a run's history and its judgement come to."""
+    path = SCENARIOS / "conformance" / f"conformance_{trial}.toml"
+    summary = SimpleNamespace(verdict="pass", reasons=[], jobs={"enqueued": len(verdicts)})
+    return RunFacts(
+        scenario=load_scenario(str(path)),
+        preset=PRESET,
+        lines=script.lines,
+        complaint=None,
+        summary=cast(Summary, summary),
+        jobs=[
+            {"job_id": job_id, "verdict": verdict, "reason": None}
+            for job_id, verdict in verdicts.items()
+        ],
+    )
+
+
+def runs() -> dict[TrialName, RunFacts]:
+    """All three."""
+    return {"held": held(), "crowded": crowded(), "failing": failing()}

@@ -1,0 +1,279 @@
+"""Every check of conformance is tripped by the fault that it is there for, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from orchestrator.conformance.checks import NAMES, chosen, judge_all, trials_for
+from orchestrator.conformance.checks_of_rows import DIRECT
+from orchestrator.conformance.direct import DirectEvidence
+from orchestrator.conformance.finding import Finding, TrialName
+from orchestrator.conformance.run_facts import RunFacts
+from orchestrator.conformance.table import exit_code
+from orchestrator.errors import UnknownNameError
+from orchestrator.history import Session
+from tests.unit import conformance_evidence as good
+from worker_child.adapters.contract import QueueCounts
+
+Runs = dict[TrialName, RunFacts]
+
+
+def outcomes(direct: DirectEvidence | None, runs: Runs) -> dict[str, Finding]:
+    return {finding.name: finding for finding in judge_all(NAMES, direct, runs)}
+
+
+def broken(direct: DirectEvidence | None, runs: Runs) -> set[str]:
+    found = outcomes(direct, runs)
+    return {name for name, finding in found.items() if finding.outcome == "broken"}
+
+
+def test_what_conforms_meets_every_check() -> None:
+    found = outcomes(good.direct(), good.runs())
+
+    assert [f for f in found.values() if f.outcome != "met"] == []
+    assert exit_code(list(found.values())) == 0
+
+
+def _look(seen: DirectEvidence, name: str, **changes: Any) -> None:
+    setattr(seen, name, replace(getattr(seen, name), **changes))
+
+
+def _row(seen: DirectEvidence, **changes: Any) -> None:
+    assert seen.claimed is not None
+    first, *others = seen.claimed.rows
+    _look(seen, "claimed", rows=[replace(first, **changes), *others])
+
+
+DIRECT_PLANTS: list[tuple[str, Callable[[DirectEvidence], object]]] = [
+    ("settings", lambda seen: setattr(seen, "version", "")),
+    ("settings", lambda seen: setattr(seen, "preset", replace(seen.preset, parity={}))),
+    ("settings", lambda seen: setattr(seen, "preset", replace(seen.preset, settings={}))),
+    ("rows waiting", lambda seen: _look(seen, "waiting", rows=[])),
+    ("rows waiting", lambda seen: _look(seen, "waiting", some=[])),
+    ("rows waiting", lambda seen: _look(seen, "waiting", sighted={"h000001"})),
+    ("rows waiting", lambda seen: _look(seen, "waiting", counts=QueueCounts(1, 0, 0, 0, 0))),
+    ("rows claimed", lambda seen: _row(seen, state="queued")),
+    ("rows claimed", lambda seen: _row(seen, claimed_by="somebody else")),
+    ("rows claimed", lambda seen: _look(seen, "claimed", rows=[])),
+    ("rows claimed", lambda seen: _look(seen, "claimed", counts=QueueCounts(0, 0, 0, 0, 0))),
+    ("acknowledges last", lambda seen: _look(seen, "claimed", rows=[], sighted=set())),
+    ("ready", lambda seen: setattr(seen, "started", {"h000000"})),
+    ("ready", lambda seen: setattr(seen, "second_ready", False)),
+    ("ready", lambda seen: setattr(seen, "ready", None)),
+    ("sessions", lambda seen: setattr(seen, "strangers", [Session(2, "then")])),
+    ("sessions", lambda seen: setattr(seen, "sessions", [])),
+    ("dies with parent", lambda seen: setattr(seen, "left_after_kill_s", None)),
+    ("end of stdin", lambda seen: setattr(seen, "eof_exit_code", None)),
+    ("end of stdin", lambda seen: setattr(seen, "eof_exit_code", 0)),
+]
+
+
+@pytest.mark.parametrize(("check", "plant"), DIRECT_PLANTS)
+def test_a_fault_of_a_held_worker_breaks_its_check(
+    check: str, plant: Callable[[DirectEvidence], object]
+) -> None:
+    seen = good.direct()
+    plant(seen)
+
+    assert check in broken(seen, good.runs())
+
+
+def _first(run: RunFacts, kind: str, **changes: Any) -> None:
+    run.lines[kind][0].update(changes)
+
+
+def _last(run: RunFacts, kind: str, **changes: Any) -> None:
+    run.lines[kind][-1].update(changes)
+
+
+def _verdict(run: RunFacts, job_id: str, verdict: str) -> None:
+    for job in run.jobs:
+        if job["job_id"] == job_id:
+            job["verdict"] = verdict
+
+
+def _late_rescue(run: RunFacts) -> None:
+    for fields in run.of("job_started") + run.of("job_completed"):
+        if fields["incarnation"] == 1:
+            fields["t_ns"] += 30_000_000_000
+
+
+def _no_rescue(run: RunFacts) -> None:
+    for kind in ("job_started", "job_completed"):
+        run.lines[kind] = [fields for fields in run.of(kind) if fields["incarnation"] == 0]
+
+
+def _note(run: RunFacts, code: str, detail: dict[str, Any]) -> None:
+    run.lines.setdefault("note", []).append(
+        {"t_ns": 1, "code": code, "message": "so it is", "detail": detail}
+    )
+
+
+def _once_more(run: RunFacts, job_id: str) -> None:
+    """The job is executed again, and fails as before."""
+    n = max(fields["n"] for kind in run.lines for fields in run.of(kind) if "n" in fields)
+    execution = max(fields["execution"] for fields in run.of("job_started")) + 1
+    for kind in ("job_started", "job_failed"):
+        like = next(fields for fields in run.of(kind) if fields["job_id"] == job_id)
+        n += 1
+        again = {**like, "n": n, "t_ns": like["t_ns"] + 10**9 + n, "execution": execution}
+        run.lines[kind].append(again)
+
+
+def _one_place_less(run: RunFacts) -> None:
+    """The last job of each worker starts when the first has ended."""
+    for worker in (0, 1):
+        ends = [f for f in run.of("job_completed") if f["slot"] == worker]
+        starts = [f for f in run.of("job_started") if f["slot"] == worker]
+        starts[-1]["n"], ends[0]["n"] = ends[0]["n"], starts[-1]["n"]
+        starts[-1]["t_ns"], ends[0]["t_ns"] = ends[0]["t_ns"], starts[-1]["t_ns"]
+
+
+def _job_that_fails(*classes: str) -> str:
+    run = good.failing()
+    failures: dict[str, list[str]] = {}
+    for failed in run.of("job_failed"):
+        failures.setdefault(failed["job_id"], []).append(failed["error_class"])
+    return next(job_id for job_id, found in failures.items() if found == list(classes))
+
+
+def _drop(run: RunFacts, kind: str) -> None:
+    del run.lines[kind][-1]
+
+
+RUN_PLANTS: list[tuple[str, TrialName, Callable[[RunFacts], object]]] = [
+    ("runs end", "crowded", lambda run: _first(run, "child_exited", reason="died")),
+    ("whole lines", "crowded", lambda r: _note(r, "bad_line", {"slot": 0, "incarnation": 0})),
+    ("every event", "crowded", lambda run: _first(run, "child_ready", n=100)),
+    ("every event", "crowded", lambda run: _first(run, "child_ready", t_ns=10**12)),
+    ("execution numbers", "crowded", lambda run: _last(run, "job_started", execution=1)),
+    ("execution numbers", "crowded", lambda run: _last(run, "job_started", execution=9)),
+    ("execution ends", "crowded", lambda run: _drop(run, "job_completed")),
+    ("execution ends", "crowded", lambda run: _last(run, "job_completed", job_id="j000000")),
+    ("effects", "crowded", lambda run: _first(run, "row_read", effects=[])),
+    ("effects", "crowded", lambda run: _first(run, "row_read", effects=[[0, 0, 77]])),
+    ("books", "crowded", lambda run: _verdict(run, "j000000", "lost")),
+    ("books", "crowded", lambda run: _verdict(run, "j000000", "ambiguous")),
+    ("books", "crowded", lambda run: run.jobs.pop()),
+    ("nobody left", "held", lambda run: _first(run, "fault_ended", survivors=[4712])),
+    ("nobody left", "held", lambda run: _first(run, "fault_ended", eof_ns=None)),
+    ("nobody left", "held", lambda run: _first(run, "fault_ended", signal=None)),
+    ("sessions gone", "held", lambda run: _first(run, "fault_injected", sessions=[])),
+    ("sessions gone", "held", lambda run: _first(run, "fault_injected", strangers=[{}])),
+    ("sessions gone", "held", lambda run: _first(run, "fault_ended", sessions_gone_ns=None)),
+    ("killed at started", "held", lambda run: _verdict(run, "h000000", "stranded")),
+    ("killed at started", "held", lambda run: _verdict(run, "h000001", "duplicated")),
+    ("killed at effect", "held", lambda run: _verdict(run, "h000002", "lost")),
+    ("killed at completed", "held", lambda run: _verdict(run, "h000004", "lost")),
+    ("killed at return", "held", lambda run: _verdict(run, "h000007", "pending")),
+    ("rescue", "held", _late_rescue),
+    ("rescue", "held", _no_rescue),
+    ("concurrency reached", "crowded", _one_place_less),
+    ("stop", "crowded", lambda run: _note(run, "stop_ignored", {})),
+    ("stop", "crowded", lambda run: _last(run, "row_read", state="claimed")),
+    ("rows left", "crowded", lambda run: _first(run, "row_read", state="queued")),
+    ("rows left", "crowded", lambda run: _last(run, "row_read", state="done")),
+    ("rows left", "crowded", lambda run: _last(run, "row_read", inbox_id="9")),
+    ("attempts", "failing", lambda run: _once_more(run, _job_that_fails(*["transient"] * 3))),
+    ("attempts", "failing", lambda run: _once_more(run, _job_that_fails("rate_limit"))),
+    ("error classes", "failing", lambda run: _first(run, "job_failed", error_class="unplanned")),
+    ("permanent errors", "failing", lambda run: _once_more(run, _job_that_fails("permanent"))),
+    ("decisions", "failing", lambda run: _drop(run, "job_retried")),
+    ("decisions", "failing", lambda run: _drop(run, "job_discarded")),
+]
+
+
+@pytest.mark.parametrize(("check", "trial", "plant"), RUN_PLANTS)
+def test_a_fault_in_a_run_breaks_its_check(
+    check: str, trial: TrialName, plant: Callable[[RunFacts], object]
+) -> None:
+    runs = good.runs()
+    plant(runs[trial])
+
+    assert check in broken(good.direct(), runs)
+
+
+def test_more_open_executions_than_allowed_break_their_check() -> None:
+    runs = good.runs()
+    crowded = runs["crowded"]
+    workers = msgspec.structs.replace(crowded.scenario.workers, concurrency=3)
+    scenario = msgspec.structs.replace(crowded.scenario, workers=workers)
+    runs["crowded"] = replace(crowded, scenario=scenario)
+
+    assert broken(good.direct(), runs) == {"concurrency kept"}
+
+
+def test_every_check_has_a_fault_that_breaks_it() -> None:
+    planted = {plant[0] for plant in [*DIRECT_PLANTS, *RUN_PLANTS]} | {"concurrency kept"}
+
+    assert planted == set(NAMES)
+
+
+def test_who_never_rescues_is_not_asked_to_and_may_leave_its_orphans_stranded() -> None:
+    runs = good.runs()
+    _no_rescue(runs["held"])
+    for job_id in ("h000000", "h000001"):
+        _verdict(runs["held"], job_id, "stranded")
+    runs["held"] = replace(runs["held"], preset=good.NEVER_RESCUES)
+
+    found = outcomes(good.direct(), runs)
+
+    assert found["rescue"].outcome == found["killed at started"].outcome == "not offered"
+    assert found["killed at effect"].outcome == "met"
+
+
+def test_who_says_that_it_never_rescues_and_does_is_found_out() -> None:
+    runs = good.runs()
+    runs["held"] = replace(runs["held"], preset=good.NEVER_RESCUES)
+
+    assert "rescue" in broken(good.direct(), runs)
+
+
+def test_claims_that_nobody_can_see_are_not_asked_for() -> None:
+    seen = good.direct()
+    seen.preset = replace(seen.preset, claims_visible=False)
+
+    assert outcomes(seen, good.runs())["rows claimed"].outcome == "not offered"
+
+
+def test_a_run_that_broke_off_leaves_the_rest_unchecked_and_says_why() -> None:
+    runs = good.runs()
+    runs["crowded"] = replace(runs["crowded"], complaint="the database has gone")
+
+    found = outcomes(good.direct(), runs)
+
+    assert found["runs end"].reason == "crowded: the database has gone"
+    assert found["stop"].outcome == found["rows left"].outcome == "not checked"
+
+
+def test_without_a_ready_worker_nothing_else_is_held_against_the_adapter() -> None:
+    seen = good.direct()
+    seen.ready, seen.not_ready = None, "no child_ready within 15 s"
+
+    found = outcomes(seen, {})
+
+    assert {name for name, f in found.items() if f.outcome == "broken"} == {"ready"}
+    assert found["ready"].reason == "no child_ready within 15 s"
+    assert exit_code(list(found.values())) == 1
+
+
+def test_what_could_not_be_checked_is_no_success() -> None:
+    found = outcomes(good.direct(), {})
+
+    assert exit_code(list(found.values())) == 4
+
+
+def test_only_the_trials_that_a_check_reads_are_carried_out() -> None:
+    assert trials_for([check.name for check in DIRECT]) == ["direct"]
+    assert trials_for(["stop", "ready"]) == ["direct", "crowded"]
+    assert trials_for(NAMES) == ["direct", "held", "failing", "crowded"]
+
+
+def test_an_unknown_check_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(UnknownNameError, match="sessions"):
+        chosen(["session"])

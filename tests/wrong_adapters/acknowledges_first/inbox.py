@@ -1,0 +1,17 @@
+"""Wrong on purpose: it acknowledges a job before it works on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worker_child.adapters.python_argv import python_argv
+from worker_child.adapters.skeleton.inbox import SkeletonAdapter
+
+
+class AcknowledgesFirst(SkeletonAdapter):
+    """The skeleton but for one thing."""
+
+    name = "acknowledges_first"
+
+    def child_argv(self) -> list[str]:
+        return python_argv(folder=Path(__file__).resolve().parent)

@@ -1,0 +1,21 @@
+"""Wrong on purpose: it acknowledges a job before it works on it."""
+
+from __future__ import annotations
+
+from worker_child.adapters.skeleton import worker as skeleton
+from worker_child.adapters.skeleton.lease_queue import ClaimedJob, LeaseQueue
+
+new_event_loop = skeleton.new_event_loop
+
+work = skeleton.work
+claim = LeaseQueue.claim
+
+
+async def _claim_and_acknowledge(queue: LeaseQueue) -> ClaimedJob | None:
+    job = await claim(queue)
+    if job is not None:
+        await queue.acknowledge(job)
+    return job
+
+
+LeaseQueue.claim = _claim_and_acknowledge  # type: ignore[assignment,method-assign]

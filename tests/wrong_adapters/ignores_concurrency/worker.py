@@ -1,0 +1,17 @@
+"""Wrong on purpose: it takes twice as many jobs at once as it is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from worker_child.adapters.skeleton import worker as skeleton
+from worker_child.runtime import Child
+
+new_event_loop = skeleton.new_event_loop
+
+
+async def work(child: Child) -> None:
+    init = msgspec.structs.replace(child.init, concurrency=2 * child.init.concurrency)
+    await skeleton.work(replace(child, init=init))

@@ -1,0 +1,24 @@
+"""Wrong on purpose: it counts an event and never writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker_child.adapters.skeleton import worker as skeleton
+from worker_child.runtime import Child
+
+new_event_loop = skeleton.new_event_loop
+
+
+async def work(child: Child) -> None:
+    emitter = child.emitter
+    write = emitter.emit
+
+    def write_most(kind: str, fields: dict[str, Any]) -> None:
+        if kind == "job_completed" and fields["execution"] == 5:
+            emitter._n += 1
+        else:
+            write(kind, fields)
+
+    emitter.emit = write_most  # type: ignore[method-assign]
+    await skeleton.work(child)

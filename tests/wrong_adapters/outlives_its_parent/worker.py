@@ -1,0 +1,27 @@
+"""Wrong on purpose: neither the death of its parent nor the end of its stdin ends it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+
+from worker_child.adapters.skeleton import worker as skeleton
+from worker_child.lifeline import Orders
+from worker_child.runtime import Child
+
+new_event_loop = skeleton.new_event_loop
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _watch_and_stay(orders: Orders, on_stop: Callable[[], object]) -> None:
+    while orders._line() is not None:
+        on_stop()
+
+
+Orders._watch = _watch_and_stay  # type: ignore[assignment,method-assign]
+
+
+async def work(child: Child) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
+    await skeleton.work(child)
