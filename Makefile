@@ -58,10 +58,10 @@ test: setup ## the tests
 	$(BIN)/pytest -q $(ARGS)
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
-	$(BIN)/pytest -q -m "" tests/acceptance/test_short_scenarios.py $(ARGS)
+	$(BIN)/pytest -q -m "" -n 2 tests/acceptance/test_short_scenarios.py $(ARGS)
 
 test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
-	$(BIN)/pytest -q -m "" tests/queues/test_conformance.py $(ARGS)
+	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .
