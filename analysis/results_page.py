@@ -133,7 +133,7 @@ def _how_to_repeat(blocks: Sequence[Block]) -> list[str]:
         "## How to repeat it",
         "",
         "```sh",
-        "make setup",
+        "make adapters # what the libraries need; for pgqueuer alone `make setup` will do",
         *commands,
         ".venv/bin/python -m analysis results results/matrix > RESULTS.md",
         "```",

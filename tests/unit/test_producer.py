@@ -130,7 +130,8 @@ def test_an_enqueue_without_an_answer_is_indeterminate_and_never_retried(
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     queue = Queue(hang_up, accept)
-    producer = produce([job(0, 0.0), job(1, 5.0)], queue, recorder)
+    # So far apart that a late wake-up does not make one batch of them.
+    producer = produce([job(0, 0.0), job(1, 1000.0)], queue, recorder)
     assert queue.calls == [["j000000"], ["j000001"]]
     assert queue.connections == 2
     assert list(producer.indeterminate) == ["j000000"]
