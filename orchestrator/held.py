@@ -11,12 +11,15 @@ from orchestrator.workload import PlannedJob
 
 _LOOK_EVERY_NS = 50_000_000
 _BEFORE_COMPLETED = frozenset({"started", "effect"})
+_BEFORE_EFFECT = frozenset({"started"})
 
 
 class Held:
     """The jobs that a scenario holds. `reached` asks first the events, then the queue's rows.
 
     Where the queue shows no claims (`claims_visible`) the rows are asked for the effects alone.
+    Where it acknowledges a job in the transaction of its effect, a job that has had one is no
+    longer claimed.
     """
 
     def __init__(
@@ -27,10 +30,16 @@ class Held:
         probe: Probe,
         *,
         claims_visible: bool,
+        acknowledges_in_transaction: bool = False,
     ) -> None:
         self.jobs = jobs
         self._claims_visible = claims_visible
         self._points = {job.plan.job_id: job.plan.hold for job in jobs}
+        self._to_be_claimed = {
+            job_id
+            for job_id, point in self._points.items()
+            if not acknowledges_in_transaction or point in _BEFORE_EFFECT
+        }
         self._fleet = fleet
         self._tracker = tracker
         self._probe = probe
@@ -72,8 +81,8 @@ class Held:
         if reading.error is not None:
             return f"the rows cannot be read: {reading.error}"
         claimed = {str(line.job_id) for line in reading.lines if line.state == "claimed"}
-        if self._claims_visible and claimed != jobs:
-            return f"claimed rows are of {sorted(claimed)}, not {sorted(jobs)}"
+        if self._claims_visible and claimed != self._to_be_claimed:
+            return f"claimed rows are of {sorted(claimed)}, not {sorted(self._to_be_claimed)}"
         done = {line.job_id for line in reading.lines if line.effects}
         without = [
             job for job, point in self._points.items() if point == "effect" and job not in done

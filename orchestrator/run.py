@@ -17,6 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator import environment
+from orchestrator.capacity import longest_length_s
 from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import (
     DatabaseLostError,
@@ -104,7 +105,11 @@ def make_request(
         )
     settings = scenario.workers
     workers = Workers(
-        settings.slots, settings.concurrency, settings.pool_size, settings.max_attempts
+        settings.slots,
+        settings.concurrency,
+        settings.pool_size,
+        settings.max_attempts,
+        longest_length_s(scenario.workload),
     )
     try:
         chosen = adapter.preset(name, workers)

@@ -114,6 +114,7 @@ class Supervisor:
             self._tracker,
             self._probe,
             claims_visible=orders.preset.claims_visible,
+            acknowledges_in_transaction=orders.preset.acknowledges_in_transaction,
         )
         self._own_pids: frozenset[int] = frozenset()
         self._campaign = Campaign(
@@ -434,4 +435,6 @@ class Supervisor:
 
     def _connect_producer(self) -> Enqueuer:
         name = parent_session_name(self._orders.run_id, PRODUCER)
-        return self._orders.adapter.enqueuer(make_conninfo(self._dsn, application_name=name))
+        dsn = make_conninfo(self._dsn, application_name=name)
+        keyed = self._orders.scenario.workload.dedup is not None
+        return self._orders.adapter.enqueuer(dsn, self._orders.preset, keyed=keyed)

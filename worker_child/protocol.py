@@ -76,6 +76,42 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: Literal["stop"]
 
 
+class JobToEnqueue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A job as an enqueuer is handed it."""
+
+    job_id: str
+    kind: str
+    payload: str
+    """A `Plan` as JSON; it becomes the job's payload as it stands."""
+    dedup_key: str | None
+    """The queue is to take one job with this key, whoever enqueues it; none = no such wish."""
+
+
+class EnqueueCommand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line on an enqueuer's stdin: put all `jobs` into the queue, in one go."""
+
+    command: Literal["enqueue"]
+    jobs: tuple[JobToEnqueue, ...]
+
+
+class JobAnswer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the queue said to one job."""
+
+    outcome: Literal["accepted", "deduplicated", "rejected"]
+    inbox_id: str | None = None
+    """Of an accepted job: its row."""
+    into: str | None = None
+    """Of a deduplicated job: the row that the queue had already, where it says which."""
+    error: str = ""
+    """Of a rejected job: why. The queue certainly has not taken it."""
+
+
+class EnqueueAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An enqueuer's line on the event descriptor: one answer a job, in their order."""
+
+    results: tuple[JobAnswer, ...]
+
+
 class Plan(
     msgspec.Struct,
     frozen=True,

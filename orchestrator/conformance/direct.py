@@ -133,7 +133,8 @@ class Bench:
 
     def _enqueue(self) -> None:
         name = parent_session_name(self._orders.run_id, "producer")
-        enqueuer = self._adapter.enqueuer(make_conninfo(self._server.dsn, application_name=name))
+        dsn = make_conninfo(self._server.dsn, application_name=name)
+        enqueuer = self._adapter.enqueuer(dsn, self._orders.preset, keyed=False)
         try:
             self.evidence.results = enqueuer.enqueue(self._jobs)
         finally:

@@ -10,10 +10,21 @@ import msgspec
 
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
+from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history import KINDS, Rescue, Session
-from worker_child.protocol import EVENT_KINDS, ClockAnchor, Command, Init, Plan
+from worker_child.protocol import (
+    EVENT_KINDS,
+    ClockAnchor,
+    Command,
+    EnqueueAnswer,
+    EnqueueCommand,
+    Init,
+    JobAnswer,
+    JobToEnqueue,
+    Plan,
+)
 
 _PROSE = Path(__file__).parent
 
@@ -24,6 +35,7 @@ def contents() -> dict[str, str]:
         "PROTOCOL.md": _filled(
             "protocol.md",
             orders=_sections([Init, ClockAnchor, Command, Plan]),
+            enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
             events="\n".join(_kind_section(kind) for kind in EVENT_KINDS),
         ),
         "HISTORY.md": _filled(
@@ -35,6 +47,7 @@ def contents() -> dict[str, str]:
         ),
         "schemas/protocol.schema.json": _json(protocol_schema()),
         "schemas/history.schema.json": _json(history_schema()),
+        "worker_child/lang/golden/lines.json": golden_lines(),
     }
 
 

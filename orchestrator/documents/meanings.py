@@ -41,6 +41,11 @@ MEANINGS: dict[str, str] = {
     "Init.event_fd": "The inherited descriptor to which events are written.",
     "Init.clock_anchor": "From it the child makes its timestamps: wall_ns + (t_ns - monotonic_ns).",
     "Command.command": "What to do.",
+    "EnqueueCommand.command": "What to do.",
+    "EnqueueCommand.jobs": "What to put in.",
+    "JobAnswer.outcome": "`accepted` = taken as a row of its own; `deduplicated` = the queue had a "
+    "job with its key; `rejected` = refused.",
+    "EnqueueAnswer.results": "As many as the command had jobs.",
     "Plan.profile": "What the time goes into: `cpu` burns, `db` queries, `external_api` waits.",
     "JobFailed.error_class": "`rate_limit`, `transient`, `permanent`, or `unplanned`.",
     "JobFailed.message": "The exception's type and text, cut at 500 characters.",

@@ -9,12 +9,28 @@ import msgspec
 
 from orchestrator.documents.fields import fields_of
 from orchestrator.history import HISTORY_VERSION, KINDS, Rescue, Session
-from worker_child.protocol import EVENT_KINDS, PROTOCOL_VERSION, ClockAnchor, Command, Init, Plan
+from worker_child.protocol import (
+    EVENT_KINDS,
+    PROTOCOL_VERSION,
+    ClockAnchor,
+    Command,
+    EnqueueAnswer,
+    EnqueueCommand,
+    Init,
+    JobAnswer,
+    JobToEnqueue,
+    Plan,
+)
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 _SIGNATURE = ["incarnation", "n", "slot", "t_ns"]
 """What every line of a child carries, whatever its kind."""
+
+WIRE_LINES: list[type[msgspec.Struct]] = [Init, Command, EnqueueCommand, EnqueueAnswer]
+"""Those lines of the wire that are no events."""
+WIRE_PARTS: list[type[msgspec.Struct]] = [ClockAnchor, JobToEnqueue, JobAnswer, Plan]
+"""What they are made of."""
 
 Schema = dict[str, Any]
 
@@ -30,7 +46,8 @@ def history_schema() -> Schema:
 
 
 def protocol_schema() -> Schema:
-    """Of one line of the wire: to the child `Init` and `Command`, from the child an event."""
+    """Of one line of the wire: to the child `Init` and commands, from the child an event or, of an
+    enqueuer, an answer."""
     events = [
         _line(kind, {"allOf": [{"$ref": _reference(of)}], "required": _SIGNATURE})
         for kind, of in EVENT_KINDS.items()
@@ -38,8 +55,8 @@ def protocol_schema() -> Schema:
     return {
         "$schema": _DIALECT,
         "title": f"One line of the Crashbench wire, version {PROTOCOL_VERSION}",
-        "anyOf": [{"$ref": _reference(Init)}, {"$ref": _reference(Command)}, {"oneOf": events}],
-        "$defs": _definitions([*EVENT_KINDS.values(), Init, ClockAnchor, Command, Plan]),
+        "anyOf": [*({"$ref": _reference(of)} for of in WIRE_LINES), {"oneOf": events}],
+        "$defs": _definitions([*EVENT_KINDS.values(), *WIRE_LINES, *WIRE_PARTS]),
     }
 
 

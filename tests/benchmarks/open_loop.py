@@ -23,7 +23,7 @@ from orchestrator.workload import PlannedJob, Workload
 from tests.benchmarks.figure import Costs, Effort, Figure, absolute_time, ratio
 from tests.benchmarks.stalls import watching
 from worker_child.adapters import load_adapter
-from worker_child.adapters.contract import Enqueuer
+from worker_child.adapters.contract import Enqueuer, Workers
 from worker_child.protocol import JobEnqueued
 
 RATE_PER_S = 2000
@@ -62,6 +62,7 @@ class Sent(msgspec.Struct, frozen=True):
 def measure(effort: Effort) -> list[Figure]:
     """Shares of jobs sent in time, lateness of wake-ups, and the delay of sending."""
     adapter = load_adapter("pgqueuer")
+    preset = adapter.preset("stock", Workers(1, 20, 10, 5, 1.0))
     rounds: list[Costs] = []
     sent: list[list[Sent]] = []
     jobs = list(_workload(ROUND_S[effort]).jobs())
@@ -74,7 +75,8 @@ def measure(effort: Effort) -> list[Figure]:
         adapter.install(server.worker_dsn)
         for number in range(ROUNDS[effort]):
             naps, history = Naps(), Path(folder) / f"{number}.jsonl"
-            sent.append(_produce(jobs, adapter.enqueuer(server.dsn), naps, history))
+            enqueuer = adapter.enqueuer(server.dsn, preset, keyed=False)
+            sent.append(_produce(jobs, enqueuer, naps, history))
             rounds.append(Costs(_p99(naps.late_ns) / 1000, _p99(_bare_sleep(jobs)) / 1000))
         tripped = watch.tripped()
     return _figures(jobs, rounds, sent, tripped=tripped)

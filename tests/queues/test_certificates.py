@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from analysis.summary import Summary, analyse
+from orchestrator.capacity import longest_length_s
 from orchestrator.child import ChildHandle, Spawner, State
 from orchestrator.run import Request, carry_out
 from orchestrator.scenario import load_scenario
@@ -55,7 +56,13 @@ def run(plant: str, database: Database, results: Path) -> Summary:
         adapter=adapter,
         preset=adapter.preset(
             "tuned",
-            Workers(workers.slots, workers.concurrency, workers.pool_size, workers.max_attempts),
+            Workers(
+                slots=workers.slots,
+                concurrency=workers.concurrency,
+                pool_size=workers.pool_size,
+                max_attempts=workers.max_attempts,
+                longest_length_s=longest_length_s(scenario.workload),
+            ),
         ),
         ordinal=1,
         dsn=database.dsn,

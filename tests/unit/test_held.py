@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.held import Held
 from orchestrator.history import RowRead
@@ -46,13 +47,16 @@ class World:
             claimed_line("h4"),
         ]
 
-    def held(self, *, claims_visible: bool = True) -> Held:
+    def held(
+        self, *, claims_visible: bool = True, acknowledges_in_transaction: bool = False
+    ) -> Held:
         return Held(
             [planned(job_id, point) for job_id, point in POINTS.items()],
             self.fleet,
             self.tracker,
             self.probe,
             claims_visible=claims_visible,
+            acknowledges_in_transaction=acknowledges_in_transaction,
         )
 
 
@@ -150,6 +154,14 @@ def test_where_claims_are_invisible_the_rows_are_asked_for_the_effects_alone(wor
     held = world.held(claims_visible=False)
     assert not held.reached()
     assert held.missing() == "no effect yet of ['h3']"
+
+
+def test_where_the_effect_acknowledges_only_jobs_without_one_are_claimed(world: World) -> None:
+    held = world.held(acknowledges_in_transaction=True)
+    assert not held.reached()
+    assert held.missing() == "claimed rows are of ['h1', 'h2', 'h3', 'h4'], not ['h4']"
+    world.probe.lines = [replace(with_effect("h3"), state="done"), claimed_line("h4")]
+    assert world.held(acknowledges_in_transaction=True).reached()
 
 
 def test_the_rows_are_read_twenty_times_a_second_at_most(world: World) -> None:

@@ -25,7 +25,7 @@ def test_a_new_adapter_is_found_by_its_folder_and_bears_its_own_name(
 
     assert library.name == adapter.name == f"their_{language}_queue"
     assert library.language == language
-    assert adapter.preset("tuned", Workers(1, 10, 5, 5)).parity.keys() == PARITY.keys()
+    assert adapter.preset("tuned", Workers(1, 10, 5, 5, 1.0)).parity.keys() == PARITY.keys()
     sys.modules.pop(type(adapter).__module__.partition(".")[0])
 
 

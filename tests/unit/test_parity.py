@@ -12,7 +12,7 @@ PRESETS = [(library, name) for library in LIBRARIES for name in load_adapter(lib
 
 @pytest.mark.parametrize(("library", "name"), PRESETS)
 def test_a_preset_says_what_a_comparison_must_show(library: str, name: str) -> None:
-    preset = load_adapter(library).preset(name, Workers(1, 10, 5, 5))
+    preset = load_adapter(library).preset(name, Workers(1, 10, 5, 5, 6.0))
 
     assert preset.parity.keys() == PARITY.keys()
     assert all(preset.parity.values())

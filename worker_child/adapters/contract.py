@@ -19,6 +19,8 @@ class Workers:
     concurrency: int
     pool_size: int
     max_attempts: int
+    longest_length_s: float
+    """The longest planned length of a job: what an operator knows who says how long is too long."""
 
 
 PARITY: dict[str, str] = {
@@ -163,8 +165,12 @@ class Adapter(Protocol):
         """
         ...
 
-    def enqueuer(self, dsn: str) -> Enqueuer:
-        """Open the producer's connection; `dsn` already names the session."""
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        """Open the producer's connection, ready for the first job; `dsn` already names the session.
+
+        Some libraries keep in the row what others set in the worker: that is in `preset`. `keyed`
+        = the jobs have a `dedup_key`; only for an adapter that offers ``dedup``.
+        """
         ...
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

@@ -114,7 +114,7 @@ class ControlAdapter:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(SCHEMA)
 
-    def enqueuer(self, dsn: str) -> ControlEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ControlEnqueuer:
         return ControlEnqueuer(dsn)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

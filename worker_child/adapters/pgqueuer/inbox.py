@@ -115,7 +115,7 @@ class PgQueuerAdapter:
     def install(self, dsn: str) -> None:
         asyncio.run(_install(dsn))
 
-    def enqueuer(self, dsn: str) -> PgQueuerEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> PgQueuerEnqueuer:
         return PgQueuerEnqueuer(dsn)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

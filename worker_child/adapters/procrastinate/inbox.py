@@ -155,7 +155,7 @@ class ProcrastinateAdapter:
         if done.returncode != 0:
             raise InstallError(f"procrastinate's schema could not be applied: {done.stderr}")
 
-    def enqueuer(self, dsn: str) -> ProcrastinateEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ProcrastinateEnqueuer:
         return ProcrastinateEnqueuer(dsn)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

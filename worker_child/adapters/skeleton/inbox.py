@@ -86,7 +86,7 @@ class SkeletonAdapter:
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(SCHEMA)
 
-    def enqueuer(self, dsn: str) -> SkeletonEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> SkeletonEnqueuer:
         return SkeletonEnqueuer(dsn)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:

@@ -1,0 +1,51 @@
+"""Go's own checks of the Go modules: format, vet, tests, the golden lines among them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.toolchain import need_program
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted(path.parent for path in (ROOT / "worker_child").rglob("go.mod"))
+REMEDY = "install Go 1.26 or newer from https://go.dev/dl"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def run(module: Path, *argv: str) -> str:
+    """What a command says in a module's folder; it must succeed."""
+    done = subprocess.run(
+        argv,
+        cwd=module,
+        env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(argv)} in {module}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def of(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+def test_there_are_go_modules() -> None:
+    assert ROOT / "worker_child/lang/go" in MODULES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=of)
+def test_every_file_is_formatted_as_gofmt_does(module: Path) -> None:
+    assert run(module, need_program("gofmt", REMEDY), "-l", ".") == ""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=of)
+def test_vet_finds_nothing_and_the_modules_own_tests_pass(module: Path) -> None:
+    go = need_program("go", REMEDY)
+    run(module, go, "vet", "./...")
+    run(module, go, "test", "./...")

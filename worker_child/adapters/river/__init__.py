@@ -1,0 +1,1 @@
+"""River: a queue in Go, whose leader rescues jobs that have been running for too long."""

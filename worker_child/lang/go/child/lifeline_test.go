@@ -1,0 +1,231 @@
+package child
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// actVariable makes this test's own program act as a child; see TestMain.
+const actVariable = "CRASHBENCH_TEST_ACT"
+
+var acts = map[string]func(){
+	"main": func() {
+		Main(Library{
+			Module:   "github.com/jackc/pgx/v5",
+			Work:     func(context.Context, *Child) error { return nil },
+			Enqueuer: func(context.Context, Init) (Enqueuer, error) { return &echo{}, nil },
+		})
+	},
+	"asleep": func() {
+		fmt.Println(os.Getpid())
+		time.Sleep(time.Minute)
+	},
+	"parent": func() {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), actVariable+"=asleep")
+		child.Stdout = os.Stdout
+		if err := child.Run(); err != nil {
+			leave(1, err)
+		}
+	},
+	"unheard": func() {
+		emitter := NewEmitter(Init{RunID: "run", EventFD: 3})
+		for {
+			emitter.emit("note", object{}.text("code", "x"))
+		}
+	},
+}
+
+// echo takes jobs without a key and has the others already.
+type echo struct{}
+
+func (echo) Enqueue(_ context.Context, jobs []OutgoingJob) ([]Enqueued, error) {
+	answers := make([]Enqueued, len(jobs))
+	for at, job := range jobs {
+		switch {
+		case job.Kind == "lost":
+			return nil, errors.New("the connection is gone")
+		case job.Kind == "refused":
+			answers[at] = Rejected(errors.New("no such table"))
+		case job.DedupKey != nil:
+			answers[at] = Deduplicated(job.DedupKey)
+		default:
+			answers[at] = Accepted(job.JobID)
+		}
+	}
+	return answers, nil
+}
+
+func (echo) Close() {}
+
+func TestMain(m *testing.M) {
+	if act, asked := acts[os.Getenv(actVariable)]; asked {
+		act()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// program is this test's program as a child, killed at the latest when the test ends.
+func program(t *testing.T, act string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	command := exec.CommandContext(ctx, os.Args[0], arguments...)
+	command.Env = append(os.Environ(), actVariable+"="+act)
+	return command
+}
+
+func exitCode(t *testing.T, err error) int {
+	t.Helper()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if exit == nil {
+		return 0
+	}
+	return exit.ExitCode()
+}
+
+const initOfAnEnqueuer = `{"protocol":1,"run_id":"","role":"enqueuer","slot":0,"incarnation":0,` +
+	`"library":"echo","settings":{},"dsn":"","application_name":"cb","concurrency":1,"pool_size":1,` +
+	`"max_attempts":5,"kinds":[],"effects":false,"event_fd":3,` +
+	`"clock_anchor":{"monotonic_ns":0,"wall_ns":0},"provider":null}` + "\n"
+
+func TestOrdersThatEndOrMakeNoSenseEndTheChild(t *testing.T) {
+	for _, scene := range []struct {
+		name, orders, says string
+		code               int
+	}{
+		{"no orders at all", "", "", ExitParentGone},
+		{"the end after the init", initOfAnEnqueuer, "", ExitParentGone},
+		{"stop", initOfAnEnqueuer + `{"command":"stop"}` + "\n", "", 0},
+		{"no JSON", "hello\n", "no init", ExitBadOrders},
+		{"an unknown field", `{"colour":"red"}` + "\n", "colour", ExitBadOrders},
+		{"another version", strings.Replace(initOfAnEnqueuer, `:1,"run_id"`, `:2,"run_id"`, 1),
+			"wire version 1, not 2", ExitBadOrders},
+		{"an unknown command", initOfAnEnqueuer + `{"command":"dance"}` + "\n", "dance", ExitBadOrders},
+		{"a job that is lost", initOfAnEnqueuer + `{"command":"enqueue","jobs":[{"job_id":"j1",` +
+			`"kind":"lost","payload":"{}","dedup_key":null}]}` + "\n", "the connection is gone", 1},
+	} {
+		t.Run(scene.name, func(t *testing.T) {
+			command := program(t, "main")
+			command.Stdin = strings.NewReader(scene.orders)
+			var stderr bytes.Buffer
+			command.Stderr = &stderr
+			if code := exitCode(t, command.Run()); code != scene.code {
+				t.Errorf("it left with %d, not %d: %s", code, scene.code, &stderr)
+			}
+			if !strings.Contains(stderr.String(), scene.says) {
+				t.Errorf("it said %q, nothing of %q", &stderr, scene.says)
+			}
+		})
+	}
+}
+
+func TestAnEnqueuerAnswersEachCommandInTurn(t *testing.T) {
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	command := program(t, "main")
+	command.ExtraFiles = []*os.File{writing}
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writing.Close()
+	answers := bufio.NewReader(reading)
+	tell := func(orders, want string) {
+		t.Helper()
+		if _, err := io.WriteString(stdin, orders); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := answers.ReadString('\n'); err != nil || got != want+"\n" {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+	}
+	job := `{"job_id":"%s","kind":"%s","payload":"{}","dedup_key":%s}`
+	tell(initOfAnEnqueuer+`{"command":"enqueue","jobs":[]}`+"\n", `{"results":[]}`)
+	tell(`{"command":"enqueue","jobs":[`+fmt.Sprintf(job, "j1", "k", "null")+","+
+		fmt.Sprintf(job, "j2", "k", `"9"`)+","+fmt.Sprintf(job, "j3", "refused", "null")+"]}\n",
+		`{"results":[{"outcome":"accepted","inbox_id":"j1"},{"outcome":"deduplicated","into":"9"},`+
+			`{"outcome":"rejected","error":"no such table"}]}`)
+	if _, err := io.WriteString(stdin, `{"command":"stop"}`+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, command.Wait()); code != 0 {
+		t.Errorf("it left with %d when asked to stop", code)
+	}
+}
+
+func TestAChildThatNobodyReadsAnyMoreLeavesAtOnce(t *testing.T) {
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reading.Close()
+	command := program(t, "unheard")
+	command.ExtraFiles = []*os.File{writing}
+	if code := exitCode(t, command.Run()); code != ExitParentGone {
+		t.Errorf("it left with %d", code)
+	}
+}
+
+func TestAChildOfAnotherParentLeavesAtOnce(t *testing.T) {
+	command := program(t, "main")
+	command.Env = append(command.Env, parentPIDVariable+"=1")
+	if code := exitCode(t, command.Run()); code != ExitParentGone {
+		t.Errorf("it left with %d", code)
+	}
+}
+
+func TestTheKernelKillsTheChildWithItsParent(t *testing.T) {
+	parent := program(t, "parent")
+	stdout, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Fscan(stdout, &child); err != nil {
+		t.Fatal(err)
+	}
+	pidfd, err := unix.PidfdOpen(child, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	ended := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	if count, err := unix.Poll(ended, 10_000); count != 1 {
+		t.Errorf("the child still lives 10 s after its parent (%v)", err)
+	}
+	_ = parent.Wait()
+}
+
+func TestTheVersionIsOfTheModuleThatWasBuiltIn(t *testing.T) {
+	if err := printVersion(Library{Module: "example.com/none"}); err == nil {
+		t.Error("a module that was not built in had a version")
+	}
+}
