@@ -28,7 +28,7 @@ from worker_child.adapters.procrastinate.inbox import ProcrastinateAdapter
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-WORKERS = Workers(slots=1, concurrency=10, pool_size=5, max_attempts=5)
+WORKERS = Workers(slots=1, concurrency=10, pool_size=5, max_attempts=5, longest_length_s=1.0)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -80,7 +80,7 @@ def test_jobs_are_enqueued_in_order_and_a_listener_hears_of_each(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
     connection.execute("LISTEN procrastinate_any_queue_v1")
-    enqueuer = adapter.enqueuer(database.worker_dsn)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
     results = enqueuer.enqueue([job(n) for n in range(3)])
     enqueuer.close()
     heard = [notify.payload for notify in connection.notifies(timeout=10, stop_after=3)]
@@ -93,7 +93,7 @@ def test_jobs_are_enqueued_in_order_and_a_listener_hears_of_each(
 def test_a_queueing_lock_holds_while_its_job_waits_and_no_longer(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
     first, second, other = enqueuer.enqueue([job(0, "a"), job(1, "a"), job(2, "b")])
     claim(connection, register(connection))
     (third,) = enqueuer.enqueue([job(3, "a")])
@@ -106,7 +106,7 @@ def test_a_queueing_lock_holds_while_its_job_waits_and_no_longer(
 def test_rows_are_told_as_procrastinates_functions_left_them(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
     enqueuer.enqueue([job(n) for n in range(5)])
     enqueuer.close()
     worker = register(connection)
@@ -133,7 +133,7 @@ def test_rows_are_told_as_procrastinates_functions_left_them(
 def test_a_holder_whom_a_starting_worker_has_deleted_is_remembered(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
     enqueuer.enqueue([job(0)])
     enqueuer.close()
     dead = register(connection)
