@@ -154,10 +154,15 @@ def reproduce(
         int | None,
         typer.Option(min=1, max=999, help="The new run's ordinal; default: the next free one."),
     ] = None,
+    library: Annotated[
+        str | None, typer.Option(help="The folder of an adapter that is kept elsewhere.")
+    ] = None,
 ) -> None:
     """Repeat a run from what its history holds, and print old and new counts side by side."""
     console = Console()
-    request, changes = read_request(history, results=results, ordinal=ordinal, dsn=dsn)
+    request, changes = read_request(
+        history, library=library, results=results, ordinal=ordinal, dsn=dsn
+    )
     for change in changes:
         console.print(f"changed since: {change}", highlight=False, markup=False)
     old = analyse(history)

@@ -11,6 +11,7 @@ from rich.table import Table
 from analysis.summary import Summary
 from orchestrator.errors import ResultsError
 from orchestrator.history import RunStart
+from orchestrator.libraries.library import find_library
 from orchestrator.run import Request, make_request
 from orchestrator.scenario import scenario_from_resolved
 
@@ -52,17 +53,28 @@ def read_start(history: Path) -> RunStart:
 
 
 def read_request(
-    history: Path, *, results: Path | None, ordinal: int | None, dsn: str | None
+    history: Path,
+    *,
+    library: str | None,
+    results: Path | None,
+    ordinal: int | None,
+    dsn: str | None,
 ) -> tuple[Request, list[str]]:
     """The request that repeats `history` under a new ordinal, and what has changed since.
 
-    Raises `ResultsError` when the history cannot be repeated as it was.
+    `library` says where an adapter is that no name finds. Raises `ResultsError` when the history
+    cannot be repeated as it was.
     """
     start = read_start(history)
+    if library is not None and (name := find_library(library).name) != start.library:
+        raise ResultsError(
+            f"{history} is a run of {start.library}, and {library} is {name}: give the adapter "
+            "that it was made with"
+        )
     folder = results or history.parent
     request = make_request(
         scenario_from_resolved(start.scenario),
-        library=start.library,
+        library=library or start.library,
         preset=start.preset,
         ordinal=ordinal or _free_ordinal(folder, start),
         dsn=dsn,

@@ -1,0 +1,61 @@
+"""A history is repeated with the adapter that it was made with, wherever that is kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orchestrator.documents.examples import EXAMPLES, line_of
+from orchestrator.errors import ResultsError, UnknownNameError
+from orchestrator.history import RunStart
+from orchestrator.libraries.library import find_library
+from orchestrator.libraries.manifest import MANIFEST
+from orchestrator.reproduce import read_request
+from orchestrator.run import Request
+from orchestrator.scenario import load_scenario, resolved
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A control queue, moved out of this repository and renamed."""
+    folder = tmp_path / "moved"
+    shutil.copytree(find_library("control_holding").folder, folder)
+    text = 'name = "moved"\ninbox = "inbox:HoldingAdapter"\nlanguage = "python"\n'
+    (folder / MANIFEST).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Its run, as far as the first line."""
+    example = EXAMPLES["run_start"]
+    assert isinstance(example, RunStart)
+    scenario = load_scenario("crash_recovery_short")
+    start = msgspec.structs.replace(
+        example, library="moved", preset="stock", scenario=resolved(scenario)
+    )
+    path = tmp_path / "run.jsonl"
+    path.write_text(line_of(start) + "\n")
+    return path
+
+
+def repeated(history: Path, library: str | None) -> Request:
+    return read_request(history, library=library, results=None, ordinal=None, dsn=None)[0]
+
+
+def test_an_adapter_kept_elsewhere_is_found_by_its_folder(history: Path, outside: Path) -> None:
+    request = repeated(history, str(outside))
+    assert (request.library, request.library_given) == ("moved", str(outside))
+
+
+def test_without_its_folder_it_is_unknown(history: Path) -> None:
+    with pytest.raises(UnknownNameError, match="there is no library 'moved'"):
+        repeated(history, None)
+
+
+def test_another_library_is_refused(history: Path) -> None:
+    with pytest.raises(ResultsError, match="is a run of moved, and pgqueuer is pgqueuer"):
+        repeated(history, "pgqueuer")
