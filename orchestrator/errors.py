@@ -122,6 +122,12 @@ class ChildFailedError(CrashbenchError):
     exit_code = 3
 
 
+class LibraryProgramError(CrashbenchError):
+    """A library's built program failed outside a worker: its schema, its version."""
+
+    exit_code = 3
+
+
 class ScenarioError(CrashbenchError):
     """A scenario that cannot be used. `flaws` holds everything that is wrong with it."""
 

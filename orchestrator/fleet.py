@@ -5,8 +5,8 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from orchestrator.blame import ends_in_our_code
 from orchestrator.child import ChildHandle, Exit, Spawner, State
 from orchestrator.errors import ChildFailedError
 from orchestrator.events import BadLine, Batch, feed_together
@@ -18,10 +18,6 @@ from worker_child.protocol import Init, Note, session_name
 
 _COALESCE_S = 0.002
 """A short rest before reading: many lines come in one gulp, and stamps are the child's own."""
-_OUR_FOLDERS = tuple(
-    str(Path(__file__).resolve().parent.parent / name) for name in ("worker_child", "orchestrator")
-)
-
 MakeInit = Callable[[int, int], Init]
 
 
@@ -262,12 +258,6 @@ class Fleet:
                 detail={"slot": child.slot, "incarnation": child.incarnation},
             )
         )
-
-
-def ends_in_our_code(stderr: str) -> bool:
-    """Whether the last frame of a Python traceback lies in the instrument's own folders."""
-    frames = [line for line in stderr.splitlines() if line.lstrip().startswith('File "')]
-    return bool(frames) and frames[-1].lstrip().removeprefix('File "').startswith(_OUR_FOLDERS)
 
 
 def _how(exit_: Exit) -> str:

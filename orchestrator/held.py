@@ -40,14 +40,21 @@ class Held:
             for job_id, point in self._points.items()
             if not acknowledges_in_transaction or point in _BEFORE_EFFECT
         }
+        self._fanned_out = {
+            child.job_id
+            for job in jobs
+            if job.plan.hold not in _BEFORE_EFFECT
+            for child in job.plan.children
+        }
         self._fleet = fleet
         self._tracker = tracker
         self._probe = probe
         self._looked_ns = 0
 
     def reached(self) -> bool:
-        """Whether all are held at their points, no other execution is open, and the queue's rows
-        show these jobs and no others claimed. Raises psycopg.Error."""
+        """Whether all are held at their points, what they have enqueued is completed, no other
+        execution is open, and the queue's rows show these jobs and no others claimed. Raises
+        psycopg.Error."""
         now_ns = time.monotonic_ns()
         if now_ns - self._looked_ns < _LOOK_EVERY_NS or self._missing_in_events():
             return False
@@ -71,7 +78,8 @@ class Held:
         to_be_completed = self._points.keys() - to_be_open
         if completed != to_be_completed:
             return f"completed are {sorted(completed)}, not {sorted(to_be_completed)}"
-        return ""
+        to_come = {job for job in self._fanned_out if not self._tracker.completions[job]}
+        return f"enqueued by held jobs, not yet completed: {sorted(to_come)}" if to_come else ""
 
     def _missing_in_rows(self) -> str:
         jobs = self._points.keys()

@@ -22,6 +22,7 @@ from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import (
     DatabaseLostError,
     LibraryInstallError,
+    LibraryProgramError,
     NotOfferedError,
     UnknownNameError,
 )
@@ -49,6 +50,7 @@ from worker_child.adapters.contract import (
     UnusableWorkersError,
     Workers,
 )
+from worker_child.adapters.program import ProgramFailedError
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
@@ -156,6 +158,8 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         try:
             furnish(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
+        except ProgramFailedError as error:
+            raise LibraryProgramError(str(error)) from error
         except psycopg.Error as error:
             raise DatabaseLostError(f"the database failed the run: {error}") from error
         files.finish()

@@ -18,11 +18,13 @@ from tests.benchmarks import (
     main_job,
     open_loop,
     reader_cost,
+    twin_cost,
 )
 from tests.benchmarks.figure import Effort, Figure, Standing
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "event": event_cost.measure,
+    "twins": twin_cost.measure,
     "reader": reader_cost.measure,
     "analysis": analysis_cost.measure,
     "producer": open_loop.measure,

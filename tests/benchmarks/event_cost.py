@@ -37,7 +37,7 @@ def _instrument_us(events: int) -> float:
             until(lambda: not fleet.unburied(), fleet.wait, "the last event", _READ_LIMIT_S)
             parent_ns = time.process_time_ns() - begun_ns
             _assert_all_came(fleet, events)
-        return (parent_ns + _talking_ns(folder)) / events / 1000
+        return (parent_ns + talking_ns(folder)) / events / 1000
 
 
 def _floor_us(events: int) -> float:
@@ -50,7 +50,7 @@ def _floor_us(events: int) -> float:
             begun_ns = time.process_time_ns()
             until(lambda: raw.ended, raw.wait, "the last line", _READ_LIMIT_S)
             parent_ns = time.process_time_ns() - begun_ns
-        return (parent_ns + _talking_ns(folder)) / events / 1000
+        return (parent_ns + talking_ns(folder)) / events / 1000
 
 
 def _assert_all_came(fleet: Fleet, events: int) -> None:
@@ -58,5 +58,6 @@ def _assert_all_came(fleet: Fleet, events: int) -> None:
     assert child.reader.next_n == events + 1, f"{child.reader.next_n} of {events + 1} lines came"
 
 
-def _talking_ns(folder: Path) -> int:
+def talking_ns(folder: Path) -> int:
+    """The CPU time that the talker of `talkers` says its talking took, nanoseconds."""
     return int((folder / "slot0-incarnation0.stdout").read_text())

@@ -10,7 +10,7 @@ from orchestrator.history import RowRead
 from orchestrator.tracker import Tracker
 from orchestrator.workload import PlannedJob
 from tests.unit.stand_ins import Clock, Lines, StillFleet, ToldProbe, claimed_line
-from worker_child.protocol import HoldPoint, Plan
+from worker_child.protocol import HoldPoint, Plan, child_job_id
 
 POINTS: dict[str, HoldPoint] = {
     "h1": "completed",
@@ -20,8 +20,14 @@ POINTS: dict[str, HoldPoint] = {
 }
 
 
-def planned(job_id: str, point: HoldPoint) -> PlannedJob:
-    plan = Plan(job_id, "entity_update", "external_api", length_us=1000, hold=point)
+def planned(job_id: str, point: HoldPoint, children: int = 0) -> PlannedJob:
+    own = [
+        Plan(child_job_id(job_id, index), "tenant_snapshot", "db", length_us=1000)
+        for index in range(children)
+    ]
+    plan = Plan(
+        job_id, "entity_update", "external_api", length_us=1000, hold=point, children=tuple(own)
+    )
     return PlannedJob(plan, b"{}", "short", 0)
 
 
@@ -48,10 +54,14 @@ class World:
         ]
 
     def held(
-        self, *, claims_visible: bool = True, acknowledges_in_transaction: bool = False
+        self,
+        *,
+        claims_visible: bool = True,
+        acknowledges_in_transaction: bool = False,
+        children: int = 0,
     ) -> Held:
         return Held(
-            [planned(job_id, point) for job_id, point in POINTS.items()],
+            [planned(job_id, point, children) for job_id, point in POINTS.items()],
             self.fleet,
             self.tracker,
             self.probe,
@@ -107,6 +117,15 @@ def test_a_job_that_has_completed_twice_is_not_where_it_belongs(world: World) ->
     held = world.held()
     assert not held.reached()
     assert "completed are ['h2']" in held.missing()
+
+
+def test_what_the_held_jobs_have_enqueued_must_be_completed_first(world: World) -> None:
+    held = world.held(children=1)
+    assert not held.reached()
+    wanted = "['h1/0', 'h2/0', 'h3/0']"
+    assert held.missing() == f"enqueued by held jobs, not yet completed: {wanted}"
+    world.lines.complete("h1/0", "h2/0", "h3/0")
+    assert held.reached()
 
 
 def test_ordinary_jobs_that_completed_long_ago_do_not_matter(world: World) -> None:

@@ -20,6 +20,7 @@ const (
 // goroutine. The stamp is taken under the same lock as the write, so t_ns never decreases with n.
 type Emitter struct {
 	write        func([]byte) error
+	fail         func(error)
 	clockNS      func() int64
 	runID        []byte
 	signature    []byte
@@ -38,6 +39,7 @@ func NewEmitter(init Init) *Emitter {
 func newEmitter(init Init, write func([]byte) error, clockNS func() int64) *Emitter {
 	return &Emitter{
 		write:        write,
+		fail:         leaveByOurFault,
 		clockNS:      clockNS,
 		runID:        appendText(nil, init.RunID),
 		signature:    fmt.Appendf(nil, `"slot":%d,"incarnation":%d`, init.Slot, init.Incarnation),
@@ -46,22 +48,23 @@ func newEmitter(init Init, write func([]byte) error, clockNS func() int64) *Emit
 	}
 }
 
-// emit writes one event; fields are those of its kind without t_ns, n, slot and incarnation. A line
-// that cannot be written whole is our own bug or the end of the machine: the child panics, and the
-// parent quotes why. It leaves the process when nobody reads any more.
+// emit writes one event; fields are those of its kind without t_ns, n, slot and incarnation. It
+// leaves the process when nobody reads any more, and as one that failed by our own fault when a line
+// cannot be written whole.
 func (e *Emitter) emit(kind string, fields object) {
 	e.lock.Lock()
 	defer e.lock.Unlock()
 	e.line = e.appendLine(e.line[:0], e.clockNS(), kind, fields)
 	if len(e.line) > MaxLineBytes {
-		panic(fmt.Sprintf("a %s event of %d bytes arrived; the wire takes at most %d, the size of "+
+		e.fail(fmt.Errorf("a %s event of %d bytes arrived; the wire takes at most %d, the size of "+
 			"an atomic write: shorten its texts", kind, len(e.line), MaxLineBytes))
+		return
 	}
 	if err := e.write(e.line); err != nil {
 		if errors.Is(err, unix.EPIPE) {
 			os.Exit(ExitParentGone)
 		}
-		panic(fmt.Sprintf("a %s event could not be written to the pipe: %v", kind, err))
+		e.fail(fmt.Errorf("a %s event could not be written to the pipe: %w", kind, err))
 	}
 	e.n++
 }

@@ -2,7 +2,6 @@ package child
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -62,19 +61,18 @@ func TestTheLongestLinePassesAndOneByteMoreIsRefusedAndLeavesNoGap(t *testing.T)
 		written = append(written, string(line))
 		return nil
 	}, func() int64 { return 0 })
-	emit := func(length int) (refused any) {
-		defer func() { refused = recover() }()
+	var refused error
+	emitter.fail = func(err error) { refused = err }
+	emit := func(length int) {
 		emitter.emit("note", object{}.text("code", strings.Repeat("x", length)))
-		return nil
 	}
-	if emit(0) != nil {
-		t.Fatal("an empty note was refused")
-	}
+	emit(0)
 	fits := MaxLineBytes - len(written[0])
-	if emit(fits) != nil || len(written[1]) != MaxLineBytes {
-		t.Fatalf("a line of %d bytes was refused", MaxLineBytes)
+	emit(fits)
+	if refused != nil || len(written[1]) != MaxLineBytes {
+		t.Fatalf("a line of %d bytes was refused: %v", MaxLineBytes, refused)
 	}
-	refused := emit(fits + 1)
+	emit(fits + 1)
 	if want := "a note event of 4097 bytes"; !strings.HasPrefix(fmt.Sprint(refused), want) {
 		t.Fatalf("got %v, want %s", refused, want)
 	}
@@ -84,15 +82,16 @@ func TestTheLongestLinePassesAndOneByteMoreIsRefusedAndLeavesNoGap(t *testing.T)
 	}
 }
 
-func TestALineThatCannotBeWrittenIsNeverPassedOver(t *testing.T) {
-	broken := errors.New("no space left")
-	emitter := newEmitter(Init{RunID: "run"}, func([]byte) error { return broken }, NowNS)
-	defer func() {
-		if refused := fmt.Sprint(recover()); !strings.Contains(refused, "no space left") {
-			t.Errorf("got %q", refused)
-		}
-	}()
-	emitter.emit("note", object{}.text("code", "x"))
+func TestALineThatCannotBeWrittenEndsTheChildByOurFault(t *testing.T) {
+	command := program(t, "unwritable")
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	if code := exitCode(t, command.Run()); code != exitFailed {
+		t.Errorf("it left with %d", code)
+	}
+	if !strings.HasPrefix(stderr.String(), "crashbench: a note event could not be written") {
+		t.Errorf("it said %q", &stderr)
+	}
 }
 
 func TestBytesThatAreNoUTF8BecomeReplacementCharacters(t *testing.T) {

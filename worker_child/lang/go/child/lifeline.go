@@ -114,6 +114,13 @@ func (o *orders) line() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\n")), nil
 }
 
+// leaveByOurFault ends the process by something that is no library's doing, in the words by which
+// the parent knows it. A panic would not do: libraries recover from those of their handlers, and the
+// fault would pass for a failed job.
+func leaveByOurFault(err error) {
+	leave(exitFailed, fmt.Errorf("crashbench: %w", err))
+}
+
 // leave ends the process with a word to the parent, which quotes stderr.
 func leave(code int, err error) {
 	fmt.Fprintln(os.Stderr, err)

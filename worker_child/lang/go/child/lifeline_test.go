@@ -39,6 +39,9 @@ var acts = map[string]func(){
 			leave(1, err)
 		}
 	},
+	"unwritable": func() {
+		NewEmitter(Init{RunID: "run", EventFD: 99}).emit("note", object{}.text("code", "x"))
+	},
 	"unheard": func() {
 		emitter := NewEmitter(Init{RunID: "run", EventFD: 3})
 		for {

@@ -1,0 +1,49 @@
+"""River, killed while jobs are held at known points: what must happen, to the job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.summary import analyse
+from orchestrator.run import carry_out, make_request
+from orchestrator.scenario import load_scenario
+from tests.conftest import Database
+from tests.toolchain import need_built
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "preset", "re_executions", "duplicates"),
+    [
+        ("crash_recovery_exact", "tuned", 12, 8),
+        ("crash_recovery_exact", "transactional", 4, 0),
+        ("crash_fan_out", "transactional", 1, 0),
+    ],
+)
+def test_exactly_what_was_not_acknowledged_is_executed_again(
+    database: Database,
+    tmp_path: Path,
+    scenario: str,
+    preset: str,
+    re_executions: int,
+    duplicates: int,
+) -> None:
+    need_built("river")
+    request = make_request(
+        load_scenario(scenario),
+        library="river",
+        preset=preset,
+        ordinal=1,
+        dsn=database.dsn,
+        results=tmp_path,
+        overwrite=False,
+    )
+    summary = analyse(carry_out(request, lambda status: None).history)
+    assert summary.verdict == "pass", summary.reasons
+    crash, (kill,) = summary.crash, summary.recovery
+    assert (crash["re_executions"], crash["duplicate_executions"]) == (re_executions, duplicates)
+    assert crash["duplicate_effects"] == duplicates
+    assert kill["first_orphan_pickup_s"] <= kill["predicted_bound_s"]

@@ -1,0 +1,48 @@
+"""A worker's death is ours only when its last words say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.blame import ends_in_our_code
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PYTHON = """Traceback (most recent call last):
+  File "{first}", line 1, in one
+  File "{last}", line 2, in two
+ValueError: no
+"""
+GO = """panic: runtime error: index out of range [5] with length 2
+
+goroutine 34 [running]:
+panic({{0x7d1e80?, 0xc0000141e0?}})
+	runtime/panic.go:783 +0x132
+{first}(0xc000012345)
+	somewhere/file.go:77 +0x1d
+{second}(...)
+	elsewhere/file.go:12
+"""
+OURS, THEIRS = str(ROOT / "worker_child/body.py"), "/usr/lib/python3/library.py"
+OURS_IN_GO, THEIRS_IN_GO = "crashbench/lang/go/child.(*Body).fanOut", "github.com/some/queue.Run"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "ours"),
+    [
+        ("", False),
+        ("out of memory", False),
+        ("something\ncrashbench: a note event of 4097 bytes arrived\n", True),
+        ("crashbench: no\nthe library has the last word", False),
+        (PYTHON.format(first=THEIRS, last=OURS), True),
+        (PYTHON.format(first=OURS, last=THEIRS), False),
+        (GO.format(first=OURS_IN_GO, second=THEIRS_IN_GO), True),
+        (GO.format(first="main.(*decisions).pass", second="main.main"), True),
+        (GO.format(first=THEIRS_IN_GO, second=OURS_IN_GO), False),
+        (GO.format(first="runtime.goexit", second=THEIRS_IN_GO), False),
+    ],
+)
+def test_the_last_words_tell_whose_fault_it_was(stderr: str, ours: bool) -> None:
+    assert ends_in_our_code(stderr) is ours
