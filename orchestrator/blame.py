@@ -8,22 +8,25 @@ from pathlib import Path
 OUR_FAULT = "crashbench: "
 """With this begins the last line of a child that ends by our own fault and knows it."""
 
-_OUR_FOLDERS = tuple(
-    str(Path(__file__).resolve().parent.parent / name) for name in ("worker_child", "orchestrator")
-)
+_ROOT = Path(__file__).resolve().parent.parent
+_OUR_FOLDERS = tuple(str(_ROOT / name) for name in ("worker_child", "orchestrator"))
+_NODE_FRAME = re.compile(r"^\s+at .*?\(?(?:file://)?(/[^()]*):\d+:\d+\)?$")
+_BUILT, _NODE_PACKAGES = str(_ROOT / ".adapters"), "/node_modules/"
 _GO_PANIC = re.compile(r"^goroutine \d+ (?:gp=\S+ )?.*\[running.*\]:$")
 _GO_RUNTIME = ("panic(", "runtime.", "runtime/")
 _OUR_GO_PACKAGES = ("crashbench/", "main.")
 
 
 def ends_in_our_code(stderr: str) -> bool:
-    """Whether the child says so, or the last frame of its traceback (Python) or the first one
-    below the panic (Go) lies in the instrument's own folders."""
+    """Whether the child says so, or the last frame of its traceback (Python), the first one below
+    the panic (Go) or below the error (Node) lies in the instrument's own folders."""
     lines = stderr.splitlines()
     if lines and lines[-1].startswith(OUR_FAULT):
         return True
-    return _python_frame(lines).startswith(_OUR_FOLDERS) or _go_frame(lines).startswith(
-        _OUR_GO_PACKAGES
+    return (
+        _python_frame(lines).startswith(_OUR_FOLDERS)
+        or _go_frame(lines).startswith(_OUR_GO_PACKAGES)
+        or _is_our_node_file(_node_frame(lines))
     )
 
 
@@ -37,3 +40,15 @@ def _go_frame(lines: list[str]) -> str:
     begins = [place for place, line in enumerate(lines) if _GO_PANIC.match(line)]
     functions = [line for line in lines[begins[0] + 1 :] if line[:1].strip()] if begins else []
     return next((line for line in functions if not line.startswith(_GO_RUNTIME)), "")
+
+
+def _node_frame(lines: list[str]) -> str:
+    """The file in which the last error that a Node program has printed was thrown."""
+    files = [match[1] if (match := _NODE_FRAME.match(line)) else "" for line in lines]
+    begins = [at for at, file in enumerate(files) if file and not (at and files[at - 1])]
+    return files[begins[-1]] if begins else ""
+
+
+def _is_our_node_file(file: str) -> bool:
+    """A build lays our modules out beside the packages of others."""
+    return file.startswith((*_OUR_FOLDERS, _BUILT)) and _NODE_PACKAGES not in file

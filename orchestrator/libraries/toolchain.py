@@ -51,7 +51,7 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         title="Node.js",
         programs=("node",),
         version_argument="--version",
-        sources=("**/*.mjs", "package.json", "package-lock.json"),
+        sources=("**/*.mjs", "**/*.cjs", "worker", "package.json", "package-lock.json"),
         remedy="with npm, from the distribution or from nodejs.org, and put it first in PATH",
     ),
 }

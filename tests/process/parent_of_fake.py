@@ -1,6 +1,6 @@
 """A small parent that is killed by a test: it spawns one fake child and says when it is ready.
 
-Arguments: the child's behaviour, a folder for its logs. Says the child's pid.
+Arguments: a folder for the child's logs, its argv. Says the child's pid.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from orchestrator.child import Spawner
-from tests.process.fake_argv import argv, make_init
+from tests.process.fake_argv import make_init
 
 
-def main(behaviour: str, logs: str) -> None:
+def main(logs: str, *argv: str) -> None:
     """Spawn, wait for the child's first line, say its pid, wait to be killed."""
-    child = Spawner(Path(logs), "doomed").spawn(make_init(0, 0), argv(behaviour))
+    child = Spawner(Path(logs), "doomed").spawn(make_init(0, 0), argv)
     select.select([child], [], [], 30)
     assert child.read(), "no child_ready within 30 s"
     sys.stdout.write(f"{child.pid}\n")

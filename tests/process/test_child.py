@@ -367,7 +367,8 @@ def test_a_child_dies_with_its_parent_by_each_of_its_two_ropes(
     tmp_path: Path, behaviour: str
 ) -> None:
     root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "tests.process.parent_of_fake", behaviour, str(tmp_path)]
+    command = [sys.executable, "-m", "tests.process.parent_of_fake", str(tmp_path)]
+    command += argv(behaviour)
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

@@ -80,7 +80,7 @@ def test_jobs_are_enqueued_in_order_and_a_listener_hears_of_each(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
     connection.execute("LISTEN procrastinate_any_queue_v1")
-    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("stock"), keyed=False)
     results = enqueuer.enqueue([job(n) for n in range(3)])
     enqueuer.close()
     heard = [notify.payload for notify in connection.notifies(timeout=10, stop_after=3)]
@@ -93,7 +93,7 @@ def test_jobs_are_enqueued_in_order_and_a_listener_hears_of_each(
 def test_a_queueing_lock_holds_while_its_job_waits_and_no_longer(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("stock"), keyed=False)
     first, second, other = enqueuer.enqueue([job(0, "a"), job(1, "a"), job(2, "b")])
     claim(connection, register(connection))
     (third,) = enqueuer.enqueue([job(3, "a")])
@@ -106,7 +106,7 @@ def test_a_queueing_lock_holds_while_its_job_waits_and_no_longer(
 def test_rows_are_told_as_procrastinates_functions_left_them(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("stock"), keyed=False)
     enqueuer.enqueue([job(n) for n in range(5)])
     enqueuer.close()
     worker = register(connection)
@@ -133,7 +133,7 @@ def test_rows_are_told_as_procrastinates_functions_left_them(
 def test_a_holder_whom_a_starting_worker_has_deleted_is_remembered(
     adapter: ProcrastinateAdapter, database: Database, connection: psycopg.Connection
 ) -> None:
-    enqueuer = adapter.enqueuer(database.worker_dsn, preset("tuned"), keyed=False)
+    enqueuer = adapter.enqueuer(database.worker_dsn, preset("stock"), keyed=False)
     enqueuer.enqueue([job(0)])
     enqueuer.close()
     dead = register(connection)

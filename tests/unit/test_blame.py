@@ -25,6 +25,19 @@ panic({{0x7d1e80?, 0xc0000141e0?}})
 {second}(...)
 	elsewhere/file.go:12
 """
+NODE = """file:///somewhere/main.mjs:1
+throw new Error("no");
+      ^
+
+Error: no
+    at {first}:12:34)
+    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)
+    at async {second}:9:6
+
+Node.js v20.20.2
+"""
+OURS_IN_NODE = f"Emitter.emit (file://{ROOT}/.adapters/some_queue/child/emitter.mjs"
+THEIRS_IN_NODE = f"run ({ROOT}/.adapters/some_queue/node_modules/queue/main.js"
 OURS, THEIRS = str(ROOT / "worker_child/body.py"), "/usr/lib/python3/library.py"
 OURS_IN_GO, THEIRS_IN_GO = "crashbench/lang/go/child.(*Body).fanOut", "github.com/some/queue.Run"
 
@@ -42,6 +55,13 @@ OURS_IN_GO, THEIRS_IN_GO = "crashbench/lang/go/child.(*Body).fanOut", "github.co
         (GO.format(first="main.(*decisions).pass", second="main.main"), True),
         (GO.format(first=THEIRS_IN_GO, second=OURS_IN_GO), False),
         (GO.format(first="runtime.goexit", second=THEIRS_IN_GO), False),
+        (NODE.format(first=OURS_IN_NODE, second=THEIRS_IN_NODE), True),
+        (NODE.format(first=THEIRS_IN_NODE, second=OURS_IN_NODE), False),
+        (
+            NODE.format(first=OURS_IN_NODE, second="x")
+            + NODE.format(first=THEIRS_IN_NODE, second="x"),
+            False,
+        ),
     ],
 )
 def test_the_last_words_tell_whose_fault_it_was(stderr: str, ours: bool) -> None:

@@ -9,8 +9,9 @@ from worker_child.adapters.contract import Adapter
 
 LIBRARIES: dict[str, str] = {
     "pgqueuer": "worker_child.adapters.pgqueuer.inbox:PgQueuerAdapter",
-    "procrastinate": "worker_child.adapters.procrastinate.inbox:ProcrastinateAdapter",
     "river": "worker_child.adapters.river.inbox:RiverAdapter",
+    "graphile_worker": "worker_child.adapters.graphile_worker.inbox:GraphileWorkerAdapter",
+    "procrastinate": "worker_child.adapters.procrastinate.inbox:ProcrastinateAdapter",
     "control_holding": "worker_child.adapters.control_holding.inbox:HoldingAdapter",
     "control_delete_first": "worker_child.adapters.control_delete_first.inbox:DeleteFirstAdapter",
     "control_never_rescues": (

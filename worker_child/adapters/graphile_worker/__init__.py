@@ -1,0 +1,1 @@
+"""graphile-worker under test: a queue in Node, whose locks outlive a dead worker by four hours."""
