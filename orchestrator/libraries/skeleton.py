@@ -25,7 +25,11 @@ class Differences:
     """What the other language has no use for."""
 
 
-SKELETONS: dict[Language, Differences | None] = {"python": None, "go": Differences("skeleton_go")}
+SKELETONS: dict[Language, Differences | None] = {
+    "python": None,
+    "go": Differences("skeleton_go"),
+    "node": Differences("skeleton_node"),
+}
 """By a worker's language."""
 
 WRITE_AN_ADAPTER = "worker_child/adapters/README.md"
