@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,7 +42,11 @@ class Child:
             {
                 "pid": os.getpid(),
                 "identity": identity,
-                "effective": {"body_connections": self.init.pool_size, **effective},
+                "effective": {
+                    "body_connections": self.init.pool_size,
+                    "python": ".".join(map(str, sys.version_info[:3])),
+                    **effective,
+                },
             },
         )
 
