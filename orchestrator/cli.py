@@ -22,6 +22,7 @@ from orchestrator.conformance.command import run_conformance
 from orchestrator.conformance.trials import Subject
 from orchestrator.errors import CrashbenchError
 from orchestrator.libraries.command import run_adapters
+from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import Language
 from orchestrator.libraries.skeleton import SKELETONS, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.live import LiveView
@@ -275,15 +276,18 @@ def adapter_new(
 ) -> None:
     """Write an adapter that runs and conforms as it stands, with a small queue to be replaced.
 
-    crashbench adapter new my_queue --language python
+    crashbench adapter new my_queue --language go
 
     crashbench conformance ./my_queue
     """
     folder = new_adapter(name, language, into)
+    words = str(folder) if "/" in str(folder) else f"./{folder}"
+    needs_build = find_library(words).build is not None
     console = Console()
     for line in (
         f"written: {folder}",
-        f"check it: crashbench conformance {'' if '/' in str(folder) else './'}{folder}",
+        *[f"build it: crashbench adapters --build {words}"] * needs_build,
+        f"check it: crashbench conformance {words}",
         f"go on as its README.md and {WRITE_AN_ADAPTER} say",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

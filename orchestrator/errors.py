@@ -96,6 +96,10 @@ class AdapterImportError(CrashbenchError):
     """An outside adapter's parent side is not where it says."""
 
 
+class AdapterSqlError(CrashbenchError):
+    """The database refused what an adapter, or its library's own enqueue, asked of it."""
+
+
 class NewAdapterError(CrashbenchError):
     """The skeleton of an adapter cannot be written as asked."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +15,7 @@ from worker_child.adapters.built import NotBuiltError, built
 def need_program(name: str, remedy: str) -> str:
     """The path of a program, such as a compiler."""
     path = shutil.which(name)
-    return _lack(f"there is no {name} here: {remedy}") if path is None else path
+    return path or skip_or_fail(f"there is no {name} here: {remedy}")
 
 
 def need_built(library: str) -> Path:
@@ -22,10 +23,11 @@ def need_built(library: str) -> Path:
     try:
         return built(library)
     except NotBuiltError as error:
-        return Path(_lack(str(error)))
+        skip_or_fail(str(error))
 
 
-def _lack(text: str) -> str:
+def skip_or_fail(lack: str) -> NoReturn:
+    """Skip the test with the remedy in the report; fail it under CI."""
     if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    pytest.skip(text)
+        pytest.fail(lack)
+    pytest.skip(lack)

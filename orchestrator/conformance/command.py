@@ -18,7 +18,7 @@ def run_conformance(subject: Subject, only: Sequence[str], console: Console) -> 
     trials = trials_for(names)
     request = subject.request("held")
     title = f"{request.library} ({request.preset.name})"
-    console.print(f"{title}: {len(names)} checks in {len(trials)} trials", highlight=False)
+    console.print(f"{title}: checks: {len(names)}, trials: {len(trials)}", highlight=False)
     done = count(1)
     findings = check_conformance(
         subject,

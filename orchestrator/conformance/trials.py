@@ -6,23 +6,26 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg
 
 from orchestrator.conformance.checks import judge_all, trials_for
 from orchestrator.conformance.direct import Bench, DirectEvidence
 from orchestrator.conformance.finding import Finding, TrialName
 from orchestrator.conformance.run_facts import RunFacts, read_facts
+from orchestrator.errors import AdapterSqlError, LibraryProgramError
 from orchestrator.janitor import Janitor
 from orchestrator.matrix.process import longest_s
 from orchestrator.orders import Interrupted
-from orchestrator.postgres import open_server
+from orchestrator.postgres import Server, open_server
 from orchestrator.results import RunFiles
 from orchestrator.run import DSN_VARIABLE, Request, make_request
 from orchestrator.scenario import SCENARIOS, load_scenario
+from worker_child.adapters.program import ProgramFailedError
 
 AT_ONCE = 2
 _JUDGED = frozenset({0, 1, 3, 4})
@@ -79,13 +82,26 @@ def check_conformance(subject: Subject, names: Sequence[str], observe: Observe) 
             open_server(subject.dsn, run_id="conformance", janitor=janitor) as server,
         ):
             if "direct" in requests:
-                with _timed("direct", observe):
-                    seen.direct = Bench(requests.pop("direct"), server, janitor).carry_out()
+                seen.direct = _hold(requests.pop("direct"), server, janitor, observe)
             if seen.direct is None or seen.direct.ready is not None:
                 seen.runs = _carry_out_runs(requests, server.dsn, observe)
     except KeyboardInterrupt:
         raise Interrupted from None
     return judge_all(names, seen.direct, seen.runs)
+
+
+def _hold(request: Request, server: Server, janitor: Janitor, observe: Observe) -> DirectEvidence:
+    begun_s = time.monotonic()
+    try:
+        evidence = Bench(request, server, janitor).carry_out()
+    except ProgramFailedError as error:
+        raise LibraryProgramError(str(error)) from error
+    except psycopg.Error as error:
+        raise AdapterSqlError(
+            f"the database refused what {request.library}'s adapter asked of it: {error}"
+        ) from error
+    observe("direct", time.monotonic() - begun_s)
+    return evidence
 
 
 def _carry_out_runs(
@@ -144,10 +160,3 @@ def _run(request: Request, dsn: str) -> str | None:
         return None
     tail = " ".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
     return f"the run ended with exit code {done.returncode}: {tail}"
-
-
-@contextmanager
-def _timed(trial: TrialName, observe: Observe) -> Iterator[None]:
-    begun_s = time.monotonic()
-    yield
-    observe(trial, time.monotonic() - begun_s)

@@ -44,12 +44,12 @@ def test_nothing_in_a_new_adapter_speaks_of_the_skeleton(
 def test_names_of_classes_follow_the_library(tmp_path: Path) -> None:
     text = "class SkeletonAdapter:\n    name = 'skeleton'\n"
 
-    assert renamed(text, "skeleton", "my_queue") == (
-        "class MyQueueAdapter:\n    name = 'my_queue'\n"
-    )
+    assert renamed(text, "my_queue") == ("class MyQueueAdapter:\n    name = 'my_queue'\n")
 
 
-@pytest.mark.parametrize("name", ["", "My-queue", "2fast", "a/b", "pgqueuer", "skeleton"])
+@pytest.mark.parametrize(
+    "name", ["", "My-queue", "2fast", "a/b", "pgqueuer", "skeleton", "skeleton_go"]
+)
 def test_a_name_that_no_library_can_have_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(NewAdapterError, match="name"):
         new_adapter(name, "python", tmp_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,10 +18,10 @@ from worker_child.adapters.contract import (
     QueueCounts,
     Workers,
 )
-from worker_child.adapters.python_argv import python_argv
 
-from .lease_queue import ENQUEUE, SCHEMA
+from .language import worker_argv
 from .presets import PRESETS, resolve
+from .schema import ENQUEUE, SCHEMA
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE NOT given_up AND claimed_by IS NULL AND attempts = 0),
@@ -106,4 +105,4 @@ class SkeletonAdapter:
             yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
-        return python_argv(folder=Path(__file__).resolve().parent)
+        return worker_argv()

@@ -11,25 +11,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-SCHEMA = """
-CREATE TABLE skeleton_job (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL,
-    payload bytea NOT NULL,
-    attempts integer NOT NULL DEFAULT 0,
-    claimable_at timestamptz NOT NULL DEFAULT now(),
-    claimed_by text,
-    given_up boolean NOT NULL DEFAULT false
-)
-"""
-
-ENQUEUE = """
-INSERT INTO skeleton_job (kind, payload)
-SELECT kind, payload
-FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS job (kind, payload, place)
-ORDER BY place
-RETURNING id
-"""
+from .schema import ENQUEUE
 
 _CLAIM = """
 UPDATE skeleton_job

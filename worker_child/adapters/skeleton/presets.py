@@ -7,6 +7,8 @@ from typing import Any
 from worker_child.adapters.contract import Preset, Workers
 from worker_child.protocol import Rescue
 
+from .language import LANGUAGE
+
 PRESETS = ("stock", "tuned")
 
 _STOCK: dict[str, Any] = {"lease_s": 10.0, "poll_s": 0.2, "retry_delay_s": 0.5}
@@ -43,6 +45,6 @@ def _parity(settings: dict[str, Any]) -> dict[str, str]:
             f"{settings['retry_delay_s']:g} s, each delay twice the one before, no jitter"
         ),
         "finished_rows": "deleted",
-        "language": "Python, asyncio; handlers on the worker's loop",
+        "language": LANGUAGE,
         "ours": "all of it: the queue is the adapter's own",
     }
