@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from analysis.case import Case
 from analysis.figures import Figures
+from analysis.history_tables import History
 from analysis.verdict import worker_deaths
 from worker_child.protocol import Note
 
@@ -25,6 +28,8 @@ NOTES = frozenset(
 )
 """Codes of the parent's notes that are repeated in the summary."""
 MOST_NAMED = 3
+UNPLANNED = "unplanned"
+"""The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
 def findings(case: Case) -> list[str]:
@@ -36,9 +41,24 @@ def findings(case: Case) -> list[str]:
     )
     return [
         *worker_deaths(case.history, ours=False),
+        *_unplanned_failures(case.history),
         *_long_bounds(case),
         *dict.fromkeys(notes),
     ]
+
+
+def _unplanned_failures(history: History) -> Iterator[str]:
+    """The library's fault or ours: who reads the figures should look."""
+    failures = history.failures
+    if UNPLANNED not in failures.error_class.names:
+        return
+    code = failures.error_class.names.index(UNPLANNED)
+    places = np.flatnonzero(failures.error_class.code == code)
+    first = places[np.argmin(failures.t_ns[places])]
+    yield (
+        f"{len(places)} executions failed as no plan foresaw, the first of "
+        f"{history.jobs.name(int(failures.job[first]))}: its job_failed line has the message."
+    )
 
 
 def _repeated(note: Note) -> str:

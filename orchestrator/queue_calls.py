@@ -19,7 +19,8 @@ FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
 WHERE proowner = %(role)s::regrole
 """
 _CALLS = r"""
-SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
+SELECT coalesce(sum(calls), 0)::bigint, (SELECT dealloc FROM pg_stat_statements_info)
+FROM pg_stat_statements
 WHERE userid = %(role)s::regrole AND query ~ %(pattern)s
   AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
@@ -44,9 +45,14 @@ class QueueCalls:
         self._connection = connection
         self._role = role
         self._pattern: str | None = None
+        self._dropped: int | None = None
 
     def read(self) -> int | None:
-        """Calls so far; None where they cannot be had. Raises psycopg.Error."""
+        """Calls so far; None where they cannot be had. Raises psycopg.Error.
+
+        Once the server has dropped statements for want of room there is no count any more: it could
+        go on rising, and would be too small (pg_stat_statements_info.dealloc).
+        """
         if self._role is None:
             return None
         if self._pattern is None:
@@ -57,7 +63,10 @@ class QueueCalls:
         parameters = {"role": f'"{self._role}"', "pattern": self._pattern}
         row = self._connection.execute(_CALLS, parameters).fetchone()
         assert row is not None, "an aggregate has one row"
-        return int(row[0])
+        calls, dropped = row
+        if self._dropped is None:
+            self._dropped = dropped
+        return int(calls) if dropped == self._dropped else None
 
     def _find_tables(self, role: str) -> str | None:
         """A regular expression for their names; None = no extension, or no table."""

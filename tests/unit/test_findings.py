@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.summary import analyse
+from tests.histories.loaded import erring
 from tests.histories.planted import healthy
 
 
@@ -63,3 +64,12 @@ def test_a_childs_own_note_is_not_repeated(tmp_path: Path) -> None:
     exit_["events"] += 1
 
     assert analyse(story.write(tmp_path)).findings == []
+
+
+def test_failures_that_no_plan_foresaw_are_a_finding(tmp_path: Path) -> None:
+    story = erring()
+    assert analyse(story.write(tmp_path)).findings == []
+
+    story.first("job_failed")["error_class"] = "unplanned"
+    (found,) = analyse(story.write(tmp_path)).findings
+    assert found.startswith("1 executions failed as no plan foresaw, the first of j000000")
