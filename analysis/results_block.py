@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from analysis.cell_figures import (
@@ -18,7 +17,9 @@ from analysis.cell_figures import (
     run_sample,
     told,
 )
-from analysis.compare import Block, Cell, Run
+from analysis.compare import Block, Run
+from analysis.control import counted, reported
+from analysis.control import told as told_control
 from analysis.differences import differences_of
 from analysis.figures import Figures
 from analysis.markdown import escaped, table
@@ -32,9 +33,6 @@ from analysis.measures import (
 )
 from analysis.statistics import at_most_with_95_percent
 
-CONTROL_SCENARIO = "crash_recovery_no_fault"
-CONTROLLED_PRESET = "tuned"
-
 Samples = dict[str, Sample]
 """By a cell's label."""
 Row = tuple[str, Better | None, Samples]
@@ -43,11 +41,13 @@ Row = tuple[str, Better | None, Samples]
 
 def block_lines(block: Block, machine: Sequence[Block]) -> list[str]:
     """All tables of one block; `machine` has every block of the same hardware, for the controls."""
+    runs = _runs(block, machine)
+    block = reported(block, machine)
     timed = _kill_rows(block, biased=False)
     aimed = _kill_rows(block, biased=True)
     load = _load_rows(block)
     parts: list[tuple[str, Sequence[str]]] = [
-        ("Runs", _runs(block, machine)),
+        ("Runs", runs),
         ("What became of the jobs", _counts(block)),
         ("Kills", _kills(block)),
         ("Recovery from timed kills, seconds from the kill", _figures(block, timed)),
@@ -87,9 +87,9 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
             escaped(cell.label),
             escaped(cell.runs[0].start.library_version),
             str(len(cell.runs)),
-            _counted(run.summary["verdict"] for run in cell.runs),
+            counted(run.summary["verdict"] for run in cell.runs),
             f"`{cell.cell_hash}`",
-            _control(cell, machine),
+            told_control(cell, machine, needs_none=NO_VALUE),
         )
         for cell in block.cells
     ]
@@ -124,31 +124,6 @@ def _not_offered(block: Block, machine: Sequence[Block]) -> list[Sequence[str]]:
         for (library, preset, version), lacking in sorted(found.items())
         if lacking
     ]
-
-
-def _counted(verdicts: Iterator[str]) -> str:
-    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(Counter(verdicts).items()))
-
-
-def _control(cell: Cell, machine: Sequence[Block]) -> str:
-    """What the no-fault control of a tuned preset showed; without one its figures stand alone."""
-    if cell.preset != CONTROLLED_PRESET:
-        return NO_VALUE
-    start = cell.runs[0].start
-    controls = [
-        run
-        for block in machine
-        if block.scenario == CONTROL_SCENARIO
-        for run in [*block.runs, *block.invalid]
-        if (run.start.library, run.start.preset) == (cell.library, cell.preset)
-        and run.start.library_version == start.library_version
-        and run.start.rescue == start.rescue
-    ]
-    if not controls:
-        return "**none was run**"
-    duplicates = sum(run.summary["crash"]["duplicate_executions"] for run in controls)
-    verdicts = _counted(run.summary["verdict"] for run in controls)
-    return f"{verdicts}; {duplicates} duplicates"
 
 
 def _counts(block: Block) -> list[str]:

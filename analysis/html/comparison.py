@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from analysis.cell_figures import Sample, kill_sample, run_sample
 from analysis.compare import Block, Cell, Run, blocks_of
+from analysis.control import reported
 from analysis.html.percentile_plot import percentile_plot
 from analysis.html.plot import Json, NoPlot, Plot, Shown, numbers
 from analysis.measures import KILL_MEASURES, RUN_MEASURES, Value
@@ -66,7 +67,12 @@ def comparison(runs: Sequence[Run]) -> list[Part]:
             plots = [
                 plot
                 for number, block in enumerate(of_it)
-                for plot in _plots(block, f"{key}-{number}", many=len(of_it) > 1, number=number + 1)
+                for plot in _plots(
+                    reported(block, machine),
+                    f"{key}-{number}",
+                    many=len(of_it) > 1,
+                    number=number + 1,
+                )
             ]
             parts.append(Part(html, plots))
         if ratios := process_ratios(machine):

@@ -34,9 +34,18 @@ CELL_HASHES = {"stock": "a" * 16, "tuned": "b" * 16}
 
 
 def compared(
-    preset: str, ordinal: int, *, kill: bool = True, certified: bool = True, limited: bool = False
+    preset: str,
+    ordinal: int,
+    *,
+    kill: bool = True,
+    certified: bool = True,
+    limited: bool = False,
+    live_duplicate: bool = False,
 ) -> Story:
-    """A is open at the kill, B had completed unacknowledged; both are run again after a while."""
+    """A is open at the kill, B had completed unacknowledged; both are run again after a while.
+
+    `live_duplicate` = without a kill B is run again all the same.
+    """
     story = Story(rescue={**RESCUE, "lease_s": SETTINGS[preset]["lease_s"]})
     worst_us = 900_000 if limited else 100
     hiccup = {"subject": "hiccup", "ticks": 1000, "ticks_over_50_ms": 0, "max_us": worst_us}
@@ -54,7 +63,7 @@ def compared(
     else:
         first.complete(A)
         second = first
-    for job_id in (A, B, C) if kill else (C,):
+    for job_id in (A, B, C) if kill else (B, C) if live_duplicate else (C,):
         second.run(job_id)
     story.record("resource_sample", **hiccup)
     story.exit(second)

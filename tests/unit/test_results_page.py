@@ -207,3 +207,13 @@ def test_a_library_that_lacks_what_a_scenario_needs_is_named_and_has_no_figure(
     assert rows(dedup, "another tuned")[0].split(" | ")[2:4] == ["0", "not offered: dedup"]
     assert "not offered" not in elsewhere
     assert "another" not in dedup.partition("**What became of the jobs**")[2]
+
+
+def test_a_tuned_preset_that_fails_its_control_is_not_reported_as_tuned(tmp_path: Path) -> None:
+    control = compared("tuned", 1, kill=False, live_duplicate=True)
+    text = page(tmp_path, [compared("stock", 1), compared("tuned", 1), control])
+    _, _, crash = text.partition("### side_by_side")
+
+    assert "not reported as tuned" in rows(crash, "planted tuned")[0]
+    assert rows(crash, "worker resumes") == ["worker resumes | 30.11"]
+    assert "planted tuned" in text.partition("### side_by_side")[0].partition("What became")[2]
