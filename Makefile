@@ -48,14 +48,14 @@ matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetiti
 	$(BIN)/crashbench matrix $(ARGS)
 
 results: setup ## write RESULTS.md from what make matrix has measured
-	$(BIN)/python -m analysis results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
+	@$(BIN)/python -m analysis results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
 	$(BIN)/python -m analysis report $(or $(RESULTS),results/matrix) --output report.html
 
 test: setup ## the tests
-	$(BIN)/pytest -q $(ARGS)
+	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/acceptance/test_short_scenarios.py $(ARGS)

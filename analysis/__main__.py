@@ -118,6 +118,10 @@ def histories(paths: list[Path]) -> list[Path]:
     """The files to judge, each once, in the order given; a folder gives its finished histories."""
     found: dict[Path, None] = {}
     for path in paths:
+        if not path.exists():
+            raise NoSuchHistoryError(
+                f"there is no {path}; name a history, or a folder of histories"
+            )
         inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
         if not inside:
             what = f"there is no finished history (*.jsonl) in {path}"

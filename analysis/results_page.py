@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.compare import Block, Run, blocks_of, load_run
 from analysis.differences import configuration_of, differing, flattened, plain_text
-from analysis.errors import HistoryError
+from analysis.errors import HistoryError, NoSuchHistoryError
 from analysis.markdown import escaped, table
 from analysis.process_ratios import process_ratios
 from analysis.results_block import block_lines
@@ -60,8 +60,10 @@ MACHINE_ROWS = (
 
 
 def results_page(paths: Sequence[Path]) -> str:
-    """The page on these histories. Raises OSError where one cannot be read."""
+    """The page on these histories. Raises NoSuchHistoryError where none is usable, and OSError."""
     runs, unreadable = _load(paths)
+    if not runs:
+        raise NoSuchHistoryError(" ".join(["there is no usable history.", *unreadable]))
     blocks = blocks_of(runs)
     lines = [
         "# Results",

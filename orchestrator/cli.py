@@ -342,9 +342,15 @@ def _show(history: Path, logs: Path, console: Console) -> Summary:
     judged = history.with_name(f"{history.name.replace('.jsonl', '')}.summary.json")
     for path in (history, judged, logs):
         console.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
-    command = shlex.join(["python", "-m", "analysis", "report", str(history)])
+    command = shlex.join([_python(), "-m", "analysis", "report", str(history)])
     console.print(f"charts:  {command}", highlight=False, markup=False, soft_wrap=True)
     return summary
+
+
+def _python() -> str:
+    """How to call this interpreter from here."""
+    python = Path(sys.executable)
+    return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
 
 
 def _show_what_is_left(request: Request, console: Console) -> None:

@@ -31,6 +31,8 @@ PACKAGES = (
 """Those that take part in a measurement; what is not installed is left out."""
 
 _HASH_DIGITS = 16
+_CODE = ("orchestrator", "worker_child", "analysis", "pyproject.toml", "requirements.lock")
+"""Whatever can change what a run does, or what is made of it."""
 _GIT_LIMIT_S = 10.0
 _MEBIBYTE = 1 << 20
 _ROOT = Path(__file__).resolve().parent.parent
@@ -75,13 +77,17 @@ def describe_hardware(cpuinfo: str | None = None, meminfo: str | None = None) ->
 
 
 def describe_code(root: Path) -> dict[str, Any]:
-    """Version, and in a git checkout the commit and whether files differ from it."""
+    """Version, and in a git checkout the commit and whether the code of a run differs from it.
+
+    Documents, tests, results, scenarios and adapters kept elsewhere take no part: what they bring
+    to a run stands in run_start by itself.
+    """
     code: dict[str, Any] = {"version": importlib.metadata.version("crashbench")}
     git = shutil.which("git")
     if not (root / ".git").exists() or git is None:
         return code | {"commit": None, "dirty": None, "why": "no git checkout, or no git"}
     commit = _git(git, root, "rev-parse", "--verify", "--quiet", "HEAD")
-    changes = _git(git, root, "status", "--porcelain")
+    changes = _git(git, root, "status", "--porcelain", "--", *_CODE)
     if commit is None or changes is None:
         return code | {"commit": commit, "dirty": None, "why": "git could not tell"}
     code |= {"commit": commit.strip(), "dirty": bool(changes.strip())}
@@ -89,9 +95,9 @@ def describe_code(root: Path) -> dict[str, Any]:
 
 
 def _digest_of_changes(git: str, root: Path) -> str:
-    """Of what differs from the commit, files that git does not know included."""
-    digest = hashlib.sha256((_git(git, root, "diff", "HEAD") or "").encode())
-    unknown = _git(git, root, "ls-files", "--others", "--exclude-standard") or ""
+    """Of the code that differs from the commit, files that git does not know included."""
+    digest = hashlib.sha256((_git(git, root, "diff", "HEAD", "--", *_CODE) or "").encode())
+    unknown = _git(git, root, "ls-files", "--others", "--exclude-standard", "--", *_CODE) or ""
     for name in sorted(unknown.splitlines()):
         digest.update(name.encode())
         if (root / name).is_file():

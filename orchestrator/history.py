@@ -56,6 +56,8 @@ class RunStart(msgspec.Struct, frozen=True):
     parity: dict[str, str] = {}
     """What a comparison must show beside the settings, in a phrase each: how jobs are enqueued,
     what wakes a worker, who retries, ..."""
+    adapter_sha256: str | None = None
+    """Of an adapter that is kept elsewhere; None = a bundled one, told by the code's commit."""
     offers: dict[str, str] = {}
     """What this library can do and not every library can, and how, in a phrase each."""
     needs: tuple[str, ...] = ()

@@ -70,6 +70,8 @@ class Request:
     dsn: str | None
     results: Path
     overwrite: bool
+    adapter_sha256: str | None = None
+    """Of an outside adapter's folder; None = a bundled one."""
 
     @property
     def run_id(self) -> str:
@@ -127,6 +129,7 @@ def make_request(
         dsn=dsn,
         results=results,
         overwrite=overwrite,
+        adapter_sha256=found.sha256(),
     )
 
 
@@ -251,6 +254,7 @@ def _run_start(request: Request, server: Server) -> RunStart:
         },
         "library": request.library,
         "library_version": request.adapter.version(),
+        "adapter_sha256": request.adapter_sha256,
         "settings": preset.settings,
         "postgres": {key: value for key, value in postgres.items() if key != "measured"},
         "history_version": HISTORY_VERSION,
@@ -277,6 +281,7 @@ def _run_start(request: Request, server: Server) -> RunStart:
         environment={**machine, "postgres": postgres},
         cell_hash=environment.cell_hash(comparable),
         parity=dict(preset.parity),
+        adapter_sha256=request.adapter_sha256,
         offers=_offers(request.adapter),
         needs=tuple(needed_offers(scenario.workload)),
         planned_stream_jobs=_planned_stream_jobs(scenario),

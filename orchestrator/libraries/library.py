@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -46,6 +47,20 @@ class Library:
     def build(self) -> Build | None:
         """How its worker is made; None = there is nothing to make."""
         return self.manifest.build if self.manifest else None
+
+    def sha256(self) -> str | None:
+        """Of all files of an outside adapter; None = a bundled one, which is part of the code.
+
+        Raises OSError.
+        """
+        if self.package is None:
+            return None
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"\n{path.relative_to(self.folder)}\n".encode())
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
 
     def load(self) -> Adapter:
         """Import its parent's side. Raises `AdapterImportError` where an outside one has none."""

@@ -180,3 +180,17 @@ def test_a_healthy_run_lists_no_job_to_look_at(tmp_path: Path) -> None:
     assert isinstance(output, io.StringIO)
 
     assert "Jobs to look at" not in output.getvalue()
+
+
+def test_results_of_nothing_usable_are_an_error_and_no_empty_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = tmp_path / "foreign.jsonl"
+    foreign.write_text("no history\n")
+    for given in (foreign, tmp_path / "absent"):
+        with pytest.raises(SystemExit) as left:
+            main(["results", str(given)])
+        assert left.value.code == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert given.name in printed.err

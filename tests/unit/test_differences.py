@@ -74,6 +74,7 @@ VARIED: dict[str, Any] = {
     "seed": 2,
     "environment": {**ENVIRONMENT, "kernel": "6.2"},
     "parity": {"wake_up": "NOTIFY"},
+    "adapter_sha256": "0" * 64,
     "offers": {"dedup": "by a key"},
 }
 

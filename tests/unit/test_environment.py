@@ -47,11 +47,15 @@ def test_a_checkout_tells_its_commit_and_whether_it_was_changed(tmp_path: Path) 
 
     git("init", "--quiet")
     assert describe_code(tmp_path)["commit"] is None
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
+    code = tmp_path / "orchestrator" / "file"
+    code.parent.mkdir()
+    code.write_text("one")
+    git("add", ".")
     git("commit", "--quiet", "--message=first")
     clean = describe_code(tmp_path)
-    (tmp_path / "file").write_text("two")
+    (tmp_path / "RESULTS.md").write_text("no code")
+    assert describe_code(tmp_path) == clean
+    code.write_text("two")
     changed = describe_code(tmp_path)
 
     assert len(clean["commit"]) == 40

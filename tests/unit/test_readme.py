@@ -12,6 +12,7 @@ from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish, plan_matrix
 from orchestrator.run import make_request
 from orchestrator.scenario import load_scenario, scenario_names
+from worker_child.adapters import LIBRARIES
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -52,8 +53,9 @@ def test_every_run_that_it_shows_gets_past_the_plan(words: list[str]) -> None:
 @pytest.mark.parametrize("words", MATRICES, ids=" ".join)
 def test_every_matrix_that_it_shows_can_be_laid_out_with_nothing_left_out(words: list[str]) -> None:
     options = dict(zip(words[::2], words[1::2], strict=True))
-    known = {"--presets", "--scenarios", "--repetitions", "--junit"}
+    known = {"--libraries", "--presets", "--scenarios", "--repetitions", "--junit"}
     assert options.keys() <= known
+    assert set(matrix_command.listed(options.get("--libraries", ""))) <= LIBRARIES.keys()
     plan = plan_matrix(
         Wish(
             libraries=matrix_command.listed(matrix_command.DEFAULT_LIBRARIES),
