@@ -34,6 +34,7 @@ class Status:
     phase: Phase
     elapsed_s: float
     enqueued: int
+    """Jobs; by the producer and, fanned out, by other jobs."""
     completed: int
     in_flight: int
     kills: int

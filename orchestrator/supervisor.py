@@ -420,10 +420,11 @@ class Supervisor:
 
     def _status(self, now_ns: int) -> Status:
         started_ns = self._campaign.started_ns
+        accepted = self._producer.accepted if self._producer else 0
         return Status(
             phase=self._phase,
             elapsed_s=max(0.0, (now_ns - started_ns) / _NS_PER_S) if started_ns else 0.0,
-            enqueued=self._producer.accepted if self._producer else 0,
+            enqueued=accepted + len(self._tracker.fanned_out),
             completed=self._tracker.completed,
             in_flight=self._sampler.in_flight if self._settled is None else self._settled.in_flight,
             kills=len(self._campaign.kills),

@@ -28,6 +28,8 @@ class Tracker:
         self.discarded: set[str] = set()
         self.enqueued: set[str] = set()
         """What jobs have said that they enqueued: inbox ids, or job ids where there is none."""
+        self.fanned_out: set[str] = set()
+        """Ids of the jobs that jobs have said that they enqueued, however often."""
         self.ready: dict[Incarnation, ChildReady] = {}
         self.duplicates = 0
         self._seen_without_row: set[str] = set()
@@ -110,6 +112,7 @@ class Tracker:
         elif event.kind == "job_enqueued":
             enqueued = event.fields
             self.enqueued.add(enqueued.inbox_id or enqueued.job_id)
+            self.fanned_out.add(enqueued.job_id)
             if enqueued.inbox_id is not None:
                 self._new_inbox_ids.append(enqueued.inbox_id)
                 self._new_jobs.append(enqueued.job_id)

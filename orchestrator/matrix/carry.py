@@ -20,6 +20,10 @@ from orchestrator.matrix.process import Ended
 class Observer(Protocol):
     """Who is told how a matrix goes on."""
 
+    def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
+        """What is about to happen: `kept` runs are done already, the rest will take so long."""
+        ...
+
     def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
         """`cell` is about to run."""
         ...
@@ -58,6 +62,7 @@ class Matrix:
         """Every cell once. Raises `ResultsError` before the first run, and `Interrupted`."""
         kept = finished_cells(self._plan.cells, overwrite=overwrite)
         self._pending = [cell for cell in self._plan.cells if cell.run_id not in kept]
+        self._observer.announce(self._plan, len(kept), self._estimate.left_s(self._pending))
         for cell in self._plan.cells:
             if cell.run_id in kept:
                 self._take(cell, self._judge(cell, None))

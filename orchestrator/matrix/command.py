@@ -8,17 +8,20 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.matrix.carry import Matrix
-from orchestrator.matrix.estimate import Estimate
 from orchestrator.matrix.junit import write_junit
 from orchestrator.matrix.outcome import Outcome, exit_code_of
 from orchestrator.matrix.plan import Wish, plan_matrix
 from orchestrator.matrix.process import run_cell
-from orchestrator.matrix.view import MatrixView, print_outcomes
+from orchestrator.matrix.view import MatrixView, print_next, print_outcomes
+from orchestrator.orders import Interrupted
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
 DEFAULT_SCENARIOS = "steady_short,crash_recovery_short,burst_short"
 DEFAULT_REPETITIONS = 3
+DEFAULT_RESULTS = Path("results/matrix")
+"""Where `make results` and `make report` look when no folder is named."""
+GO_ON = "interrupted: give the same command again to go on"
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -34,9 +37,14 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
             write_junit(junit, outcomes)
 
     plan = plan_matrix(wish)
-    with MatrixView(console) as view:
-        view.announce(plan, Estimate().left_s(plan.cells))
-        save([])
-        outcomes = Matrix(plan, run_cell, view, save).carry_out(overwrite=wish.overwrite)
+    try:
+        with MatrixView(console) as view:
+            save([])
+            outcomes = Matrix(plan, run_cell, view, save).carry_out(overwrite=wish.overwrite)
+    except Interrupted:
+        console.print(GO_ON, highlight=False, soft_wrap=True)
+        raise
     print_outcomes(outcomes, console)
+    if any(cell.history.exists() for cell in plan.cells):
+        print_next(wish.results, DEFAULT_RESULTS, console)
     return exit_code_of(outcomes)

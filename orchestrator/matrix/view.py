@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +22,13 @@ from orchestrator.matrix.plan import Cell, Plan
 
 _STYLES = {**VERDICT_STYLES, "not offered": "dim", "error": "bold red"}
 _BAR_WIDTH = 40
+_LEAST_BAR_WIDTH = 5
+_GAP = 2
+"""Characters between two columns."""
 _MINUTES_FROM_S = 120
-_UNBROKEN = 4
-"""So many of the table's columns keep to one line, however narrow the terminal is."""
+_UNBROKEN = frozenset({"scenario", "control"})
+"""The table's columns that keep to one line, however narrow the terminal is."""
+_AS_WIDE_AS_NEEDED = 10_000
 
 
 class MatrixView:
@@ -38,9 +44,10 @@ class MatrixView:
         self._place = (0, 1)
         self._run_id = ""
 
-    def announce(self, plan: Plan, left_s: float | None) -> None:
-        """What is about to happen."""
-        self._say(Text(f"{len(plan.cells)} runs{_left(left_s)}"))
+    def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
+        """What is about to happen; `left_s` is for what is not kept."""
+        told = f", {kept} kept" if kept else ""
+        self._say(Text(f"{len(plan.cells)} runs{told}{_left(left_s)}"))
         for cell in plan.not_offered:
             told = f"not offered: {cell.scenario}, {cell.library}, {cell.preset}: {cell.why}"
             self._say(Text(told, style="dim"))
@@ -54,15 +61,20 @@ class MatrixView:
         """The cell goes on."""
         if self._live is None:
             return
+        self._live.update(self._line(f"{elapsed_s:.0f} s{_left(left_s)}"), refresh=True)
+
+    def _line(self, time: str) -> Table:
+        """The bar takes what the words leave of the line, and none where that is too little."""
         done, of = self._place
-        line = Table.grid(padding=(0, 2))
-        line.add_row(
-            ProgressBar(total=of, completed=done, width=_BAR_WIDTH),
-            Text(f"{done}/{of}"),
-            Text(self._run_id, style="bold"),
-            Text(f"{elapsed_s:.0f} s{_left(left_s)}", style="dim"),
-        )
-        self._live.update(line, refresh=True)
+        words = (f"{done}/{of}", self._run_id, time)
+        spare = self._console.width - sum(len(word) + _GAP for word in words)
+        bar = ProgressBar(total=of, completed=done, width=min(_BAR_WIDTH, spare))
+        line = Table.grid(padding=(0, _GAP))
+        bars = [bar] if spare >= _LEAST_BAR_WIDTH else []
+        for wraps in [*[False] * len(bars), False, False, True]:
+            line.add_column(no_wrap=not wraps)
+        line.add_row(*bars, Text(words[0]), Text(words[1], style="bold"), Text(time, style="dim"))
+        return line
 
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
         """A cell is done, kept or failed."""
@@ -92,34 +104,54 @@ class MatrixView:
 def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     """One row for each scenario, library and preset; below it every reason.
 
-    A tuned preset's row says how its no-fault control came out, and its duplicates.
+    A tuned preset's row says how its no-fault control came out, and its duplicate executions.
     """
     rows: defaultdict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         rows[outcome.scenario, outcome.library, outcome.preset].append(outcome)
     controls = {(o.library, o.preset): _told(o) for o in outcomes if o.is_control}
     headings = ["scenario", "library, preset", "verdicts", "duplicates"]
-    headings += ["control: duplicates"] if controls else []
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=place < _UNBROKEN, overflow="fold")
+    headings += ["control"] if controls else []
+    cells: list[list[Text]] = []
     for (scenario, library, preset), of_it in sorted(rows.items()):
-        beside = [controls.get((library, preset), "")] if controls else []
-        table.add_row(scenario, f"{library} {preset}", *_figures(of_it), *beside)
+        beside = [Text(controls.get((library, preset), ""))] if controls else []
+        cells.append([Text(scenario), Text(f"{library} {preset}"), *_figures(of_it), *beside])
     console.print()
-    console.print(table)
+    console.print(_table(headings, cells, console), crop=False)
     for outcome in outcomes:
         for reason in outcome.reasons:
             told = f"{outcome.run_id}: {outcome.verdict}: {reason}"
             console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
-def _figures(outcomes: Sequence[Outcome]) -> tuple[Text, str]:
+def print_next(results: Path, default: Path, console: Console) -> None:
+    """Where the runs are, and what makes something of them; `default` needs not be named."""
+    beside = "" if results == default else f" RESULTS={shlex.quote(str(results))}"
+    told = f"written: {results}. RESULTS.md: make results{beside}; charts: make report{beside}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]], console: Console) -> Table:
+    """Breaks between words only. A file or a pipe has no width that it would have to keep to."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for place, heading in enumerate(headings):
+        words = [heading, *(row[place].plain for row in rows)]
+        longest = max(len(word) for text in words for word in text.split())
+        table.add_column(heading, no_wrap=heading in _UNBROKEN, min_width=longest, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if not console.is_terminal:
+        options = console.options.update(width=_AS_WIDE_AS_NEEDED)
+        table.width = console.measure(table, options=options).maximum
+    return table
+
+
+def _figures(outcomes: Sequence[Outcome]) -> tuple[Text, Text]:
     counts = Counter(outcome.verdict for outcome in outcomes)
     worst = min(outcomes, key=lambda outcome: PRECEDENCE.index(outcome.exit_code)).verdict
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     duplicates = " ".join("-" if o.duplicates is None else str(o.duplicates) for o in outcomes)
-    return Text(told, style=_STYLES.get(worst, INVALID_STYLE)), duplicates
+    return Text(told, style=_STYLES.get(worst, INVALID_STYLE)), Text(duplicates)
 
 
 def _told(control: Outcome) -> str:

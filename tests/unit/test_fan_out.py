@@ -225,6 +225,15 @@ def test_what_a_killed_coordinator_enqueued_without_saying_so_is_recovered_once(
     assert {record.intended_ns for record in recovered} == {1_000 + job.intended_ns}
 
 
+def test_a_job_that_two_executions_of_its_coordinator_enqueued_was_fanned_out_once() -> None:
+    rows = {"1": "j000000/0", "2": "j000000/1", "3": "j000000/0"}
+    tracker = Tracker()
+    said = [child_enqueued(job_id, inbox_id=inbox_id) for inbox_id, job_id in rows.items()]
+    tracker.observe((0, 0), as_read(*said))
+
+    assert tracker.fanned_out == {"j000000/0", "j000000/1"}
+
+
 def test_a_row_that_was_never_spoken_of_is_recovered_beside_one_that_was() -> None:
     tracker = Tracker()
     said = child_enqueued("j000000/0", inbox_id="2")

@@ -17,7 +17,7 @@ from orchestrator.matrix.carry import Matrix
 from orchestrator.matrix.estimate import OVERHEAD_S, Estimate
 from orchestrator.matrix.judge import judgement_of
 from orchestrator.matrix.outcome import Outcome, exit_code_of
-from orchestrator.matrix.plan import Cell, Wish, plan_matrix
+from orchestrator.matrix.plan import Cell, Plan, Wish, plan_matrix
 from orchestrator.matrix.process import Ended, longest_s
 from orchestrator.orders import Interrupted
 from orchestrator.scenario import resolved
@@ -31,9 +31,14 @@ class Witness:
     """An observer that notes what it is told; of a run that takes two ticks."""
 
     def __init__(self) -> None:
+        self.announced: tuple[int, int, float | None] | None = None
+        """All runs, those that are kept, and how long the others will take."""
         self.begun: list[str] = []
         self.left_s: list[float | None] = []
         self.saved: list[int] = []
+
+    def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
+        self.announced = (len(plan.cells), kept, left_s)
 
     def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
         self.begun.append(cell.run_id)
@@ -119,6 +124,16 @@ def test_finished_runs_are_kept_and_a_half_one_is_run(cells: list[Cell]) -> None
     assert witness.begun == [cells[0].run_id, cells[1].run_id, cells[3].run_id]
     assert [outcome.run_id for outcome in outcomes if outcome.kept] == [cells[2].run_id]
     assert sorted(o.run_id for o in outcomes) == sorted(cell.run_id for cell in cells)
+
+
+def test_what_is_kept_takes_no_time_in_the_first_estimate(cells: list[Cell]) -> None:
+    for cell in cells[:3]:
+        leave_history(cell)
+    _, one_left = carry_out(cells, run_well)
+    _, none_left = carry_out(cells, run_well)
+
+    assert one_left.announced == (4, 3, Estimate().left_s(cells[3:]))
+    assert none_left.announced == (4, 4, 0.0)
 
 
 def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[Cell]) -> None:

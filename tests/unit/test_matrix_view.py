@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from orchestrator.matrix import command
+from orchestrator.matrix.carry import Matrix
 from orchestrator.matrix.outcome import CellVerdict, Outcome
-from orchestrator.matrix.view import MatrixView, print_outcomes
+from orchestrator.matrix.plan import Cell, Plan, Wish, plan_matrix
+from orchestrator.matrix.view import MatrixView, print_next, print_outcomes
+from orchestrator.orders import Interrupted
 
 
 def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0) -> Outcome:
@@ -27,11 +33,26 @@ def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0
     )
 
 
-def printed(outcomes: list[Outcome]) -> list[str]:
-    console = Console(file=io.StringIO(), width=120)
-    print_outcomes(outcomes, console)
+def told_on(console: Console) -> list[str]:
     assert isinstance(console.file, io.StringIO)
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+
+
+def printed(outcomes: list[Outcome], width: int = 120, *, terminal: bool = False) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+    print_outcomes(outcomes, console)
+    return told_on(console)
+
+
+def wide_rows() -> list[Outcome]:
+    crash, preset = "crash_recovery_short", "tuned_held_lease"
+    runs = [outcome(crash, preset, "pass"), outcome(crash, preset, "fail", 1)]
+    return [*runs, outcome(crash, preset, "invalid", 3), outcome("no_fault", preset, "pass")]
+
+
+def tiny_plan(folder: Path) -> Plan:
+    scenario = Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml"
+    return plan_matrix(Wish(("control_holding",), ("stock",), (str(scenario),), 2, folder))
 
 
 def test_a_row_sums_up_its_runs_and_a_tuned_one_has_its_control_beside_it() -> None:
@@ -69,3 +90,75 @@ def test_without_a_terminal_each_ended_cell_is_a_plain_line_with_the_time_left()
         " 2/12  crash-lib-tuned-001  pass  30 s, about 90 s left",
         "12/12  crash-lib-tuned-001  pass  30 s",
     ]
+
+
+def test_a_narrow_terminal_breaks_the_table_between_words_only() -> None:
+    lines = printed(wide_rows(), 80, terminal=True)
+
+    assert lines[1] == "scenario library, preset verdicts duplicates control"
+    words = {word for line in lines for word in line.split()}
+    assert {"crash_recovery_short", "tuned_held_lease", "invalid"} <= words
+    assert any(line.endswith("pass, 2") for line in lines)
+
+
+def test_a_pipe_gets_each_row_on_one_line_however_narrow_it_calls_itself() -> None:
+    row = "crash_recovery_short lib tuned_held_lease 1 pass, 1 fail, 1 invalid 2 2 2 pass, 2"
+
+    assert row in printed(wide_rows(), 40)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_the_bar_makes_room_for_the_name_of_the_run(width: int, tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=True,
+        color_system=None,
+        legacy_windows=False,
+    )
+    with MatrixView(console) as view:
+        view.begin(1, 12, plan.cells[0], 600.0)
+
+    assert isinstance(console.file, io.StringIO)
+    assert plan.cells[0].run_id in console.file.getvalue()
+    assert "about 10 min left" in " ".join(told_on(console))
+
+
+@pytest.mark.parametrize(("kept", "told"), [(0, "2 runs, about 90 s left"), (2, "2 runs, 2 kept")])
+def test_it_begins_with_how_many_runs_there_are_and_how_many_are_kept(
+    kept: int, told: str, tmp_path: Path
+) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    with MatrixView(console) as view:
+        view.announce(tiny_plan(tmp_path), kept, 0.0 if kept else 90.0)
+
+    assert told_on(console) == [told]
+
+
+def test_it_ends_with_what_comes_next_and_names_a_folder_that_is_not_the_usual_one() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    print_next(Path("results/matrix"), command.DEFAULT_RESULTS, console)
+    print_next(Path("my runs"), command.DEFAULT_RESULTS, console)
+
+    assert told_on(console) == [
+        "written: results/matrix. RESULTS.md: make results; charts: make report",
+        "written: my runs. RESULTS.md: make results RESULTS='my runs'; "
+        "charts: make report RESULTS='my runs'",
+    ]
+
+
+def test_an_interrupted_matrix_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupt(*_: object, **__: object) -> list[Outcome]:
+        raise Interrupted
+
+    monkeypatch.setattr(Matrix, "carry_out", interrupt)
+    cell: Cell = tiny_plan(tmp_path).cells[0]
+    console = Console(file=io.StringIO(), width=80)
+    wish = Wish(("control_holding",), ("stock",), (cell.source,), 2, tmp_path)
+    with pytest.raises(Interrupted):
+        command.run_matrix(wish, None, console)
+
+    assert told_on(console) == ["interrupted: give the same command again to go on"]
