@@ -14,6 +14,7 @@ from orchestrator.matrix.outcome import Outcome, exit_code_of
 from orchestrator.matrix.plan import Wish, plan_matrix
 from orchestrator.matrix.process import run_cell
 from orchestrator.matrix.view import MatrixView, print_outcomes
+from orchestrator.results import require_writable
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
@@ -34,6 +35,7 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
             write_junit(junit, outcomes)
 
     plan = plan_matrix(wish)
+    require_writable(wish.results)
     with MatrixView(console) as view:
         view.announce(plan, Estimate().left_s(plan.cells))
         save([])

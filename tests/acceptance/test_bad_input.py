@@ -205,10 +205,24 @@ def test_a_role_that_may_not_make_databases_is_refused_with_what_to_do(
 
 def test_a_results_folder_that_cannot_be_written_is_refused(room: Room) -> None:
     room.results.write_text("a file of mine")
-    room.run(*room.tiny()).assert_refused(str(room.results), "cannot be written", "--results")
+    said = room.run(*room.tiny())
+    said.assert_refused(str(room.results), "cannot be written", "--results")
+    assert said.out == "", "no plan is told of a run that cannot be"
     assert room.results.read_text() == "a file of mine"
     room.results = Path("/proc/results")
     room.run(*room.tiny()).assert_refused("/proc/results", "cannot be written", "--results")
+
+
+@pytest.mark.parametrize("command", ["matrix", "calibrate", "conformance"])
+def test_a_results_folder_that_is_a_file_is_refused_before_anything_starts(
+    room: Room, command: str
+) -> None:
+    room.results.write_text("a file of mine")
+    arguments = [command, "pgqueuer"] if command == "conformance" else [command]
+    said = room.run(*arguments, f"--dsn={room.dsn}")
+    said.assert_refused(str(room.results), "cannot be written: File exists", "--results")
+    assert (said.out, said.error.count("\n")) == ("", 1)
+    assert room.results.read_text() == "a file of mine"
 
 
 def test_a_foreign_file_in_the_place_of_the_history_is_kept(room: Room) -> None:
