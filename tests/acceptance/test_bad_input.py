@@ -152,6 +152,20 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(
     assert room.names() == []
 
 
+@pytest.mark.parametrize("command", [[], ["conformance"]])
+def test_an_adapter_that_cannot_be_imported_is_refused_with_its_line(
+    room: Room, tmp_path: Path, command: list[str]
+) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    manifest = 'name = "broken"\ninbox = "inbox:Broken"\nlanguage = "python"\n'
+    (folder / "adapter.toml").write_text(manifest)
+    (folder / "inbox.py").write_text("class Broken:\n    presets = ('stock')\n    def name(self)\n")
+    arguments = [*command, str(folder)] if command else [f"--library={folder}"]
+    room.run(*arguments).assert_refused(f"{folder}/inbox.py:3: SyntaxError: expected ':'")
+    assert room.names() == []
+
+
 def test_a_malformed_scenario_file_is_refused_with_the_place(room: Room, tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("seed = 1\n[workload\n")
