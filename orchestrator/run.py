@@ -39,7 +39,7 @@ from orchestrator.provider import provider_of
 from orchestrator.recorder import Recorder
 from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
-from orchestrator.scenario_reader import nearest
+from orchestrator.scenario_reader import nearest_and_all
 from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
@@ -103,8 +103,7 @@ def make_request(
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
-            f"{found.name} has no preset {name!r}; {nearest(name, adapter.presets)} "
-            f"It has {', '.join(adapter.presets)}"
+            f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
     chosen = _preset(found, adapter, name, scenario)
     require_built(found)

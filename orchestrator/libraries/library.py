@@ -12,7 +12,7 @@ from typing import cast
 from orchestrator.errors import AdapterImportError, UnknownNameError
 from orchestrator.libraries.manifest import MANIFEST, Build, Manifest, read_manifest
 from orchestrator.libraries.origin import told_with_origin
-from orchestrator.scenario_reader import nearest
+from orchestrator.scenario_reader import nearest_and_all
 from worker_child import adapters
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
@@ -92,7 +92,7 @@ def find_library(words: str) -> Library:
             return _installed(entry.name, entry.value)
     names = sorted({*LIBRARIES, *(entry.name for entry in installed)})
     raise UnknownNameError(
-        f"there is no library {words!r}; {nearest(words, names)} There are {', '.join(names)}. "
+        f"there is no library {words!r}; {nearest_and_all(words, names)}. "
         f"An adapter kept elsewhere is given by its folder: --library ./{words}"
     )
 

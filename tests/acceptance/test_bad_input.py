@@ -140,12 +140,13 @@ def room(tmp_path: Path, server: Server) -> Iterator[Room]:
         (["--scenario=crash_recovry"], ["scenario crash_recovry", 'did you mean "crash_recovery"']),
         (["--library=pgqueue"], ["no library 'pgqueue'", 'did you mean "pgqueuer"?']),
         (["--preset=tunde"], ["no preset 'tunde'", 'did you mean "tuned"?']),
-        (["--set=workload.rate=3"], ["workload.rate", 'did you mean "rate_per_s"?']),
+        (["--preset=zzz"], ["no preset 'zzz'; there are", "tuned"]),
+        (["--set=workload.rate_s=3"], ["workload.rate_s", 'did you mean "rate_per_s"?']),
         (["--scenario=/nowhere/my.toml"], ["/nowhere/my.toml", "No such file"]),
         (["--ordinal=0"], ["--ordinal", "greater than or equal to 1"]),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest_one(
+def test_an_unknown_name_is_refused_with_the_nearest_one_or_with_all(
     room: Room, arguments: list[str], words: list[str]
 ) -> None:
     room.run(*arguments).assert_refused(*words)
