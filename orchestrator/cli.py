@@ -17,7 +17,7 @@ from analysis.report import print_summary
 from analysis.summary import Summary, analyse, write_summary
 from orchestrator.calibration.controls import all_trials
 from orchestrator.calibration.table import print_outcomes, print_progress, print_prospect
-from orchestrator.calibration.trials import carry_out_trials, server_for_all
+from orchestrator.calibration.trials import carry_out_trials, exit_code_of, server_for_all
 from orchestrator.conformance.command import run_conformance
 from orchestrator.conformance.trials import Subject
 from orchestrator.errors import CrashbenchError
@@ -30,7 +30,7 @@ from orchestrator.matrix import command as matrix_command
 from orchestrator.matrix.plan import Wish
 from orchestrator.orders import Interrupted
 from orchestrator.reproduce import compare, read_request
-from orchestrator.results import RunFiles
+from orchestrator.results import RunFiles, require_writable
 from orchestrator.run import DSN_VARIABLE, Request, carry_out, make_request
 from orchestrator.scenario import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
@@ -176,10 +176,12 @@ def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -
     """Run the five control queues, whose behaviour is known, and print expected against found.
 
     Each is run with every place held at a known point and with a kill at an instant; one needs no
-    kill. Takes under two minutes. Exit code 1 on any difference: the instrument is then at fault.
+    kill. Takes under two minutes. Exit codes: 0 as expected, 1 a difference: the instrument is then
+    at fault, 2 a run could not be carried out.
     """
     console, trials = Console(), all_trials()
     heard = count(1)
+    require_writable(results)
     print_prospect(trials, console)
     with server_for_all(dsn) as server_dsn:
         outcomes = carry_out_trials(
@@ -189,7 +191,7 @@ def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -
             observe=lambda outcome: print_progress(outcome, next(heard), len(trials), console),
         )
     print_outcomes(outcomes, console)
-    raise typer.Exit(0 if all(outcome.agrees for outcome in outcomes) else 1)
+    raise typer.Exit(exit_code_of(outcomes))
 
 
 @app.command()
@@ -324,6 +326,7 @@ def conformance(
 
 def _carry_out(request: Request, console: Console) -> Summary:
     outlook = request.outlook()
+    require_writable(request.results)
     console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
     for line in outlook.lines:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=not console.is_terminal)

@@ -93,7 +93,11 @@ class ManifestError(CrashbenchError):
 
 
 class AdapterImportError(CrashbenchError):
-    """An outside adapter's parent side is not where it says."""
+    """An outside adapter's parent side is not where it says, or not what the contract asks."""
+
+
+class AdapterError(CrashbenchError):
+    """An adapter's parent side failed in a call of the contract, as it may not."""
 
 
 class AdapterSqlError(CrashbenchError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,20 @@ class RunFiles:
             ) from error
 
 
+def require_writable(folder: Path) -> None:
+    """Make the results folder where there is none, and see that a file can be made in it.
+
+    For whoever is about to start much: said once, and before the first of it. Raises
+    `ResultsError`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_be_written(folder, error) from error
+
+
 @contextmanager
 def claim_run(
     folder: Path, run_id: str, scenario_sha256: str, *, overwrite: bool
@@ -111,10 +126,14 @@ def _open_lock(path: Path, files: RunFiles) -> int:
         files.folder.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise ResultsError(
-            f"the results folder {files.folder} cannot be written: {error.strerror}. "
-            "Choose another one with --results"
-        ) from error
+        raise _cannot_be_written(files.folder, error) from error
+
+
+def _cannot_be_written(folder: Path, error: OSError) -> ResultsError:
+    return ResultsError(
+        f"the results folder {folder} cannot be written: {error.strerror}. "
+        "Choose another one with --results"
+    )
 
 
 def _refuse_what_is_no_run(files: RunFiles) -> None:

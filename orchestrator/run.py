@@ -20,6 +20,7 @@ from orchestrator import environment
 from orchestrator.capacity import longest_length_s
 from orchestrator.child import RUN_VARIABLE, Spawner
 from orchestrator.errors import (
+    AdapterError,
     DatabaseLostError,
     LibraryProgramError,
     NotOfferedError,
@@ -29,7 +30,8 @@ from orchestrator.history import HISTORY_VERSION, RunStart
 from orchestrator.janitor import Janitor
 from orchestrator.job_shapes import needed_offers
 from orchestrator.libraries.build import require_built
-from orchestrator.libraries.library import find_library
+from orchestrator.libraries.library import Library, find_library
+from orchestrator.libraries.origin import told_with_origin
 from orchestrator.orders import Orders, Status
 from orchestrator.outlook import Outlook, look_ahead
 from orchestrator.postgres import Server, open_server
@@ -37,7 +39,7 @@ from orchestrator.provider import provider_of
 from orchestrator.recorder import Recorder
 from orchestrator.results import RunFiles, claim_run
 from orchestrator.scenario import Scenario, resolved, scenario_digest
-from orchestrator.scenario_reader import nearest
+from orchestrator.scenario_reader import nearest_and_all
 from orchestrator.subreaper import become_subreaper
 from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
@@ -95,29 +97,17 @@ def make_request(
 ) -> Request:
     """Resolve library and preset. Raises `UnknownNameError` with the names there are,
     `NotOfferedError` where the library cannot do what the scenario needs, `LibraryNotBuiltError`
-    where its worker is not there, and `ManifestError` or `AdapterImportError` of an adapter that
-    is kept elsewhere."""
+    where its worker is not there, `AdapterError` where the adapter itself fails, and
+    `ManifestError` or `AdapterImportError` of an adapter that is kept elsewhere."""
     found = find_library(library)
     adapter = found.load()
     _check_offers(scenario, found.name, adapter)
     name = preset or (scenario.preset if scenario.preset in adapter.presets else "stock")
     if name not in adapter.presets:
         raise UnknownNameError(
-            f"{found.name} has no preset {name!r}; {nearest(name, adapter.presets)} "
-            f"It has {', '.join(adapter.presets)}"
+            f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
-    settings = scenario.workers
-    workers = Workers(
-        settings.slots,
-        settings.concurrency,
-        settings.pool_size,
-        settings.max_attempts,
-        longest_length_s(scenario.workload),
-    )
-    try:
-        chosen = adapter.preset(name, workers)
-    except UnusableWorkersError as error:
-        raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
+    chosen = _preset(found, adapter, name, scenario)
     require_built(found)
     return Request(
         scenario=scenario,
@@ -131,6 +121,26 @@ def make_request(
         overwrite=overwrite,
         adapter_sha256=found.sha256(),
     )
+
+
+def _preset(library: Library, adapter: Adapter, name: str, scenario: Scenario) -> Preset:
+    settings = scenario.workers
+    workers = Workers(
+        settings.slots,
+        settings.concurrency,
+        settings.pool_size,
+        settings.max_attempts,
+        longest_length_s(scenario.workload),
+    )
+    try:
+        return adapter.preset(name, workers)
+    except UnusableWorkersError as error:
+        raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
+    except Exception as error:
+        raise AdapterError(
+            f"{library.name}'s adapter failed in preset({name!r}, {workers}): "
+            f"{told_with_origin(error, library.folder)}. A preset that it names has to resolve"
+        ) from error
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:

@@ -19,6 +19,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 NONE_WORD = "none"
 """Stands for null, which TOML lacks, where a key may be left without a value."""
 
+LIKENESS = 0.6
+"""From which ratio of difflib on a word is taken for a slip of another; 1 = the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
@@ -53,9 +56,26 @@ def read_section(section: type[S], table: Mapping[str, Any], flaws: list[Flaw], 
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
-    """A hint that names the candidate most like `word`."""
-    close = difflib.get_close_matches(word, sorted(candidates), n=1, cutoff=0.0)
-    return f'did you mean "{close[0]}"?' if close else "none is known"
+    """A hint that names the candidate most like `word`, or all of them where none is like it."""
+    known = tuple(candidates)
+    return _close(word, known) or _all_of(known)
+
+
+def nearest_and_all(word: str, candidates: Iterable[str]) -> str:
+    """A hint that names every candidate, and before them the one that is like `word`, if any."""
+    known = tuple(candidates)
+    close, everything = _close(word, known), _all_of(known)
+    return f"{close} {_upper_first(everything)}" if close else everything
+
+
+def _close(word: str, candidates: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(word, sorted(candidates), n=1, cutoff=LIKENESS)
+    return f'did you mean "{close[0]}"?' if close else None
+
+
+def _all_of(candidates: Collection[str]) -> str:
+    verb = "is" if len(candidates) == 1 else "are"
+    return f"there {verb} {', '.join(candidates) or 'none'}"
 
 
 def _read_value(wanted: Any, value: Any, flaws: list[Flaw], at: str) -> Any:
@@ -153,3 +173,7 @@ def _join(at: str, key: str | int) -> str:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]

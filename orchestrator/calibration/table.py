@@ -29,7 +29,7 @@ def print_prospect(trials: Sequence[Trial], console: Console) -> None:
 
 def print_progress(outcome: Outcome, done: int, of: int, console: Console) -> None:
     """One line when a run has been judged."""
-    verdict = "as expected" if outcome.agrees else "DIFFERENT"
+    verdict = "as expected" if outcome.agrees else _fault_of(outcome)
     console.print(
         f"{done}/{of}  {outcome.trial.control.library}, kill: {kill_of(outcome)}, "
         f"{outcome.took_s:.0f} s: {verdict}",
@@ -54,6 +54,8 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
         for what, expected, found, agrees in _lines(outcome.comparisons):
             table.add_row(control, kill, what, str(expected), str(found), _mark(agrees))
             control = kill = ""
+        if outcome.not_run is not None:
+            table.add_row(control, kill, "", "", "", _fault_of(outcome))
     console.print(table)
     for outcome in outcomes:
         for sentence in _differences(outcome):
@@ -73,10 +75,16 @@ def _lines(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, int, int, b
 
 
 def _differences(outcome: Outcome) -> Iterator[str]:
+    if outcome.not_run is not None:
+        yield f"{_fault_of(outcome)}: {outcome.not_run}"
     yield from outcome.doubts
     for comparison in outcome.comparisons:
         if not comparison.agrees:
             yield comparison.difference
+
+
+def _fault_of(outcome: Outcome) -> str:
+    return "DIFFERENT" if outcome.not_run is None else "could not be run"
 
 
 def _mark(agrees: bool) -> str:

@@ -20,14 +20,12 @@ from orchestrator.fault_check import planned_kills
 from orchestrator.janitor import Janitor
 from orchestrator.orders import Interrupted
 from orchestrator.postgres import open_server
+from orchestrator.results import RunFiles
 from orchestrator.scenario import Scenario, load_scenario
 
 AT_ONCE = 2
 RUN_LIMIT_S = 100.0
 """A control's run takes some 10 s, that of the short lease 30 s."""
-
-_JUDGED = frozenset({0, 1, 4})
-"""Exit codes of a run with a ledger. A control may well break an expectation: it is meant to."""
 
 _TAIL_LINES = 15
 
@@ -41,11 +39,22 @@ class Outcome:
     doubts: list[str]
     """Sentences; each is a failure of its own."""
     took_s: float = 0.0
+    not_run: str | None = None
+    """What kept the run from being carried out, of which nothing can then be said; None = it was
+    carried out."""
 
     @property
     def agrees(self) -> bool:
         """Whether the instrument found what had to be found."""
-        return not self.doubts and all(comparison.agrees for comparison in self.comparisons)
+        as_expected = all(comparison.agrees for comparison in self.comparisons)
+        return self.not_run is None and not self.doubts and as_expected
+
+
+def exit_code_of(outcomes: Sequence[Outcome]) -> int:
+    """2 where a run could not be carried out, before 1 for a difference, as for a matrix."""
+    if any(outcome.not_run is not None for outcome in outcomes):
+        return 2
+    return 0 if all(outcome.agrees for outcome in outcomes) else 1
 
 
 @contextmanager
@@ -97,17 +106,27 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
 
 
 def _carry_out(trial: Trial, dsn: str, results: Path) -> Outcome:
+    files = RunFiles(results, trial.run_id)
+    before_ns = _written_ns(files.summary)
     begun_s = time.monotonic()
-    complaint = _run(trial, dsn, results)
+    ended = _run(trial, dsn, results)
     took_s = time.monotonic() - begun_s
-    if complaint is not None:
-        return Outcome(trial, [], [complaint], took_s)
-    scenario = load_scenario(str(trial.path))
-    return judge(trial, scenario, results / f"{trial.run_id}.jsonl", took_s)
+    # Not by the exit code: 3 is that of an invalid run, and of one that never began.
+    if _written_ns(files.summary) in (None, before_ns):
+        return Outcome(trial, [], [], took_s, not_run=ended)
+    return judge(trial, load_scenario(str(trial.path)), files.history, took_s)
 
 
-def _run(trial: Trial, dsn: str, results: Path) -> str | None:
-    """Carry out one run in a process of its own; returns what went wrong with it, if anything."""
+def _written_ns(path: Path) -> int | None:
+    """When a file was last written, ns since the epoch; None = there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _run(trial: Trial, dsn: str, results: Path) -> str:
+    """Carry out one run in a process of its own; returns how it ended and what it said last."""
     options = {
         "--scenario": trial.path,
         "--library": trial.control.library,
@@ -130,7 +149,5 @@ def _run(trial: Trial, dsn: str, results: Path) -> str | None:
         )
     except subprocess.TimeoutExpired:
         return f"the run did not end within {RUN_LIMIT_S:g} s"
-    if done.returncode in _JUDGED:
-        return None
     tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
     return f"the run ended with exit code {done.returncode}:\n{tail}"

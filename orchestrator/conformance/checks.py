@@ -16,7 +16,7 @@ from orchestrator.conformance.direct import DirectEvidence
 from orchestrator.conformance.finding import Check, Finding, TrialName, judge
 from orchestrator.conformance.run_facts import RunFacts
 from orchestrator.errors import UnknownNameError
-from orchestrator.scenario_reader import nearest
+from orchestrator.scenario_reader import nearest_and_all
 
 RUNS: tuple[Check[RunFacts], ...] = (*EVENTS, *KILLS, *WORK)
 CHECKS: tuple[Check[DirectEvidence] | Check[RunFacts], ...] = (*DIRECT, *RUNS)
@@ -27,9 +27,7 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
     """The names to be checked; none given = all. Raises `UnknownNameError`."""
     for name in names:
         if name not in NAMES:
-            raise UnknownNameError(
-                f"there is no check {name!r}; {nearest(name, NAMES)} There are {', '.join(NAMES)}"
-            )
+            raise UnknownNameError(f"there is no check {name!r}; {nearest_and_all(name, NAMES)}")
     return tuple(names) or NAMES
 
 

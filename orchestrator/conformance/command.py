@@ -10,6 +10,7 @@ from rich.console import Console
 from orchestrator.conformance.checks import chosen, trials_for
 from orchestrator.conformance.table import exit_code, print_findings, print_progress
 from orchestrator.conformance.trials import Subject, check_conformance
+from orchestrator.results import require_writable
 
 
 def run_conformance(subject: Subject, only: Sequence[str], console: Console) -> int:
@@ -17,6 +18,7 @@ def run_conformance(subject: Subject, only: Sequence[str], console: Console) -> 
     names = chosen(only)
     trials = trials_for(names)
     request = subject.request("held")
+    require_writable(subject.results)
     title = f"{request.library} ({request.preset.name})"
     console.print(f"{title}: checks: {len(names)}, trials: {len(trials)}", highlight=False)
     done = count(1)

@@ -12,7 +12,8 @@ from typing import cast
 
 from orchestrator.errors import AdapterImportError, UnknownNameError
 from orchestrator.libraries.manifest import MANIFEST, Build, Manifest, read_manifest
-from orchestrator.scenario_reader import nearest
+from orchestrator.libraries.origin import told_with_origin
+from orchestrator.scenario_reader import nearest_and_all
 from worker_child import adapters
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
@@ -20,6 +21,9 @@ from worker_child.adapters.package import import_part
 
 ENTRY_POINTS = "crashbench.adapters"
 """The group in which an installed package names itself: ``library = "its_package"``."""
+
+CONTRACT = tuple(name for name in vars(Adapter) if not name.startswith("_"))
+"""What every adapter has, by the names of its members."""
 
 _BUNDLED = Path(adapters.__file__).parent
 
@@ -63,18 +67,29 @@ class Library:
         return digest.hexdigest()
 
     def load(self) -> Adapter:
-        """Import its parent's side. Raises `AdapterImportError` where an outside one has none."""
+        """Import its parent's side.
+
+        Raises `AdapterImportError` where an outside one has none, cannot be imported or lacks
+        members of the contract.
+        """
         if self.package is None:
             return load_adapter(self.name)
         assert self.manifest is not None
         module, _, attribute = self.manifest.inbox.partition(":")
         try:
-            return cast("Adapter", getattr(import_part(self.package, module), attribute)())
-        except (ImportError, AttributeError) as error:
+            adapter = getattr(import_part(self.package, module), attribute)()
+            missing = [member for member in CONTRACT if not hasattr(adapter, member)]
+        except Exception as error:
             raise AdapterImportError(
                 f"{self.folder / MANIFEST} says that its adapter is {self.manifest.inbox}, which "
-                f"cannot be had: {error}"
+                f"cannot be had: {told_with_origin(error, self.folder)}"
             ) from error
+        if missing:
+            raise AdapterImportError(
+                f"{self.folder / MANIFEST} says that its adapter is {self.manifest.inbox}, which "
+                f"lacks {', '.join(missing)}: worker_child/adapters/contract.py says what they do"
+            )
+        return cast("Adapter", adapter)
 
 
 def find_library(words: str) -> Library:
@@ -92,7 +107,7 @@ def find_library(words: str) -> Library:
             return _installed(entry.name, entry.value)
     names = sorted({*LIBRARIES, *(entry.name for entry in installed)})
     raise UnknownNameError(
-        f"there is no library {words!r}; {nearest(words, names)} There are {', '.join(names)}. "
+        f"there is no library {words!r}; {nearest_and_all(words, names)}. "
         f"An adapter kept elsewhere is given by its folder: --library ./{words}"
     )
 

@@ -14,6 +14,7 @@ from orchestrator.matrix.plan import Wish, plan_matrix
 from orchestrator.matrix.process import run_cell
 from orchestrator.matrix.view import MatrixView, print_next, print_outcomes
 from orchestrator.orders import Interrupted
+from orchestrator.results import require_writable
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
@@ -37,6 +38,7 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
             write_junit(junit, outcomes)
 
     plan = plan_matrix(wish)
+    require_writable(wish.results)
     try:
         with MatrixView(console) as view:
             save([])

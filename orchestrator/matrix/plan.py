@@ -19,7 +19,7 @@ from orchestrator.errors import NotOfferedError, UnknownNameError
 from orchestrator.libraries.library import find_library
 from orchestrator.run import Request, make_request
 from orchestrator.scenario import Scenario, load_scenario, scenario_digest
-from orchestrator.scenario_reader import nearest
+from orchestrator.scenario_reader import nearest_and_all
 
 CONTROL_SCENARIO = "crash_recovery_no_fault"
 CONTROLLED_PRESET = "tuned"
@@ -194,7 +194,7 @@ def _check_names(wish: Wish) -> None:
         if preset not in offered:
             raise UnknownNameError(
                 f"none of {', '.join(wish.libraries)} has a preset {preset!r}; "
-                f"{nearest(preset, offered)} There are {', '.join(sorted(offered))}"
+                f"{nearest_and_all(preset, sorted(offered))}"
             )
 
 

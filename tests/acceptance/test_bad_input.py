@@ -140,15 +140,30 @@ def room(tmp_path: Path, server: Server) -> Iterator[Room]:
         (["--scenario=crash_recovry"], ["scenario crash_recovry", 'did you mean "crash_recovery"']),
         (["--library=pgqueue"], ["no library 'pgqueue'", 'did you mean "pgqueuer"?']),
         (["--preset=tunde"], ["no preset 'tunde'", 'did you mean "tuned"?']),
-        (["--set=workload.rate=3"], ["workload.rate", 'did you mean "rate_per_s"?']),
+        (["--preset=zzz"], ["no preset 'zzz'; there are", "tuned"]),
+        (["--set=workload.rate_s=3"], ["workload.rate_s", 'did you mean "rate_per_s"?']),
         (["--scenario=/nowhere/my.toml"], ["/nowhere/my.toml", "No such file"]),
         (["--ordinal=0"], ["--ordinal", "greater than or equal to 1"]),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest_one(
+def test_an_unknown_name_is_refused_with_the_nearest_one_or_with_all(
     room: Room, arguments: list[str], words: list[str]
 ) -> None:
     room.run(*arguments).assert_refused(*words)
+    assert room.names() == []
+
+
+@pytest.mark.parametrize("command", [[], ["conformance"]])
+def test_an_adapter_that_cannot_be_imported_is_refused_with_its_line(
+    room: Room, tmp_path: Path, command: list[str]
+) -> None:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    manifest = 'name = "broken"\ninbox = "inbox:Broken"\nlanguage = "python"\n'
+    (folder / "adapter.toml").write_text(manifest)
+    (folder / "inbox.py").write_text("class Broken:\n    presets = ('stock')\n    def name(self)\n")
+    arguments = [*command, str(folder)] if command else [f"--library={folder}"]
+    room.run(*arguments).assert_refused(f"{folder}/inbox.py:3: SyntaxError: expected ':'")
     assert room.names() == []
 
 
@@ -205,10 +220,24 @@ def test_a_role_that_may_not_make_databases_is_refused_with_what_to_do(
 
 def test_a_results_folder_that_cannot_be_written_is_refused(room: Room) -> None:
     room.results.write_text("a file of mine")
-    room.run(*room.tiny()).assert_refused(str(room.results), "cannot be written", "--results")
+    said = room.run(*room.tiny())
+    said.assert_refused(str(room.results), "cannot be written", "--results")
+    assert said.out == "", "no plan is told of a run that cannot be"
     assert room.results.read_text() == "a file of mine"
     room.results = Path("/proc/results")
     room.run(*room.tiny()).assert_refused("/proc/results", "cannot be written", "--results")
+
+
+@pytest.mark.parametrize("command", ["matrix", "calibrate", "conformance"])
+def test_a_results_folder_that_is_a_file_is_refused_before_anything_starts(
+    room: Room, command: str
+) -> None:
+    room.results.write_text("a file of mine")
+    arguments = [command, "pgqueuer"] if command == "conformance" else [command]
+    said = room.run(*arguments, f"--dsn={room.dsn}")
+    said.assert_refused(str(room.results), "cannot be written: File exists", "--results")
+    assert (said.out, said.error.count("\n")) == ("", 1)
+    assert room.results.read_text() == "a file of mine"
 
 
 def test_a_foreign_file_in_the_place_of_the_history_is_kept(room: Room) -> None:

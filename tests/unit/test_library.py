@@ -8,14 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import AdapterImportError, ManifestError, UnknownNameError
+from orchestrator.errors import (
+    AdapterError,
+    AdapterImportError,
+    ManifestError,
+    UnknownNameError,
+)
 from orchestrator.libraries.library import find_library, known_libraries
 from orchestrator.libraries.manifest import MANIFEST
+from orchestrator.run import make_request
+from orchestrator.scenario import load_scenario
 from worker_child.adapters import LIBRARIES
 from worker_child.adapters.package import import_part
 
 TEXT = 'name = "mine"\ninbox = "inbox:MyAdapter"\nlanguage = "python"\n'
-INBOX = "from .presets import PRESETS\n\nclass MyAdapter:\n    presets = PRESETS\n"
+INBOX = """\
+from worker_child.adapters.skeleton.inbox import SkeletonAdapter
+
+from .presets import PRESETS
+
+
+class MyAdapter(SkeletonAdapter):
+    presets = PRESETS
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +100,55 @@ def test_an_inbox_that_is_not_there_is_named(tmp_path: Path) -> None:
         find_library(str(folder)).load()
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("inbox.py", "\nclass MyAdapter\n", r"inbox\.py:2: SyntaxError: expected ':'"),
+        ("inbox.py", "LIMIT = {}['limit']\n", r"inbox\.py:1: KeyError: 'limit'"),
+        ("inbox.py", "import json\n\njson.loads('')\n", r"inbox\.py:3: JSONDecodeError: "),
+        ("inbox.py", "import no_such_queue\n", r"inbox\.py:1: ModuleNotFoundError: "),
+        ("presets.py", "PRESETS = (\n", r"presets\.py:1: SyntaxError: '\(' was never closed"),
+        ("inbox.py", "class MyAdapter:\n    def __init__(self, dsn): ...\n", r"had: TypeError: "),
+    ],
+)
+def test_an_adapter_that_fails_at_its_import_is_told_with_file_line_and_error(
+    tmp_path: Path, file: str, text: str, says: str
+) -> None:
+    folder = write(tmp_path / "mine")
+    (folder / file).write_text(text)
+    with pytest.raises(AdapterImportError, match=says) as refusal:
+        find_library(str(folder)).load()
+    assert "inbox:MyAdapter, which cannot be had: " in str(refusal.value)
+
+
+def test_an_adapter_that_lacks_members_of_the_contract_is_told_all_of_them(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine")
+    (folder / "inbox.py").write_text("class MyAdapter:\n    name = 'mine'\n    presets = ()\n")
+    lacking = "version, preset, install, enqueuer, counts, rows, child_argv"
+    with pytest.raises(AdapterImportError, match=f"inbox:MyAdapter, which lacks {lacking}: "):
+        find_library(str(folder)).load()
+
+
+def test_a_preset_that_fails_to_resolve_is_told_with_the_adapters_own_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine")
+    lines = INBOX + "\n    def preset(self, name, workers):\n        return {}[name]\n"
+    (folder / "inbox.py").write_text(lines)
+    number = len(lines.splitlines())
+    with pytest.raises(
+        AdapterError, match=rf"preset\('stock', Workers\(.*/inbox\.py:{number}: KeyError: 'stock'"
+    ) as refusal:
+        make_request(
+            load_scenario("crash_recovery_short"),
+            library=str(folder),
+            preset="stock",
+            ordinal=1,
+            dsn=None,
+            results=tmp_path,
+            overwrite=False,
+        )
+    assert refusal.value.exit_code == 2
+
+
 def test_two_folders_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a" / "queue"), write(tmp_path / "b" / "queue")
     import_part(str(first), "inbox")
@@ -111,6 +175,12 @@ def test_an_entry_point_that_leads_nowhere_is_named(
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match='did you mean "pgqueuer"') as refusal:
+    with pytest.raises(UnknownNameError, match=r'mean "pgqueuer"\? There are ') as refusal:
         find_library("pgqueur")
     assert "--library ./pgqueur" in str(refusal.value)
+
+
+def test_a_name_like_no_other_is_answered_with_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match="'zzz'; there are control_") as refusal:
+        find_library("zzz")
+    assert "did you mean" not in str(refusal.value)

@@ -51,7 +51,11 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
         ("name =", "nmae =", 'nmae: unknown key at the top of the file; did you mean "name"?'),
         ('"my_queue"', '"My Queue"', "name = 'My Queue': small letters"),
         ('"inbox:MyAdapter"', '"inbox.MyAdapter"', "inbox = 'inbox.MyAdapter': write module:class"),
-        ('language = "go"', 'language = "cobol"', "language = 'cobol' is unknown; did you mean"),
+        (
+            'language = "go"',
+            'language = "cobol"',
+            "language = 'cobol' is unknown; there are",
+        ),
         ('"1.26"', '"latest"', "build.minimum = 'latest': write a version"),
         ("{out}/worker", "{outt}/worker", "build.commands.0 has {outt} in '{outt}/worker'"),
         ('[["go", "build", "-o", "{out}/worker", "."]]', "[[]]", "build.commands.0 is empty"),

@@ -94,6 +94,7 @@ def test_a_control_that_is_asked_for_anyway_is_run_once() -> None:
     [
         ({"libraries": ("pgqueur",)}, 'did you mean "pgqueuer"'),
         ({"presets": ("tund",), "libraries": ("pgqueuer",)}, 'did you mean "tuned"'),
+        ({"presets": ("quick",), "libraries": ("pgqueuer",)}, "'quick'; there are .*tuned"),
         ({"presets": ()}, "at least one preset"),
         ({"libraries": ("pgqueuer", "pgqueuer")}, "given twice"),
         (

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.errors import ResultsError
 from orchestrator.history import RunStart
-from orchestrator.results import RunFiles, claim_run
+from orchestrator.results import RunFiles, claim_run, require_writable
 
 RUN_ID = "s-l-p-001"
 DIGEST = "d" * 64
@@ -161,6 +161,18 @@ def test_a_file_in_place_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_folder_that_nobody_can_write_is_a_clear_error(folder: str) -> None:
     with pytest.raises(ResultsError, match=r"cannot be written: .*--results"), claim(Path(folder)):
         pytest.fail("claimed")
+
+
+@pytest.mark.parametrize("folder", ["/proc/results", "/proc", "/dev/null", "/dev/null/results"])
+def test_what_is_about_to_start_runs_can_ask_beforehand(folder: str) -> None:
+    with pytest.raises(ResultsError, match=r"cannot be written: .*--results"):
+        require_writable(Path(folder))
+
+
+def test_asking_makes_the_folder_and_leaves_nothing_in_it(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "results")
+    require_writable(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []
 
 
 def test_a_history_that_cannot_be_put_in_place_stays_as_partial(tmp_path: Path) -> None:

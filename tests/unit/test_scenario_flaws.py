@@ -19,7 +19,7 @@ HELD = "workload.held=[{ point = 'started', count = 2 }]"
 ONE_FLAW: list[tuple[str, list[str], str]] = [
     # (scenario, overrides, the one flaw)
     ("crash_recovery", ["workload.rate_per_sec=3"], 'did you mean "rate_per_s"?'),
-    ("crash_recovery", ["colour=blue"], "colour: unknown key at the top of the file"),
+    ("crash_recovery", ["colour=blue"], "colour: unknown key at the top of the file; there are "),
     ("crash_recovery", ["limits.redy_s=3"], 'unknown key in [limits]; did you mean "ready_s"?'),
     ("crash_recovery", ["faults.0.slto=1"], 'unknown key in [faults.0]; did you mean "slot"?'),
     ("crash_recovery", ["workload.mix.entity_updat=0"], 'did you mean "entity_update"?'),
@@ -33,7 +33,11 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["description=''"], "description = ''"),
     ("crash_recovery", ["name='no spaces'"], "name = 'no spaces': expected"),
     ("crash_recovery", ["workers=3"], "workers = 3: expected a table"),
-    ("crash_recovery", ["workload.curve={ factor = 2 }"], "workload.curve.shape is missing"),
+    (
+        "crash_recovery",
+        ["workload.curve={ factor = 2 }"],
+        "curve.shape is missing; there are ",
+    ),
     ("crash_recovery", ["workload.curve={ shape = [] }"], "workload.curve.shape = [] is unknown"),
     ("crash_recovery", ["workload.curve.shape=burts"], 'did you mean "burst"?'),
     ("crash_recovery", ["workload.curve={ shape = 'ramp' }"], "curve.to_factor is missing"),
@@ -95,7 +99,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["limits.drain_s=15"], "the last job may take 15 s"),
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
-    ("crash_recovery", ["faults.0.what=sigterm"], 'did you mean "sigkill"?'),
+    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there is sigkill"),
     ("crash_recovery", ["faults=[{}]"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     ("crash_recovery", ["faults=[{ when = {} }]"], "name completed, in_flight or both"),
