@@ -120,7 +120,7 @@ def histories(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise NoSuchHistoryError(
-                f"there is no {path}; name a history, or a folder of histories"
+                f"No such file or folder: {path}. Name a history, or a folder of histories"
             )
         inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
         if not inside:
