@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+WIDEST = 60
+"""Characters to which a column is filled up; a sentence in one cell must not widen all others."""
+
 
 def escaped(text: str) -> str:
     """Text that a table's cell can hold: one line, no column mark, no HTML."""
@@ -18,7 +21,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int =
 
     Cells are taken as they are: escape what others have written.
     """
-    widths = [max(3, *map(len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [
+        min(WIDEST, max(3, *map(len, column))) for column in zip(headings, *rows, strict=True)
+    ]
     rule = [
         "-" * width if place < left else "-" * (width - 1) + ":"
         for place, width in enumerate(widths)
