@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+from orchestrator.paths import ROOT
+from worker_child.paths import BUILT
 
 OUR_FAULT = "crashbench: "
 """With this begins the last line of a child that ends by our own fault and knows it."""
 
-_ROOT = Path(__file__).resolve().parent.parent
-_OUR_FOLDERS = tuple(str(_ROOT / name) for name in ("worker_child", "orchestrator"))
+_OUR_FOLDERS = tuple(str(ROOT / name) for name in ("worker_child", "orchestrator"))
 _NODE_FRAME = re.compile(r"^\s+at .*?\(?(?:file://)?(/[^()]*):\d+:\d+\)?$")
-_BUILT, _NODE_PACKAGES = str(_ROOT / ".adapters"), "/node_modules/"
+_BUILT, _NODE_PACKAGES = str(BUILT), "/node_modules/"
 _GO_PANIC = re.compile(r"^goroutine \d+ (?:gp=\S+ )?.*\[running.*\]:$")
 _GO_RUNTIME = ("panic(", "runtime.", "runtime/")
 _OUR_GO_PACKAGES = ("crashbench/", "main.")

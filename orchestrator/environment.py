@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orchestrator.paths import ROOT
 from orchestrator.postgres_facts import file_system_type
 
 PACKAGES = (
@@ -35,7 +36,6 @@ _CODE = ("orchestrator", "worker_child", "analysis", "pyproject.toml", "requirem
 """Whatever can change what a run does, or what is made of it."""
 _GIT_LIMIT_S = 10.0
 _MEBIBYTE = 1 << 20
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def describe(results_dir: Path) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def describe(results_dir: Path) -> dict[str, Any]:
         "python_implementation": platform.python_implementation(),
         "distribution": _distribution(),
         "results_file_system": file_system_type(results_dir),
-        "code": describe_code(_ROOT),
+        "code": describe_code(ROOT),
         "packages": _package_versions(),
     }
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from orchestrator import process_table
 from orchestrator.errors import JanitorError, NotMadeError
+from orchestrator.paths import ROOT
 from orchestrator.tether import Account
 
 CLOSE_LIMIT_S = 20.0
@@ -28,7 +29,6 @@ REPLY_LIMIT_S = 60.0
 """Above the longest order: making a database on a slow server."""
 
 _log = logging.getLogger(__name__)
-_IMPORT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Janitor:
@@ -43,7 +43,7 @@ class Janitor:
             [sys.executable, "-m", "orchestrator.janitor_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=_IMPORT_ROOT,
+            cwd=ROOT,
             bufsize=0,
             start_new_session=True,
         )

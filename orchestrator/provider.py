@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from orchestrator.arrivals import NS_PER_S
 from orchestrator.errors import ProviderError
 from orchestrator.janitor import Janitor
+from orchestrator.paths import ROOT
 from orchestrator.scenario import resolved
 from orchestrator.scenario_types import Scenario
 from orchestrator.tether import tethered
@@ -30,7 +30,6 @@ _TURN_LIMIT_NS = 500_000_000
 """So much of a turn of the parent's counts as silence: it may have been asleep itself."""
 STOP_LIMIT_S = 5.0
 _READ_BYTES = 65_536
-_IMPORT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class ProviderProcess:
@@ -45,7 +44,7 @@ class ProviderProcess:
             tethered(argv, signal.SIGKILL, None),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=_IMPORT_ROOT,
+            cwd=ROOT,
             bufsize=0,
             start_new_session=True,
         )

@@ -45,17 +45,16 @@ from orchestrator.supervisor import Supervisor
 from orchestrator.workload import Workload
 from worker_child.adapters.contract import (
     Adapter,
-    InstallError,
     Offering,
     Preset,
     UnusableWorkersError,
     Workers,
 )
 from worker_child.adapters.program import ProgramFailedError
+from worker_child.paths import BENCH_SQL
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
-BENCH_SQL = Path(__file__).resolve().parent.parent / "worker_child" / "bench.sql"
 
 
 @dataclass(frozen=True)
@@ -123,15 +122,20 @@ def make_request(
     )
 
 
-def _preset(library: Library, adapter: Adapter, name: str, scenario: Scenario) -> Preset:
+def workers_of(scenario: Scenario) -> Workers:
+    """What an adapter is told of the scenario."""
     settings = scenario.workers
-    workers = Workers(
+    return Workers(
         settings.slots,
         settings.concurrency,
         settings.pool_size,
         settings.max_attempts,
         longest_length_s(scenario.workload),
     )
+
+
+def _preset(library: Library, adapter: Adapter, name: str, scenario: Scenario) -> Preset:
+    workers = workers_of(scenario)
     try:
         return adapter.preset(name, workers)
     except UnusableWorkersError as error:
@@ -245,10 +249,7 @@ def orders_of(request: Request, provider_url: str | None = None) -> Orders:
 
 def furnish(server: Server, adapter: Adapter) -> None:
     """Put the library's schema and the jobs' tables into the empty database, as the workers."""
-    try:
-        adapter.install(server.worker_dsn)
-    except InstallError as error:
-        raise LibraryProgramError(str(error)) from error
+    adapter.install(server.worker_dsn)
     with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
         connection.execute(BENCH_SQL.read_bytes())
 

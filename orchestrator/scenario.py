@@ -16,6 +16,7 @@ import msgspec
 
 from orchestrator.capacity import capacity
 from orchestrator.errors import ScenarioError
+from orchestrator.paths import SCENARIOS
 from orchestrator.scenario_check import check, is_sound
 from orchestrator.scenario_reader import Flaw, nearest, read_section
 from orchestrator.scenario_types import (
@@ -56,9 +57,6 @@ __all__ = [
     "scenario_from_resolved",
     "scenario_names",
 ]
-
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-"""The shipped files, beside the package in a checkout and in an installation."""
 
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from worker_child.adapters.built import NotBuiltError, built
+from orchestrator.libraries.build import Standing, standing_of
+from orchestrator.libraries.library import find_library
 
 
 def need_program(name: str, remedy: str) -> str:
@@ -18,12 +18,11 @@ def need_program(name: str, remedy: str) -> str:
     return path or skip_or_fail(f"there is no {name} here: {remedy}")
 
 
-def need_built(library: str) -> Path:
-    """The path of a library's built worker."""
-    try:
-        return built(library)
-    except NotBuiltError as error:
-        skip_or_fail(str(error))
+def need_built(library: str) -> None:
+    """A library's worker, built from its sources as they are now."""
+    standing = standing_of(find_library(library))
+    if standing is not Standing.BUILT:
+        skip_or_fail(f"{library} is {standing.value}: run `make adapters`")
 
 
 def skip_or_fail(lack: str) -> NoReturn:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.scenario import SCENARIOS
+from orchestrator.paths import SCENARIOS
 from worker_child.protocol import HoldPoint
 
 SetName = Literal["stranded", "redelivered", "duplicated", "lost"]

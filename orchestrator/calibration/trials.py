@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,6 +15,7 @@ from orchestrator.calibration.controls import PRESET, Trial
 from orchestrator.calibration.oracle import expect
 from orchestrator.fault_check import planned_kills
 from orchestrator.janitor import Janitor
+from orchestrator.one_run import run_argv, wait_for
 from orchestrator.orders import Interrupted
 from orchestrator.postgres import open_server
 from orchestrator.results import RunFiles
@@ -26,8 +24,6 @@ from orchestrator.scenario import Scenario, load_scenario
 AT_ONCE = 2
 RUN_LIMIT_S = 100.0
 """A control's run takes some 10 s, that of the short lease 30 s."""
-
-_TAIL_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -133,21 +129,4 @@ def _run(trial: Trial, dsn: str, results: Path) -> str:
         "--preset": PRESET,
         "--results": results,
     }
-    argv = [sys.executable, "-m", "orchestrator", "--overwrite"]
-    argv += [str(word) for option in options.items() for word in option]
-    # By environment: a command line can be read by everybody, and a DSN may hold a password.
-    environment = {**os.environ, "CRASHBENCH_DSN": dsn}
-    try:
-        done = subprocess.run(
-            argv,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=RUN_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"the run did not end within {RUN_LIMIT_S:g} s"
-    tail = "\n".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
-    return f"the run ended with exit code {done.returncode}:\n{tail}"
+    return wait_for(run_argv(options, "--overwrite"), limit_s=RUN_LIMIT_S, dsn=dsn).said

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -20,17 +17,16 @@ from orchestrator.conformance.run_facts import RunFacts, read_facts
 from orchestrator.errors import AdapterSqlError, LibraryProgramError
 from orchestrator.janitor import Janitor
 from orchestrator.matrix.process import longest_s
+from orchestrator.one_run import JUDGED, run_argv, wait_for
 from orchestrator.orders import Interrupted
+from orchestrator.paths import SCENARIOS
 from orchestrator.postgres import Server, open_server
 from orchestrator.results import RunFiles
-from orchestrator.run import DSN_VARIABLE, Request, make_request
-from orchestrator.scenario import SCENARIOS, load_scenario
+from orchestrator.run import Request, make_request
+from orchestrator.scenario import load_scenario
 from worker_child.adapters.program import ProgramFailedError
 
 AT_ONCE = 2
-_JUDGED = frozenset({0, 1, 3, 4})
-"""Exit codes of a run that left a history; a conforming adapter may well break an expectation."""
-_TAIL_LINES = 6
 
 Observe = Callable[[TrialName, float], None]
 """Hears of each trial when it is over, and how long it took, seconds."""
@@ -140,23 +136,5 @@ def _run(request: Request, dsn: str) -> str | None:
         "--preset": request.preset.name,
         "--results": request.results,
     }
-    argv = [sys.executable, "-m", "orchestrator", "--overwrite"]
-    argv += [f"{option}={word}" for option, word in options.items()]
-    limit_s = longest_s(request.scenario)
-    try:
-        done = subprocess.run(
-            argv,
-            # A command line can be read by everybody, and a DSN may hold a password.
-            env={**os.environ, DSN_VARIABLE: dsn},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=limit_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"the run did not end within {limit_s:.0f} s, the sum of its limits"
-    if done.returncode in _JUDGED:
-        return None
-    tail = " ".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])
-    return f"the run ended with exit code {done.returncode}: {tail}"
+    ended = wait_for(run_argv(options, "--overwrite"), limit_s=longest_s(request.scenario), dsn=dsn)
+    return None if ended.exit_code in JUDGED else ended.said

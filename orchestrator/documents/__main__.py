@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from orchestrator.documents.contents import contents
+from orchestrator.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 EXIT_DRIFTED = 1
 
 

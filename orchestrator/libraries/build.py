@@ -20,10 +20,9 @@ from orchestrator.errors import LibraryNotBuiltError
 from orchestrator.libraries.library import Library
 from orchestrator.libraries.manifest import Build, filled_in
 from orchestrator.libraries.toolchain import TOOLCHAINS, Missing, find_toolchain
-from worker_child.adapters.built import BUILT
+from worker_child.paths import BUILT, LANG
 
 _STAMP = ".built"
-_LANG = Path(__file__).resolve().parents[2] / "worker_child" / "lang"
 _COMMAND_LIMIT_S = 900.0
 _TAIL_LINES = 12
 
@@ -140,7 +139,7 @@ def _run_all(library: Library, build: Build, values: dict[str, str]) -> str | No
 def _digest(library: Library, build: Build) -> str:
     """Of everything that the build reads: its commands, its sources, the language's twins."""
     digest = hashlib.sha256(repr(build).encode())
-    for folder in (library.folder, _LANG / build.toolchain):
+    for folder in (library.folder, LANG / build.toolchain):
         for path in _sources(folder, TOOLCHAINS[build.toolchain].sources):
             digest.update(f"\n{path.relative_to(folder)}\n".encode())
             digest.update(path.read_bytes())

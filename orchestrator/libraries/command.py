@@ -12,7 +12,7 @@ from rich.table import Table
 from orchestrator.libraries.build import Outcome, Result, Standing, build_library, standing_of
 from orchestrator.libraries.library import Library, find_library, known_libraries
 from orchestrator.libraries.toolchain import Missing, find_toolchain
-from worker_child.adapters.built import BUILT
+from worker_child.paths import BUILT
 
 EXIT_FAILED = 1
 

@@ -14,18 +14,16 @@ from orchestrator.errors import AdapterImportError, UnknownNameError
 from orchestrator.libraries.manifest import MANIFEST, Build, Manifest, read_manifest
 from orchestrator.libraries.origin import told_with_origin
 from orchestrator.scenario_reader import nearest_and_all
-from worker_child import adapters
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
 from worker_child.adapters.package import import_part
+from worker_child.paths import ADAPTERS
 
 ENTRY_POINTS = "crashbench.adapters"
 """The group in which an installed package names itself: ``library = "its_package"``."""
 
 CONTRACT = tuple(name for name in vars(Adapter) if not name.startswith("_"))
 """What every adapter has, by the names of its members."""
-
-_BUNDLED = Path(adapters.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def known_libraries() -> list[Library]:
 
 
 def _bundled(name: str) -> Library:
-    folder = _BUNDLED / name
+    folder = ADAPTERS / name
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
     return Library(name, name, folder, manifest, package=None)
 
@@ -140,7 +138,7 @@ def _installed(name: str, package: str) -> Library:
 
 def _in_folder(words: str) -> Library:
     folder = Path(words).resolve()
-    if folder.parent == _BUNDLED and folder.name in LIBRARIES:
+    if folder.parent == ADAPTERS and folder.name in LIBRARIES:
         return _bundled(folder.name)
     manifest = read_manifest(folder)
     if manifest.name in LIBRARIES:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from orchestrator.errors import NewAdapterError
 from orchestrator.libraries.manifest import Language, is_library_name
-from worker_child import adapters
 from worker_child.adapters import LIBRARIES
+from worker_child.paths import ADAPTERS, LANG
 
 SKELETON = "skeleton"
 """The adapter that is copied, and the name that is replaced in the copy."""
@@ -35,10 +35,8 @@ SKELETONS: dict[Language, Differences | None] = {
 WRITE_AN_ADAPTER = "worker_child/adapters/README.md"
 """The page that leads from here to a conforming adapter."""
 
-_BUNDLED = Path(adapters.__file__).parent
 _NO_SOURCES = frozenset({"__pycache__", "node_modules"})
-_TWINS = _BUNDLED.parent / "lang"
-_TWINS_FROM_HERE = "../../lang"
+LANG_FROM_HERE = "../../lang"
 
 
 def new_adapter(name: str, language: Language, into: Path) -> Path:
@@ -82,18 +80,18 @@ def _camel(name: str) -> str:
 
 def _with_twins_from(folder: Path, text: str) -> str:
     """The twins of emitter and body stay where they are: the copy finds them from its place."""
-    return text.replace(_TWINS_FROM_HERE, os.path.relpath(_TWINS, folder.resolve()))
+    return text.replace(LANG_FROM_HERE, os.path.relpath(LANG, folder.resolve()))
 
 
 def _files(differences: Differences | None) -> dict[Path, Path]:
     """By the place within the new folder: the file that is copied there."""
-    files = _files_below(_BUNDLED / SKELETON)
+    files = _files_below(ADAPTERS / SKELETON)
     if differences is None:
         return files
     shared = {
         place: path for place, path in files.items() if place.name not in differences.left_out
     }
-    return shared | _files_below(_BUNDLED / differences.folder)
+    return shared | _files_below(ADAPTERS / differences.folder)
 
 
 def _files_below(folder: Path) -> dict[Path, Path]:

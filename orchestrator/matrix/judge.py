@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import msgspec
 from analysis.summary import SUMMARY_VERSION
 from analysis.verdict import RunVerdict
 from orchestrator.errors import ResultsError
+from orchestrator.one_run import wait_for
 
 _LIMIT_S = 600.0
-_TAIL_LINES = 5
 
 
 class CrashCounts(msgspec.Struct, frozen=True):
@@ -42,12 +41,13 @@ def judgement_of(history: Path) -> Judgement:
     known = _known(history, summary)
     if known is not None:
         return known
-    complaint = _analyse(history)
+    argv = [sys.executable, "-m", "analysis", "summary", str(history)]
+    ended = wait_for(argv, limit_s=_LIMIT_S, name="its analysis")
     made = _known(history, summary)
     if made is None:
         raise ResultsError(
-            f"the summary of {history} cannot be had: {complaint}. Move the history elsewhere, "
-            "and the run will be done again"
+            f"the summary of {history} cannot be had: {ended.said}. Move the "
+            "history elsewhere, and the run will be done again"
         )
     return made
 
@@ -61,19 +61,3 @@ def _known(history: Path, summary: Path) -> Judgement | None:
     except (OSError, msgspec.DecodeError):
         return None
     return found if found.summary_version == SUMMARY_VERSION else None
-
-
-def _analyse(history: Path) -> str:
-    argv = [sys.executable, "-m", "analysis", "summary", str(history)]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"its analysis did not end within {_LIMIT_S:g} s"
-    return "\n".join(done.stdout.decode(errors="replace").splitlines()[-_TAIL_LINES:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from orchestrator.matrix.plan import Cell
+from orchestrator.one_run import JUDGED, run_argv, run_environment, tail
 from orchestrator.orders import Interrupted
 from orchestrator.scenario_types import Scenario
 from orchestrator.tether import tethered
@@ -20,10 +20,7 @@ from orchestrator.tether import tethered
 _LOOK_EVERY_S = 1.0
 _SLACK_S = 120.0
 """For what no limit of the scenario speaks of: initdb, the audit, the analysis."""
-_TAIL_LINES = 15
 _TAIL_BYTES = 16_384
-_JUDGED = frozenset({0, 1, 3, 4})
-"""Exit codes of a run that came to a verdict."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def run_cell(cell: Cell, tick: Callable[[float], None], interrupted: Callable[[]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             tethered(_argv(cell), signal.SIGKILL, None),
-            env=_environment(cell),
+            env=run_environment(cell.request.dsn),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -53,7 +50,7 @@ def run_cell(cell: Cell, tick: Callable[[float], None], interrupted: Callable[[]
         )
         limit_s = longest_s(cell.request.scenario)
         complaint = _wait(process, limit_s, tick, interrupted)
-        if complaint is None and process.returncode not in _JUDGED:
+        if complaint is None and process.returncode not in JUDGED:
             complaint = f"the run ended with exit code {process.returncode}: {_tail(output)}"
     return Ended(complaint, time.monotonic() - begun_s)
 
@@ -79,16 +76,8 @@ def _argv(cell: Cell) -> list[str]:
         "--ordinal": request.ordinal,
         "--results": request.results,
     }
-    argv = [sys.executable, "-m", "orchestrator"]
-    argv += [f"{option}={word}" for option, word in options.items()]
-    argv += [f"--set={override}" for override in cell.overrides]
-    return [*argv, "--overwrite"] if request.overwrite else argv
-
-
-def _environment(cell: Cell) -> dict[str, str]:
-    """A command line can be read by everybody, and a DSN may hold a password."""
-    dsn = cell.request.dsn
-    return dict(os.environ) if dsn is None else {**os.environ, "CRASHBENCH_DSN": dsn}
+    more = [f"--set={override}" for override in cell.overrides]
+    return run_argv(options, *more, *(["--overwrite"] if request.overwrite else []))
 
 
 def _wait(
@@ -130,5 +119,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - _TAIL_BYTES))
-    lines = output.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])
+    return tail(output.read())

@@ -20,18 +20,17 @@ import psycopg
 from pgqueuer.db import SyncPsycopgDriver
 from pgqueuer.queries import SyncQueries
 
-from orchestrator.capacity import longest_length_s
 from orchestrator.janitor import Janitor
 from orchestrator.postgres import Server, open_server
 from orchestrator.producer import set_timer_slack
-from orchestrator.run import BENCH_SQL
+from orchestrator.run import workers_of
 from orchestrator.scenario import Scenario
 from orchestrator.workload import PlannedJob, Workload
 from tests.benchmarks import bare_worker
 from tests.benchmarks.bare_worker import READY, BareOrders, Done
 from tests.benchmarks.stamps import Stamp
 from worker_child.adapters import load_adapter
-from worker_child.adapters.contract import Workers
+from worker_child.paths import BENCH_SQL
 
 LEAD_NS = 100_000_000
 BATCH_LIMIT = 1000
@@ -44,15 +43,7 @@ def run_bare(scenario: Scenario, preset: str) -> list[Stamp]:
     """Carry the scenario's stream out on a server of its own; one stamp a job."""
     adapter = load_adapter("pgqueuer")
     jobs = list(Workload(scenario).jobs())
-    workers = scenario.workers
-    asked = Workers(
-        workers.slots,
-        workers.concurrency,
-        workers.pool_size,
-        workers.max_attempts,
-        longest_length_s(scenario.workload),
-    )
-    settings = adapter.preset(preset, asked).settings
+    settings = adapter.preset(preset, workers_of(scenario)).settings
     with (
         TemporaryDirectory() as folder,
         Janitor() as janitor,
@@ -66,7 +57,7 @@ def run_bare(scenario: Scenario, preset: str) -> list[Stamp]:
             run_id=_RUN_ID,
             settings=settings,
             kinds=tuple(sorted({job.plan.kind for job in jobs})),
-            pool_size=workers.pool_size,
+            pool_size=scenario.workers.pool_size,
             jobs=len(jobs),
             done_path=str(Path(folder) / "done.json"),
         )

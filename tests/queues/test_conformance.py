@@ -24,7 +24,7 @@ from orchestrator.libraries.toolchain import Missing, find_toolchain
 from orchestrator.postgres import Server
 from tests.toolchain import skip_or_fail
 from worker_child.adapters import LIBRARIES
-from worker_child.adapters.built import BUILT
+from worker_child.paths import BUILT
 
 WRONG_ADAPTERS = Path(__file__).parent.parent / "wrong_adapters"
 REASONS: dict[str, tuple[str, str]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import psycopg
 import pytest
 
 from analysis.summary import write_summary
-from orchestrator.libraries.build import Standing, standing_of
-from orchestrator.libraries.library import find_library
 from orchestrator.postgres import Server
 from orchestrator.run import carry_out, make_request
 from orchestrator.scenario import load_scenario
 from tests.conftest import Database
+from tests.toolchain import need_built
 from worker_child.adapters.contract import (
     Accepted,
     Deduplicated,
@@ -37,11 +35,7 @@ FOUR_HOURS_S = 4 * 3600
 
 @pytest.fixture(autouse=True, scope="module")
 def _its_worker() -> None:
-    standing = standing_of(find_library("graphile_worker"))
-    if standing is not Standing.BUILT:
-        missing = f"graphile_worker is {standing.value}: run `make adapters`"
-        assert os.environ.get("CI") != "true", missing
-        pytest.skip(missing)
+    need_built("graphile_worker")
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from orchestrator.conformance.direct import DirectEvidence, Look
 from orchestrator.conformance.finding import TrialName
 from orchestrator.conformance.run_facts import RunFacts
 from orchestrator.history import Session
-from orchestrator.scenario import SCENARIOS, load_scenario
+from orchestrator.paths import SCENARIOS
+from orchestrator.scenario import load_scenario
 from orchestrator.workload import Workload
 from worker_child.adapters.contract import (
     PARITY,

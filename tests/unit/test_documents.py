@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from analysis.lines import line_decoder
-from orchestrator.documents.__main__ import ROOT, drifted, main, write
+from orchestrator.documents.__main__ import drifted, main, write
 from orchestrator.documents.contents import contents
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import fields_of, json_type
@@ -23,6 +23,7 @@ from orchestrator.documents.meanings import MEANINGS
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.schemas import WIRE_LINES, WIRE_PARTS
 from orchestrator.history import KINDS, Rescue, RowRead, Session
+from orchestrator.paths import ROOT
 from worker_child.protocol import JobCompleted, JobEnqueued
 
 STRUCTS: list[type[msgspec.Struct]] = [

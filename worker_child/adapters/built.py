@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BUILT = Path(__file__).resolve().parents[2] / ".adapters"
-"""One folder a library; git does not keep it."""
+from worker_child.paths import BUILT
 
 
 class NotBuiltError(Exception):

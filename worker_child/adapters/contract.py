@@ -161,7 +161,7 @@ class Adapter(Protocol):
     def install(self, dsn: str) -> None:
         """Create the library's own schema in an empty database.
 
-        Raises psycopg.Error, and `InstallError` where a program of the library's own does it.
+        Raises psycopg.Error, and `ProgramFailedError` where a program of the library's own does it.
         """
         ...
 
@@ -222,7 +222,3 @@ class Audited(Protocol):
 
 class UnusableWorkersError(Exception):
     """The library cannot run with these workers; the text says why and what would do."""
-
-
-class InstallError(Exception):
-    """The library's own program for its schema failed; the text quotes what it said."""

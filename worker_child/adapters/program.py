@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 
 from worker_child.adapters.built import built
 
@@ -16,28 +17,28 @@ class ProgramFailedError(Exception):
 
 
 def ask_program(library: str, argument: str, *, dsn: str | None = None) -> str:
-    """What the program of `library` prints when it is started with `argument`.
+    """What the built program of `library` prints when it is started with `argument`.
 
-    The DSN may hold a password and so goes by the environment. Raises `ProgramFailedError`, and
-    `NotBuiltError` where there is no such program.
+    Raises `ProgramFailedError`, and `NotBuiltError` where there is no such program.
+    """
+    return ask(library, [str(built(library)), argument], dsn=dsn)
+
+
+def ask(library: str, argv: Sequence[str], *, dsn: str | None = None) -> str:
+    """What a program of `library` prints; its last word says what it is asked for.
+
+    The DSN may hold a password and so goes by the environment. Raises `ProgramFailedError`.
     """
     environment = {**os.environ, **({} if dsn is None else {DSN_VARIABLE: dsn})}
+    asked = f"{library}'s program was asked for `{argv[-1]}` and"
     try:
         done = subprocess.run(
-            [str(built(library)), argument],
-            env=environment,
-            capture_output=True,
-            timeout=LIMIT_S,
-            check=True,
-            text=True,
+            argv, env=environment, capture_output=True, timeout=LIMIT_S, check=True, text=True
         )
     except subprocess.CalledProcessError as error:
         raise ProgramFailedError(
-            f"{library}'s program was asked for `{argument}` and ended with exit code "
-            f"{error.returncode}; it said: {error.stderr.strip()}"
+            f"{asked} ended with exit code {error.returncode}; it said: {error.stderr.strip()}"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise ProgramFailedError(
-            f"{library}'s program was asked for `{argument}` and was not done within {LIMIT_S:g} s"
-        ) from error
+        raise ProgramFailedError(f"{asked} was not done within {LIMIT_S:g} s") from error
     return done.stdout.strip()

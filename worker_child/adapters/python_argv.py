@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
+from worker_child.paths import IMPORT_ROOT
 
 
 def python_argv(*, folder: Path | None = None, python: Path | None = None) -> list[str]:
@@ -22,4 +22,4 @@ def interpreter(python: Path | None) -> list[str]:
     """Begins an argv that finds Crashbench, also where it is not installed."""
     if python is None:
         return [sys.executable]
-    return ["/usr/bin/env", f"PYTHONPATH={_CHECKOUT}", str(python)]
+    return ["/usr/bin/env", f"PYTHONPATH={IMPORT_ROOT}", str(python)]

@@ -55,8 +55,8 @@ FROM graphile_worker._private_jobs
 """
 
 _ROWS = """
-SELECT id::text,
-       payload ->> 'job_id',
+SELECT payload ->> 'job_id',
+       id::text,
        CASE WHEN locked_at IS NOT NULL THEN 'claimed'
             WHEN attempts >= max_attempts THEN 'dead'
             WHEN last_error IS NOT NULL THEN 'retrying'
@@ -152,8 +152,7 @@ class GraphileWorkerAdapter:
             "lease_s": preset.rescue.lease_s,
         }
         for row in connection.execute(_ROWS, parameters):
-            inbox_id, job_id, state, claimed_by, attempts, claimable_in_s = row
-            yield InboxRow(job_id, inbox_id, state, claimed_by, attempts, claimable_in_s)
+            yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
         return [str(built(self.name))]

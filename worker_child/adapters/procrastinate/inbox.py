@@ -5,8 +5,6 @@ The library itself lives in an environment of its own and is never imported here
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -22,7 +20,6 @@ from worker_child.adapters.contract import (
     Deduplicated,
     EnqueueResult,
     InboxRow,
-    InstallError,
     Offer,
     OutgoingJob,
     Preset,
@@ -30,10 +27,9 @@ from worker_child.adapters.contract import (
     Workers,
 )
 from worker_child.adapters.procrastinate.presets import PRESETS, resolve
+from worker_child.adapters.program import ask
 from worker_child.adapters.python_argv import interpreter, python_argv
 
-DSN_VARIABLE = "CRASHBENCH_DSN"
-_INSTALL_LIMIT_S = 60.0
 _QUEUEING_LOCK = "procrastinate_jobs_queueing_lock_idx_v1"
 
 # Rows without a payload of ours are the rescue's own jobs.
@@ -145,15 +141,7 @@ class ProcrastinateAdapter:
 
     def install(self, dsn: str) -> None:
         """By the library's own schema manager, in the library's own environment."""
-        done = subprocess.run(
-            [*interpreter(_python()), "-m", f"{__package__}.install"],
-            env={**os.environ, DSN_VARIABLE: dsn},
-            capture_output=True,
-            text=True,
-            timeout=_INSTALL_LIMIT_S,
-        )
-        if done.returncode != 0:
-            raise InstallError(f"procrastinate's schema could not be applied: {done.stderr}")
+        ask(self.name, [*interpreter(_python()), "-m", f"{__package__}.install"], dsn=dsn)
 
     def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ProcrastinateEnqueuer:
         return ProcrastinateEnqueuer(dsn)

@@ -50,8 +50,8 @@ WHERE state IN ('available', 'cancelled', 'discarded', 'pending', 'retryable', '
 """
 
 _ROWS = """
-SELECT id::text,
-       args #>> '{plan,job_id}',
+SELECT args #>> '{plan,job_id}',
+       id::text,
        CASE WHEN state = 'running' THEN 'claimed'
             WHEN state = 'completed' THEN 'done'
             WHEN state IN ('cancelled', 'discarded') THEN 'dead'
@@ -136,8 +136,7 @@ class RiverAdapter:
             "rescue_after_s": preset.settings["rescue_stuck_jobs_after_s"],
         }
         for row in connection.execute(_ROWS, parameters):
-            inbox_id, job_id, state, claimed_by, attempts, claimable_in_s = row
-            yield InboxRow(job_id, inbox_id, state, claimed_by, attempts, claimable_in_s)
+            yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
         return [str(built(self.name))]
