@@ -1,5 +1,5 @@
 """Reads a history and judges it; the JSONL is its only input."""
 
-from analysis.summary import Summary, analyse, write_summary
+from analysis.summary.summary import Summary, analyse, write_summary
 
 __all__ = ["Summary", "analyse", "write_summary"]

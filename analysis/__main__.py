@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 
 from analysis.errors import AnalysisError, NoSuchHistoryError
-from analysis.explain import explain
 from analysis.figures import seconds
-from analysis.html.page import report_page
-from analysis.jobs_table import FORMATS, job_rows
-from analysis.report import print_summary
-from analysis.results_page import results_page
-from analysis.summary import write_summary
-from analysis.verdict import worst
+from analysis.report.explain import explain
+from analysis.report.html.page import report_page
+from analysis.report.jobs_table import FORMATS, job_rows
+from analysis.report.results_page import results_page
+from analysis.report.terminal import print_summary
+from analysis.summary.summary import write_summary
+from analysis.summary.verdict import worst
 
 app = typer.Typer(
     add_completion=False,

@@ -10,7 +10,7 @@ def main() -> None:
 
         serve()
     else:
-        from orchestrator.cli import main as command_line
+        from orchestrator.commands.cli import main as command_line
 
         command_line()
 

@@ -12,8 +12,8 @@ from hypothesis import settings
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from orchestrator.janitor import Janitor
-from orchestrator.postgres import DATABASE, WORKER_ROLE, Server, open_server
+from orchestrator.postgres.server import DATABASE, WORKER_ROLE, Server, open_server
+from orchestrator.processes.janitor import Janitor
 
 settings.register_profile("crashbench", print_blob=True)  # a failure can be repeated elsewhere
 settings.load_profile("crashbench")

@@ -14,7 +14,7 @@ from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import history_schema, protocol_schema
-from orchestrator.history import KINDS, Rescue, Session
+from orchestrator.history.records import KINDS, Rescue, Session
 from worker_child.protocol import (
     EVENT_KINDS,
     ClockAnchor,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from orchestrator.history import (
+from orchestrator.history.records import (
     KIND_OF,
     ChildExited,
     ChildSpawned,

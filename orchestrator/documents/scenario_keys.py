@@ -1,6 +1,6 @@
 """What a scenario file may say, key by key, from the types that read it.
 
-The meaning of a key is the docstring under its field in `orchestrator.scenario_types`; so are its
+The meaning of a key is the docstring under its field in `orchestrator.scenario.types`; so are its
 bounds and its default.
 """
 
@@ -14,9 +14,9 @@ import msgspec
 from msgspec import NODEFAULT, Meta
 
 from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
-from orchestrator.job_shapes import CLASSES, KINDS, US_PER_S
-from orchestrator.scenario_reader import NONE_WORD
-from orchestrator.scenario_types import (
+from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
+from orchestrator.scenario.reader import NONE_WORD
+from orchestrator.scenario.types import (
     Burst,
     Dedup,
     ErrorInjection,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.documents.fields import fields_of
-from orchestrator.history import HISTORY_VERSION, KINDS, Rescue, Session
+from orchestrator.history.records import HISTORY_VERSION, KINDS, Rescue, Session
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,

@@ -13,7 +13,7 @@ from typing import cast
 from orchestrator.errors import AdapterImportError, UnknownNameError
 from orchestrator.libraries.manifest import MANIFEST, Build, Manifest, read_manifest
 from orchestrator.libraries.origin import told_with_origin
-from orchestrator.scenario_reader import nearest_and_all
+from orchestrator.scenario.reader import nearest_and_all
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
 from worker_child.adapters.package import import_part

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from orchestrator.errors import ManifestError
-from orchestrator.scenario_reader import Flaw, read_section
+from orchestrator.scenario.reader import Flaw, read_section
 
 MANIFEST = "adapter.toml"
 

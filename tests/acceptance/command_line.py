@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 
-from orchestrator import process_table
-from orchestrator.child import RUN_VARIABLE
+from orchestrator.processes import linux
+from orchestrator.workers.child import RUN_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 90.0
@@ -91,7 +91,7 @@ class Desk:
         assert [process for process in family if lives(process)] == []
         marked = [
             process.pid
-            for process in process_table.living()
+            for process in linux.living()
             if f"{RUN_VARIABLE}={run_id}:".encode() in _environment(process.pid)
             and f"TMPDIR={self.temporary}".encode() in _environment(process.pid)
         ]

@@ -19,12 +19,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from orchestrator import process_table
-from orchestrator.child import RUN_VARIABLE
 from orchestrator.documents.examples import EXAMPLES, line_of
-from orchestrator.history import RunStart
-from orchestrator.postgres import DATABASE, Server
-from orchestrator.scenario import load_scenario, resolved
+from orchestrator.history.records import RunStart
+from orchestrator.postgres.server import DATABASE, Server
+from orchestrator.processes import linux
+from orchestrator.scenario.load import load_scenario, resolved
+from orchestrator.workers.child import RUN_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "tests" / "scenarios" / "tiny_kill.toml"
@@ -102,7 +102,7 @@ class Room:
         """No process of a run, no temporary directory, no database."""
         marked = [
             process.pid
-            for process in process_table.living()
+            for process in linux.living()
             if f"{RUN_VARIABLE}=tiny_kill-".encode() in _environment(process.pid)
         ]
         assert marked == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.html.page import report_page
+from analysis.report.html.page import report_page
 from tests.acceptance.browser import MISSING, Browser, browser, installed
 from tests.histories.builder import Story
 from tests.histories.loaded import unfair

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.scenario import load_scenario, scenario_names
+from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170.0

@@ -6,7 +6,7 @@ are the behaviours of `tests.process.fake_child`.
 
 from __future__ import annotations
 
-from orchestrator.cli import main
+from orchestrator.commands.cli import main
 from tests.process.fake_argv import argv
 from tests.process.fake_child import BEHAVIOURS
 from worker_child.adapters import LIBRARIES

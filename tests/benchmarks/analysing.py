@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from analysis.lines import line_decoder
-from analysis.load import read_blocks
-from analysis.summary import write_summary
+from analysis.history.lines import line_decoder
+from analysis.history.load import read_blocks
+from analysis.summary.summary import write_summary
 
 
 class Spent(msgspec.Struct, frozen=True):

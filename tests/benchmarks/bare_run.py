@@ -20,12 +20,12 @@ import psycopg
 from pgqueuer.db import SyncPsycopgDriver
 from pgqueuer.queries import SyncQueries
 
-from orchestrator.janitor import Janitor
-from orchestrator.postgres import Server, open_server
-from orchestrator.producer import set_timer_slack
-from orchestrator.run import workers_of
-from orchestrator.scenario import Scenario
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.load.producer import set_timer_slack
+from orchestrator.postgres.server import Server, open_server
+from orchestrator.processes.janitor import Janitor
+from orchestrator.run.run import workers_of
+from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
 from tests.benchmarks import bare_worker
 from tests.benchmarks.bare_worker import READY, BareOrders, Done
 from tests.benchmarks.stamps import Stamp

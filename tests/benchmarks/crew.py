@@ -13,11 +13,11 @@ from typing import Self
 
 import msgspec
 
-from orchestrator.child import _READ_BYTES, ChildHandle, Spawner
-from orchestrator.fleet import _COALESCE_S, Fleet
-from orchestrator.janitor import Janitor
-from orchestrator.recorder import Recorder
-from orchestrator.tracker import Tracker
+from orchestrator.history.recorder import Recorder
+from orchestrator.processes.janitor import Janitor
+from orchestrator.workers.child import _READ_BYTES, ChildHandle, Spawner
+from orchestrator.workers.fleet import _COALESCE_S, Fleet
+from orchestrator.workers.tracker import Tracker
 from tests.benchmarks import chatter
 from tests.benchmarks.chatter import Talk
 from worker_child.protocol import PROTOCOL_VERSION, Init, session_name

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.fleet import Fleet
+from orchestrator.workers.fleet import Fleet
 from tests.benchmarks.chatter import Talk
 from tests.benchmarks.crew import PYTHON, RawReader, talkers, until
 from tests.benchmarks.figure import Costs, Effort, Figure, ratio

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.types import Scenario
 from tests.benchmarks.bare_run import run_bare
 from tests.benchmarks.figure import Costs, Effort, Figure, ratio
 from tests.benchmarks.one_run import one_run

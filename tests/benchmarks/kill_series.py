@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import msgspec
 import orjson
 
-from orchestrator.events import EventReader
+from orchestrator.workers.event_reader import EventReader
 from worker_child.emitter import Emitter
 from worker_child.protocol import ClockAnchor
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from analysis.hiccups import HiccupMeter
-from analysis.history_tables import History
-from analysis.load import load
-from orchestrator.history import ResourceSample
+from analysis.evidence.hiccups import HiccupMeter
+from analysis.history.history import History
+from analysis.history.load import load
+from orchestrator.history.records import ResourceSample
 from tests.benchmarks.figure import Effort, Figure, absolute_time
 from tests.benchmarks.one_run import one_run
 from worker_child.protocol import Note

@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from orchestrator.janitor import Janitor
-from orchestrator.postgres import open_server
-from orchestrator.producer import Producer, set_timer_slack
-from orchestrator.recorder import Recorder
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.history.recorder import Recorder
+from orchestrator.load.producer import Producer, set_timer_slack
+from orchestrator.postgres.server import open_server
+from orchestrator.processes.janitor import Janitor
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
 from tests.benchmarks.figure import Costs, Effort, Figure, absolute_time, ratio
 from tests.benchmarks.stalls import watching
 from tests.benchmarks.stamps import p99

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestrator.fleet import Fleet
+from orchestrator.workers.fleet import Fleet
 from tests.benchmarks.chatter import Talk
 from tests.benchmarks.crew import READY_LIMIT_S, RawReader, talkers, until
 from tests.benchmarks.figure import Costs, Effort, Figure, ratio

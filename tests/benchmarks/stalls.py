@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from analysis.hiccups import HiccupMeter as Judge
-from orchestrator.hiccup import HiccupMeter, HiccupReport
-from orchestrator.history import ResourceSample
+from analysis.evidence.hiccups import HiccupMeter as Judge
+from orchestrator.history.records import ResourceSample
+from orchestrator.observe.hiccup import HiccupMeter, HiccupReport
 
 REPORT_S = 1.0
 

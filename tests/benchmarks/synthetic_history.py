@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from orchestrator.history import (
+from orchestrator.history.records import (
     HISTORY_VERSION,
     KIND_OF,
     ChildExited,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.case import open_case
-from analysis.html.look_up import look_up
-from analysis.html.plot import clock_of
+from analysis.ledger.case import open_case
+from analysis.report.html.look_up import look_up
+from analysis.report.html.plot import clock_of
 from tests.histories.builder import Story
 from worker_child.protocol import stream_job_id
 

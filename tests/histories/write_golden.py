@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from analysis.results_page import results_page
-from analysis.summary import analyse
+from analysis.report.results_page import results_page
+from analysis.summary.summary import analyse
 from tests.histories.planted import PLANTED
 from tests.histories.side_by_side import golden_stories, write
 from tests.unit.test_summary_bytes import GOLDEN_NAMES

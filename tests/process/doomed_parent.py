@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 
-from orchestrator.janitor import Janitor
-from orchestrator.postgres import open_server
+from orchestrator.postgres.server import open_server
+from orchestrator.processes.janitor import Janitor
 
 # A worker of the worst sort: deaf to everything but SIGKILL, with a child of the same sort.
 _STUBBORN = """

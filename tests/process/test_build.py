@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestrator.commands import adapters
 from orchestrator.errors import LibraryNotBuiltError
-from orchestrator.libraries import command
 from orchestrator.libraries.build import (
     Outcome,
     Result,
@@ -130,10 +130,10 @@ def test_a_missing_toolchain_is_a_failure_in_ci_alone(
 ) -> None:
     monkeypatch.setenv("CI", ci)
     given = library(tmp_path / "mine", (*COPY, "{out}/worker"), minimum="99")
-    monkeypatch.setattr(command, "known_libraries", lambda: [given])
+    monkeypatch.setattr(adapters, "known_libraries", lambda: [given])
     with (tmp_path / "said").open("w") as said:
         console = Console(file=said, width=200)
-        assert command.run_adapters([], console, build=True, root=tmp_path / "out") == code
+        assert adapters.run_adapters([], console, build=True, root=tmp_path / "out") == code
     text = (tmp_path / "said").read_text()
     assert "mine: left out, " in text
     assert "install Python 99 or newer" in text
@@ -144,8 +144,8 @@ def test_a_failed_build_is_a_failure_everywhere(
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
     given = library(tmp_path / "mine", FAIL)
-    monkeypatch.setattr(command, "known_libraries", lambda: [given])
+    monkeypatch.setattr(adapters, "known_libraries", lambda: [given])
     with (tmp_path / "said").open("w") as said:
         console = Console(file=said, width=200)
-        assert command.run_adapters([], console, build=True, root=tmp_path / "out") == 1
+        assert adapters.run_adapters([], console, build=True, root=tmp_path / "out") == 1
     assert "mine: the build failed, " in (tmp_path / "said").read_text()

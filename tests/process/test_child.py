@@ -16,15 +16,15 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from orchestrator import process_table
-from orchestrator.child import ChildHandle, Spawner, State
 from orchestrator.errors import ChildFailedError
-from orchestrator.fleet import Fleet
-from orchestrator.janitor import Janitor
-from orchestrator.kill import survivors
-from orchestrator.recorder import Recorder
-from orchestrator.subreaper import become_subreaper
-from orchestrator.tracker import Tracker
+from orchestrator.faults.certificate import survivors
+from orchestrator.history.recorder import Recorder
+from orchestrator.processes import linux
+from orchestrator.processes.janitor import Janitor
+from orchestrator.processes.subreaper import become_subreaper
+from orchestrator.workers.child import ChildHandle, Spawner, State
+from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.tracker import Tracker
 from tests.process.fake_argv import RUN_ID, argv, make_init
 from worker_child.lifeline import EXIT_PARENT_GONE
 
@@ -119,7 +119,7 @@ def _subreaper() -> Iterator[None]:
 
 
 def alive(pid: int) -> bool:
-    process = process_table.read(pid)
+    process = linux.read(pid)
     return process is not None and process.alive
 
 

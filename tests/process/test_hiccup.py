@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from orchestrator.errors import HiccupMeterError
-from orchestrator.hiccup import HiccupMeter, HiccupReport
+from orchestrator.observe.hiccup import HiccupMeter, HiccupReport
 
 REPORT_LIMIT_S = 10.0
 
@@ -54,7 +54,7 @@ def test_a_meter_that_dies_is_noticed() -> None:
 def test_the_meter_dies_with_its_parent() -> None:
     code = (
         "import select, signal\n"
-        "from orchestrator.hiccup import HiccupMeter\n"
+        "from orchestrator.observe.hiccup import HiccupMeter\n"
         "meter = HiccupMeter(); meter.start()\n"
         "select.select([meter], [], [], 10)\n"  # its first report: the tether is on
         "print(meter.pid, flush=True); signal.pause()\n"

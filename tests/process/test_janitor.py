@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import process_table
 from orchestrator.errors import JanitorError
-from orchestrator.janitor import Janitor
+from orchestrator.processes import linux
+from orchestrator.processes.janitor import Janitor
 
 SERVER_LIMIT_S = 10.0
 EVERYTHING_LIMIT_S = 15.0
@@ -58,10 +58,10 @@ class Doomed:
         """Every living process of its making, and every directory."""
         processes = [
             f"process {process.pid}"
-            for process in process_table.living()
+            for process in linux.living()
             if process.pid != self.process.pid and _is_marked(process.pid, self.place)
         ]
-        servers = [f"process {p.pid}" for p in process_table.living_below(self.place)]
+        servers = [f"process {p.pid}" for p in linux.living_below(self.place)]
         return processes + servers + [str(path) for path in self.place.iterdir()]
 
 
@@ -93,11 +93,11 @@ def test_a_killed_parent_leaves_no_worker_no_server_and_no_directory(place: Path
     parent = Doomed(place, "worker", "server")
     parent.until("ready")
     worker, server = parent.said["worker"], parent.said["server"]
-    assert len(process_table.living_in_group(worker)) == 2
+    assert len(linux.living_in_group(worker)) == 2
 
     parent.kill()
 
-    _wait_for("the worker's group ends", lambda: not process_table.living_in_group(worker), 10)
+    _wait_for("the worker's group ends", lambda: not linux.living_in_group(worker), 10)
     _wait_for("the server ends", lambda: not _lives(server), SERVER_LIMIT_S)
     _wait_for("nothing is left", lambda: not parent.remains(), EVERYTHING_LIMIT_S)
 
@@ -216,5 +216,5 @@ def test_closing_twice_is_harmless() -> None:
 
 
 def _lives(pid: int) -> bool:
-    process = process_table.read(pid)
+    process = linux.read(pid)
     return process is not None and process.alive

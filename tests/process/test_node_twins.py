@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orchestrator import process_table
-from orchestrator.child import ChildHandle, Spawner
-from orchestrator.events import EventReader
+from orchestrator.processes import linux
+from orchestrator.workers.child import ChildHandle, Spawner
+from orchestrator.workers.event_reader import EventReader
 from tests.process.fake_argv import RUN_ID, make_init
 from tests.toolchain import skip_or_fail
 from worker_child.lifeline import EXIT_BAD_ORDERS, EXIT_PARENT_GONE, PARENT_PID_VARIABLE
@@ -74,7 +74,7 @@ def without_setpriv(child: str) -> list[str]:
 
 
 def alive(pid: int) -> bool:
-    process = process_table.read(pid)
+    process = linux.read(pid)
     return process is not None and process.alive
 
 

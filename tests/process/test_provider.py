@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import process_table
-from orchestrator.janitor import Janitor
-from orchestrator.provider import ProviderProcess, provider_of
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.load.provider import ProviderProcess, provider_of
+from orchestrator.processes import linux
+from orchestrator.processes.janitor import Janitor
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
 from worker_child.body import Refusal
 from worker_child.protocol import Note, Plan
 from worker_child.third_party import ProviderAnswerError, calling
@@ -88,7 +88,7 @@ def test_a_provider_that_dies_is_an_error_that_names_it() -> None:
 def test_a_provider_that_sleeps_is_told_and_after_a_while_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("orchestrator.provider.SILENCE_LIMIT_NS", 1_000_000_000)
+    monkeypatch.setattr("orchestrator.load.provider.SILENCE_LIMIT_NS", 1_000_000_000)
     stalls: list[Note] = []
     with Janitor() as janitor, provider_of(SCENARIO, janitor) as provider:
         assert provider is not None
@@ -118,9 +118,9 @@ def test_a_run_without_a_provider_starts_none() -> None:
 
 PARENT = """
 import time
-from orchestrator.janitor import Janitor
-from orchestrator.provider import provider_of
-from orchestrator.scenario import load_scenario
+from orchestrator.processes.janitor import Janitor
+from orchestrator.load.provider import provider_of
+from orchestrator.scenario.load import load_scenario
 
 scenario = load_scenario("rate_limit_pressure", cores=2)
 with Janitor() as janitor, provider_of(scenario, janitor) as provider:
@@ -135,11 +135,11 @@ def test_a_killed_parent_leaves_no_provider_behind() -> None:
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert process_table.read(pid) is not None
+        assert linux.read(pid) is not None
         parent.kill()
         until(lambda: not _alive(pid), "the provider to follow its parent")
 
 
 def _alive(pid: int) -> bool:
-    found = process_table.read(pid)
+    found = linux.read(pid)
     return found is not None and found.state != "Z"

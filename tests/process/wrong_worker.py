@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import psycopg
 
-from orchestrator.child import RUN_VARIABLE
+from orchestrator.workers.child import RUN_VARIABLE
 from worker_child import __main__ as child
 from worker_child import runtime
 

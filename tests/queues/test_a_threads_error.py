@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from orchestrator.errors import OurBugError
-from orchestrator.run import carry_out, make_request
-from orchestrator.scenario import load_scenario
+from orchestrator.run.run import carry_out, make_request
+from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from worker_child.adapters.contract import QueueCounts
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analysis.summary import Summary, analyse
-from orchestrator.capacity import longest_length_s
-from orchestrator.child import ChildHandle, Spawner, State
-from orchestrator.run import Request, carry_out
-from orchestrator.scenario import load_scenario
+from analysis.summary.summary import Summary, analyse
+from orchestrator.run.run import Request, carry_out
+from orchestrator.scenario.capacity import longest_length_s
+from orchestrator.scenario.load import load_scenario
+from orchestrator.workers.child import ChildHandle, Spawner, State
 from tests.conftest import Database
 from worker_child.adapters.contract import Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from orchestrator.conformance.checks import NAMES
-from orchestrator.conformance.finding import Finding
-from orchestrator.conformance.trials import Subject, check_conformance
+from orchestrator.commands.conformance.checks import NAMES
+from orchestrator.commands.conformance.finding import Finding
+from orchestrator.commands.conformance.trials import Subject, check_conformance
 from orchestrator.errors import LibraryNotBuiltError
 from orchestrator.libraries.build import Result, build_library
 from orchestrator.libraries.library import find_library
-from orchestrator.libraries.skeleton import SKELETONS, new_adapter
+from orchestrator.libraries.new_adapter import SKELETONS, new_adapter
 from orchestrator.libraries.toolchain import Missing, find_toolchain
-from orchestrator.postgres import Server
+from orchestrator.postgres.server import Server
 from tests.toolchain import skip_or_fail
 from worker_child.adapters import LIBRARIES
 from worker_child.paths import BUILT

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary import write_summary
-from orchestrator.calibration.controls import CONTROLS, Control, Trial, all_trials
-from orchestrator.calibration.trials import Outcome, carry_out_trials, judge
-from orchestrator.postgres import Server
-from orchestrator.run import carry_out, make_request
-from orchestrator.scenario import load_scenario
+from analysis.summary.summary import write_summary
+from orchestrator.commands.calibration.controls import CONTROLS, Control, Trial, all_trials
+from orchestrator.commands.calibration.trials import Outcome, carry_out_trials, judge
+from orchestrator.postgres.server import Server
+from orchestrator.run.run import carry_out, make_request
+from orchestrator.scenario.load import load_scenario
 from worker_child.adapters.control_late_ack.inbox import LateAckAdapter
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(300)]

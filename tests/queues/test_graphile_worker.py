@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from analysis.summary import write_summary
-from orchestrator.postgres import Server
-from orchestrator.run import carry_out, make_request
-from orchestrator.scenario import load_scenario
+from analysis.summary.summary import write_summary
+from orchestrator.postgres.server import Server
+from orchestrator.run.run import carry_out, make_request
+from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from tests.toolchain import need_built
 from worker_child.adapters.contract import (

@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from analysis.summary import analyse
-from orchestrator.probe import parent_session_name
-from orchestrator.run import carry_out, make_request
-from orchestrator.scenario import load_scenario
-from orchestrator.supervisor import PRODUCER
+from analysis.summary.summary import analyse
+from orchestrator.observe.probe import parent_session_name
+from orchestrator.run.run import carry_out, make_request
+from orchestrator.run.supervisor import PRODUCER
+from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from worker_child.adapters.contract import EnqueueResult, OutgoingJob
 from worker_child.adapters.pgqueuer.inbox import PgQueuerEnqueuer

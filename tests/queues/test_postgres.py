@@ -17,7 +17,6 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from orchestrator import postgres_binaries, postgres_cluster
 from orchestrator.errors import (
     MalformedDsnError,
     ServerError,
@@ -26,9 +25,10 @@ from orchestrator.errors import (
     ServerStartError,
     ServerUnreachableError,
 )
-from orchestrator.janitor import Janitor
-from orchestrator.postgres import Limits, Server, open_server
-from orchestrator.postgres_cluster import can_run, choose_place, server_account
+from orchestrator.postgres import binaries, cluster
+from orchestrator.postgres.cluster import can_run, choose_place, server_account
+from orchestrator.postgres.server import Limits, Server, open_server
+from orchestrator.processes.janitor import Janitor
 from tests.conftest import Database
 from worker_child.protocol import run_digest
 
@@ -223,23 +223,23 @@ def test_a_role_that_may_not_create_databases_is_told_what_to_do(server: Server)
 def test_a_failing_start_quotes_the_servers_log(
     janitor: Janitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = postgres_cluster.Cluster._settings
+    original = cluster.Cluster._settings
 
-    def broken(self: postgres_cluster.Cluster) -> str:
+    def broken(self: cluster.Cluster) -> str:
         return original(self) + "shared_buffers = 'many'\n"
 
-    monkeypatch.setattr(postgres_cluster.Cluster, "_settings", broken)
+    monkeypatch.setattr(cluster.Cluster, "_settings", broken)
     with pytest.raises(ServerStartError, match='invalid value for parameter "shared_buffers"'):
         open_server(None, run_id="x", janitor=janitor)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as somebody else")
 def test_programs_in_a_closed_folder_are_taken_to_where_the_server_can_run_them() -> None:
-    binaries = postgres_binaries.locate()
+    found = binaries.locate()
     account = server_account()
     assert account is not None
     with tempfile.TemporaryDirectory(prefix="cbt-", dir="/tmp") as closed:  # 0700, and root's
-        hidden = binaries.linked_into(Path(closed) / "hidden")
+        hidden = found.linked_into(Path(closed) / "hidden")
         assert not can_run(hidden, account)
         with tempfile.TemporaryDirectory(prefix="cbt-", dir="/tmp") as opened:
             Path(opened).chmod(0o755)
@@ -253,8 +253,8 @@ def test_a_server_starts_from_programs_that_its_user_cannot_reach(
     janitor: Janitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="cbt-", dir="/tmp") as closed:
-        hidden = postgres_binaries.locate().linked_into(Path(closed) / "hidden")
-        monkeypatch.setattr(postgres_binaries, "locate", lambda: hidden)
+        hidden = binaries.locate().linked_into(Path(closed) / "hidden")
+        monkeypatch.setattr(binaries, "locate", lambda: hidden)
         with open_server(None, run_id="x", janitor=janitor) as server:
             assert _databases(server) >= {"crashbench"}
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from orchestrator.postgres import WORKER_ROLE, Server
-from orchestrator.queue_calls import QueueCalls, role_of_its_own
+from orchestrator.observe.queue_calls import QueueCalls, role_of_its_own
+from orchestrator.postgres.server import WORKER_ROLE, Server
 from tests.conftest import Database
 
 pytestmark = pytest.mark.database

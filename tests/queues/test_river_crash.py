@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary import analyse
-from orchestrator.run import carry_out, make_request
-from orchestrator.scenario import load_scenario
+from analysis.summary.summary import analyse
+from orchestrator.run.run import carry_out, make_request
+from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from tests.toolchain import need_built
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from analysis.summary import Summary, write_summary
-from orchestrator.postgres import Server
-from orchestrator.run import Request, carry_out, make_request
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import Workload
+from analysis.summary.summary import Summary, write_summary
+from orchestrator.postgres.server import Server
+from orchestrator.run.run import Request, carry_out, make_request
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import Workload
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import pytest
 
-from orchestrator.campaign import Campaign
-from orchestrator.faults import plan_kills
-from orchestrator.held import Held
-from orchestrator.history import HistoryRecord
-from orchestrator.sampler import Backlog
-from orchestrator.scenario_types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
-from orchestrator.tracker import Tracker
+from orchestrator.faults.held import Held
+from orchestrator.faults.injector import Campaign
+from orchestrator.faults.plan import plan_kills
+from orchestrator.history.records import HistoryRecord
+from orchestrator.observe.sampler import Backlog
+from orchestrator.scenario.types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
     KeepingRecorder,
@@ -99,5 +99,5 @@ def make_world(
     world = World(faults, periods_s or {})
     for module in ("campaign", "held", "kill", "settling"):
         monkeypatch.setattr(f"orchestrator.{module}.time", world.clock)
-    monkeypatch.setattr("orchestrator.kill.survivors", lambda group, own_pids: [])
+    monkeypatch.setattr("orchestrator.faults.certificate.survivors", lambda group, own_pids: [])
     return world

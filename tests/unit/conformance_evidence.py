@@ -6,14 +6,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from analysis.summary import Summary
-from orchestrator.conformance.direct import DirectEvidence, Look
-from orchestrator.conformance.finding import TrialName
-from orchestrator.conformance.run_facts import RunFacts
-from orchestrator.history import Session
+from analysis.summary.summary import Summary
+from orchestrator.commands.conformance.finding import TrialName
+from orchestrator.commands.conformance.run_facts import RunFacts
+from orchestrator.commands.conformance.single_worker import DirectEvidence, Look
+from orchestrator.history.records import Session
 from orchestrator.paths import SCENARIOS
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import Workload
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import Workload
 from worker_child.adapters.contract import (
     PARITY,
     Accepted,

@@ -12,14 +12,14 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from orchestrator.child import ChildHandle, Exit, State
-from orchestrator.events import Event, EventReader
-from orchestrator.fleet import Fleet
-from orchestrator.history import KIND_OF, HistoryRecord, RowRead, Session
-from orchestrator.probe import Probe, Reading
-from orchestrator.recorder import Recorder
-from orchestrator.sampler import Backlog, Sampler
-from orchestrator.tracker import Incarnation, Tracker
+from orchestrator.history.recorder import Recorder
+from orchestrator.history.records import KIND_OF, HistoryRecord, RowRead, Session
+from orchestrator.observe.probe import Probe, Reading
+from orchestrator.observe.sampler import Backlog, Sampler
+from orchestrator.workers.child import ChildHandle, Exit, State
+from orchestrator.workers.event_reader import Event, EventReader
+from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import InboxRow, QueueCounts
 from worker_child.protocol import (
     ChildEvent,

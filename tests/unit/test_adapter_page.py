@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.conformance.checks import CHECKS
+from orchestrator.commands.conformance.checks import CHECKS
 
 FOLDER = Path(__file__).parent.parent.parent / "worker_child" / "adapters"
 PAGE = (FOLDER / "README.md").read_text()

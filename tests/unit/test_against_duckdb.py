@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from analysis.latency import PER_MILLE
-from analysis.summary import Summary, analyse
+from analysis.metrics.latency import PER_MILLE
+from analysis.summary.summary import Summary, analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
 from tests.histories.planted import crash

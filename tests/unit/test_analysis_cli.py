@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from analysis.__main__ import main
-from analysis.report import print_summary
-from analysis.summary import analyse
+from analysis.report.terminal import print_summary
+from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
 from tests.histories.planted import PLANTED, A, B, crash, healthy
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.audit import final_records, sessions_that_remain
-from orchestrator.history import HistoryRecord, RowRead, Session
-from orchestrator.producer import DueJob, Producer
-from orchestrator.scenario import load_scenario
-from orchestrator.tracker import Tracker
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.history.records import HistoryRecord, RowRead, Session
+from orchestrator.load.producer import DueJob, Producer
+from orchestrator.run.final_read import final_records, sessions_that_remain
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import Clock, Lines, ToldProbe, claimed_line
 from worker_child.protocol import JobEnqueued, Note, Plan
 
@@ -35,7 +35,7 @@ def planned(job_id: str) -> PlannedJob:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("orchestrator.audit.time", made)
+    monkeypatch.setattr("orchestrator.run.final_read.time", made)
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.backlog import Sample, backlog_band
+from orchestrator.history.backlog import Sample, backlog_band
 
 S = 1_000_000_000
 KILL_NS = 100 * S

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary import analyse
+from analysis.summary.summary import analyse
 from tests.benchmarks.analysis_growth import growth, require_room
 from tests.benchmarks.figure import Costs, NoRoomError, absolute_time, ratio
 from tests.benchmarks.synthetic_history import Told, write_history

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from pgqueuer.queries import SyncQueries
 
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import Workload
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import Workload
 from tests.benchmarks import harness_share
 from tests.benchmarks.bare_run import BATCH_LIMIT, produce
 from tests.benchmarks.stamps import Stamp, p99, pickup_p99_ms, stamps_of, throughput_per_s

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.blame import ends_in_our_code
+from orchestrator.workers.crash_origin import ends_in_our_code
 
 ROOT = Path(__file__).resolve().parents[2]
 

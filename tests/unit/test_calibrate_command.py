@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator import cli
-from orchestrator.calibration.compare import Comparison
-from orchestrator.calibration.controls import Trial, all_trials
-from orchestrator.calibration.trials import Outcome, carry_out_trials
+from orchestrator.commands import cli
+from orchestrator.commands.calibration.compare import Comparison
+from orchestrator.commands.calibration.controls import Trial, all_trials
+from orchestrator.commands.calibration.trials import Outcome, carry_out_trials
 from orchestrator.errors import ResultsError
 
 AGREES = Comparison("lost", "predicted", frozenset({"j000001"}), frozenset({"j000001"}))

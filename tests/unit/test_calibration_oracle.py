@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.calibration.compare import Comparison, compare, doubts
-from orchestrator.calibration.controls import CONTROLS, SETS, Control, all_trials
-from orchestrator.calibration.oracle import Expected, JobSets, expect, fixed_sets
-from orchestrator.scenario import Scenario, load_scenario
+from orchestrator.commands.calibration.compare import Comparison, compare, doubts
+from orchestrator.commands.calibration.controls import CONTROLS, SETS, Control, all_trials
+from orchestrator.commands.calibration.oracle import Expected, JobSets, expect, fixed_sets
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.types import Scenario
 
 Line = tuple[str, dict[str, Any]]
 

@@ -7,9 +7,9 @@ from functools import partial
 import msgspec
 import pytest
 
-from orchestrator.history import FaultEnded, FaultInjected, Session
-from orchestrator.kill import Stage
-from orchestrator.scenario_types import Fault, When
+from orchestrator.faults.certificate import Stage
+from orchestrator.history.records import FaultEnded, FaultInjected, Session
+from orchestrator.scenario.types import Fault, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts

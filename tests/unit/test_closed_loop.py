@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.capacity import capacity
-from orchestrator.closed_loop import ClosedLoop, closed_loop_of
 from orchestrator.errors import ScenarioError
-from orchestrator.producer import Producer
-from orchestrator.recorder import Recorder
-from orchestrator.scenario import load_scenario
-from orchestrator.tracker import Tracker
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.history.recorder import Recorder
+from orchestrator.load.closed_loop import ClosedLoop, closed_loop_of
+from orchestrator.load.producer import Producer
+from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
 from worker_child.adapters.contract import Accepted, EnqueueResult, OutgoingJob, Rejected
 from worker_child.protocol import JobCompleted, JobDiscarded, Plan, stream_job_id

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from orchestrator.conformance.checks import NAMES, chosen, judge_all, trials_for
-from orchestrator.conformance.checks_of_rows import DIRECT
-from orchestrator.conformance.direct import DirectEvidence
-from orchestrator.conformance.finding import Finding, TrialName
-from orchestrator.conformance.run_facts import RunFacts
-from orchestrator.conformance.table import exit_code
+from orchestrator.commands.conformance.checks import NAMES, chosen, judge_all, trials_for
+from orchestrator.commands.conformance.checks_of_rows import DIRECT
+from orchestrator.commands.conformance.finding import Finding, TrialName
+from orchestrator.commands.conformance.run_facts import RunFacts
+from orchestrator.commands.conformance.single_worker import DirectEvidence
+from orchestrator.commands.conformance.table import exit_code
 from orchestrator.errors import UnknownNameError
-from orchestrator.history import Session
+from orchestrator.history.records import Session
 from tests.unit import conformance_evidence as good
 from worker_child.adapters.contract import QueueCounts
 

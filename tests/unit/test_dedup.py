@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from analysis.summary import analyse
-from orchestrator.crowd import Crowd, source_of
+from analysis.summary.summary import analyse
 from orchestrator.errors import NotOfferedError, ScenarioError, UnplannedJobError
-from orchestrator.producer import Producer
-from orchestrator.recorder import Recorder
-from orchestrator.run import make_request
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import Workload
+from orchestrator.history.recorder import Recorder
+from orchestrator.load.producer import Producer
+from orchestrator.load.producer_group import Crowd, source_of
+from orchestrator.run.run import make_request
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import Workload
 from tests.histories.builder import Story
 from worker_child.adapters.contract import Accepted, Deduplicated, EnqueueResult, OutgoingJob
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.compare import blocks_of, load_run
-from analysis.differences import (
+from analysis.compare.cells import blocks_of, load_run
+from analysis.compare.differences import (
     ABSENT,
     LEFT_OUT,
     configuration,
@@ -19,7 +19,7 @@ from analysis.differences import (
     differences_of,
     differing,
 )
-from orchestrator.history import RunStart
+from orchestrator.history.records import RunStart
 from tests.histories.side_by_side import ENVIRONMENT, compared, write
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "x", "-"])

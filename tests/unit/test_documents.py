@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from analysis.lines import line_decoder
+from analysis.history.lines import line_decoder
 from orchestrator.documents.__main__ import drifted, main, write
 from orchestrator.documents.contents import contents
 from orchestrator.documents.examples import EXAMPLES, line_of
@@ -22,7 +22,7 @@ from orchestrator.documents.fields import fields_of, json_type
 from orchestrator.documents.meanings import MEANINGS
 from orchestrator.documents.notes import NOTES
 from orchestrator.documents.schemas import WIRE_LINES, WIRE_PARTS
-from orchestrator.history import KINDS, Rescue, RowRead, Session
+from orchestrator.history.records import KINDS, Rescue, RowRead, Session
 from orchestrator.paths import ROOT
 from worker_child.protocol import JobCompleted, JobEnqueued
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestrator.drain import Drain, Harm
-from orchestrator.scenario_types import Limits
-from orchestrator.tracker import Tracker
+from orchestrator.run.drain import Drain, Harm
+from orchestrator.scenario.types import Limits
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     MS,
     Clock,
@@ -67,7 +67,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr("orchestrator.drain.time", made.clock)
+    monkeypatch.setattr("orchestrator.run.drain.time", made.clock)
     return made
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orchestrator.events import EventReader
+from orchestrator.workers.event_reader import EventReader
 from worker_child.emitter import Emitter, LineTooLongError
 from worker_child.lifeline import EXIT_PARENT_GONE
 from worker_child.protocol import MAX_LINE_BYTES, ClockAnchor

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.environment import cell_hash, describe, describe_code, describe_hardware
-from orchestrator.postgres_facts import durability, fdatasync_us, file_system_type
+from orchestrator.postgres.facts import durability, fdatasync_us, file_system_type
+from orchestrator.run.environment import cell_hash, describe, describe_code, describe_hardware
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.events import BadLine, Batch, EventReader, feed_together
+from orchestrator.workers.event_reader import BadLine, Batch, EventReader, feed_together
 from worker_child.protocol import MAX_LINE_BYTES, JobStarted, Note
 
 RUN_ID = "run"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from analysis.expectations import Findings, judge_expectations
-from analysis.summary import analyse
-from analysis.verdict import worst
+from analysis.summary.expectations import Findings, judge_expectations
+from analysis.summary.summary import analyse
+from analysis.summary.verdict import worst
 from tests.histories.builder import Story
 from tests.histories.planted import A, crash, left_claimed, one_job
 

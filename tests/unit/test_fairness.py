@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.buckets import HIGHEST_US
-from analysis.columns import ABSENT
-from analysis.latency import NEVER, by_group, distribution
-from analysis.summary import analyse
+from analysis.history.columns import ABSENT
+from analysis.metrics.buckets import HIGHEST_US
+from analysis.metrics.latency import NEVER, by_group, distribution
+from analysis.summary.summary import analyse
 from tests.histories.loaded import unfair
 
 JOBS = st.lists(

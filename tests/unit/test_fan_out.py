@@ -11,16 +11,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from orchestrator.audit import final_records
 from orchestrator.errors import NotOfferedError, ScenarioError, UnplannedJobError
-from orchestrator.history import RowRead
-from orchestrator.job_shapes import kinds_at_work
-from orchestrator.probe import Probe, Reading
-from orchestrator.producer import DueJob, Producer
-from orchestrator.run import make_request
-from orchestrator.scenario import load_scenario
-from orchestrator.tracker import Tracker
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.history.records import RowRead
+from orchestrator.load.producer import DueJob, Producer
+from orchestrator.observe.probe import Probe, Reading
+from orchestrator.run.final_read import final_records
+from orchestrator.run.run import make_request
+from orchestrator.scenario.job_kinds import kinds_at_work
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
 from worker_child.body import Body, Enqueue
 from worker_child.emitter import Emitter

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.faults import PlannedKill, View, due_ns, plan_kills, stratified
-from orchestrator.scenario_types import Fault, When
+from orchestrator.faults.plan import PlannedKill, View, due_ns, plan_kills, stratified
+from orchestrator.scenario.types import Fault, When
 
 S = 1_000_000_000
 STARTED_NS = 500 * S

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.summary import analyse
+from analysis.summary.summary import analyse
 from tests.histories.loaded import erring
 from tests.histories.planted import healthy
 

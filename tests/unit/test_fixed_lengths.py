@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.calibration.controls import CONTROLS, all_trials
-from orchestrator.capacity import capacity
+from orchestrator.commands.calibration.controls import CONTROLS, all_trials
 from orchestrator.errors import ScenarioError
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import Workload
+from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import Workload
 
 SHORT_LEASE = str(next(t for t in all_trials() if t.scenario == "control_short_lease").path)
 

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from analysis.answer import answer
-from analysis.asked import AskedFault, planned_kills
+from analysis.evidence.run_spec import AskedFault, planned_kills
 from analysis.figures import Figures
-from analysis.ledger import VERDICTS
-from analysis.report import print_summary
-from analysis.summary import Summary, analyse, write_summary
-from orchestrator.faults import plan_kills
-from orchestrator.scenario_types import Fault
+from analysis.ledger.ledger import VERDICTS
+from analysis.report.answer import answer
+from analysis.report.terminal import print_summary
+from analysis.summary.summary import Summary, analyse, write_summary
+from orchestrator.faults.plan import plan_kills
+from orchestrator.scenario.types import Fault
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.forged import FORGED, setting
 from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.held import Held
-from orchestrator.history import RowRead
-from orchestrator.tracker import Tracker
-from orchestrator.workload import PlannedJob
+from orchestrator.faults.held import Held
+from orchestrator.history.records import RowRead
+from orchestrator.scenario.workload import PlannedJob
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import Clock, Lines, StillFleet, ToldProbe, claimed_line
 from worker_child.protocol import HoldPoint, Plan, child_job_id
 
@@ -73,7 +73,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr("orchestrator.held.time", made.clock)
+    monkeypatch.setattr("orchestrator.faults.held.time", made.clock)
     return made
 
 

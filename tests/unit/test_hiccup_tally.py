@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orchestrator.hiccup_sleeper import Tally
+from orchestrator.observe.hiccup_sleeper import Tally
 
 MS = 1_000_000
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.job_ids import JobIds, RawJobIds, stream_index
+from analysis.history.job_ids import JobIds, RawJobIds, stream_index
 from worker_child.protocol import child_job_id, held_job_id, stream_job_id
 
 LAST_IN_BULK = 9_999_999

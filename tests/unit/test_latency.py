@@ -12,10 +12,10 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.buckets import DIGITS, HIGHEST_US, LOWEST_US, bucketed
-from analysis.latency import NEVER, distribution
-from analysis.load import load
-from analysis.summary import analyse
+from analysis.history.load import load
+from analysis.metrics.buckets import DIGITS, HIGHEST_US, LOWEST_US, bucketed
+from analysis.metrics.latency import NEVER, distribution
+from analysis.summary.summary import analyse
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.planted import A, B, healthy, one_job
 

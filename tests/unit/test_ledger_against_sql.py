@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from analysis import ledger
-from analysis.case import Case, open_case
-from analysis.flags import flags
-from analysis.ledger import LEDGER, Check, Judgement, judge
-from analysis.plain_jobs import plain_jobs
-from analysis.summary import summarise
+from analysis.ledger import ledger
+from analysis.ledger.case import Case, open_case
+from analysis.ledger.flags import flags
+from analysis.ledger.ledger import LEDGER, Check, Judgement, judge
+from analysis.ledger.plain_jobs import plain_jobs
+from analysis.summary.summary import summarise
 from tests.histories.builder import Story
 from tests.histories.oracle import duplicate_executions, verdicts
 from tests.histories.planted import PLANTED

@@ -16,8 +16,8 @@ from orchestrator.errors import (
 )
 from orchestrator.libraries.library import find_library, known_libraries
 from orchestrator.libraries.manifest import MANIFEST
-from orchestrator.run import make_request
-from orchestrator.scenario import load_scenario
+from orchestrator.run.run import make_request
+from orchestrator.scenario.load import load_scenario
 from worker_child.adapters import LIBRARIES
 from worker_child.adapters.package import import_part
 

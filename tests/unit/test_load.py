@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import HistoryError
-from analysis.load import load, read_blocks
-from analysis.summary import analyse
+from analysis.history.load import load, read_blocks
+from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.planted import A, crash, healthy
 

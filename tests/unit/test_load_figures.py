@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from analysis.buckets import DIGITS, HIGHEST_US, LOWEST_US
-from analysis.summary import Summary, analyse
+from analysis.metrics.buckets import DIGITS, HIGHEST_US, LOWEST_US
+from analysis.summary.summary import Summary, analyse
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.loaded import SECOND_NS, job, sampled, unfair
 from tests.histories.planted import healthy

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from analysis.summary import write_summary
+from analysis.summary.summary import write_summary
+from orchestrator.commands.matrix.estimate import OVERHEAD_S, Estimate
+from orchestrator.commands.matrix.judge import judgement_of
+from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
+from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
+from orchestrator.commands.matrix.process import Ended, longest_s
+from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.errors import ResultsError
-from orchestrator.matrix.carry import Matrix
-from orchestrator.matrix.estimate import OVERHEAD_S, Estimate
-from orchestrator.matrix.judge import judgement_of
-from orchestrator.matrix.outcome import Outcome, exit_code_of
-from orchestrator.matrix.plan import Cell, Plan, Wish, plan_matrix
-from orchestrator.matrix.process import Ended, longest_s
-from orchestrator.orders import Interrupted
-from orchestrator.scenario import resolved
+from orchestrator.run.run_plan import Interrupted
+from orchestrator.scenario.load import resolved
 from tests.histories.builder import RUN_ID
 from tests.histories.planted import PLANTED, healthy
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from orchestrator.commands.matrix.junit import as_junit, write_junit
+from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
 from orchestrator.errors import ResultsError
-from orchestrator.matrix.junit import as_junit, write_junit
-from orchestrator.matrix.outcome import CellVerdict, Outcome
 
 
 def parsed(outcomes: list[Outcome]) -> ElementTree.Element:

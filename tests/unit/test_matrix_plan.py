@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.matrix.plan import Plan, Wish, plan_matrix
 from orchestrator.errors import ScenarioError, UnknownNameError
-from orchestrator.matrix.plan import Plan, Wish, plan_matrix
 
 TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
 TINY_KILL = str(Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml")

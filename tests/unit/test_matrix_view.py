@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.matrix import command
-from orchestrator.matrix.carry import Matrix
-from orchestrator.matrix.outcome import CellVerdict, Outcome
-from orchestrator.matrix.plan import Cell, Plan, Wish, plan_matrix
-from orchestrator.matrix.view import MatrixView, print_next, print_outcomes
-from orchestrator.orders import Interrupted
+from orchestrator.commands.matrix import command
+from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
+from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
+from orchestrator.commands.matrix.runner import Matrix
+from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
+from orchestrator.run.run_plan import Interrupted
 
 
 def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0) -> Outcome:

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from analysis.measures import COUNTS, KILL_MEASURES, RUN_MEASURES, RunMeasure, Value, at
-from analysis.summary import analyse
+from analysis.compare.measures import COUNTS, KILL_MEASURES, RUN_MEASURES, RunMeasure, Value, at
+from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import erring, sampled, unfair
 from tests.histories.planted import crash

@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analysis.buckets import DIGITS
-from analysis.duplicates import CAUSES
-from analysis.flags import FLAGS
-from analysis.hiccups import MAX_HICCUP_US
-from analysis.ledger import HARNESS_REASONS, VERDICTS
-from analysis.recovery import MAX_LATE_S
-from analysis.statistics import ENOUGH_RUNS, RESAMPLES
-from analysis.summary import Summary
-from orchestrator.capacity import MOST_UTILISATION, OVERHEAD_S
-from orchestrator.provider_stub import RETRY_AFTER_S
+from analysis.compare.statistics import ENOUGH_RUNS, RESAMPLES
+from analysis.evidence.hiccups import MAX_HICCUP_US
+from analysis.ledger.duplicates import CAUSES
+from analysis.ledger.flags import FLAGS
+from analysis.ledger.ledger import HARNESS_REASONS, VERDICTS
+from analysis.metrics.buckets import DIGITS
+from analysis.metrics.recovery import MAX_LATE_S
+from analysis.summary.summary import Summary
+from orchestrator.load.provider_stub import RETRY_AFTER_S
+from orchestrator.scenario.capacity import MOST_UTILISATION, OVERHEAD_S
 from worker_child.adapters.contract import PARITY
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analysis.summary import analyse
+from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import at, enqueue, erring, job
 from tests.histories.planted import crash

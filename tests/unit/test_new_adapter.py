@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import NewAdapterError
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import Language
-from orchestrator.libraries.skeleton import SKELETONS, new_adapter, renamed
+from orchestrator.libraries.new_adapter import SKELETONS, new_adapter, renamed
 from worker_child.adapters.contract import PARITY, Workers
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.outlook import Outlook, look_ahead
-from orchestrator.scenario import load_scenario
+from orchestrator.run.forecast import Outlook, look_ahead
+from orchestrator.scenario.load import load_scenario
 from worker_child.adapters.contract import Preset
 from worker_child.protocol import Rescue
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.case import open_case
-from analysis.flags import flags
-from analysis.jobs_table import job_rows
-from analysis.ledger import VERDICTS, judge
-from analysis.summary import analyse
+from analysis.ledger.case import open_case
+from analysis.ledger.flags import flags
+from analysis.ledger.ledger import VERDICTS, judge
+from analysis.report.jobs_table import job_rows
+from analysis.summary.summary import analyse
 from tests.histories.planted import PLANTED
 
 

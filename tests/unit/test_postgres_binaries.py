@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ServerBinariesError
-from orchestrator.postgres_binaries import Binaries, locate
+from orchestrator.postgres.binaries import Binaries, locate
 
 
 def _programs(folder: Path, *names: str) -> Path:

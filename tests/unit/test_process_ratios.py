@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.results_page import results_page
+from analysis.report.results_page import results_page
 from tests.histories.builder import Story
 from tests.histories.loaded import job
 from tests.histories.side_by_side import ENVIRONMENT, write

@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestrator.producer import Producer
-from orchestrator.recorder import Recorder
-from orchestrator.workload import PlannedJob
+from orchestrator.history.recorder import Recorder
+from orchestrator.load.producer import Producer
+from orchestrator.scenario.workload import PlannedJob
 from worker_child.adapters.contract import (
     Accepted,
     Deduplicated,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.provider_stub import RETRY_AFTER_S, Answer, Provider
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.load.provider_stub import RETRY_AFTER_S, Answer, Provider
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
 
 SCENARIO = load_scenario("rate_limit_pressure", cores=2)
 WORKLOAD = Workload(SCENARIO)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.matrix import command as matrix_command
-from orchestrator.matrix.plan import Wish, plan_matrix
-from orchestrator.run import make_request
-from orchestrator.scenario import load_scenario, scenario_names
+from orchestrator.commands.matrix import command as matrix_command
+from orchestrator.commands.matrix.plan import Wish, plan_matrix
+from orchestrator.run.run import make_request
+from orchestrator.scenario.load import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orchestrator import recorder as recorder_module
 from orchestrator.errors import RecorderError
-from orchestrator.history import ClockAnchorRecord, HistoryRecord
-from orchestrator.recorder import Recorder, take_anchor
+from orchestrator.history import recorder as recorder_module
+from orchestrator.history.recorder import Recorder, take_anchor
+from orchestrator.history.records import ClockAnchorRecord, HistoryRecord
 from worker_child.protocol import Note
 
 RUN_ID = "run"
@@ -80,7 +80,7 @@ def test_a_sigkill_loses_nothing_that_was_recorded(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator.recorder import Recorder
+from orchestrator.history.recorder import Recorder
 from worker_child.protocol import Note
 recorder = Recorder(Path(sys.argv[1]), "run")
 for number in range(100):
@@ -123,7 +123,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from orchestrator.errors import RecorderError
-from orchestrator.recorder import Recorder
+from orchestrator.history.recorder import Recorder
 from worker_child.protocol import Note
 recorder = Recorder(Path(sys.argv[1]), "run")
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from analysis.evidence.incarnations import muster
 from analysis.figures import seconds
-from analysis.history_tables import Records
-from analysis.incarnations import muster
-from analysis.summary import Summary, analyse
+from analysis.history.history import Records
+from analysis.summary.summary import Summary, analyse
 from tests.histories.builder import Story
 from tests.histories.planted import A, B, C, crash, left_claimed, run_twice
 from worker_child.protocol import ChildReady

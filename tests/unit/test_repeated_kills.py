@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from orchestrator.history import FaultInjected
-from orchestrator.scenario_types import Fault
+from orchestrator.history.records import FaultInjected
+from orchestrator.scenario.types import Fault
 from tests.unit.campaign_world import LIMITS, RESCUE, Make, World, make_world
 from tests.unit.stand_ins import Lines, S, claimed_line
 from worker_child.protocol import Note

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.cells import words
-from analysis.explain import explain
-from analysis.html import look_up as packing
-from analysis.jobs_table import job_rows
+from analysis.report.explain import explain
+from analysis.report.html import look_up as packing
+from analysis.report.jobs_table import job_rows
+from analysis.report.number_format import words
 from tests.histories.loaded import burdened
 from tests.histories.planted import PLANTED, A, crash, never_enqueued
 from tests.histories.unpacked import looked_up

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from analysis.report import print_summary
-from analysis.summary import analyse
+from analysis.report.terminal import print_summary
+from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
 from tests.histories.planted import healthy

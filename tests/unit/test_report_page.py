@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import HistoryError
-from analysis.html import page as page_module
-from analysis.html.page import report_page
+from analysis.report.html import page as page_module
+from analysis.report.html.page import report_page
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
 from tests.histories.planted import PLANTED, crash, run_twice
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_history_is_named_and_left_out(tmp_path: Path) -> None
 
 def test_an_installed_package_has_the_page_s_own_files() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    patterns = settings["package-data"]["analysis.html"]
+    patterns = settings["package-data"]["analysis.report.html"]
     shipped = {path for pattern in patterns for path in HTML.glob(pattern)}
 
     assert {path for path in HTML.iterdir() if path.suffix in (".html", ".css", ".js")} == shipped

@@ -10,19 +10,19 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from analysis.case import Case, open_case
-from analysis.columns import Ints
-from analysis.compare import load_run
-from analysis.html import latency_plot as latency
-from analysis.html.comparison import comparison
-from analysis.html.latency_plot import bucket_percentiles, latency_plot
-from analysis.html.load_plots import by_second
-from analysis.html.percentile_plot import curve
-from analysis.html.plot import Band, Json, NoPlot, Plot, Shown, clock_of, numbers
-from analysis.html.run_view import RunView, run_view
-from analysis.html.timeline_plot import Crossing, crossings, timeline_plot
-from analysis.latency import NEVER, distribution, instants
-from analysis.summary import summarise
+from analysis.compare.cells import load_run
+from analysis.history.columns import Ints
+from analysis.ledger.case import Case, open_case
+from analysis.metrics.latency import NEVER, distribution, instants
+from analysis.report.html import latency_plot as latency
+from analysis.report.html.comparison import comparison
+from analysis.report.html.latency_plot import bucket_percentiles, latency_plot
+from analysis.report.html.load_plots import by_second
+from analysis.report.html.percentile_plot import curve
+from analysis.report.html.plot import Band, Json, NoPlot, Plot, Shown, clock_of, numbers
+from analysis.report.html.run_view import RunView, run_view
+from analysis.report.html.timeline_plot import Crossing, crossings, timeline_plot
+from analysis.summary.summary import summarise
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
 from tests.histories.planted import PLANTED, A, B, crash, healthy

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from orchestrator.commands.reproduce import read_request
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.errors import ResultsError, UnknownNameError
-from orchestrator.history import RunStart
+from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import MANIFEST
-from orchestrator.reproduce import read_request
-from orchestrator.run import Request
-from orchestrator.scenario import load_scenario, resolved
+from orchestrator.run.run import Request
+from orchestrator.scenario.load import load_scenario, resolved
 
 
 @pytest.fixture

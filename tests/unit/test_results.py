@@ -13,8 +13,8 @@ import pytest
 
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.errors import ResultsError
-from orchestrator.history import RunStart
-from orchestrator.results import RunFiles, claim_run, require_writable
+from orchestrator.history.files import RunFiles, claim_run, require_writable
+from orchestrator.history.records import RunStart
 
 RUN_ID = "s-l-p-001"
 DIGEST = "d" * 64
@@ -186,7 +186,7 @@ def test_a_history_that_cannot_be_put_in_place_stays_as_partial(tmp_path: Path) 
 CLAIM = """
 import sys
 from pathlib import Path
-from orchestrator.results import claim_run
+from orchestrator.history.files import claim_run
 with claim_run(Path(sys.argv[1]), sys.argv[2], "d", overwrite=False) as files:
     files.partial.write_text("mine")
     print("claimed", flush=True)

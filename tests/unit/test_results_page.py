@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.compare import blocks_of, load_run
-from analysis.results_page import results_page
+from analysis.compare.cells import blocks_of, load_run
+from analysis.report.results_page import results_page
 from tests.histories.builder import Story
 from tests.histories.side_by_side import compared, golden_stories, write
 

@@ -17,8 +17,8 @@ import psycopg
 import pytest
 
 from orchestrator.errors import RecorderError
-from orchestrator.history import HistoryRecord, QueueSnapshot, ResourceSample
-from orchestrator.sampler import Sampler, WorkersSeen
+from orchestrator.history.records import HistoryRecord, QueueSnapshot, ResourceSample
+from orchestrator.observe.sampler import Sampler, WorkersSeen
 from tests.unit.stand_ins import RUN_ID, KeepingRecorder
 from worker_child.adapters.contract import QueueCounts
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
@@ -92,7 +92,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the seconds finds that another one has passed: the next sample is due."""
     seconds = count()
     hurried = SimpleNamespace(monotonic=seconds.__next__, monotonic_ns=time.monotonic_ns)
-    monkeypatch.setattr("orchestrator.sampler.time", hurried)
+    monkeypatch.setattr("orchestrator.observe.sampler.time", hurried)
 
 
 Start = Callable[..., Sampler]
@@ -259,8 +259,8 @@ def test_processes_that_end_during_the_look_count_nought_and_harm_nothing(
 ) -> None:
     with subprocess.Popen(["/bin/true"]) as ended:
         gone = psutil.Process(ended.pid)
-    monkeypatch.setattr("orchestrator.sampler._descendants", lambda: [gone])
-    monkeypatch.setattr("orchestrator.sampler._group_of", lambda process: 4711)
+    monkeypatch.setattr("orchestrator.observe.sampler._descendants", lambda: [gone])
+    monkeypatch.setattr("orchestrator.observe.sampler._group_of", lambda process: 4711)
     workers = WorkersSeen(frozenset({4711}), 0)
     sampler = start(CALM, workers=lambda: workers, postgres_pid=ended.pid)
     wait_for(lambda: recorder.syncs >= 1, "a sample")

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.capacity import capacity
 from orchestrator.errors import ScenarioError
-from orchestrator.scenario import (
-    Burst,
-    Scenario,
-    Steady,
+from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.load import (
     load_scenario,
     resolved,
     scenario_digest,
     scenario_from_resolved,
     scenario_names,
 )
-from orchestrator.workload import Workload
+from orchestrator.scenario.types import Burst, Scenario, Steady
+from orchestrator.scenario.workload import Workload
 
 MINIMAL = """
 description = "the least that a file must say"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.capacity import capacity
 from orchestrator.errors import ScenarioError
-from orchestrator.job_shapes import mean_length_s
-from orchestrator.scenario import load_scenario, scenario_names
-from orchestrator.workload import Workload
+from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.job_kinds import mean_length_s
+from orchestrator.scenario.load import load_scenario, scenario_names
+from orchestrator.scenario.workload import Workload
 
 OVER = "over_capacity=true"
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from orchestrator.errors import ScenarioError
-from orchestrator.scenario import load_scenario, resolved, scenario_from_resolved
-from orchestrator.scenario_check import FAILURE_BYTES, PLAN_BYTES
+from orchestrator.scenario.checks import FAILURE_BYTES, PLAN_BYTES
+from orchestrator.scenario.load import load_scenario, resolved, scenario_from_resolved
 from worker_child.protocol import Plan
 
 HELD = "workload.held=[{ point = 'started', count = 2 }]"

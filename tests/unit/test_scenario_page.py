@@ -14,8 +14,8 @@ import pytest
 from orchestrator.documents.contents import contents
 from orchestrator.documents.fields import attribute_docs
 from orchestrator.documents.scenario_keys import TABLES, toml_type
-from orchestrator.scenario import load_scenario, scenario_names
-from orchestrator.scenario_types import (
+from orchestrator.scenario.load import load_scenario, scenario_names
+from orchestrator.scenario.types import (
     Expectations,
     Kind,
     Points,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.faults import PlannedKill
-from orchestrator.kill import Kill, Stage
-from orchestrator.sampler import Backlog
-from orchestrator.settling import Settling
-from orchestrator.tracker import Tracker
+from orchestrator.faults.certificate import Kill, Stage
+from orchestrator.faults.plan import PlannedKill
+from orchestrator.faults.settled import Settling
+from orchestrator.observe.sampler import Backlog
+from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
     KeepingRecorder,
@@ -77,7 +77,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr("orchestrator.settling.time", made.clock)
+    monkeypatch.setattr("orchestrator.faults.settled.time", made.clock)
     return made
 
 

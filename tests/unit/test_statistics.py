@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import statistics
-from analysis.statistics import (
+from analysis.compare import statistics
+from analysis.compare.statistics import (
     ALPHA,
     at_most_with_95_percent,
     bootstrap_interval,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.summary import analyse, write_summary
+from analysis.summary.summary import analyse, write_summary
 from tests.histories.builder import RUN_ID, Fields, Story
 from tests.histories.loaded import burdened, erring, unfair
 from tests.histories.planted import PLANTED

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from orchestrator.errors import UnplannedJobError
-from orchestrator.exact import WORD, LogUniform, Weighted, power_law, rational
-from orchestrator.job_shapes import CLASSES, KINDS, length_bounds_us
-from orchestrator.scenario import load_scenario
-from orchestrator.workload import PlannedJob, Workload
+from orchestrator.scenario.draws import WORD, LogUniform, Weighted, power_law, rational
+from orchestrator.scenario.job_kinds import CLASSES, KINDS, length_bounds_us
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.workload import PlannedJob, Workload
 from worker_child.protocol import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[2]

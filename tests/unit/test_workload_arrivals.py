@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.arrivals import NS_PER_S, Arrivals, Corner, corners, peak_rate_per_s
-from orchestrator.exact import WORD, rational, words
-from orchestrator.scenario import Burst, Points, Ramp, Steady, WorkloadSettings, load_scenario
-from orchestrator.scenario_types import Curve
-from orchestrator.workload import Workload
+from orchestrator.scenario.arrivals import NS_PER_S, Arrivals, Corner, corners, peak_rate_per_s
+from orchestrator.scenario.draws import WORD, rational, words
+from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.types import Burst, Curve, Points, Ramp, Steady, WorkloadSettings
+from orchestrator.scenario.workload import Workload
 
 DURATION_S = 30.0
 

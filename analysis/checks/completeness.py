@@ -1,0 +1,201 @@
+"""What proves that the history is whole: ordinals, clocks, executions, and a final read.
+
+Whatever is missing voids the ledger; the jobs that it touches cannot be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.checks.executions import misused_executions
+from analysis.evidence.incarnations import Crew
+from analysis.history.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
+from analysis.history.history import History
+from orchestrator.history.records import RowRead
+from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+
+Voids = dict[int, str]
+"""By an incarnation's key: why its lines prove nothing (`ordinal_gap`, ...)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """What is wrong with the history itself."""
+
+    voids: Voids
+    final_read: str | None
+    """Why the final read of the rows does not count; None = it does."""
+    effects: str | None
+    """Why the effects could not be read; None = they could."""
+    sentences: list[str]
+    """All of it, for people; empty = the history is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ChildLines:
+    """Every line that a child wrote, sorted by (worker, n)."""
+
+    worker: Ints
+    n: Ints
+    t_ns: Ints
+    ordinal: Ints
+    """What n should be: the line's place among its incarnation's lines."""
+
+
+def examine(history: History, crew: Crew) -> Proofs:
+    """Look for whatever voids the ledger."""
+    voids: Voids = {}
+    sentences: list[str] = []
+    lines = _child_lines(history)
+    findings = [
+        *_ordinal_gaps(lines, crew),
+        *_clock_faults(lines),
+        *_outside_their_life(lines, crew),
+        *_noted(history),
+        *_misused(history),
+    ]
+    for worker, reason, sentence in findings:
+        sentences.append(sentence)
+        if worker is not None:
+            voids.setdefault(worker, reason)
+    final_read = read_fault(history.closings, len(history.rows))
+    effects = history.closings[0].effects_error if len(history.closings) == 1 else None
+    if final_read is not None:
+        sentences.append(f"The final read of the queue's rows does not count: {final_read}.")
+    if effects is not None:
+        sentences.append(f"The effects could not be read: {effects}.")
+    return Proofs(voids, final_read, effects, list(dict.fromkeys(sentences)))
+
+
+def read_fault(closings: list[RowRead], lines: int) -> str | None:
+    """Why a read of rows does not count; None = it is complete. `lines` = lines that came."""
+    if len(closings) != 1:
+        return f"it has {len(closings)} closing lines where there must be one"
+    if closings[0].error is not None:
+        return closings[0].error
+    if closings[0].lines != lines:
+        return f"its closing line speaks of {closings[0].lines} lines, the history has {lines}"
+    return None
+
+
+Finding = tuple[int | None, str, str]
+"""(an incarnation's key or None, the reason's name, a sentence)"""
+
+
+def _rare_child_records(
+    history: History,
+) -> Iterator[ChildReady | JobRetried | JobDiscarded | Note]:
+    yield from history.records.of(ChildReady)
+    yield from history.records.of(JobRetried)
+    yield from history.records.of(JobDiscarded)
+    yield from history.records.of(Note)
+
+
+def _child_lines(history: History) -> _ChildLines:
+    mine = history.enqueues.worker != ABSENT
+    tables = (history.starts, history.completions, history.failures)
+    rare = [
+        (worker_key(r.slot, r.incarnation), r.n, r.t_ns)
+        for r in _rare_child_records(history)
+        if r.n is not None and r.slot is not None and r.incarnation is not None
+    ]
+    others = np.array(rare, np.int64).reshape(-1, 3)
+    worker = np.concatenate(
+        [*(t.key >> EXECUTION_BITS for t in tables), history.enqueues.worker[mine], others[:, 0]]
+    )
+    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], others[:, 1]])
+    t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
+    order = np.lexsort((n, worker))
+    worker, n, t_ns = worker[order], n[order], t_ns[order]
+    _, first, counts = np.unique(worker, return_index=True, return_counts=True)
+    ordinal = np.arange(len(worker)) - np.repeat(first, counts)
+    return _ChildLines(worker, n, t_ns, ordinal)
+
+
+def worker_name(worker: int) -> str:
+    """An incarnation's key, for people."""
+    slot, number = unpack_worker(worker)
+    return f"slot {slot} incarnation {number}"
+
+
+def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+    workers, counts = np.unique(lines.worker, return_counts=True)
+    received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
+    uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
+    for worker in sorted({*received, *(member.key for member in crew)}):
+        member = crew.by_key(worker)
+        count = received.get(worker, 0)
+        if member is None or member.exited is None:
+            what = "has no child_exited line to prove that its events are complete"
+        elif member.exited.events != count:
+            what = f"sent {member.exited.events} events, the history has {count}"
+        elif worker in uneven:
+            what = f"should have the ordinals 0 to {count - 1}, each once"
+        else:
+            continue
+        yield worker, "ordinal_gap", f"Ordinal gap: {worker_name(worker)} {what}."
+
+
+def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
+    back = (np.diff(lines.t_ns) < 0) & (np.diff(lines.worker) == 0)
+    for worker in sorted(set(lines.worker[1:][back].tolist())):
+        what = (
+            f"Clock violation: the instants of {worker_name(worker)} go back as its ordinals go on."
+        )
+        yield worker, "clock_violation", what
+
+
+def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+    workers, first = np.unique(lines.worker, return_index=True)
+    if not workers.size:
+        return
+    earliest = np.minimum.reduceat(lines.t_ns, first).tolist()
+    latest = np.maximum.reduceat(lines.t_ns, first).tolist()
+    for worker, from_ns, to_ns in zip(workers.tolist(), earliest, latest, strict=True):
+        member = crew.by_key(worker)
+        if member is None:
+            continue
+        too_early = member.spawned_ns is not None and from_ns < member.spawned_ns
+        too_late = member.gone_ns is not None and to_ns > member.gone_ns
+        if too_early or too_late:
+            when = "before it was spawned" if too_early else "after it was reaped"
+            what = f"Clock violation: a line of {worker_name(worker)} is stamped {when}."
+            yield worker, "clock_violation", what
+
+
+MISUSED = {
+    "execution_reused": "{name} used an execution's number twice, or for two jobs.",
+    "started_missing": "{name} has a completion, a failure or an effect of an execution "
+    "that it never started.",
+}
+"""By the reason that voids an incarnation: the sentence."""
+
+
+def _misused(history: History) -> Iterator[Finding]:
+    for reason, workers in misused_executions(history):
+        for worker in workers:
+            name = worker_name(worker).capitalize()
+            yield worker, reason, MISUSED[reason].format(name=name)
+
+
+NOTED = {
+    "bad_line": "Bad line: {name} wrote something that is no event.",
+    "clock_violation": "Clock violation: an event of {name} is later than its receipt.",
+}
+"""Notes of the parent that void what an incarnation says."""
+
+
+def _noted(history: History) -> Iterator[Finding]:
+    for note in history.records.of(Note):
+        if note.code not in NOTED or note.n is not None:
+            continue
+        slot = note.detail.get("slot", note.slot)
+        number = note.detail.get("incarnation", note.incarnation)
+        if isinstance(slot, int) and isinstance(number, int):
+            worker = worker_key(slot, number)
+            yield worker, note.code, NOTED[note.code].format(name=worker_name(worker))
+        else:
+            yield None, note.code, NOTED[note.code].format(name="an unnamed child")

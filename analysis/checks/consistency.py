@@ -1,0 +1,174 @@
+"""Facts that two lines tell must agree: whatever does not makes the run invalid.
+
+Each check takes the whole case and yields sentences; `CHECKS` lists them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from analysis.checks.completeness import worker_name
+from analysis.history.columns import ABSENT, distinct_workers, worker_key
+from analysis.history.history import History
+from orchestrator.history.records import (
+    KIND_OF,
+    ChildExited,
+    ChildSpawned,
+    ClockAnchorRecord,
+    EnqueueFailed,
+    FaultEnded,
+    FaultInjected,
+    QueueSnapshot,
+    ResourceSample,
+)
+from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+
+PARENTS_KINDS: tuple[type[Any], ...] = (
+    ChildSpawned,
+    ChildExited,
+    FaultInjected,
+    FaultEnded,
+    EnqueueFailed,
+    QueueSnapshot,
+    ResourceSample,
+    ClockAnchorRecord,
+    Note,
+    JobRetried,
+    JobDiscarded,
+)
+"""The rarer kinds that the parent writes; of the last three a child may write some."""
+
+
+def disagreements(history: History) -> list[str]:
+    """A sentence for every two lines that cannot both be true.
+
+    An unfinished history lacks lines by its nature and is not asked.
+    """
+    if history.end is None or history.truncated:
+        return []
+    return [sentence for check in CHECKS for sentence in check(history)]
+
+
+def _records(history: History, *kinds: type[Any]) -> list[Any]:
+    return [record for kind in kinds for record in history.records.of(kind)]
+
+
+def _repeated(values: Iterable[int]) -> list[int]:
+    return sorted(value for value, times in Counter(values).items() if times > 1)
+
+
+def _fault_numbers(history: History) -> Iterator[str]:
+    for kind in (FaultInjected, FaultEnded):
+        for fault in _repeated(record.fault for record in _records(history, kind)):
+            yield f"Fault {fault} has several {KIND_OF[kind]} lines."
+
+
+def _fault_lines(history: History) -> Iterator[str]:
+    """fault_injected, fault_ended and child_exited speak of the same process and signal."""
+    sent = {record.fault: record for record in history.records.of(FaultInjected)}
+    seen = {record.fault: record for record in history.records.of(FaultEnded)}
+    exits = history.records.of(ChildExited)
+    left = {record.fault: record for record in exits if record.fault is not None}
+    for fault in sorted({*sent, *seen, *left}):
+        if fault not in sent:
+            yield f"Fault {fault} has a victim and no fault_injected line."
+        elif fault not in left:
+            yield f"Fault {fault} was injected, and no child_exited line names it."
+        elif not _agree(sent[fault], left[fault], seen.get(fault)):
+            yield f"Fault {fault}: its lines disagree about the victim or how it ended."
+
+
+def _agree(sent: FaultInjected, left: ChildExited, seen: FaultEnded | None) -> bool:
+    told: list[FaultInjected | ChildExited | FaultEnded] = [sent, left]
+    signals = {left.signal}
+    if seen is not None:
+        told.append(seen)
+    if seen is not None and seen.reaped_ns is not None:
+        signals.add(seen.signal)
+    victims = {(line.slot, line.incarnation, line.pid) for line in told}
+    return len(victims) == len(signals) == 1 and left.reason == "killed"
+
+
+def _seen_workers(history: History) -> set[int]:
+    """Keys of all incarnations that any line names."""
+    tables = (history.starts, history.completions, history.failures, history.effects)
+    seen = {worker for table in tables for worker in distinct_workers(table.key)}
+    seen |= set(np.unique(history.enqueues.worker).tolist()) - {ABSENT}
+    kinds = (ChildReady, ChildExited, FaultInjected, FaultEnded)
+    seen |= {worker_key(r.slot, r.incarnation) for r in _records(history, *kinds)}
+    effects = (effect for read in history.kill_reads for effect in read.effects)
+    return seen | {worker_key(slot, number) for slot, number, _ in effects}
+
+
+def _lives(history: History) -> Iterator[str]:
+    """Every incarnation is spawned once and leaves at most once."""
+    spawned = [worker_key(r.slot, r.incarnation) for r in history.records.of(ChildSpawned)]
+    exited = [worker_key(r.slot, r.incarnation) for r in history.records.of(ChildExited)]
+    for worker in sorted(_seen_workers(history) - set(spawned)):
+        yield f"Lines tell of {worker_name(worker)}, which was never spawned."
+    for worker in _repeated(spawned):
+        yield f"{worker_name(worker).capitalize()} was spawned more than once."
+    yield from _order_of_lives(history)
+    for worker in _repeated(exited):
+        yield f"{worker_name(worker).capitalize()} left more than once."
+
+
+def _order_of_lives(history: History) -> Iterator[str]:
+    lives: defaultdict[int, list[int]] = defaultdict(list)
+    for spawned in history.records.of(ChildSpawned):
+        lives[spawned.slot].append(spawned.incarnation)
+    for slot, numbers in sorted(lives.items()):
+        if numbers != sorted(numbers):
+            yield f"The incarnations of slot {slot} were not spawned in their order."
+
+
+def _identities(history: History) -> Iterator[str]:
+    """No two incarnations claim rows under one identity."""
+    announced: defaultdict[str, set[int]] = defaultdict(set)
+    for ready in history.records.of(ChildReady):
+        announced[ready.identity].add(worker_key(ready.slot, ready.incarnation))
+    for identity, workers in sorted(announced.items()):
+        if len(workers) > 1:
+            named = " and ".join(worker_name(worker) for worker in sorted(workers)[:2])
+            yield f"The identity {identity!r} was announced by {named}."
+
+
+def _run_end(history: History) -> Iterator[str]:
+    """Nothing that the parent writes is stamped later than the run's end."""
+    assert history.end is not None, "asked of an unfinished history"
+    mine = history.enqueues.t_ns[history.enqueues.worker == ABSENT]
+    instants = [
+        *(int(t_ns.max()) for t_ns in (mine, history.rows.t_ns) if t_ns.size),
+        *(read.t_ns for read in (*history.closings, *history.kill_reads)),
+        *(
+            record.t_ns
+            for record in _records(history, *PARENTS_KINDS)
+            if getattr(record, "n", None) is None
+        ),
+    ]
+    if max(instants, default=history.end.t_ns) > history.end.t_ns:
+        yield "The parent wrote lines that are stamped later than its run_end."
+
+
+def _final_read(history: History) -> Iterator[str]:
+    """The final read comes when every worker has left."""
+    exits = [left.t_ns for left in history.records.of(ChildExited)]
+    reads = [read.t_ns for read in history.closings]
+    if history.rows.t_ns.size:
+        reads.append(int(history.rows.t_ns.min()))
+    if exits and reads and min(reads) < max(exits):
+        yield "The final read of the rows was taken before every worker had left."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _fault_numbers,
+    _fault_lines,
+    _lives,
+    _identities,
+    _run_end,
+    _final_read,
+)

@@ -1,0 +1,180 @@
+"""What each death left in flight, and in which phase it found each job."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.checks.completeness import read_fault
+from analysis.evidence.executions import Found
+from analysis.evidence.incarnations import Crew, Incarnation
+from analysis.history.columns import EXECUTION_BITS, pack_one
+from analysis.history.history import History
+from orchestrator.history.records import RowRead
+
+PHASES = (
+    "claimed",
+    "started",
+    "effect_done",
+    "finished_unacknowledged",
+    "failed_unacknowledged",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """One incarnation's death, and the jobs that were in flight in it."""
+
+    victim: Incarnation
+    phases: dict[int, str]
+    """By a job's number: the phase in which it was found."""
+    claims_unknown: str | None
+    """Why the rows that the victim held are not known; None = they are. Then `phases` rests on
+    the events alone."""
+    held: frozenset[int]
+    """Numbers of the jobs whose rows the victim held, as far as that is known."""
+    claimable_ns: int | None
+    """When the first of the victim's rows becomes available again, as the adapter computes it."""
+    unannounced: tuple[str, ...] = ()
+    """Identities that held rows after the kill and that no child_ready announced."""
+
+    def count(self, phase: str) -> int:
+        """How many jobs were found in a phase."""
+        return sum(found == phase for found in self.phases.values())
+
+
+def find_deaths(history: History, crew: Crew) -> list[Death]:
+    """All deaths, the first one first."""
+    reads = _reads_by_fault(history)
+    visible = bool(history.identities) or any(
+        read.claimed_by is not None for read in history.kill_reads
+    )
+    return [_death(history, crew, victim, reads, visible=visible) for victim in crew.dead()]
+
+
+def found_by_job(deaths: list[Death]) -> dict[int, list[Found]]:
+    """By a job's number: the deaths that found it in flight, in the order of time."""
+    found: defaultdict[int, list[Found]] = defaultdict(list)
+    for death in deaths:
+        for job, phase in death.phases.items():
+            found[job].append(Found(death.victim, phase))
+    return dict(found)
+
+
+def _reads_by_fault(history: History) -> dict[int | None, list[RowRead]]:
+    reads: defaultdict[int | None, list[RowRead]] = defaultdict(list)
+    for read in history.kill_reads:
+        reads[read.fault].append(read)
+    return dict(reads)
+
+
+def _effects(history: History, victim: Incarnation) -> set[int]:
+    """Keys of the victim's effects that any read saw: it added none after its death."""
+    seen = history.effects.key
+    found = set(seen[(seen >> EXECUTION_BITS) == victim.key].tolist())
+    at_kills = [effect for read in history.kill_reads for effect in read.effects]
+    found |= {pack_one(*effect) for effect in at_kills}
+    return found
+
+
+def _death(
+    history: History,
+    crew: Crew,
+    victim: Incarnation,
+    reads: dict[int | None, list[RowRead]],
+    *,
+    visible: bool,
+) -> Death:
+    open_jobs = _open_executions(history, victim)
+    read = reads.get(victim.fault.fault, []) if victim.fault is not None else []
+    strange = _unannounced(read, crew)
+    unknown = _claims_unknown(victim, read, strange, visible=visible or not open_jobs)
+    rows = [] if unknown else _rows_of(victim, read, crew)
+    held = frozenset(_numbers(history, rows))
+    with_effect = _effects(history, victim)
+    phases = dict.fromkeys(held, "claimed")
+    phases |= _ended_phases(history, victim, held)
+    phases |= {
+        job: "effect_done" if key in with_effect else "started" for job, key in open_jobs.items()
+    }
+    claimable = [row.claimable_ns for row in rows if row.claimable_ns is not None]
+    return Death(victim, phases, unknown, held, min(claimable, default=None), strange)
+
+
+def _unannounced(read: list[RowRead], crew: Crew) -> tuple[str, ...]:
+    strange = {
+        row.claimed_by
+        for row in read
+        if row.state == "claimed"
+        and row.claimed_by is not None
+        and crew.holder(row.claimed_by, row.t_ns) is None
+    }
+    return tuple(sorted(strange))
+
+
+def _claims_unknown(
+    victim: Incarnation, read: list[RowRead], strange: tuple[str, ...], *, visible: bool
+) -> str | None:
+    if victim.fault is None:
+        return "no rows are read after an unasked death"
+    if victim.certificate is not None and victim.certificate.raced:
+        return "raced: another incarnation could already have claimed the victim's rows"
+    closings = [line for line in read if line.job_id is None]
+    fault = read_fault(closings, len(read) - len(closings))
+    if fault is not None:
+        return f"the read of the rows after the kill does not count: {fault}"
+    if strange:
+        return f"rows are held by {strange[0]!r}, an identity that no child_ready announced"
+    if not visible:
+        return "this queue does not show who holds a row"
+    return None
+
+
+def _numbers(history: History, rows: list[RowRead]) -> Iterator[int]:
+    for row in rows:
+        number = None if row.job_id is None else history.jobs.number(row.job_id)
+        assert number is not None, f"row {row.inbox_id} belongs to a job without a number"
+        yield number
+
+
+def _rows_of(victim: Incarnation, read: list[RowRead], crew: Crew) -> list[RowRead]:
+    place = (victim.slot, victim.number)
+    rows = []
+    for row in read:
+        if row.state != "claimed" or row.claimed_by is None:
+            continue
+        holder = crew.holder(row.claimed_by, row.t_ns)
+        if holder is not None and (holder.slot, holder.number) == place:
+            rows.append(row)
+    return rows
+
+
+def _open_executions(history: History, victim: Incarnation) -> dict[int, int]:
+    """By a job's number: the key of its open execution in the victim."""
+    mine = (history.starts.key >> EXECUTION_BITS) == victim.key
+    keys, jobs = history.starts.key[mine], history.starts.job[mine]
+    ended = np.concatenate(
+        [
+            table.key[(table.key >> EXECUTION_BITS) == victim.key]
+            for table in (history.completions, history.failures)
+        ]
+    )
+    still_open = ~np.isin(keys, ended)
+    return dict(zip(jobs[still_open].tolist(), keys[still_open].tolist(), strict=True))
+
+
+def _ended_phases(history: History, victim: Incarnation, held: frozenset[int]) -> dict[int, str]:
+    """Of the held jobs that the victim had finished with: how its last execution ended."""
+    last: dict[int, tuple[int, str]] = {}
+    for table, phase in (
+        (history.failures, "failed_unacknowledged"),
+        (history.completions, "finished_unacknowledged"),
+    ):
+        mine = (table.key >> EXECUTION_BITS) == victim.key
+        mine &= np.isin(table.job, list(held))
+        for job, key in zip(table.job[mine].tolist(), table.key[mine].tolist(), strict=True):
+            last[job] = max(last.get(job, (0, "")), (key, phase))
+    return {job: phase for job, (_, phase) in last.items()}

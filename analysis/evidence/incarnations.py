@@ -1,0 +1,163 @@
+"""Who worked, when each incarnation lived and how it ended, and who holds a row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from analysis.history.columns import worker_key
+from analysis.history.history import Records
+from orchestrator.history.records import (
+    ChildExited,
+    ChildSpawned,
+    FaultEnded,
+    FaultInjected,
+    Rescue,
+)
+from worker_child.protocol import ChildReady
+
+Place = tuple[int, int]
+"""(slot, incarnation)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Incarnation:
+    """One process in a slot. Instants are CLOCK_MONOTONIC nanoseconds; None = never seen."""
+
+    slot: int
+    number: int
+    spawned_ns: int | None
+    ready_ns: int | None
+    exited: ChildExited | None
+    fault: FaultInjected | None
+    certificate: FaultEnded | None
+    bound_s: float | None
+    """Dead ones: from the death until an orphan must have been picked up (METHODOLOGY,
+    predicted_bound_s). None = this preset never rescues, or no successor became ready."""
+    successor: Place | None
+    """The next incarnation of the slot that was spawned."""
+
+    @property
+    def key(self) -> int:
+        """As it stands in the keys of executions."""
+        return worker_key(self.slot, self.number)
+
+    @property
+    def dead(self) -> bool:
+        """Killed, or died unasked; one that stopped when asked counts as live."""
+        return self.fault is not None or (self.exited is not None and self.exited.reason == "died")
+
+    @property
+    def stopped(self) -> bool:
+        """Left after it was asked to, by itself or not: its claims are nobody's orphans."""
+        asked = self.exited is not None and self.exited.reason in ("stopped", "stop_ignored")
+        return asked and not self.dead
+
+    @property
+    def died_ns(self) -> int:
+        """Of a dead one: `kill_sent`, or when its unasked exit was seen."""
+        assert self.dead, f"slot {self.slot} incarnation {self.number} is not dead"
+        if self.fault is not None:
+            return self.fault.t_ns
+        assert self.exited is not None
+        return self.exited.t_ns
+
+    @property
+    def gone_ns(self) -> int | None:
+        """From when on none of its code can have run; None = it was never seen to leave."""
+        if self.certificate is not None and self.certificate.reaped_ns is not None:
+            return self.certificate.reaped_ns
+        if self.exited is not None:
+            return self.exited.t_ns
+        return None
+
+    def deadline_ns(self, margin_s: float, length_us: int) -> int | None:
+        """Until when a job that was in flight at its death must have been completed.
+
+        `margin_s` is the scenario's limits.backlog_margin_s, `length_us` the job's planned
+        length. None = there is no deadline.
+        """
+        if self.bound_s is None:
+            return None
+        return self.died_ns + round((self.bound_s + margin_s) * 1e9) + length_us * 1000
+
+
+class Crew:
+    """Every incarnation of a run."""
+
+    def __init__(self, members: Iterable[Incarnation], ready: Iterable[ChildReady]) -> None:
+        self._members = {(member.slot, member.number): member for member in members}
+        self._by_key = {member.key: member for member in self._members.values()}
+        self._announced: defaultdict[str, list[ChildReady]] = defaultdict(list)
+        for announcement in ready:
+            self._announced[announcement.identity].append(announcement)
+
+    def __iter__(self) -> Iterator[Incarnation]:
+        return iter([self._members[place] for place in sorted(self._members)])
+
+    def get(self, slot: int, number: int) -> Incarnation | None:
+        """The nth process in a slot; None = no line tells of one."""
+        return self._members.get((slot, number))
+
+    def by_key(self, key: int) -> Incarnation | None:
+        """The incarnation that an execution's key names."""
+        return self._by_key.get(key)
+
+    def dead(self) -> list[Incarnation]:
+        """All dead ones, the first to die first."""
+        dead = [member for member in self._members.values() if member.dead]
+        return sorted(dead, key=lambda member: (member.died_ns, member.slot, member.number))
+
+    def holder(self, identity: str, t_ns: int) -> Incarnation | None:
+        """Who held a row under `identity` at `t_ns`; None = nobody announced that identity."""
+        announced = self._announced.get(identity, [])
+        before = [ready for ready in announced if ready.t_ns <= t_ns] or announced[:1]
+        return self.get(before[-1].slot, before[-1].incarnation) if before else None
+
+
+def muster(records: Records, rescue: Rescue | None) -> Crew:
+    """All incarnations that any line of the parent or any `child_ready` tells of."""
+    spawned = {(r.slot, r.incarnation): r for r in records.of(ChildSpawned)}
+    ready = {(r.slot, r.incarnation): r for r in reversed(records.of(ChildReady))}
+    exited = {(r.slot, r.incarnation): r for r in records.of(ChildExited)}
+    faults = {(r.slot, r.incarnation): r for r in reversed(records.of(FaultInjected))}
+    certificates = {r.fault: r for r in records.of(FaultEnded)}
+
+    def incarnation(place: Place) -> Incarnation:
+        fault = faults.get(place)
+        left = exited.get(place)
+        successor = _successor(place, spawned)
+        died_ns = fault.t_ns if fault else left.t_ns if left and left.reason == "died" else None
+        return Incarnation(
+            slot=place[0],
+            number=place[1],
+            spawned_ns=spawned[place].t_ns if place in spawned else None,
+            ready_ns=ready[place].t_ns if place in ready else None,
+            exited=left,
+            fault=fault,
+            certificate=certificates.get(fault.fault) if fault else None,
+            bound_s=_bound_s(rescue, died_ns, successor, ready),
+            successor=successor,
+        )
+
+    places = {*spawned, *ready, *exited, *faults}
+    return Crew(map(incarnation, sorted(places)), records.of(ChildReady))
+
+
+def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | None:
+    later = [other for other in spawned if other[0] == place[0] and other[1] > place[1]]
+    return min(later, default=None)
+
+
+def _bound_s(
+    rescue: Rescue | None,
+    died_ns: int | None,
+    successor: Place | None,
+    ready: Mapping[Place, ChildReady],
+) -> float | None:
+    if rescue is None or died_ns is None or (successor is not None and successor not in ready):
+        return None
+    # Without a successor there is no respawn to wait for.
+    ready_ns = died_ns if successor is None else ready[successor].t_ns
+    return round(rescue.bound_s((ready_ns - died_ns) / 1e9), 6)

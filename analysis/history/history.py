@@ -1,0 +1,159 @@
+"""A history in memory: columns for what comes by the million, records for the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from analysis.errors import HistoryError
+from analysis.history.columns import ABSENT, Interner, Values, by_field
+from analysis.history.job_ids import JobIds, RawJobIds
+from analysis.history.tables import (
+    Effects,
+    EndColumns,
+    Ends,
+    EnqueueColumns,
+    Enqueues,
+    FailureColumns,
+    Failures,
+    RowColumns,
+    Rows,
+    StartColumns,
+    Starts,
+)
+from orchestrator.history.records import HISTORY_VERSION, RowRead, RunEnd, RunStart
+from worker_child.protocol import JobDiscarded, JobRetried
+
+RecordT = TypeVar("RecordT")
+
+
+def fact_order(record: Any) -> tuple[int, int, int, int]:
+    """The order of facts: (t_ns, slot, incarnation, n); the parent's own lines come first."""
+    parts = (getattr(record, part, None) for part in ("slot", "incarnation", "n"))
+    slot, incarnation, n = (ABSENT if part is None else part for part in parts)
+    return record.t_ns, slot, incarnation, n
+
+
+class Records:
+    """The records of the rarer kinds, each kind in the order of facts."""
+
+    def __init__(self, by_type: Mapping[type[Any], list[Any]]) -> None:
+        self._by_type = {kind: sorted(found, key=fact_order) for kind, found in by_type.items()}
+
+    def of(self, kind: type[RecordT]) -> list[RecordT]:
+        """All records of one type."""
+        return self._by_type.get(kind, [])
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that one file says, as far as it is judged."""
+
+    run_id: str
+    start: RunStart
+    end: RunEnd | None
+    truncated: bool
+    """The last line was cut short."""
+    jobs: JobIds
+    """Every job id that any line names; tables hold their numbers."""
+    identities: list[str]
+    """Every identity that holds a row at the final read."""
+    enqueues: Enqueues
+    starts: Starts
+    completions: Ends
+    failures: Failures
+    rows: Rows
+    effects: Effects
+    closings: list[RowRead]
+    """The closing lines of the final read: there should be one."""
+    kill_reads: list[RowRead]
+    """Every line of the reads after kills, the closing ones included."""
+    records: Records
+
+
+class TableBuilder:
+    """Takes the decoded lines block by block and makes a `History` of them."""
+
+    def __init__(self) -> None:
+        self._jobs = RawJobIds()
+        self._identities = Interner()
+        self._enqueues = EnqueueColumns(self._jobs)
+        self._starts = StartColumns(self._jobs)
+        self._completions = EndColumns(self._jobs)
+        self._failures = FailureColumns(self._jobs)
+        self._final_read = RowColumns(self._jobs, self._identities)
+        self._closings: list[RowRead] = []
+        self._kill_reads: list[RowRead] = []
+        self._records: defaultdict[type[Any], list[Any]] = defaultdict(list)
+        self._takers: dict[str, Callable[[Values], None]] = {
+            "job_enqueued": self._enqueues.extend,
+            "job_started": self._starts.extend,
+            "job_completed": self._completions.extend,
+            "job_failed": self._failures.extend,
+        }
+
+    def add(self, by_kind: Mapping[str, list[Any]]) -> None:
+        """Take one block's fields, grouped by kind. Raises OverflowError."""
+        for kind, fields in by_kind.items():
+            if kind in self._takers:
+                self._takers[kind](by_field(fields))
+            elif kind == "row_read":
+                self._take_row_reads(fields)
+            else:
+                self._records[type(fields[0])].extend(fields)
+
+    def _take_row_reads(self, fields: list[RowRead]) -> None:
+        rows = [read for read in fields if read.read == "final" and read.job_id is not None]
+        if rows:
+            self._final_read.extend(by_field(rows))
+        if len(rows) < len(fields):
+            self._kill_reads.extend(read for read in fields if read.read == "kill")
+            closings = (read for read in fields if read.read == "final" and read.job_id is None)
+            self._closings.extend(closings)
+
+    def history(self, path: Path, run_id: str, *, truncated: bool) -> History:
+        """All lines taken, as one history. Raises HistoryError where it is not a whole one."""
+        named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
+        raw = [self._jobs.numbers([r.job_id for r in named if r.job_id is not None])]
+        frequent = (self._enqueues, self._starts, self._completions, self._failures)
+        raw += [columns.raw_job.array() for columns in (*frequent, self._final_read)]
+        ids = self._jobs.settled(raw)
+        return History(
+            run_id=run_id,
+            start=self._only_start(path),
+            end=self._only_end(path),
+            truncated=truncated,
+            jobs=ids,
+            identities=list(self._identities),
+            enqueues=self._enqueues.table(ids),
+            starts=self._starts.table(ids),
+            completions=self._completions.table(ids),
+            failures=self._failures.table(ids),
+            rows=self._final_read.rows(ids),
+            effects=self._final_read.effects(ids),
+            closings=self._closings,
+            kill_reads=self._kill_reads,
+            records=Records(self._records),
+        )
+
+    def _only_start(self, path: Path) -> RunStart:
+        starts = self._records[RunStart]
+        if len(starts) != 1:
+            what = f"there are {len(starts)} run_start lines where there must be one"
+            raise HistoryError(path, None, what, "Repeat the run")
+        if starts[0].history_version != HISTORY_VERSION:
+            what = f"the history has version {starts[0].history_version}, not {HISTORY_VERSION}"
+            remedy = "Read it with the version of Crashbench that wrote it"
+            raise HistoryError(path, None, what, remedy)
+        start: RunStart = starts[0]
+        return start
+
+    def _only_end(self, path: Path) -> RunEnd | None:
+        ends = self._records[RunEnd]
+        if len(ends) > 1:
+            what = f"there are {len(ends)} run_end lines where there must be one"
+            raise HistoryError(path, None, what, "Repeat the run")
+        return ends[0] if ends else None

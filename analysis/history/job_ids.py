@@ -1,0 +1,121 @@
+"""Numbers for job ids: columns hold numbers, people read names.
+
+Nearly all jobs of a run are of its stream, and the stream's ids are numbers already: those are read
+off the text, a whole block at a time. All other ids go through a dictionary, and so do those of a
+stream's jobs beyond the ten millionth: what is numbered here has a place in columns of that length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from analysis.history.columns import Bools, Interner, Ints
+from worker_child.protocol import stream_job_id
+
+SHORTEST: Final = len(stream_job_id(0))
+"""A letter and six digits."""
+LENGTHS: Final = (SHORTEST, SHORTEST + 1)
+"""How long the ids are that are read in bulk: those of a stream's first ten million jobs."""
+STREAM_ID: Final = re.compile(r"j[0-9]{6,}")
+"""Of any job of the stream, beyond the millionth too."""
+POWERS: Final = {length: 10 ** np.arange(length - 2, -1, -1, dtype=np.int64) for length in LENGTHS}
+"""By an id's length: what each of its digits counts."""
+
+
+class RawJobIds:
+    """Numbers ids while a history is being read.
+
+    The stream's job number i is i; the nth other id is -1 - n.
+    """
+
+    def __init__(self) -> None:
+        self._others = Interner()
+
+    def numbers(self, job_ids: Sequence[str]) -> Ints:
+        """The raw numbers of some ids."""
+        text = "".join(job_ids)
+        lengths = set(map(len, job_ids))
+        length = lengths.pop() if len(lengths) == 1 else None
+        if length not in LENGTHS or not text.isascii():
+            return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
+        letters = np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, length)
+        digits = letters[:, 1:] - np.uint8(ord("0"))
+        numbers: Ints = digits @ POWERS[length]
+        other = (letters[:, 0] != ord("j")) | (digits > 9).any(axis=1)
+        if length > SHORTEST:
+            other |= digits[:, 0] == 0
+        for place in np.flatnonzero(other).tolist():
+            numbers[place] = self._number(job_ids[place])
+        return numbers
+
+    def _number(self, job_id: str) -> int:
+        index = stream_index(job_id)
+        return index if index is not None else -1 - self._others[job_id]
+
+    def settled(self, columns: Iterable[Ints]) -> JobIds:
+        """The final numbering of all ids whose raw numbers stand in `columns`."""
+        return JobIds(columns, list(self._others))
+
+
+def stream_index(job_id: str) -> int | None:
+    """Which job of the stream has this id, where it is one that is read in bulk."""
+    digits = job_id[1:]
+    if len(job_id) not in LENGTHS or not (digits.isascii() and digits.isdecimal()):
+        return None
+    index = int(digits)
+    return index if job_id == stream_job_id(index) else None
+
+
+class JobIds:
+    """All ids of a history, numbered from 0 without a gap: the stream's first, in their order."""
+
+    def __init__(self, raw_columns: Iterable[Ints], others: list[str]) -> None:
+        columns = list(raw_columns)
+        highest = max((int(column.max()) for column in columns if column.size), default=-1)
+        seen = np.zeros(max(highest + 1, 1), np.bool_)
+        for column in columns:
+            seen[column[column >= 0]] = True
+        self._rank = np.cumsum(seen, dtype=np.int32) - 1
+        self.stream = np.flatnonzero(seen)
+        """Indices of the stream's jobs that some line names, ascending."""
+        self.others = others
+        """All other ids, in the order of first sight."""
+        self._places = {job_id: place for place, job_id in enumerate(others)}
+
+    def __len__(self) -> int:
+        return len(self.stream) + len(self.others)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.name, range(len(self)))
+
+    def settle(self, raw: Ints) -> Ints:
+        """Raw numbers as final ones, int32."""
+        others = len(self.stream) - 1 - raw
+        return np.where(raw >= 0, self._rank[np.maximum(raw, 0)], others).astype(np.int32)
+
+    @property
+    def of_stream(self) -> Bools:
+        """Marks the stream's jobs by their numbers; their children and the held jobs are none."""
+        named = [STREAM_ID.fullmatch(job_id) is not None for job_id in self.others]
+        return np.concatenate([np.ones(len(self.stream), np.bool_), np.array(named, np.bool_)])
+
+    def name(self, number: int) -> str:
+        """The id that has a number."""
+        if number < len(self.stream):
+            return stream_job_id(int(self.stream[number]))
+        return self.others[number - len(self.stream)]
+
+    def number(self, job_id: str) -> int | None:
+        """The number of an id; None = no line names it."""
+        index = stream_index(job_id)
+        if index is None:
+            place = self._places.get(job_id)
+            return None if place is None else len(self.stream) + place
+        if index >= len(self._rank):
+            return None
+        rank = int(self._rank[index])
+        return rank if rank >= 0 and self.stream[rank] == index else None

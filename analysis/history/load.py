@@ -1,0 +1,154 @@
+"""From the file to columns: reads a history in blocks and keeps what the judgement needs.
+
+Every line must belong to the run of the first one. A line that is cut short is accepted once, as
+the last of the file: that is how a history ends whose recorder was killed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+
+from analysis.errors import HistoryError
+from analysis.history.history import History, TableBuilder
+from analysis.history.lines import KIND_OF_LINE, Head, line_decoder
+
+BLOCK_BYTES: Final = 256 * 1024
+RUN_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""A run's summary is a file of this name: no run_id may lead out of its folder."""
+FOREIGN_REMEDY = "Give a .jsonl file that `python -m orchestrator` wrote"
+DAMAGED_REMEDY = (
+    "Only the last line of a history may be cut short; restore the file or repeat the run"
+)
+
+
+def read_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Cut a file into blocks of whole lines; the last block may lack its final line end."""
+    rest = b""
+    while piece := file.read(block_bytes):
+        cut = piece.rfind(b"\n") + 1
+        if cut == 0:
+            rest += piece
+            continue
+        yield rest + piece[:cut]
+        rest = piece[cut:]
+    if rest:
+        yield rest
+
+
+class Reader:
+    """Decodes the blocks of one file, one after the other, and names the line that is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._decoder = line_decoder()
+        self._run_id: str | None = None
+        self._opening = b""
+        self._torn: HistoryError | None = None
+        self._lines_read = 0
+
+    @property
+    def run_id(self) -> str:
+        """The run that the file tells of. Raises HistoryError when no line named one."""
+        if self._run_id is None:
+            raise HistoryError(self._path, None, "the file is empty", FOREIGN_REMEDY)
+        return self._run_id
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the last line was cut short."""
+        return self._torn is not None
+
+    @property
+    def lines_read(self) -> int:
+        """How many lines were decoded so far."""
+        return self._lines_read
+
+    def lines(self, block: bytes) -> list[Any]:
+        """The block's lines, decoded. Raises HistoryError."""
+        if self._torn is not None:
+            raise self._torn
+        if self._run_id is None:
+            self._open(block)
+        try:
+            lines: list[Any] = self._decoder.decode_lines(block)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            lines = self._line_by_line(block)
+        else:
+            if block.count(b"\n" + self._opening) + block.startswith(self._opening) != len(lines):
+                self._check_heads(block)
+        self._lines_read += len(lines)
+        return lines
+
+    def _numbered(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+        whole = block.removesuffix(b"\n")
+        return enumerate(whole.split(b"\n"), self._lines_read + 1)
+
+    def _open(self, block: bytes) -> None:
+        first = block.split(b"\n", 1)[0]
+        try:
+            head = msgspec.json.decode(first, type=Head)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            what = f"this is no line of a history ({error})"
+            raise HistoryError(self._path, 1, what, FOREIGN_REMEDY) from error
+        if not RUN_ID.fullmatch(head.run_id):
+            what = f"{head.run_id!r} cannot be the name of a run"
+            raise HistoryError(self._path, 1, what, FOREIGN_REMEDY)
+        self._run_id = head.run_id
+        self._opening = b'{"run_id":' + msgspec.json.encode(head.run_id) + b',"timestamp":'
+
+    def _check_heads(self, block: bytes) -> None:
+        for number, line in self._numbered(block):
+            self._check_head(number, line)
+
+    def _check_head(self, number: int, line: bytes) -> None:
+        try:
+            head = msgspec.json.decode(line, type=Head)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            what = f"this is no line of a history ({error})"
+            raise HistoryError(self._path, number, what, FOREIGN_REMEDY) from error
+        if head.run_id != self._run_id:
+            what = f"the line belongs to run {head.run_id!r}, the first one to {self._run_id!r}"
+            remedy = "A history holds one run; take the foreign lines out or repeat the run"
+            raise HistoryError(self._path, number, what, remedy)
+
+    def _line_by_line(self, block: bytes) -> list[Any]:
+        lines = []
+        for number, line in self._numbered(block):
+            if self._torn is not None:
+                raise self._torn
+            try:
+                lines.append(self._decoder.decode(line))
+            except msgspec.ValidationError as error:
+                what = f"the line does not fit its kind ({error})"
+                remedy = "HISTORY.md says what each kind holds; another version may have written it"
+                raise HistoryError(self._path, number, what, remedy) from error
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                what = f"the line is malformed ({error})"
+                self._torn = HistoryError(self._path, number, what, DAMAGED_REMEDY)
+            else:
+                self._check_head(number, line)
+        return lines
+
+
+def load(path: Path) -> History:
+    """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
+    reader = Reader(path)
+    tables = TableBuilder()
+    try:
+        with path.open("rb") as file:
+            for block in read_blocks(file):
+                by_type: defaultdict[type[Any], list[Any]] = defaultdict(list)
+                for line in reader.lines(block):
+                    by_type[type(line)].append(line.fields)
+                tables.add({KIND_OF_LINE[line]: fields for line, fields in by_type.items()})
+        return tables.history(path, reader.run_id, truncated=reader.truncated)
+    except OverflowError as error:
+        what = f"near or before line {reader.lines_read}: {error}"
+        remedy = "Crashbench did not write that line; repeat the run"
+        raise HistoryError(path, None, what, remedy) from error

@@ -1,0 +1,251 @@
+"""The tables of a history: what each column holds, and how a block of lines fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from analysis.history.columns import (
+    ABSENT,
+    Column,
+    Interner,
+    Ints,
+    LabelColumn,
+    Labels,
+    NumberColumns,
+    Values,
+    digest,
+    pack,
+    pack_workers,
+)
+from analysis.history.job_ids import JobIds, RawJobIds
+from worker_child.protocol import RowState
+
+STATES: tuple[RowState, ...] = ("queued", "retrying", "claimed", "dead", "done", "absent")
+"""States of a row, the least settled first."""
+STATE_CODES = {state: code for code, state in enumerate(STATES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length, one entry a line."""
+
+    job: Ints
+    """The job's number in the history's list of ids."""
+
+    def __len__(self) -> int:
+        return len(self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends(Table):
+    """`job_completed` lines."""
+
+    key: Ints
+    t_ns: Ints
+    n: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Failures(Ends):
+    """`job_failed` lines."""
+
+    error_class: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Starts(Ends):
+    """`job_started` lines."""
+
+    inbox: Ints
+    """A digest of the inbox_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueues(Table):
+    """`job_enqueued` lines. `worker` and `n` are `ABSENT` where the parent wrote the line."""
+
+    worker: Ints
+    n: Ints
+    t_ns: Ints
+    length_us: Ints
+    intended_ns: Ints
+    sent_ns: Ints
+    acknowledged_ns: Ints
+    recovered: Ints
+    kind: Labels
+    job_class: Labels
+    tenant: Labels
+    """Without a label: the system's own jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Table):
+    """Lines of the final `row_read`, the closing one apart."""
+
+    t_ns: Ints
+    state: Ints
+    """The place in `STATES`: the least settled first."""
+    claimant: Ints
+    """A number for the identity that holds the row."""
+    picked_after_done: Ints
+    failures: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Effects(Table):
+    """Effect rows of the final `row_read`."""
+
+    key: Ints
+
+
+class EnqueueColumns:
+    """Takes `lines.Enqueued` and makes a table of them."""
+
+    def __init__(self, jobs: RawJobIds) -> None:
+        """`jobs` numbers the job ids."""
+        self._jobs = jobs
+        self.raw_job = Column(np.int32)
+        self._recovered = Column(np.int8)
+        self._labels = {name: LabelColumn() for name in ("kind", "job_class", "tenant")}
+        self._numbers = NumberColumns(
+            *("n", "t_ns", "length_us", "intended_ns", "sent_ns", "acknowledged_ns"),
+            *("slot", "incarnation"),
+        )
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields. Raises OverflowError."""
+        self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
+        recovered = [outcome == "recovered" for outcome in values["outcome"]]
+        self._recovered.extend(recovered, len(recovered))
+        for name, column in self._labels.items():
+            column.extend(values[name])
+        self._numbers.extend(values)
+
+    def table(self, ids: JobIds) -> Enqueues:
+        """All that was taken. Raises OverflowError."""
+        n, t_ns, length_us, intended_ns, sent_ns, acknowledged_ns, slot, incarnation = (
+            self._numbers.arrays()
+        )
+        by_child = slot != ABSENT
+        worker = np.full(len(slot), ABSENT, np.int64)
+        worker[by_child] = pack_workers(slot[by_child], incarnation[by_child])
+        return Enqueues(
+            job=ids.settle(self.raw_job.array()),
+            worker=worker,
+            n=n,
+            t_ns=t_ns,
+            length_us=length_us,
+            intended_ns=intended_ns,
+            sent_ns=sent_ns,
+            acknowledged_ns=acknowledged_ns,
+            recovered=self._recovered.array(),
+            **{name: column.labels() for name, column in self._labels.items()},
+        )
+
+
+class EndColumns:
+    """Takes `lines.Ended` and makes a table of them."""
+
+    def __init__(self, jobs: RawJobIds) -> None:
+        self._jobs = jobs
+        self.raw_job = Column(np.int32)
+        self._numbers = NumberColumns("n", "t_ns", "slot", "incarnation", "execution")
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields. Raises OverflowError."""
+        self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
+        self._numbers.extend(values)
+
+    def table(self, ids: JobIds) -> Ends:
+        """All that was taken. Raises OverflowError."""
+        n, t_ns, *identity = self._numbers.arrays()
+        return Ends(job=ids.settle(self.raw_job.array()), key=pack(*identity), t_ns=t_ns, n=n)
+
+
+class FailureColumns(EndColumns):
+    """Takes `lines.Failed` and makes a table of them."""
+
+    def __init__(self, jobs: RawJobIds) -> None:
+        super().__init__(jobs)
+        self._error_class = LabelColumn()
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields. Raises OverflowError."""
+        super().extend(values)
+        self._error_class.extend(values["error_class"])
+
+    def table(self, ids: JobIds) -> Failures:
+        """All that was taken. Raises OverflowError."""
+        ends = super().table(ids)
+        labels = self._error_class.labels()
+        return Failures(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, error_class=labels)
+
+
+class StartColumns(EndColumns):
+    """Takes `lines.Started` and makes a table of them."""
+
+    def __init__(self, jobs: RawJobIds) -> None:
+        super().__init__(jobs)
+        self._inbox = Column()
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields. Raises OverflowError."""
+        super().extend(values)
+        self._inbox.extend(map(digest, values["inbox_id"]), len(values["inbox_id"]))
+
+    def table(self, ids: JobIds) -> Starts:
+        """All that was taken. Raises OverflowError."""
+        ends = super().table(ids)
+        inbox = self._inbox.array()
+        return Starts(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, inbox=inbox)
+
+
+class RowColumns:
+    """Takes the lines of the final read, and makes tables of the rows and of the effects."""
+
+    def __init__(self, jobs: RawJobIds, identities: Interner) -> None:
+        """`identities` numbers those that hold a row."""
+        self._jobs = jobs
+        self._identities = identities
+        self.raw_job = Column(np.int32)
+        self._state = Column(np.int8)
+        self._claimant = Column(np.int32)
+        self._numbers = NumberColumns("t_ns", "picked_after_done", "failures")
+        self._effect_counts = Column(np.int32)
+        self._effects = Column()
+
+    def extend(self, values: Values) -> None:
+        """Take some lines' fields, each with a job_id. Raises OverflowError."""
+        self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
+        effects = values["effects"]
+        count = len(effects)
+        self._state.extend([STATE_CODES[state or "absent"] for state in values["state"]], count)
+        self._claimant.extend(map(self._identity, values["claimed_by"]), count)
+        self._numbers.extend(values)
+        counts = list(map(len, effects))
+        self._effect_counts.extend(counts, count)
+        parts = chain.from_iterable(chain.from_iterable(effects))
+        self._effects.extend(parts, 3 * sum(counts))
+
+    def _identity(self, claimed_by: str | None) -> int:
+        return ABSENT if claimed_by is None else self._identities[claimed_by]
+
+    def rows(self, ids: JobIds) -> Rows:
+        """All rows that were taken."""
+        t_ns, picked_after_done, failures = self._numbers.arrays()
+        return Rows(
+            job=ids.settle(self.raw_job.array()),
+            t_ns=t_ns,
+            state=self._state.array(),
+            claimant=self._claimant.array(),
+            picked_after_done=picked_after_done,
+            failures=failures,
+        )
+
+    def effects(self, ids: JobIds) -> Effects:
+        """All effects that were taken. Raises OverflowError."""
+        jobs = np.repeat(ids.settle(self.raw_job.array()), self._effect_counts.array())
+        return Effects(job=jobs, key=pack(*self._effects.array().reshape(-1, 3).T))

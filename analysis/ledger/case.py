@@ -1,0 +1,84 @@
+"""One history, made ready for judgement: who lived and died, what is proved, what is to be judged.
+
+The summary, the table of jobs and the explanation of one job all start from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from analysis.checks.completeness import Proofs, examine
+from analysis.errors import HistoryError
+from analysis.evidence.deaths import Death, find_deaths, found_by_job
+from analysis.evidence.executions import Evidence, fold
+from analysis.evidence.incarnations import Crew, muster
+from analysis.evidence.run_spec import Asked, asked_of, rules_of, started_ns, unplanned
+from analysis.history.columns import Bools
+from analysis.history.history import History
+from analysis.history.load import load
+from analysis.ledger.ledger import Rules
+
+JOBS_AT_ONCE = 20_000
+"""So many jobs' evidence is held in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that the judgement of a run's jobs starts from."""
+
+    history: History
+    asked: Asked
+    crew: Crew
+    proofs: Proofs
+    rules: Rules
+    deaths: list[Death]
+    unplanned: list[str]
+    """Ids that some line names and the workload never planned."""
+    started_ns: int | None
+    """T = 0."""
+
+    def strangers(self) -> list[int]:
+        """Numbers of the jobs that the workload never planned."""
+        numbers = (self.history.jobs.number(job_id) for job_id in self.unplanned)
+        return [number for number in numbers if number is not None]
+
+    def evidence(self, wanted: Bools) -> Iterator[Evidence]:
+        """What is known of the marked jobs, in the order of their ids; some at a time."""
+        found = found_by_job(self.deaths)
+        strangers = set(self.unplanned)
+        ids = self.history.jobs
+        numbers = sorted(np.flatnonzero(wanted).tolist(), key=ids.name)
+        for begin in range(0, len(numbers), JOBS_AT_ONCE):
+            some = np.zeros(len(ids), np.bool_)
+            some[numbers[begin : begin + JOBS_AT_ONCE]] = True
+            for evidence in fold(self.history, self.crew, some, found):
+                evidence.planned = evidence.job_id not in strangers
+                yield evidence
+
+
+def open_case(path: Path) -> Case:
+    """Read a history and find out what its judgement rests on. Raises HistoryError, OSError."""
+    history = load(path)
+    try:
+        asked = asked_of(history)
+    except msgspec.ValidationError as error:
+        what = f"run_start.scenario does not fit ({error})"
+        remedy = "Read it with the version of Crashbench that wrote it"
+        raise HistoryError(path, None, what, remedy) from error
+    crew = muster(history.records, history.start.rescue)
+    proofs = examine(history, crew)
+    return Case(
+        history=history,
+        asked=asked,
+        crew=crew,
+        proofs=proofs,
+        rules=rules_of(history, asked, proofs),
+        deaths=find_deaths(history, crew),
+        unplanned=unplanned(history),
+        started_ns=started_ns(history),
+    )

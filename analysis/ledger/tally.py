@@ -1,0 +1,140 @@
+"""Counts over all jobs of a run, and the jobs worth a closer look with their evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from analysis.evidence.deaths import Death
+from analysis.evidence.executions import Evidence
+from analysis.figures import Figures
+from analysis.history.columns import unpack_worker
+from analysis.ledger.duplicates import Cause, duplicate_cause
+from analysis.ledger.flags import flags
+from analysis.ledger.ledger import (
+    HARNESS_REASONS,
+    VERDICTS,
+    Judgement,
+    Rules,
+    bound_reached,
+    final_status,
+    held_by_dead,
+    judge,
+)
+
+MOST_OF_A_SORT = 100
+"""So many jobs of one verdict and reason are listed; `python -m analysis explain` tells of all."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted over the jobs. All counters are by name."""
+
+    verdicts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(VERDICTS, 0)))
+    reasons: dict[str, Counter[str]] = field(
+        default_factory=lambda: {
+            verdict: Counter() for verdict in ("ambiguous", "duplicated", "pending")
+        }
+    )
+    flags: Counter[str] = field(default_factory=Counter)
+    flags_by_verdict: dict[str, Counter[str]] = field(
+        default_factory=lambda: {verdict: Counter() for verdict in VERDICTS}
+    )
+    final_status: Counter[str] = field(default_factory=Counter)
+    causes: Counter[Cause] = field(default_factory=Counter)
+    attributed: Counter[int] = field(default_factory=Counter)
+    """Duplicate executions by the fault that they belong to."""
+    unattributed: int = 0
+    duplicate_effects: int = 0
+    bound_not_reached: int = 0
+    jobs: list[Figures] = field(default_factory=list)
+    """The jobs worth a look, each with its evidence."""
+    left_out: int = 0
+    """Jobs that would stand in `jobs`, were there not so many of their sort."""
+    _listed: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+
+    def add_plain(self, count: int) -> None:
+        """Count jobs of which nothing is to be learnt."""
+        self.verdicts["completed_once"] += count
+        self.final_status["completed"] += count
+
+    def add_all(self, jobs: Iterable[Evidence], rules: Rules, deaths: list[Death]) -> None:
+        """Judge and count jobs one by one."""
+        for evidence in jobs:
+            self._add_duplicate(evidence, deaths)
+            if evidence.planned:
+                self._add(evidence, rules)
+
+    @property
+    def harness_ambiguity(self) -> int:
+        """Ambiguous jobs whose reason is our own failure."""
+        return sum(self.reasons["ambiguous"][reason] for reason in HARNESS_REASONS)
+
+    def _add_duplicate(self, evidence: Evidence, deaths: list[Death]) -> None:
+        found = duplicate_cause(evidence, deaths)
+        if found is None:
+            return
+        cause, victim = found
+        self.causes[cause] += 1
+        if victim is not None and victim.fault is not None:
+            self.attributed[victim.fault.fault] += 1
+        else:
+            self.unattributed += 1
+
+    def _add(self, evidence: Evidence, rules: Rules) -> None:
+        judgement = judge(evidence, rules)
+        raised = flags(evidence, judgement, rules)
+        self.verdicts[judgement.verdict] += 1
+        if judgement.verdict in self.reasons and judgement.reason is not None:
+            self.reasons[judgement.verdict][judgement.reason] += 1
+        self.flags.update(raised)
+        self.flags_by_verdict[judgement.verdict].update(raised)
+        self.final_status[final_status(evidence)] += 1
+        self.duplicate_effects += sum(e.effect for e in evidence.executions) >= 2
+        self.bound_not_reached += any(
+            not bound_reached(row, evidence.length_us, rules) for row in held_by_dead(evidence)
+        )
+        if judgement.verdict != "completed_once" or raised:
+            self._list(evidence, judgement, raised)
+
+    def _list(self, evidence: Evidence, judgement: Judgement, raised: list[str]) -> None:
+        sort = (judgement.verdict, judgement.reason)
+        self._listed[sort] += 1
+        if self._listed[sort] > MOST_OF_A_SORT:
+            self.left_out += 1
+            return
+        self.jobs.append(
+            {
+                "job_id": evidence.job_id,
+                "verdict": judgement.verdict,
+                "reason": judgement.reason,
+                "flags": raised,
+                "evidence": references(evidence),
+            }
+        )
+
+
+def references(evidence: Evidence) -> list[Figures]:
+    """Where to find a job's lines: by (slot, incarnation, n), the parent's by (kind, t_ns)."""
+    found: list[Figures] = []
+    for enqueue in evidence.enqueues:
+        if enqueue.worker is None or enqueue.n is None:
+            found.append({"kind": "job_enqueued", "t_ns": enqueue.t_ns})
+        else:
+            slot, number = unpack_worker(enqueue.worker)
+            found.append(
+                {"kind": "job_enqueued", "slot": slot, "incarnation": number, "n": enqueue.n}
+            )
+    for execution in evidence.executions:
+        found.extend(
+            {
+                "kind": f"job_{what}",
+                "slot": execution.slot,
+                "incarnation": execution.incarnation,
+                "n": n,
+            }
+            for what, n in sorted(execution.ordinals.items(), key=lambda item: item[1])
+        )
+    found.extend({"kind": "row_read", "t_ns": row.t_ns} for row in evidence.rows)
+    return found

@@ -1,0 +1,183 @@
+"""Latencies: from when a job was intended or sent until it was picked up or completed.
+
+Jobs without the endpoint are right-censored: they stay in the denominator, and a percentile that
+falls among them is null. Ranks are counted in integers (a float rank of p99.9 can be one off).
+Jobs that were intended during the warm-up are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analysis.figures import Figures
+from analysis.history.columns import ABSENT, Bools, Ints
+from analysis.history.history import History
+from analysis.history.tables import Table
+from analysis.metrics.buckets import (
+    HIGHEST_US,
+    LOWEST_US,
+    NUMBER_BITS,
+    bucket_numbers,
+    encoded,
+    highest_us,
+    recorded,
+)
+
+PER_MILLE: Final = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99_9": 999}
+NEVER: Final = np.iinfo(np.int64).max
+AMONG_CENSORED = "a null percentile falls among the censored jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Instants:
+    """By a job's number: the first of each of its instants, nanoseconds; `NEVER` = it has none."""
+
+    intended: Ints
+    sent: Ints
+    started: Ints
+    completed: Ints
+    counted: Bools
+    """Intended after the warm-up: the jobs that latencies are told of."""
+
+    def measures(self) -> dict[str, tuple[Ints, Ints]]:
+        """What is told of every job, by name: from when until when."""
+        return {
+            "pickup": (self.intended, self.started),
+            "pickup_uncorrected": (self.sent, self.started),
+            "total": (self.intended, self.completed),
+        }
+
+
+def first_ns(table: Table, t_ns: Ints, jobs: int) -> Ints:
+    """By a job's number: the earliest of its lines' instants; `NEVER` where it has none."""
+    first = np.full(jobs, NEVER, np.int64)
+    np.minimum.at(first, table.job, t_ns)
+    return first
+
+
+def instants(history: History, warm_ns: int | None) -> Instants:
+    """The instants of every job. `warm_ns` = the end of the warm-up; None = there was none."""
+    jobs = len(history.jobs)
+    enqueues = history.enqueues
+    sent_ns = np.where(enqueues.sent_ns == ABSENT, NEVER, enqueues.sent_ns)
+    intended = first_ns(enqueues, enqueues.intended_ns, jobs)
+    sent = first_ns(enqueues, sent_ns, jobs)
+    # Nobody knows when the first row of a recovered job was sent, though a later one may have been.
+    sent[enqueues.job[enqueues.recovered == 1]] = NEVER
+    return Instants(
+        intended=intended,
+        sent=sent,
+        started=first_ns(history.starts, history.starts.t_ns, jobs),
+        completed=first_ns(history.completions, history.completions.t_ns, jobs),
+        counted=np.full(jobs, fill_value=True) if warm_ns is None else intended >= warm_ns,
+    )
+
+
+def latencies(times: Instants) -> Figures:
+    """pickup, pickup_uncorrected and total of every enqueued job, milliseconds."""
+    found = {}
+    for name, (begin_ns, end_ns) in times.measures().items():
+        figures = distribution(begin_ns, end_ns, times.counted)
+        figures["out_of_range"] = _impossible(begin_ns, end_ns)
+        found[name] = figures
+    return found
+
+
+def _impossible(begin_ns: Ints, end_ns: Ints) -> int:
+    """How many jobs have a duration that cannot be true, those of the warm-up included."""
+    known = (begin_ns != NEVER) & (end_ns != NEVER)
+    return int(np.count_nonzero(_out_of_range(end_ns[known] - begin_ns[known])))
+
+
+def _out_of_range(durations_ns: Ints) -> Bools:
+    out: Bools = (durations_ns < 0) | (durations_ns > HIGHEST_US * 1000)
+    return out
+
+
+def whole_us(durations_ns: Ints) -> Ints:
+    """Nanoseconds as microseconds, rounded up, at least 1."""
+    rounded: Ints = np.maximum(-(-durations_ns // 1000), LOWEST_US)
+    return rounded
+
+
+def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> Figures:
+    """Percentiles of end - begin over the jobs that began; milliseconds.
+
+    `counted` marks the jobs that are looked at; None = all. `histogram` is theirs, encoded. A
+    duration below 0 or above 24 h cannot be true: `out_of_range` counts such jobs, and with any
+    of them every percentile is null.
+    """
+    began = (begin_ns != NEVER) if counted is None else counted & (begin_ns != NEVER)
+    ended = began & (end_ns != NEVER)
+    n, censored = int(began.sum()), int(began.sum() - ended.sum())
+    durations_ns = end_ns[ended] - begin_ns[ended]
+    out_of_range = int(_out_of_range(durations_ns).sum())
+    figures: Figures = {"n": n, "censored": censored, "out_of_range": out_of_range}
+    if n == 0:
+        return figures | _nothing("no job has the first of the two instants")
+    if out_of_range:
+        return figures | _nothing(f"{out_of_range} jobs lie outside 0 to 24 hours")
+    return figures | _percentiles(whole_us(durations_ns), n)
+
+
+def _nothing(why: str) -> Figures:
+    return {**dict.fromkeys((*PER_MILLE, "max", "histogram")), "why": why}
+
+
+def rank_of(n: int, per_mille: int) -> int:
+    """Which of `n` values in their order, from 1, is the percentile (nearest rank)."""
+    return -(-n * per_mille // 1000)
+
+
+def _percentiles(durations_us: Ints, n: int) -> Figures:
+    histogram = recorded(durations_us)
+    seen = len(durations_us)
+    ranks = {name: rank_of(n, share) for name, share in PER_MILLE.items()} | {"max": n}
+    at = {name: 100 * rank / seen for name, rank in ranks.items() if rank <= seen}
+    values = histogram.get_percentile_to_value_dict(list(at.values()))
+    figures: Figures = {
+        name: values[at[name]] / 1000 if name in at else None for name in (*PER_MILLE, "max")
+    }
+    if len(at) < len(ranks):
+        figures["why"] = AMONG_CENSORED
+        figures["above"] = histogram.get_max_value() / 1000 if seen else 0.0
+    return figures | {"histogram": encoded(histogram)}
+
+
+def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Figures]:
+    """The percentiles of each of many groups, as `distribution` has them; milliseconds.
+
+    `group` = each job's group, `ABSENT` where it is of none. All groups are sorted at once.
+    """
+    began = (begin_ns != NEVER) & (group != ABSENT)
+    ended = began & (end_ns != NEVER)
+    n = np.bincount(group[began], minlength=groups)
+    durations_ns = end_ns[ended] - begin_ns[ended]
+    out = _out_of_range(durations_ns)
+    impossible = np.bincount(group[ended][out], minlength=groups)
+    buckets = bucket_numbers(np.where(out, LOWEST_US, whole_us(durations_ns)))
+    ordered = np.sort((group[ended].astype(np.int64) << NUMBER_BITS) | buckets)
+    highest_ms = highest_us(ordered & ((1 << NUMBER_BITS) - 1)) / 1000
+    ends = np.searchsorted(ordered, np.arange(1, groups + 1) << NUMBER_BITS)
+    counts = zip(n.tolist(), impossible.tolist(), [0, *ends.tolist()], ends.tolist(), strict=False)
+    return [_of_group(highest_ms[begin:end], *known) for *known, begin, end in counts]
+
+
+def _of_group(
+    highest_ms: np.ndarray[tuple[int], np.dtype[np.float64]], n: int, out: int
+) -> Figures:
+    seen = len(highest_ms)
+    figures: Figures = {"n": n, "censored": n - seen}
+    wanted = {name: rank_of(n, share) for name, share in PER_MILLE.items()} | {"max": n}
+    if n == 0 or out:
+        why = f"{out} jobs lie outside 0 to 24 hours" if out else "no job has the first instant"
+        return figures | dict.fromkeys(wanted) | {"why": why}
+    for name, rank in wanted.items():
+        figures[name] = float(highest_ms[rank - 1]) if rank <= seen else None
+    if figures["max"] is None:
+        figures["why"] = AMONG_CENSORED
+        figures["above"] = float(highest_ms[-1]) if seen else 0.0
+    return figures

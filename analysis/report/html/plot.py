@@ -1,0 +1,218 @@
+"""What every chart of the report is made of: plotly.js's own JSON, and a sentence beside it.
+
+A colour that begins with ``--`` is a custom property of page.css: the page puts in what it stands
+for, so that a chart follows light and dark.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.evidence.incarnations import Incarnation
+from analysis.history.history import History
+from analysis.ledger.case import Case
+from orchestrator.history.records import QueueSnapshot, ResourceSample
+
+Json = dict[str, Any]
+
+SECONDS_TITLE: Final = "seconds since T = 0"
+HEIGHT_PX: Final = 340
+MANY_BANDS: Final = 6
+"""From so many faults on, their labels are numbers alone: there is no room for words."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart. `says` tells what is to be seen, for whoever does not see it too."""
+
+    key: str
+    """Unique within its part of the page."""
+    title: str
+    says: str
+    traces: list[Json]
+    layout: Json
+    height_px: int = HEIGHT_PX
+    over_time: bool = False
+    """Its x axis is the run's time: it follows the page's choice of a stretch."""
+    tabled: bool = False
+    """The page has a table of its own beside it; else it makes one of the chart's values."""
+
+    @property
+    def figure(self) -> Json:
+        """What plotly.js draws."""
+        return {"data": self.traces, "layout": {**self.layout, "height": self.height_px}}
+
+
+@dataclass(frozen=True)
+class NoPlot:
+    """A chart that does not apply, and why."""
+
+    key: str
+    title: str
+    why: str
+
+
+Shown = Plot | NoPlot
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A worker's death: from the kill until its slot was filled and ready again; seconds from
+    T = 0."""
+
+    label: str
+    from_s: float
+    to_s: float
+    refilled: bool
+    """Else it lasts to the end of the run."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The run's time: T = 0, its last line, and what broke it."""
+
+    origin_ns: int
+    end_ns: int
+    bands: tuple[Band, ...]
+
+    @property
+    def length_s(self) -> float:
+        """From T = 0 to the end."""
+        return round((self.end_ns - self.origin_ns) / 1e9, 3)
+
+    def seconds(self, t_ns: ArrayLike) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Instants as seconds since T = 0, to the microsecond."""
+        since: np.ndarray[Any, np.dtype[np.float64]] = np.round(
+            (np.asarray(t_ns, np.int64) - self.origin_ns) / 1e9, 6
+        )
+        return since
+
+
+def clock_of(case: Case) -> Clock:
+    """T = 0, the end, and the faults of a run."""
+    history = case.history
+    origin_ns = case.started_ns if case.started_ns is not None else history.start.t_ns
+    end_ns = history.end.t_ns if history.end is not None else _last_sample_ns(history)
+    dead = [death.victim for death in case.deaths]
+    bands = tuple(_band(case, victim, origin_ns, end_ns) for victim in dead)
+    return Clock(origin_ns, end_ns, bands)
+
+
+def _last_sample_ns(history: History) -> int:
+    """Of a run without an end."""
+    snapshots = (sample.t_ns for sample in history.records.of(QueueSnapshot))
+    resources = (sample.t_ns for sample in history.records.of(ResourceSample))
+    events = (history.starts.t_ns, history.completions.t_ns)
+    ends = (int(t_ns.max()) for t_ns in events if t_ns.size)
+    return max([history.start.t_ns, *ends, *snapshots, *resources])
+
+
+def _band(case: Case, victim: Incarnation, origin_ns: int, end_ns: int) -> Band:
+    successor = None if victim.successor is None else case.crew.get(*victim.successor)
+    ready_ns = None if successor is None else successor.ready_ns
+    label = f"kill {victim.fault.fault}" if victim.fault is not None else "died unasked"
+    return Band(
+        label=label,
+        from_s=round((victim.died_ns - origin_ns) / 1e9, 6),
+        to_s=round(((ready_ns if ready_ns is not None else end_ns) - origin_ns) / 1e9, 6),
+        refilled=ready_ns is not None,
+    )
+
+
+def over_time(clock: Clock, y_title: str, **axis: Any) -> Json:
+    """The layout of a chart whose x axis is the run's time, with the faults shaded."""
+    few = len(clock.bands) < MANY_BANDS
+    return {
+        "xaxis": {"title": {"text": SECONDS_TITLE}, "range": [0, clock.length_s]},
+        "yaxis": {"title": {"text": y_title}, "rangemode": "tozero", **axis},
+        "shapes": [shape for band in clock.bands for shape in _shapes(band)],
+        "annotations": [
+            {
+                "text": band.label if few else band.label.removeprefix("kill "),
+                "x": band.from_s,
+                "y": 1,
+                "yref": "paper",
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+            for band in clock.bands
+        ],
+    }
+
+
+def _shapes(band: Band) -> list[Json]:
+    whole = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "name": band.label}
+    return [
+        {
+            **whole,
+            "type": "rect",
+            "x0": band.from_s,
+            "x1": band.to_s,
+            "fillcolor": "--fault",
+            "line": {"width": 0},
+        },
+        {
+            **whole,
+            "type": "line",
+            "x0": band.from_s,
+            "x1": band.from_s,
+            "line": {"color": "--fault-edge", "width": 1.5, "dash": "dash"},
+        },
+    ]
+
+
+def bands_said(clock: Clock) -> str:
+    """The shaded stretches in words; empty where there is none."""
+    if not clock.bands:
+        return ""
+    if len(clock.bands) >= MANY_BANDS:
+        return f" Shaded: the {len(clock.bands)} kills, each until its worker's slot was ready."
+    told = (
+        f"{band.label} at {band.from_s:.3f} s, "
+        + (f"ready again at {band.to_s:.3f} s" if band.refilled else "never filled again")
+        for band in clock.bands
+    )
+    return f" Shaded: {'; '.join(told)}."
+
+
+def numbers(values: ArrayLike) -> Json:
+    """Numbers as plotly.js reads them from base64: float32 where that is exact, else float64."""
+    exact = np.asarray(values, "<f8")
+    short = exact.astype("<f4")
+    column, name = (short, "f4") if np.array_equal(short, exact) else (exact, "f8")
+    return {"dtype": name, "bdata": base64.b64encode(column.tobytes()).decode("ascii")}
+
+
+def line(name: str, x: ArrayLike, y: ArrayLike, colour: str, dash: str = "solid") -> Json:
+    """A line that is told from others by its dash as well as by its colour."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": numbers(x),
+        "y": numbers(y),
+        "line": {"color": colour, "dash": dash, "width": 1.6},
+    }
+
+
+def dots(
+    name: str, x: ArrayLike, y: ArrayLike, colour: str, symbol: str, text: Sequence[str] = ()
+) -> Json:
+    """Points that are told from others by their shape as well as by their colour."""
+    told = {"text": list(text), "hovertemplate": "%{text}<br>%{x} s: %{y}"} if text else {}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": numbers(x),
+        "y": numbers(y),
+        "marker": {"color": colour, "symbol": symbol, "size": 5},
+        **told,
+    }

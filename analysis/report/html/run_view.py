@@ -1,0 +1,125 @@
+"""One run as the page shows it: what was run, the tables of the terminal, the charts, the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from analysis.compare.differences import flattened, plain_text
+from analysis.ledger.case import Case
+from analysis.metrics.latency import instants
+from analysis.metrics.window import warm_ns
+from analysis.report.answer import answer
+from analysis.report.grid import Grid
+from analysis.report.html.latency_plot import latency_plot
+from analysis.report.html.load_plots import queue_plot, throughput_plot
+from analysis.report.html.look_up import look_up
+from analysis.report.html.percentile_plot import percentile_plot
+from analysis.report.html.plot import Clock, Json, Plot, Shown, clock_of
+from analysis.report.html.resource_plots import resource_plots
+from analysis.report.html.tenant_plot import tenant_plot
+from analysis.report.html.timeline_plot import crossings, timeline_plot, timeline_table
+from analysis.report.results_page import MACHINE_ROWS
+from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_said
+from analysis.summary.summary import Summary
+
+MEASURES = ("pickup", "pickup_uncorrected", "total")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One death's timeline, and the same as a table."""
+
+    plot: Shown
+    table: Grid
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything about a run that stands on the page; `number` counts the runs from 0."""
+
+    number: int
+    summary: Summary
+    answer: str
+    facts: list[tuple[str, str]]
+    tables: list[tuple[str, Grid]]
+    notes: list[str]
+    plots: list[Shown]
+    kills: list[Kill]
+    jobs: Json
+    length_s: float
+
+    @property
+    def data(self) -> Json:
+        """What page.js needs of it."""
+        shown = [*self.plots, *(kill.plot for kill in self.kills)]
+        return {
+            "run_id": self.summary.run_id,
+            "plots": plots_data(shown),
+            "jobs": self.jobs,
+        }
+
+
+def plots_data(shown: list[Shown]) -> Json:
+    """The charts by their keys."""
+    return {
+        plot.key: {"figure": plot.figure, "over_time": plot.over_time, "title": plot.title}
+        for plot in shown
+        if isinstance(plot, Plot)
+    }
+
+
+def run_view(case: Case, summary: Summary, number: int) -> RunView:
+    """Gather everything that is shown of a judged run."""
+    clock = clock_of(case)
+    times = instants(case.history, warm_ns(case))
+    latencies = [
+        (name.replace("_", " "), summary.latency_ms[name], style)
+        for style, name in enumerate(MEASURES)
+    ]
+    return RunView(
+        number=number,
+        summary=summary,
+        answer=answer(summary),
+        facts=list(_facts(case, summary)),
+        tables=sections(summary),
+        notes=list(_notes(summary)),
+        plots=[
+            latency_plot(case, times, clock),
+            throughput_plot(times, clock),
+            queue_plot(case, clock),
+            percentile_plot(latencies),
+            tenant_plot(summary.tenants),
+            *resource_plots(case, summary.resources, clock),
+        ],
+        kills=list(_kills(case, clock)),
+        jobs=look_up(case, clock),
+        length_s=clock.length_s,
+    )
+
+
+def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
+    for death in case.deaths:
+        found = crossings(case, death, clock.end_ns)
+        yield Kill(timeline_plot(death, found, clock), timeline_table(death, found))
+
+
+def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
+    run = summary.run
+    described = str(case.history.start.scenario.get("description", "")).strip()
+    yield "scenario", run["scenario"] + (f": {described}" if described else "")
+    yield "library", f"{run['library']} {run['library_version']}, preset {run['preset']}"
+    yield "ordinal and seed", f"{run['ordinal']}, {run['seed']}"
+    yield "time_scale", f"{run['time_scale']:g} (multiplies medium and long jobs)"
+    environment = dict(flattened(case.history.start.environment))
+    for title, keys in MACHINE_ROWS:
+        told = [plain_text(environment[key]) for key in keys if environment.get(key) is not None]
+        if told:
+            yield title, " ".join(told)
+    yield "cell_hash", run["cell_hash"]
+
+
+def _notes(summary: Summary) -> Iterator[str]:
+    yield throughput_said(summary.throughput)
+    if is_limited(summary):
+        yield LIMITED_NOTE

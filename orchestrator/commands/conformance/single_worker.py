@@ -1,0 +1,209 @@
+"""One worker without a run: the rows before and after its claim, and what it dies of.
+
+A run has a janitor who ends whatever outlives its parent, so whether a worker does can only be seen
+outside of one. Here a parent is killed while the worker's pipes stay open, and a second worker's
+stdin is closed while its parent lives: each of the two ropes has to hold by itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from orchestrator.commands.conformance.held_worker import (
+    HeldWorker,
+    WorkerEvents,
+    end_marked,
+    wait_for_exit,
+)
+from orchestrator.commands.conformance.sightings import sighted
+from orchestrator.history.recorder import take_anchor
+from orchestrator.history.records import Session
+from orchestrator.observe.probe import Probe, parent_session_name
+from orchestrator.postgres.server import Server
+from orchestrator.processes.janitor import Janitor
+from orchestrator.run.run import Request, furnish, orders_of
+from orchestrator.run.run_plan import Orders, worker_init
+from orchestrator.scenario.types import Limits
+from orchestrator.scenario.workload import PlannedJob
+from orchestrator.workers.child import RUN_VARIABLE, Spawner
+from worker_child.adapters.contract import (
+    Accepted,
+    EnqueueResult,
+    InboxRow,
+    OutgoingJob,
+    Preset,
+    QueueCounts,
+)
+from worker_child.protocol import ChildReady, ClockAnchor, Init
+
+LEAVE_LIMIT_S = 5.0
+"""How long a worker may take to leave when its parent is gone."""
+_START_LIMIT_S = 15.0
+"""From ready until all jobs have started; they waited for the worker."""
+_TAIL_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the adapter says of its rows at one instant, and what SQL says."""
+
+    counts: QueueCounts
+    rows: list[InboxRow]
+    some: list[InboxRow]
+    """What it answers when it is asked for the first row alone."""
+    sighted: set[str]
+    """Jobs that some table names."""
+
+
+@dataclass
+class DirectEvidence:
+    """What was seen; what is None was not reached."""
+
+    preset: Preset
+    version: str
+    pool_size: int
+    job_ids: list[str]
+    results: list[EnqueueResult] = field(default_factory=list)
+    waiting: Look | None = None
+    """Enqueued, and no worker there."""
+    ready: ChildReady | None = None
+    not_ready: str = ""
+    """Why no worker became ready."""
+    started: set[str] = field(default_factory=set)
+    """Jobs with an open execution when the rows were read for the second time."""
+    claimed: Look | None = None
+    sessions: list[Session] = field(default_factory=list)
+    strangers: list[Session] = field(default_factory=list)
+    left_after_kill_s: float | None = None
+    """How long the worker outlived its killed parent; None = it had to be ended."""
+    second_ready: bool = False
+    eof_exit_code: int | None = None
+    """With what the second worker left when its stdin ended; None = it had to be ended."""
+
+
+class Bench:
+    """Carries the trial out, step by step. Call `carry_out` in the main thread."""
+
+    def __init__(self, request: Request, server: Server, janitor: Janitor) -> None:
+        self._orders: Orders = orders_of(request)
+        self._adapter = request.adapter
+        self._server = server
+        self._janitor = janitor
+        self._limits: Limits = request.scenario.limits
+        self._mark = f"conformance:{janitor.pid}:{secrets.token_hex(4)}"
+        record = take_anchor()
+        self._anchor = ClockAnchor(monotonic_ns=record.t_ns, wall_ns=record.wall_ns)
+        self._jobs = [_held(job) for job in self._orders.workload.held()]
+        self.evidence = DirectEvidence(
+            preset=request.preset,
+            version=request.adapter.version(),
+            pool_size=request.scenario.workers.pool_size,
+            job_ids=[job.job_id for job in self._jobs],
+        )
+
+    def carry_out(self) -> DirectEvidence:
+        """Raises psycopg.Error where the library's own schema or enqueue fails."""
+        furnish(self._server, self._adapter)
+        probe = Probe(
+            self._server.dsn,
+            self._orders.run_id,
+            self._adapter,
+            self._orders.preset,
+            timeout_s=self._limits.row_read_s,
+        )
+        self._janitor.mark(RUN_VARIABLE, self._mark)
+        try:
+            with tempfile.TemporaryDirectory(prefix="cb-conformance-") as logs:
+                self._enqueue()
+                self.evidence.waiting = self._look(probe)
+                self._kill_the_parent(probe, Path(logs))
+                if self.evidence.ready is not None:
+                    self._close_stdin(Path(logs))
+        finally:
+            probe.close()
+            end_marked(f"{RUN_VARIABLE}={self._mark}", LEAVE_LIMIT_S)
+        return self.evidence
+
+    def _enqueue(self) -> None:
+        name = parent_session_name(self._orders.run_id, "producer")
+        dsn = make_conninfo(self._server.dsn, application_name=name)
+        enqueuer = self._adapter.enqueuer(dsn, self._orders.preset, keyed=False)
+        try:
+            self.evidence.results = enqueuer.enqueue(self._jobs)
+        finally:
+            enqueuer.close()
+
+    def _look(self, probe: Probe) -> Look:
+        first = [
+            result.inbox_id for result in self.evidence.results[:1] if isinstance(result, Accepted)
+        ]
+        name = parent_session_name(self._orders.run_id, "witness")
+        dsn = make_conninfo(self._server.dsn, application_name=name)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            rows = list(self._adapter.rows(connection, self._orders.preset))
+            return Look(
+                counts=probe.counts(),
+                rows=rows,
+                some=probe.rows(first),
+                sighted=sighted(connection, self.evidence.job_ids),
+            )
+
+    def _kill_the_parent(self, probe: Probe, logs: Path) -> None:
+        evidence, init = self.evidence, self._init(slot=0)
+        try:
+            worker = HeldWorker(init, self._adapter.child_argv(), logs, self._mark)
+        except OSError as error:
+            evidence.not_ready = f"the worker's command could not be run: {error}"
+            return
+        with worker:
+            events = worker.events
+            if not events.wait_for(lambda: events.ready is not None, self._limits.ready_s):
+                evidence.not_ready = self._why_not_ready(logs, events)
+                return
+            evidence.ready = events.ready
+            events.wait_for(lambda: len(events.started) == len(self._jobs), _START_LIMIT_S)
+            evidence.started = set(events.started)
+            evidence.claimed = self._look(probe)
+            evidence.sessions = probe.sessions([init.application_name])
+            evidence.strangers = probe.strangers()
+            evidence.left_after_kill_s = worker.kill_parent(LEAVE_LIMIT_S)
+
+    def _close_stdin(self, logs: Path) -> None:
+        init = self._init(slot=1)
+        child = Spawner(logs, self._mark).spawn(init, self._adapter.child_argv())
+        try:
+            events = WorkerEvents(init, child.fileno())
+            self.evidence.second_ready = events.wait_for(
+                lambda: events.ready is not None, self._limits.ready_s
+            )
+            child.end_orders()
+            self.evidence.eof_exit_code = wait_for_exit(child, LEAVE_LIMIT_S)
+            if child.exit is None:
+                child.kill()
+                wait_for_exit(child, LEAVE_LIMIT_S)
+        finally:
+            child.close()
+
+    def _why_not_ready(self, logs: Path, events: WorkerEvents) -> str:
+        limit = f"no child_ready within {self._limits.ready_s:g} s (limits.ready_s)"
+        how = "it left without a child_ready" if events.ended else limit
+        said = (logs / "slot0-incarnation0.stderr").read_text(errors="replace").strip()
+        return f"{how}; " + (
+            f"its stderr ends: {said[-_TAIL_CHARACTERS:]}" if said else "its stderr is empty"
+        )
+
+    def _init(self, slot: int) -> Init:
+        return worker_init(self._orders, self._server.worker_dsn, self._anchor, slot, 0)
+
+
+def _held(job: PlannedJob) -> OutgoingJob:
+    """Whatever point the scenario holds the job at: here it stops as soon as it has started."""
+    plan = msgspec.structs.replace(job.plan, hold="started")
+    return OutgoingJob(plan.job_id, plan.kind, msgspec.json.encode(plan))

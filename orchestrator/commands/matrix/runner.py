@@ -1,0 +1,126 @@
+"""Carries a matrix out, cell by cell: keeps what is done, runs the rest, judges everything."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from orchestrator.commands.matrix.estimate import Estimate
+from orchestrator.commands.matrix.judge import judgement_of
+from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged
+from orchestrator.commands.matrix.plan import Cell, Plan
+from orchestrator.commands.matrix.process import Ended
+from orchestrator.commands.matrix.resume import difference, finished_cells, span_s
+from orchestrator.errors import ResultsError
+
+
+class Observer(Protocol):
+    """Who is told how a matrix goes on."""
+
+    def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
+        """What is about to happen: `kept` runs are done already, the rest will take so long."""
+        ...
+
+    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
+        """`cell` is about to run."""
+        ...
+
+    def tick(self, elapsed_s: float, left_s: float | None) -> None:
+        """It has gone on for so long; so long will all the rest take."""
+        ...
+
+    def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
+        """A cell is done, kept or failed; `done` cells are now."""
+        ...
+
+
+Save = Callable[[Sequence[Outcome]], None]
+RunCell = Callable[[Cell, Callable[[float], None], Callable[[], bool]], Ended]
+
+
+class Matrix:
+    """One matrix under way.
+
+    `run_cell` carries one cell out in a process of its own; `save` gets all outcomes so far, after
+    every cell, so that nothing is lost if the matrix does not come to its end.
+    """
+
+    def __init__(self, plan: Plan, run_cell: RunCell, observer: Observer, save: Save) -> None:
+        self._plan = plan
+        self._run_cell = run_cell
+        self._observer = observer
+        self._save = save
+        self._estimate = Estimate()
+        self._pending = list(plan.cells)
+        self.outcomes: list[Outcome] = [absent(cell) for cell in plan.not_offered]
+        """So far; in the order in which they came."""
+
+    def carry_out(self, *, overwrite: bool) -> list[Outcome]:
+        """Every cell once. Raises `ResultsError` before the first run, and `Interrupted`."""
+        kept = finished_cells(self._plan.cells, overwrite=overwrite)
+        self._pending = [cell for cell in self._plan.cells if cell.run_id not in kept]
+        self._observer.announce(self._plan, len(kept), self._estimate.left_s(self._pending))
+        for cell in self._plan.cells:
+            if cell.run_id in kept:
+                self._take(cell, self._judge(cell, None))
+        with _interruptible() as interrupted:
+            for cell in list(self._pending):
+                self._take(cell, self._carry_out(cell, interrupted))
+        return self.outcomes
+
+    def _carry_out(self, cell: Cell, interrupted: Callable[[], bool]) -> Outcome:
+        of = len(self._plan.cells)
+        left_s = self._estimate.left_s(self._pending)
+        self._observer.begin(of - len(self._pending), of, cell, left_s)
+
+        def tick(elapsed_s: float) -> None:
+            self._observer.tick(elapsed_s, self._estimate.left_s(self._pending, elapsed_s))
+
+        try:
+            ended = self._run_cell(cell, tick, interrupted)
+        except OSError as error:
+            return failed(cell, f"the run cannot be started: {error}", 0.0)
+        if ended.complaint is not None:
+            return failed(cell, ended.complaint, ended.took_s)
+        other = difference(cell)
+        if other is not None:
+            return failed(cell, f"the run left another history than asked for: {other}", 0.0)
+        return self._judge(cell, ended.took_s)
+
+    def _judge(self, cell: Cell, took_s: float | None) -> Outcome:
+        """By the history alone, whoever made it and when; `took_s` None = it was kept."""
+        try:
+            spent_s = span_s(cell.history) if took_s is None else took_s
+            judgement = judgement_of(cell.history)
+        except (ResultsError, OSError) as error:
+            return failed(cell, str(error), took_s or 0.0)
+        return judged(cell, judgement, spent_s, kept=took_s is None)
+
+    def _take(self, cell: Cell, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if outcome.verdict != "error":
+            self._estimate.learn(cell, outcome.took_s)
+        self._pending = [other for other in self._pending if other.run_id != cell.run_id]
+        self._save(self.outcomes)
+        of = len(self._plan.cells)
+        done = len(self.outcomes) - len(self._plan.not_offered)
+        self._observer.end(done, of, outcome, self._estimate.left_s(self._pending))
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM let the cell under way end in good order, and then end the matrix."""
+    wished: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        wished.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(wished)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,168 @@
+"""Shows a matrix: one line a cell as it ends, the rest as a bar on a terminal, then a table."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from analysis.report.terminal import INVALID_STYLE, VERDICT_STYLES
+from analysis.summary.verdict import PRECEDENCE
+from orchestrator.commands.matrix.outcome import Outcome
+from orchestrator.commands.matrix.plan import Cell, Plan
+
+_STYLES = {**VERDICT_STYLES, "not offered": "dim", "error": "bold red"}
+_BAR_WIDTH = 40
+_LEAST_BAR_WIDTH = 5
+_GAP = 2
+"""Characters between two columns."""
+_MINUTES_FROM_S = 120
+_UNBROKEN = frozenset({"scenario", "control"})
+"""The table's columns that keep to one line, however narrow the terminal is."""
+_AS_WIDE_AS_NEEDED = 10_000
+
+
+class MatrixView:
+    """A context manager; it is told by the `Matrix` how that goes on."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = (
+            Live(Text(""), console=console, auto_refresh=False, transient=True)
+            if console.is_terminal
+            else None
+        )
+        self._place = (0, 1)
+        self._run_id = ""
+
+    def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
+        """What is about to happen; `left_s` is for what is not kept."""
+        told = f", {kept} kept" if kept else ""
+        self._say(Text(f"{len(plan.cells)} runs{told}{_left(left_s)}"))
+        for cell in plan.not_offered:
+            told = f"not offered: {cell.scenario}, {cell.library}, {cell.preset}: {cell.why}"
+            self._say(Text(told, style="dim"))
+
+    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
+        """`cell` is about to run."""
+        self._place, self._run_id = (done, of), cell.run_id
+        self.tick(0.0, left_s)
+
+    def tick(self, elapsed_s: float, left_s: float | None) -> None:
+        """The cell goes on."""
+        if self._live is None:
+            return
+        self._live.update(self._line(f"{elapsed_s:.0f} s{_left(left_s)}"), refresh=True)
+
+    def _line(self, time: str) -> Table:
+        """The bar takes what the words leave of the line, and none where that is too little."""
+        done, of = self._place
+        words = (f"{done}/{of}", self._run_id, time)
+        spare = self._console.width - sum(len(word) + _GAP for word in words)
+        bar = ProgressBar(total=of, completed=done, width=min(_BAR_WIDTH, spare))
+        line = Table.grid(padding=(0, _GAP))
+        bars = [bar] if spare >= _LEAST_BAR_WIDTH else []
+        for wraps in [*[False] * len(bars), False, False, True]:
+            line.add_column(no_wrap=not wraps)
+        line.add_row(*bars, Text(words[0]), Text(words[1], style="bold"), Text(time, style="dim"))
+        return line
+
+    def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
+        """A cell is done, kept or failed."""
+        verdict = Text(outcome.verdict, style=_STYLES.get(outcome.verdict, INVALID_STYLE))
+        how = "kept" if outcome.kept else f"{outcome.took_s:.0f} s"
+        rest = Text(f"  {how}{_left(left_s)}", style="dim")
+        self._say(Text.assemble(f"{done:>{len(str(of))}}/{of}  {outcome.run_id}  ", verdict, rest))
+
+    def _say(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
+    """One row for each scenario, library and preset; below it every reason.
+
+    A tuned preset's row says how its no-fault control came out, and its duplicate executions.
+    """
+    rows: defaultdict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        rows[outcome.scenario, outcome.library, outcome.preset].append(outcome)
+    controls = {(o.library, o.preset): _told(o) for o in outcomes if o.is_control}
+    headings = ["scenario", "library, preset", "verdicts", "duplicates"]
+    headings += ["control"] if controls else []
+    cells: list[list[Text]] = []
+    for (scenario, library, preset), of_it in sorted(rows.items()):
+        beside = [Text(controls.get((library, preset), ""))] if controls else []
+        cells.append([Text(scenario), Text(f"{library} {preset}"), *_figures(of_it), *beside])
+    console.print()
+    console.print(_table(headings, cells, console), crop=False)
+    for outcome in outcomes:
+        for reason in outcome.reasons:
+            told = f"{outcome.run_id}: {outcome.verdict}: {reason}"
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_next(results: Path, default: Path, console: Console) -> None:
+    """Where the runs are, and what makes something of them; `default` needs not be named."""
+    beside = "" if results == default else f" RESULTS={shlex.quote(str(results))}"
+    told = f"written: {results}. RESULTS.md: make results{beside}; charts: make report{beside}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]], console: Console) -> Table:
+    """Breaks between words only. A file or a pipe has no width that it would have to keep to."""
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for place, heading in enumerate(headings):
+        words = [heading, *(row[place].plain for row in rows)]
+        longest = max(len(word) for text in words for word in text.split())
+        table.add_column(heading, no_wrap=heading in _UNBROKEN, min_width=longest, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if not console.is_terminal:
+        options = console.options.update(width=_AS_WIDE_AS_NEEDED)
+        table.width = console.measure(table, options=options).maximum
+    return table
+
+
+def _figures(outcomes: Sequence[Outcome]) -> tuple[Text, Text]:
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    worst = min(outcomes, key=lambda outcome: PRECEDENCE.index(outcome.exit_code)).verdict
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    duplicates = " ".join("-" if o.duplicates is None else str(o.duplicates) for o in outcomes)
+    return Text(told, style=_STYLES.get(worst, INVALID_STYLE)), Text(duplicates)
+
+
+def _told(control: Outcome) -> str:
+    if control.duplicates is None:
+        return control.verdict
+    return f"{control.verdict}, {control.duplicates}"
+
+
+def _left(left_s: float | None) -> str:
+    if left_s is None or left_s < 1:
+        return ""
+    if left_s < _MINUTES_FROM_S:
+        return f", about {left_s:.0f} s left"
+    return f", about {left_s / 60:.0f} min left"

@@ -1,0 +1,140 @@
+"""Repeats a run from what its run_start holds, and lays old and new counts side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from analysis.summary.summary import Summary
+from orchestrator.errors import ResultsError
+from orchestrator.history.records import RunStart
+from orchestrator.libraries.library import find_library
+from orchestrator.run.run import Request, make_request
+from orchestrator.scenario.load import scenario_from_resolved
+
+_COUNTS = (
+    ("jobs", "enqueued"),
+    ("jobs", "completed_once"),
+    ("jobs", "duplicated"),
+    ("jobs", "lost"),
+    ("jobs", "stranded"),
+    ("jobs", "pending"),
+    ("jobs", "discarded"),
+    ("jobs", "ambiguous"),
+    ("jobs", "unexpected"),
+    ("crash", "kills"),
+    ("crash", "duplicate_executions"),
+    ("crash", "duplicates_by_crash"),
+    ("crash", "duplicates_live"),
+    ("crash", "re_executions"),
+    ("crash", "integrity_surface_at_kill"),
+)
+_LAST_ORDINAL = 999
+
+
+class _StartLine(msgspec.Struct):
+    run_id: str
+    fields: RunStart
+
+
+def read_start(history: Path) -> RunStart:
+    """The run_start of a history. Raises `ResultsError` when there is none to be read."""
+    try:
+        with history.open("rb") as file:
+            return msgspec.json.decode(file.readline(), type=_StartLine).fields
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ResultsError(
+            f"{history} does not begin with the run_start of a history: {error}. Give a finished "
+            "results/<run_id>.jsonl"
+        ) from error
+
+
+def read_request(
+    history: Path,
+    *,
+    library: str | None,
+    results: Path | None,
+    ordinal: int | None,
+    dsn: str | None,
+) -> tuple[Request, list[str]]:
+    """The request that repeats `history` under a new ordinal, and what has changed since.
+
+    `library` says where an adapter is that no name finds. Raises `ResultsError` when the history
+    cannot be repeated as it was.
+    """
+    start = read_start(history)
+    if library is not None and (name := find_library(library).name) != start.library:
+        raise ResultsError(
+            f"{history} is a run of {start.library}, and {library} is {name}: give the adapter "
+            "that it was made with"
+        )
+    folder = results or history.parent
+    request = make_request(
+        scenario_from_resolved(start.scenario),
+        library=library or start.library,
+        preset=start.preset,
+        ordinal=ordinal or _free_ordinal(folder, start),
+        dsn=dsn,
+        results=folder,
+        overwrite=False,
+    )
+    changes = [
+        f"{start.library} was {start.library_version}, is {request.adapter.version()}"
+        for _ in range(start.library_version != request.adapter.version())
+    ]
+    changes += [
+        f"setting {name} was {start.settings.get(name)}, is {request.preset.settings.get(name)}"
+        for name in sorted(start.settings.keys() | request.preset.settings.keys())
+        if start.settings.get(name) != request.preset.settings.get(name)
+    ]
+    return request, changes
+
+
+def compare(old: Summary, new: Summary, console: Console) -> bool:
+    """Print old and new counts; whether they agree where they must.
+
+    A kill triggered by held jobs fixes the counts of duplicate executions and re-executions. A
+    timed one makes them a sample: nothing is compared then.
+    """
+    triggers = {kill["trigger"] for kill in [*old.recovery, *new.recovery]}
+    for age, run in (("old", old), ("new", new)):
+        console.print(f"{age}: {run.run_id}", highlight=False, soft_wrap=True)
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("", no_wrap=True)
+    table.add_column("old", justify="right")
+    table.add_column("new", justify="right")
+    for section, name in _COUNTS:
+        label = name.replace("_", " ")
+        table.add_row(label, *(str(getattr(run, section)[name]) for run in (old, new)))
+    console.print(table)
+    if triggers != {"held"}:
+        console.print(
+            "The kill was not triggered by a held state: where it falls among the jobs differs "
+            "from run to run, and each count is a sample.",
+            highlight=False,
+        )
+        return True
+    fixed = ("duplicate_executions", "re_executions")
+    agreed = all(old.crash[name] == new.crash[name] for name in fixed)
+    console.print(
+        "Reproduced: a held state triggers the kill, and the counts that it fixes are the same."
+        if agreed
+        else "NOT reproduced: a held state triggers the kill, so duplicate executions and "
+        "re-executions should have been the same.",
+        highlight=False,
+    )
+    return agreed
+
+
+def _free_ordinal(folder: Path, start: RunStart) -> int:
+    for ordinal in range(start.ordinal + 1, _LAST_ORDINAL + 1):
+        name = f"{start.scenario_name}-{start.library}-{start.preset}-{ordinal:03d}.jsonl"
+        if not (folder / name).exists():
+            return ordinal
+    raise ResultsError(
+        f"every ordinal up to {_LAST_ORDINAL} is taken in {folder}: give one with --ordinal, or "
+        "another folder with --results"
+    )

@@ -1,0 +1,200 @@
+"""When is which fault due? Pure: the scenario's faults, the seed, and what has been seen so far.
+
+The plan acts on nothing; the supervisor asks it what is due and carries that out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from orchestrator.scenario.types import Fault, When
+
+Trigger = Literal["timed", "state", "held"]
+
+_NS_PER_S = 1_000_000_000
+_CANDIDATES = 64
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A place within one of the library's rhythms, counted from the child's ready."""
+
+    name: str
+    period_ns: int
+    at_ns: int
+    begin_ns: int
+    """Where the stratum begins in which it lies."""
+    stratum_ns: int
+    """How wide that stratum is."""
+
+    def distance(self, since_ready_ns: int) -> float:
+        """How far an instant is from this place, as a share of the period: 0 to 0.5."""
+        off = (since_ready_ns - self.at_ns) % self.period_ns / self.period_ns
+        return min(off, 1 - off)
+
+
+@dataclass(frozen=True)
+class PlannedKill:
+    """One SIGKILL to come. Offsets count from T = 0; the phase counts from the child's ready."""
+
+    fault: int
+    slot: int
+    trigger: Trigger
+    respawn_after_ns: int | None
+    """None = the slot stays empty."""
+    at_ns: int | None = None
+    when: When | None = None
+    phases: tuple[Phase, ...] = ()
+    """Repeated kills: where in each of the library's periods this one is to fall, the longest
+    period first."""
+    repeated: bool = False
+    not_before_ns: int = 0
+
+    @property
+    def biased(self) -> bool:
+        """Aimed at a phase, so never pooled with timed ones."""
+        return self.trigger != "timed"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the plan may look at. Instants are monotonic nanoseconds."""
+
+    now_ns: int
+    started_ns: int
+    completed: int
+    in_flight: int
+    """Rows that are claimed and not yet acknowledged."""
+    held_reached: bool
+    settled_since_ns: int | None
+    """Since when every earlier kill has settled and the backlog is back in its band."""
+    ready_ns: Mapping[int, int]
+    """When the living incarnation of each slot became ready."""
+
+
+def plan_kills(
+    faults: tuple[Fault, ...],
+    *,
+    seed: int,
+    ordinal: int,
+    periods_s: Mapping[str, float],
+    first_repeat_s: float,
+) -> list[PlannedKill]:
+    """Lay out every kill of a run, in the order in which they are to be carried out.
+
+    Repeated kills get a place in each of `periods_s`, stratified: with k kills every kth part of a
+    period is aimed at once, in seeded order, at a seeded place within it.
+    """
+    kills: list[PlannedKill] = []
+    for number, fault in enumerate(faults):
+        respawn_ns = None if fault.respawn_after_s is None else _ns(fault.respawn_after_s)
+        if fault.repeat:
+            for phases in _spread(periods_s, fault.repeat, f"{seed}/{ordinal}/{number}"):
+                kills.append(
+                    PlannedKill(
+                        fault=len(kills),
+                        slot=fault.slot,
+                        trigger="timed",
+                        respawn_after_ns=respawn_ns,
+                        phases=phases,
+                        repeated=True,
+                        not_before_ns=_ns(first_repeat_s),
+                    )
+                )
+        else:
+            kills.append(
+                PlannedKill(
+                    fault=len(kills),
+                    slot=fault.slot,
+                    trigger="held" if fault.when_held else "state" if fault.when else "timed",
+                    respawn_after_ns=respawn_ns,
+                    at_ns=None if fault.at_s is None else _ns(fault.at_s),
+                    when=fault.when,
+                )
+            )
+    return _in_order(kills)
+
+
+def _in_order(kills: list[PlannedKill]) -> list[PlannedKill]:
+    """Timed kills of one run by their instant; the others keep their place in the file."""
+    timed = sorted((kill for kill in kills if kill.at_ns is not None), key=_instant)
+    upcoming = iter(timed)
+    ordered = [kill if kill.at_ns is None else next(upcoming) for kill in kills]
+    return [replace(kill, fault=number) for number, kill in enumerate(ordered)]
+
+
+def _instant(kill: PlannedKill) -> int:
+    assert kill.at_ns is not None
+    return kill.at_ns
+
+
+def due_ns(kill: PlannedKill, view: View) -> int | None:
+    """The instant at which `kill` is intended, or None while that cannot be said.
+
+    A state-triggered kill is due at the moment its state is seen.
+    """
+    if kill.at_ns is not None:
+        return view.started_ns + kill.at_ns
+    if kill.when is not None:
+        return view.now_ns if _reached(kill.when, view) else None
+    if kill.trigger == "held":
+        return view.now_ns if view.held_reached else None
+    ready_ns = view.ready_ns.get(kill.slot)
+    if view.settled_since_ns is None or ready_ns is None:
+        return None
+    earliest_ns = max(view.settled_since_ns, view.started_ns + kill.not_before_ns)
+    return _next_in_phase(earliest_ns, ready_ns, kill.phases)
+
+
+def _reached(when: When, view: View) -> bool:
+    return view.completed >= (when.completed or 0) and view.in_flight >= (when.in_flight or 0)
+
+
+def stratified(period_ns: int, count: int, seed: str) -> list[int]:
+    """`count` phases in [0, period_ns), one in each of `count` equal strata, in seeded order."""
+    order = sorted(range(count), key=lambda stratum: _draw(f"{seed}/order/{stratum}"))
+    return [
+        (stratum * 2**64 + _draw(f"{seed}/place/{stratum}")) * period_ns // (count * 2**64)
+        for stratum in order
+    ]
+
+
+def _spread(periods_s: Mapping[str, float], count: int, seed: str) -> Iterator[tuple[Phase, ...]]:
+    """A place in every period for each of `count` kills: a Latin hypercube of phases."""
+    longest_first = sorted(periods_s.items(), key=lambda item: (-item[1], item[0]))
+    columns = [
+        [
+            _phase(name, _ns(period_s), at_ns, count)
+            for at_ns in stratified(_ns(period_s), count, f"{seed}/{name}")
+        ]
+        for name, period_s in longest_first
+    ]
+    return zip(*columns, strict=True) if columns else iter([()] * count)
+
+
+def _phase(name: str, period_ns: int, at_ns: int, count: int) -> Phase:
+    begin_ns = at_ns * count // period_ns * period_ns // count
+    return Phase(name, period_ns, at_ns, begin_ns, period_ns // count)
+
+
+def _next_in_phase(earliest_ns: int, ready_ns: int, phases: tuple[Phase, ...]) -> int:
+    """The next instant in the stratum of the longest period, as near as can be to the other
+    phases: of that stratum's instants the one with the least sum of distances."""
+    if not phases:
+        return earliest_ns
+    longest = phases[0]
+    first_ns = earliest_ns + (ready_ns + longest.begin_ns - earliest_ns) % longest.period_ns
+    candidates = [first_ns + longest.stratum_ns * i // _CANDIDATES for i in range(_CANDIDATES)]
+    return min(candidates, key=lambda at: sum(p.distance(at - ready_ns) for p in phases))
+
+
+def _draw(text: str) -> int:
+    digest = hashlib.blake2b(f"kill/{text}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * _NS_PER_S)

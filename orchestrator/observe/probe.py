@@ -1,0 +1,207 @@
+"""The parent's eyes in the database: sessions, row counts, the row read for the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from orchestrator.history.records import RowRead, Session
+from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
+from worker_child.protocol import RowState, run_digest
+
+_SESSIONS = """
+SELECT pid, backend_start::text, state, left(query, 300)
+FROM pg_stat_activity WHERE application_name = ANY(%s) ORDER BY pid
+"""
+_STRANGERS = """
+SELECT pid, backend_start::text, state, left(query, 300)
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend'
+  AND application_name NOT LIKE %s
+ORDER BY pid
+"""
+_EFFECTS = """
+SELECT job_id, slot, incarnation, execution FROM bench_effect
+WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s))
+ORDER BY job_id, slot, incarnation, execution
+"""
+_FAILURES = """
+SELECT job_id, count(*) FROM bench_failure
+WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s))
+GROUP BY job_id ORDER BY job_id
+"""
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One SQL snapshot of rows and effects, as lines for the history, the closing line last."""
+
+    t_ns: int
+    lines: list[RowRead]
+    error: str | None
+
+    def claimed_by(self, identities: Collection[str]) -> set[str]:
+        """The jobs whose row is claimed under one of `identities`."""
+        return {
+            line.job_id
+            for line in self.lines
+            if line.job_id is not None and line.state == "claimed" and line.claimed_by in identities
+        }
+
+
+def parent_session_name(run_id: str, purpose: str) -> str:
+    """The ``application_name`` of the parent's own sessions."""
+    return f"cb:{run_digest(run_id)}:parent:{purpose}"
+
+
+class Probe:
+    """One autocommit connection: pg_stat_activity is fresh at every look, never a snapshot's."""
+
+    def __init__(
+        self,
+        dsn: str,
+        run_id: str,
+        adapter: Adapter,
+        preset: Preset,
+        *,
+        timeout_s: float,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        name = parent_session_name(run_id, "probe")
+        self._connection = psycopg.connect(
+            make_conninfo(dsn, application_name=name), autocommit=True
+        )
+        self._connection.execute(
+            "SELECT set_config('statement_timeout', %s, false)", (f"{round(timeout_s * 1000)}ms",)
+        )
+        self._run_id = run_id
+        self._adapter = adapter
+        self._preset = preset
+        self._clock_ns = clock_ns
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def sessions(self, names: Collection[str]) -> list[Session]:
+        """The sessions with one of these application names. Raises psycopg.Error."""
+        rows = self._connection.execute(_SESSIONS, (list(names),)).fetchall()
+        return [Session(*row) for row in rows]
+
+    def strangers(self) -> list[Session]:
+        """Sessions in the run's database that bear no name of this run. Raises psycopg.Error."""
+        ours = f"cb:{run_digest(self._run_id)}:%"
+        return [Session(*row) for row in self._connection.execute(_STRANGERS, (ours,))]
+
+    def counts(self) -> QueueCounts:
+        """Rows of the inbox by state. Raises psycopg.Error."""
+        return self._adapter.counts(self._connection)
+
+    def rows(self, inbox_ids: list[str]) -> list[InboxRow]:
+        """The claimed rows and those of `inbox_ids`. Raises psycopg.Error."""
+        return list(self._adapter.rows(self._connection, self._preset, inbox_ids))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """The queue's own record, of an adapter that has one. Raises psycopg.Error."""
+        if not isinstance(self._adapter, Audited):
+            return []
+        return list(self._adapter.audit(self._connection))
+
+    def read(
+        self,
+        read: Literal["kill", "final"],
+        job_of_inbox_id: Mapping[str, str],
+        *,
+        fault: int | None = None,
+        inbox_ids: list[str] | None = None,
+        jobs: Iterable[str] = (),
+    ) -> Reading:
+        """Read rows, effects and failures in one snapshot; an error becomes part of the reading.
+
+        With `inbox_ids` only claimed rows, those rows, and the effects of their jobs and of
+        `jobs` are read; without, everything.
+        """
+        t_ns = self._clock_ns()
+        try:
+            with self._connection.transaction():
+                self._connection.execute(
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                )
+                t_ns = self._clock_ns()
+                rows = list(self._adapter.rows(self._connection, self._preset, inbox_ids))
+                by_job = _group(rows, job_of_inbox_id)
+                wanted = None if inbox_ids is None else sorted({*by_job, *jobs})
+                effects, failures = self._effects(wanted)
+        except psycopg.Error as error:
+            closing = RowRead(t_ns=t_ns, read=read, fault=fault, lines=0, error=str(error))
+            return Reading(t_ns, [closing], str(error))
+        lines = [
+            line
+            for job_id in sorted({*by_job, *effects, *failures})
+            for line in _job_lines(
+                t_ns, read, fault, job_id, by_job.get(job_id, []), effects, failures
+            )
+        ]
+        closing = RowRead(t_ns=t_ns, read=read, fault=fault, lines=len(lines))
+        return Reading(t_ns, [*lines, closing], None)
+
+    def _effects(
+        self, jobs: list[str] | None
+    ) -> tuple[dict[str, list[tuple[int, int, int]]], dict[str, int]]:
+        parameters: dict[str, Any] = {"run_id": self._run_id, "jobs": jobs}
+        effects: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        for job_id, *key in self._connection.execute(_EFFECTS, parameters):
+            effects[job_id].append((key[0], key[1], key[2]))
+        failures: dict[str, int] = dict(self._connection.execute(_FAILURES, parameters).fetchall())
+        return effects, failures
+
+
+def _group(
+    rows: Iterable[InboxRow], job_of_inbox_id: Mapping[str, str]
+) -> dict[str, list[InboxRow]]:
+    """Rows by job. A log entry whose row nobody can name stands under ``inbox:<id>``: it will
+    be found to be of an unknown job."""
+    by_job: dict[str, list[InboxRow]] = defaultdict(list)
+    for row in rows:
+        job_id = row.job_id or job_of_inbox_id.get(row.inbox_id) or f"inbox:{row.inbox_id}"
+        by_job[job_id].append(row)
+    return by_job
+
+
+def _job_lines(
+    t_ns: int,
+    read: Literal["kill", "final"],
+    fault: int | None,
+    job_id: str,
+    rows: list[InboxRow],
+    effects: Mapping[str, list[tuple[int, int, int]]],
+    failures: Mapping[str, int],
+) -> Iterable[RowRead]:
+    for index, row in enumerate(rows or [None]):
+        first = index == 0
+        state: RowState = "absent" if row is None else row.state
+        yield RowRead(
+            t_ns=t_ns,
+            read=read,
+            fault=fault,
+            job_id=job_id,
+            state=state,
+            inbox_id=row.inbox_id if row else None,
+            claimed_by=row.claimed_by if row else None,
+            library_attempt=row.library_attempt if row else None,
+            claimable_ns=(
+                t_ns + round(row.claimable_in_s * _NS_PER_S)
+                if row and row.claimable_in_s is not None
+                else None
+            ),
+            picked_after_done=row.picked_after_done if row else False,
+            effects=effects.get(job_id, []) if first else [],
+            failures=failures.get(job_id, 0) if first else 0,
+        )

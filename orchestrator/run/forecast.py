@@ -1,0 +1,112 @@
+"""What a run will be like, said before it starts: load, waits, an estimate of its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.scenario.capacity import OVERHEAD_S, Capacity, capacity
+from orchestrator.scenario.types import Fault, Scenario
+from worker_child.adapters.contract import Preset
+
+_CLOSED_LOOP_LINE = "load: a closed loop, each job goes out when the one before it has finished"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Seconds count from T = 0. `expected_s` is None for a stream without an end."""
+
+    capacity: Capacity
+    bound_s: float | None
+    """The longest rescue after any fault of the plan; None = this preset never rescues."""
+    waits_s: float
+    """How long the drain may last beyond the last enqueue, at the most foreseen."""
+    expected_s: float | None
+    lines: list[str]
+
+
+def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
+    """Foresee a run from its scenario and its preset; reads nothing but the number of cores."""
+    load = capacity(scenario)
+    outages_s = [fault.respawn_after_s or 0.0 for fault in scenario.faults]
+    bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
+    bound_s = max(bounds_s, default=0.0) if preset.rescue else None
+    ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
+    duration_s = scenario.workload.duration_s
+    expected_s = None if scenario.workload.endless else max([duration_s, *ends_s])
+    waits_s = max(0.0, (expected_s or duration_s) - duration_s)
+    closed = scenario.workload.closed_loop
+    lines = [
+        _CLOSED_LOOP_LINE if closed else _load_line(load),
+        *_fault_lines(scenario, preset, load, bound_s),
+    ]
+    if expected_s is not None:
+        lines.append(f"expected to take about {expected_s:.0f} s")
+    return Outlook(load, bound_s, waits_s, expected_s, lines)
+
+
+def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) -> float:
+    at_s = fault.at_s if fault.at_s is not None else scenario.workload.duration_s
+    outage_s = fault.respawn_after_s or 0.0
+    if preset.rescue is None:
+        return at_s + outage_s + scenario.limits.confirm_s
+    bound_s = preset.rescue.bound_s(outage_s)
+    return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
+
+
+def _load_line(load: Capacity) -> str:
+    return (
+        f"load: {load.peak_rate_per_s:g} jobs/s of {load.mean_length_s * 1000:.0f} ms on average, "
+        f"and {OVERHEAD_S * 1000:.0f} ms allowed for claim and acknowledgement, fill "
+        f"{load.utilisation:.0%} of {load.places} places"
+    )
+
+
+def _fault_lines(
+    scenario: Scenario, preset: Preset, load: Capacity, bound_s: float | None
+) -> list[str]:
+    lines = []
+    for fault in scenario.faults:
+        lines.append(f"fault: SIGKILL of slot {fault.slot} {_when(fault)}, {_respawn(fault)}")
+        if fault.respawn_after_s and not fault.when_held:
+            catch_up_s = load.catch_up_s(fault.respawn_after_s)
+            backlog = fault.respawn_after_s * load.peak_rate_per_s
+            lines.append(
+                f"the outage leaves a backlog of about {backlog:.0f} jobs; catching up takes "
+                + ("for ever at this load" if catch_up_s is None else f"about {catch_up_s:.0f} s")
+            )
+    if scenario.faults:
+        lines.append(_rescue_line(scenario, preset, bound_s))
+    return lines
+
+
+def _rescue_line(scenario: Scenario, preset: Preset, bound_s: float | None) -> str:
+    if preset.rescue is None or bound_s is None:
+        return (
+            f"rescue: never, under the preset {preset.name}; the drain watches for "
+            f"{scenario.limits.confirm_s:g} s"
+        )
+    text = f"rescue: {preset.rescue.mechanism}; an orphan may wait up to {bound_s:.1f} s"
+    if bound_s > scenario.limits.max_bound_s:
+        text += (
+            f", longer than the scenario waits (limits.max_bound_s = "
+            f"{scenario.limits.max_bound_s:g}): such jobs will stay pending, the run unknown"
+        )
+    return text
+
+
+def _when(fault: Fault) -> str:
+    if fault.at_s is not None:
+        return f"at T+{fault.at_s:g} s"
+    if fault.repeat:
+        return f"{fault.repeat} times, each after the last has settled"
+    if fault.when is not None:
+        wants = {"completed": fault.when.completed, "in flight": fault.when.in_flight}
+        seen = " and ".join(f"{n} {what}" for what, n in wants.items() if n is not None)
+        return f"as soon as {seen} are seen"
+    return "as soon as every held job stands at its point"
+
+
+def _respawn(fault: Fault) -> str:
+    if fault.respawn_after_s is None:
+        return "no respawn"
+    return f"respawn {fault.respawn_after_s:g} s later"

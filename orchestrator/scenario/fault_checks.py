@@ -1,0 +1,158 @@
+"""Whether a scenario's faults can come about: their triggers, their victims, their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.scenario.arrivals import Arrivals
+from orchestrator.scenario.reader import Flaw
+from orchestrator.scenario.types import Fault, Scenario
+
+
+def triggers(fault: Fault) -> list[str]:
+    """Which of the four triggers the fault names; a usable one names exactly one."""
+    given = {
+        "at_s": fault.at_s is not None,
+        "when": fault.when is not None,
+        "when_held": fault.when_held,
+        "repeat": fault.repeat is not None,
+    }
+    return [name for name, is_given in given.items() if is_given]
+
+
+def planned_kills(scenario: Scenario) -> int:
+    """How many kills the scenario's faults come to."""
+    return sum(fault.repeat or 1 for fault in scenario.faults)
+
+
+def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
+    """Each fault has exactly one trigger."""
+    for index, fault in enumerate(scenario.faults):
+        given = triggers(fault)
+        if len(given) != 1:
+            found = " and ".join(given) or "no trigger"
+            yield Flaw(
+                f"faults.{index}",
+                f" has {found}: exactly one of at_s, when, when_held, repeat is needed",
+            )
+
+
+def check_victims(scenario: Scenario) -> Iterator[Flaw]:
+    """Each fault's slot exists."""
+    slots = scenario.workers.slots
+    for index, fault in enumerate(scenario.faults):
+        if fault.slot >= slots:
+            known = f"slots 0 to {slots - 1}" if slots > 1 else "slot 0 alone"
+            yield Flaw(
+                f"faults.{index}.slot", f" = {fault.slot}: workers.slots = {slots} makes {known}"
+            )
+
+
+def check_timed(scenario: Scenario) -> Iterator[Flaw]:
+    """A timed fault comes while jobs come."""
+    settings = scenario.workload
+    end_s = settings.duration_s
+    for index, fault in enumerate(scenario.faults):
+        at = f"faults.{index}.at_s"
+        if fault.at_s is None:
+            continue
+        if settings.endless and fault.at_s < end_s:
+            limit = f"in an endless stream no fault may come before duration_s = {end_s:g}"
+            yield Flaw(at, f" = {fault.at_s:g}: {limit}")
+        if not settings.endless and fault.at_s >= end_s:
+            yield Flaw(at, f" = {fault.at_s:g}: the stream is over at duration_s = {end_s:g}")
+
+
+def check_when(scenario: Scenario) -> Iterator[Flaw]:
+    """The state that a fault waits for can come about."""
+    jobs = Arrivals(scenario.workload).count
+    places = scenario.workers.slots * scenario.workers.concurrency
+    for index, fault in enumerate(scenario.faults):
+        at, when = f"faults.{index}.when", fault.when
+        if when is None:
+            continue
+        if when.completed is None and when.in_flight is None:
+            yield Flaw(at, " is empty: name completed, in_flight or both")
+        if when.completed is not None and jobs is not None and when.completed > jobs:
+            yield Flaw(f"{at}.completed", f" = {when.completed}: the stream has only {jobs} jobs")
+        if when.in_flight is not None and when.in_flight > places:
+            yield Flaw(
+                f"{at}.in_flight", f" = {when.in_flight}: slots x concurrency is only {places}"
+            )
+
+
+def check_repeated(scenario: Scenario) -> Iterator[Flaw]:
+    """A repeated fault is alone, finds a new victim each time, and a stream that outlasts it."""
+    for index, fault in enumerate(scenario.faults):
+        at = f"faults.{index}"
+        if fault.repeat is None:
+            continue
+        if not scenario.workload.endless:
+            outlast = "set workload.endless = true"
+            yield Flaw(f"{at}.repeat", f" needs a stream that outlasts the last kill: {outlast}")
+        if fault.respawn_after_s is None:
+            yield Flaw(f"{at}.respawn_after_s", " is missing: a repeated kill needs a new victim")
+        if len(scenario.faults) > 1:
+            yield Flaw(f"{at}.repeat", " stands beside other faults; it must be alone")
+
+
+def check_endless(scenario: Scenario) -> Iterator[Flaw]:
+    """An endless stream meets a fault, after which it is cut."""
+    if scenario.workload.endless and not scenario.faults:
+        yield Flaw("workload.endless", " = true without a fault: nothing would ever cut the stream")
+    if scenario.workload.endless and any(fault.when for fault in scenario.faults):
+        yield Flaw(
+            "workload.endless", " = true with a `when`: a state that never comes never ends it"
+        )
+
+
+def check_order(scenario: Scenario) -> Iterator[Flaw]:
+    """No timed fault hits a slot that is empty after an earlier one."""
+    empty_until_s: dict[int, float] = {}
+    timed = [(f.at_s, index) for index, f in enumerate(scenario.faults) if f.at_s is not None]
+    for at_s, index in sorted(timed):
+        fault = scenario.faults[index]
+        if at_s <= empty_until_s.get(fault.slot, -1.0):
+            yield Flaw(
+                f"faults.{index}.at_s",
+                f" = {at_s:g}: slot {fault.slot} is still empty at that time",
+            )
+        wait_s = float("inf") if fault.respawn_after_s is None else fault.respawn_after_s
+        empty_until_s[fault.slot] = at_s + wait_s
+
+
+def check_held(scenario: Scenario) -> Iterator[Flaw]:
+    """Held jobs fit into the one worker that holds them, and a kill comes for them."""
+    held = scenario.workload.held
+    kills = [index for index, fault in enumerate(scenario.faults) if fault.when_held]
+    if kills and not held:
+        yield Flaw(f"faults.{kills[0]}.when_held", " = true, but workload.held names no jobs")
+    if not held:
+        return
+    if len(scenario.faults) != 1 or not kills:
+        yield Flaw(
+            "workload.held",
+            f": held jobs wait for one kill, and it must be the run's only fault: when_held = true "
+            f"(found {len(scenario.faults)} faults, {len(kills)} of them so)",
+        )
+    if scenario.workers.slots != 1:
+        yield Flaw(
+            "workers.slots",
+            f" = {scenario.workers.slots}: with held jobs there must be one, or a survivor might "
+            "claim them",
+        )
+    if scenario.workload.endless:
+        yield Flaw("workload.endless", " = true: the stream must end before jobs are held")
+    count, concurrency = sum(group.count for group in held), scenario.workers.concurrency
+    if count > concurrency:
+        yield Flaw(
+            "workload.held",
+            f": {count} jobs cannot be held at once by concurrency = {concurrency}",
+        )
+
+
+def check_certificates(scenario: Scenario) -> Iterator[Flaw]:
+    """The expected certificates can be had."""
+    expected, kills = scenario.expectations.certificates, planned_kills(scenario)
+    if expected is not None and expected > kills:
+        yield Flaw("expectations.certificates", f" = {expected}: the faults come to {kills} kills")

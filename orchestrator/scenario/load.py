@@ -1,0 +1,180 @@
+"""Scenario files: found, read, overridden and checked whole; and written down to be repeated.
+
+Nothing is started before a scenario has come through here without a flaw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from orchestrator.errors import ScenarioError
+from orchestrator.paths import SCENARIOS
+from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.checks import check, is_sound
+from orchestrator.scenario.reader import Flaw, nearest, read_section
+from orchestrator.scenario.types import (
+    Burst,
+    ErrorInjection,
+    Expectations,
+    Fault,
+    HeldJobs,
+    Limits,
+    Points,
+    Ramp,
+    Scenario,
+    Steady,
+    Tenants,
+    When,
+    WorkerSettings,
+    WorkloadSettings,
+)
+
+__all__ = [
+    "Burst",
+    "ErrorInjection",
+    "Expectations",
+    "Fault",
+    "HeldJobs",
+    "Limits",
+    "Points",
+    "Ramp",
+    "Scenario",
+    "Steady",
+    "Tenants",
+    "When",
+    "WorkerSettings",
+    "WorkloadSettings",
+    "load_scenario",
+    "resolved",
+    "scenario_digest",
+    "scenario_from_resolved",
+    "scenario_names",
+]
+
+_BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+
+
+def load_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), *, cores: int | None = None
+) -> Scenario:
+    """Read a shipped scenario by name, or any ``.toml`` file by path.
+
+    An override is ``key.key=value``, the value as in TOML, a bare word being a string. `cores` is
+    what the CPU demand is held against (None = this machine's). Raises `ScenarioError` with
+    everything that is wrong.
+    """
+    path = _path(name_or_path)
+    table = {"name": path.stem, **_parse(path)}
+    flaws = [flaw for override in overrides for flaw in _apply(table, override)]
+    source = f"scenario {path.name}" + (f" with {', '.join(overrides)}" if overrides else "")
+    scenario = _read(table, flaws)
+    if is_sound(("workload", "workers", "over_capacity"), flaws) and not scenario.over_capacity:
+        flaws += [Flaw("", refusal) for refusal in capacity(scenario, cores).refusals]
+    _refuse(source, flaws)
+    return scenario
+
+
+def scenario_names() -> list[str]:
+    """The names of the shipped scenarios, sorted."""
+    return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+
+
+def resolved(scenario: Scenario) -> dict[str, Any]:
+    """The scenario with every default written out, ready for JSON."""
+    table: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(scenario))
+    return table
+
+
+def scenario_from_resolved(table: Mapping[str, Any]) -> Scenario:
+    """The scenario whose `resolved` form this is. Raises `ScenarioError`."""
+    flaws: list[Flaw] = []
+    scenario = _read(table, flaws)
+    _refuse("the scenario in the history", flaws)
+    return scenario
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """SHA-256 of the resolved form with sorted keys: equal = the same thing was asked for."""
+    return hashlib.sha256(msgspec.json.encode(resolved(scenario), order="sorted")).hexdigest()
+
+
+def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
+    scenario = read_section(Scenario, table, flaws)
+    flaws += check(scenario, flaws)
+    return scenario
+
+
+def _refuse(source: str, flaws: Sequence[Flaw]) -> None:
+    if flaws:
+        raise ScenarioError(source, [str(flaw) for flaw in flaws])
+
+
+def _path(name_or_path: str) -> Path:
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        return Path(name_or_path)
+    if name_or_path not in scenario_names():
+        problem = f"no such scenario is shipped; {nearest(name_or_path, scenario_names())}"
+        hint = "your own file is named by its path, ending in .toml"
+        raise ScenarioError(f"scenario {name_or_path}", [f"{problem} ({hint})"])
+    return SCENARIOS / f"{name_or_path}.toml"
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"the file cannot be read: {error.strerror or error}"
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is not UTF-8, as TOML must be"
+    except tomllib.TOMLDecodeError as error:
+        problem = f"not TOML: {error}"
+    except RecursionError:
+        problem = "its brackets are nested too deeply to be read"
+    raise ScenarioError(f"scenario {path}", [problem])
+
+
+def _apply(table: dict[str, Any], override: str) -> list[Flaw]:
+    """Put one override into the parsed file; unknown keys are found when that is read."""
+    path, equals, text = (part.strip() for part in override.partition("="))
+    keys = path.split(".")
+    if not equals or not all(keys):
+        return [Flaw("", f"--set {override}: expected key.key=value, as in workload.rate_per_s=80")]
+    try:
+        value = _parse_value(text)
+    except tomllib.TOMLDecodeError as error:
+        return [Flaw(path, f": --set {override}: {text!r} is not a TOML value: {error}")]
+    place: Any = table
+    for key in keys[:-1]:
+        place = _inside(place, key)
+    if isinstance(place, dict):
+        place[keys[-1]] = value
+    elif isinstance(place, list) and _index(keys[-1], place) is not None:
+        place[int(keys[-1])] = value
+    else:
+        return [Flaw(path, f": --set {override}: there is no such place in the file")]
+    return []
+
+
+def _parse_value(text: str) -> Any:
+    if _BARE_WORD.fullmatch(text) and text not in ("true", "false", "inf", "nan"):
+        return text
+    return tomllib.loads(f"value = {text}")["value"]
+
+
+def _inside(place: Any, key: str) -> Any:
+    if isinstance(place, dict):
+        return place.setdefault(key, {})
+    if isinstance(place, list) and _index(key, place) is not None:
+        return place[int(key)]
+    return None
+
+
+def _index(key: str, place: list[Any]) -> int | None:
+    return int(key) if key.isdecimal() and int(key) < len(place) else None

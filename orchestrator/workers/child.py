@@ -1,0 +1,237 @@
+"""A worker child as the parent holds it: spawn, feed, read, kill, reap.
+
+Nothing outside this module knows that a child is a local process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from orchestrator.workers.event_reader import EventReader
+from worker_child.lifeline import PARENT_PID_VARIABLE
+from worker_child.protocol import Command, Init
+
+_PIPE_BYTES = 1 << 20
+_READ_BYTES = 1 << 18
+_TAIL_BYTES = 4000
+
+RUN_VARIABLE = "CRASHBENCH_RUN"
+"""Stands in the environment of every process of a run, so that none can hide from the clean-up."""
+
+
+class State(Enum):
+    """Where a child stands. `MOVES` holds every transition there is."""
+
+    SPAWNED = "spawned"
+    READY = "ready"
+    STOPPING = "stopping"
+    KILLED = "killed"
+    GONE = "gone"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.SPAWNED: frozenset({State.READY, State.STOPPING, State.KILLED, State.GONE}),
+    State.READY: frozenset({State.STOPPING, State.KILLED, State.GONE}),
+    State.STOPPING: frozenset({State.KILLED, State.GONE}),
+    State.KILLED: frozenset({State.GONE}),
+    State.GONE: frozenset(),
+}
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended."""
+
+    reaped_ns: int
+    exit_code: int | None
+    signal: int | None
+    max_rss_bytes: int
+
+
+class ChildHandle:
+    """One incarnation. Created by `spawn`, which must run in the parent's main thread.
+
+    PR_SET_PDEATHSIG follows the thread that started the child, not the process.
+    """
+
+    def __init__(
+        self, init: Init, process: subprocess.Popen[bytes], pipe: int, stderr_path: Path
+    ) -> None:
+        self.init = init
+        self.slot = init.slot
+        self.incarnation = init.incarnation
+        self.pid = process.pid
+        self.state = State.SPAWNED
+        self.spawned_ns = time.monotonic_ns()
+        self.exit: Exit | None = None
+        self.eof_ns: int | None = None
+        self.pipe_abandoned = False
+        """Its pipe was closed unread: somebody who fled still holds the other end."""
+        self.reader = EventReader(init.run_id, init.slot, init.incarnation)
+        self.exit_descriptor = os.pidfd_open(process.pid)
+        """Readable once it has ended (pidfd_open(2)); closed when it is reaped."""
+        self._process = process
+        self._pipe = pipe
+        # os.read() takes memory for the largest answer: under load, thousands of faults a second.
+        self._gulp = memoryview(bytearray(_READ_BYTES))
+        self._stderr_path = stderr_path
+
+    def fileno(self) -> int:
+        """The reading end of the event pipe, for a selector."""
+        return self._pipe
+
+    def orders_fileno(self) -> int:
+        """The writing end of its stdin."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    def move(self, to: State) -> None:
+        """Change the state. A transition outside `MOVES` is our own bug."""
+        assert to in MOVES[self.state], f"{self.state} -> {to}"
+        self.state = to
+
+    def read(self) -> bytes:
+        """Read what is there, in one large gulp; at the end of the pipe, close it.
+
+        Nothing comes back when there is nothing yet, and at the end (`eof_ns`).
+        """
+        try:
+            size = os.readv(self._pipe, [self._gulp])
+        except BlockingIOError:
+            return b""
+        if not size:
+            self.eof_ns = time.monotonic_ns()
+            os.close(self._pipe)
+        return bytes(self._gulp[:size])
+
+    def stop(self) -> None:
+        """Ask the child to claim nothing more, finish what is open and leave."""
+        self.move(State.STOPPING)
+        self._send(msgspec.json.encode(Command("stop")) + b"\n")
+
+    def kill(self) -> int:
+        """SIGKILL the whole process group; return the instant stamped just before."""
+        if self.state is not State.KILLED:
+            self.move(State.KILLED)
+        kill_sent_ns = time.monotonic_ns()
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It has just ended by itself; the exit status will say so, and the certificate fail.
+            return kill_sent_ns
+        return kill_sent_ns
+
+    def reap(self) -> Exit | None:
+        """Collect the exit status if the child has ended; never waits."""
+        if self.exit is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._note_exit(status, usage.ru_maxrss * 1024)
+        return self.exit
+
+    def gone(self) -> bool:
+        """Whether it is reaped and its pipe read to the end; the two are told apart nowhere."""
+        return self.exit is not None and (self.eof_ns is not None or self.pipe_abandoned)
+
+    def abandon_pipe(self) -> None:
+        """Close the pipe without having seen its end: `eof_ns` stays None for all to see."""
+        assert self.eof_ns is None
+        os.close(self._pipe)
+        self.pipe_abandoned = True
+
+    def stderr_tail(self) -> str:
+        """The last lines that it wrote to stderr."""
+        with self._stderr_path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return file.read().decode("utf-8", "backslashreplace").strip()
+
+    def end_orders(self) -> None:
+        """Close its stdin: to the child this says that its parent is gone."""
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.close()
+            except BrokenPipeError:
+                # It died with orders unread: its exit status says how.
+                self._process.stdin = None
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        self.end_orders()
+        if self.eof_ns is None and not self.pipe_abandoned:
+            self.abandon_pipe()
+        if self.exit is None:
+            os.close(self.exit_descriptor)
+
+    def _note_exit(self, status: int, max_rss_bytes: int) -> None:
+        code = os.waitstatus_to_exitcode(status)
+        self._process.returncode = code
+        os.close(self.exit_descriptor)
+        self.exit = Exit(
+            reaped_ns=time.monotonic_ns(),
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            max_rss_bytes=max_rss_bytes,
+        )
+
+    def _send(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            # It has just died by itself; the reaping will say so.
+            return
+
+
+class Spawner:
+    """Starts children, the first and the respawned by the same path.
+
+    `logs` takes their stdout and stderr; `mark` stands in their environment (`RUN_VARIABLE`).
+    """
+
+    def __init__(self, logs: Path, mark: str) -> None:
+        self._logs = logs
+        self._mark = mark
+
+    def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
+        """Start one child and hand it its orders. Raises OSError when argv cannot be run."""
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(reading, False)
+        name = f"slot{init.slot}-incarnation{init.incarnation}"
+        stderr_path = self._logs / f"{name}.stderr"
+        environment = {
+            **os.environ,
+            PARENT_PID_VARIABLE: str(os.getpid()),
+            RUN_VARIABLE: self._mark,
+        }
+        try:
+            with (self._logs / f"{name}.stdout").open("wb") as out, stderr_path.open("wb") as err:
+                process = subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=err,
+                    pass_fds=[writing],
+                    start_new_session=True,
+                    env=environment,
+                )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        orders = msgspec.structs.replace(init, event_fd=writing)
+        handle = ChildHandle(orders, process, reading, stderr_path)
+        handle._send(msgspec.json.encode(orders) + b"\n")
+        return handle

@@ -1,0 +1,273 @@
+"""The children of a run, slot by slot: their pipes, their exits, who lives and who is dead."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Callable, Sequence
+
+from orchestrator.errors import ChildFailedError
+from orchestrator.history.recorder import Recorder
+from orchestrator.history.records import ChildExited, ChildSpawned
+from orchestrator.processes.janitor import Janitor
+from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
+from orchestrator.workers.crash_origin import ends_in_our_code
+from orchestrator.workers.event_reader import BadLine, Batch, feed_together
+from orchestrator.workers.tracker import Incarnation, Tracker
+from worker_child.protocol import Init, Note, session_name
+
+_COALESCE_S = 0.002
+"""A short rest before reading: many lines come in one gulp, and stamps are the child's own."""
+MakeInit = Callable[[int, int], Init]
+
+
+class Fleet:
+    """Spawns, reads and reaps. `children` holds every incarnation that was ever spawned."""
+
+    def __init__(
+        self,
+        spawner: Spawner,
+        make_init: MakeInit,
+        argv: Sequence[str],
+        recorder: Recorder,
+        tracker: Tracker,
+        janitor: Janitor,
+        *,
+        ready_s: float,
+    ) -> None:
+        self.children: dict[Incarnation, ChildHandle] = {}
+        self._spawner = spawner
+        self._make_init = make_init
+        self._argv = argv
+        self._recorder = recorder
+        self._tracker = tracker
+        self._janitor = janitor
+        self._ready_s = ready_s
+        self._selector = selectors.DefaultSelector()
+        self._fault_of: dict[Incarnation, int] = {}
+        self._next_incarnation: dict[int, int] = {}
+        self.died: list[ChildHandle] = []
+        """Those that died unasked and have not been looked at; the reader takes them out."""
+        self._died_unasked: list[ChildHandle] = []
+        self._starting: list[ChildHandle] = []
+        self._unread: list[tuple[ChildHandle, bytes]] = []
+        """What this turn has read and not yet looked at."""
+        self._ending: list[ChildHandle] = []
+        """Those of which an end has been seen, of the process or of the pipe."""
+
+    def watch(self, descriptor: int, on_readable: Callable[[], None]) -> None:
+        """Have another descriptor looked at in every `wait`."""
+        self._selector.register(descriptor, selectors.EVENT_READ, on_readable)
+
+    def spawn(self, slot: int, *, after_fault: int | None = None) -> ChildHandle:
+        """Fill a slot with its next incarnation. Raises `ChildFailedError`."""
+        incarnation = self._next_incarnation.get(slot, 0)
+        self._next_incarnation[slot] = incarnation + 1
+        spawned_ns = time.monotonic_ns()
+        try:
+            child = self._spawner.spawn(self._make_init(slot, incarnation), self._argv)
+        except OSError as error:
+            raise ChildFailedError(
+                f"the worker's command {' '.join(self._argv)} cannot be run: {error}"
+            ) from error
+        self._janitor.process_group(child.pid)
+        self.children[slot, incarnation] = child
+        self._tracker.open[slot, incarnation] = {}
+        self._starting.append(child)
+        self.watch(child.fileno(), lambda: self._read(child))
+        self.watch(child.exit_descriptor, lambda: self._reap(child))
+        self._recorder.record(
+            ChildSpawned(
+                t_ns=spawned_ns,
+                slot=slot,
+                incarnation=incarnation,
+                pid=child.pid,
+                role=child.init.role,
+                application_name=session_name(child.init.run_id, slot, incarnation),
+                after_fault=after_fault,
+            )
+        )
+        return child
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait for lines, at most so long; read them, append them, reap who has ended."""
+        ready = self._selector.select(max(0.0, timeout_s))
+        if ready:
+            time.sleep(_COALESCE_S)
+        for key, _ in ready:
+            key.data()
+        if self._unread:
+            self._take_in()
+        while self._ending:
+            self._bury_if_gone(self._ending.pop(0))
+        if self._starting:
+            self._look_after_starting()
+
+    def kill(self, child: ChildHandle, fault: int | None) -> int:
+        """SIGKILL a child's process group; returns `kill_sent`."""
+        if fault is not None:
+            self._fault_of[child.slot, child.incarnation] = fault
+        return child.kill()
+
+    def living(self) -> list[ChildHandle]:
+        """Those that have not been killed and have not ended."""
+        return [
+            child
+            for child in self.children.values()
+            if child.state in (State.SPAWNED, State.READY, State.STOPPING) and child.exit is None
+        ]
+
+    def in_slot(self, slot: int) -> ChildHandle | None:
+        """The living incarnation of a slot."""
+        return next((child for child in self.living() if child.slot == slot), None)
+
+    def abandon_held_pipes(self) -> None:
+        """Close the pipes of those that have ended while somebody who fled holds the other end."""
+        for child in self.unburied():
+            if child.exit is not None and child.eof_ns is None and not child.pipe_abandoned:
+                self._selector.unregister(child.fileno())
+                child.abandon_pipe()
+                self._ending.append(child)
+                self._note(child, "pipe_held", "it has ended, yet somebody holds its event pipe")
+
+    def unburied(self) -> list[ChildHandle]:
+        """Those that are not both reaped and read to the end."""
+        return [child for child in self.children.values() if child.state is not State.GONE]
+
+    def deaths(self) -> list[tuple[int, int | None]]:
+        """(when it died unasked, when the next of its slot was ready) of each that did."""
+        deaths = []
+        for (slot, incarnation), child in self.children.items():
+            if child in self._died_unasked:
+                assert child.exit is not None
+                ready = self._tracker.ready.get((slot, incarnation + 1))
+                deaths.append((child.exit.reaped_ns, ready.t_ns if ready else None))
+        return deaths
+
+    def open_in_living(self) -> int:
+        """Open executions of incarnations that live."""
+        return sum(
+            len(self._tracker.open[child.slot, child.incarnation]) for child in self.living()
+        )
+
+    def dead_identities(self) -> set[str]:
+        """The identities under which killed and died incarnations held their rows."""
+        living = {(child.slot, child.incarnation) for child in self.living()}
+        return {ready.identity for key, ready in self._tracker.ready.items() if key not in living}
+
+    def process_groups(self) -> set[int]:
+        """The process groups of those that have not ended."""
+        return {child.pid for child in list(self.children.values()) if child.exit is None}
+
+    def close(self) -> None:
+        """Let go of every descriptor. The children must be gone."""
+        for child in self.children.values():
+            child.close()
+        self._selector.close()
+
+    def _read(self, child: ChildHandle) -> None:
+        if chunk := child.read():
+            self._unread.append((child, chunk))
+        elif child.eof_ns is not None:
+            self._selector.unregister(child.fileno())
+            self._note_bad(child, child.reader.finish())
+            self._ending.append(child)
+
+    def _reap(self, child: ChildHandle) -> None:
+        if child.reap() is not None:
+            self._selector.unregister(child.exit_descriptor)
+            self._ending.append(child)
+
+    def _take_in(self) -> None:
+        """Check, append and observe what this turn has read, of all children together."""
+        receipt_ns = time.monotonic_ns()
+        unread, self._unread = self._unread, []
+        batches = feed_together([(child.reader, chunk) for child, chunk in unread])
+        if lines := b"".join([batch.lines for batch in batches]):
+            self._recorder.append(lines)
+        for (child, _), batch in zip(unread, batches, strict=True):
+            self._observe(child, batch, receipt_ns)
+
+    def _observe(self, child: ChildHandle, batch: Batch, receipt_ns: int) -> None:
+        key = child.slot, child.incarnation
+        self._tracker.observe(key, batch.events)
+        if batch.events and (late_ns := batch.events[-1].fields.t_ns - receipt_ns) > 0:
+            message = f"a line was stamped {late_ns} ns after it had been received"
+            self._note(child, "clock_violation", message)
+        if batch.bad:
+            self._note_bad(child, batch.bad)
+        if child.state is State.SPAWNED and key in self._tracker.ready:
+            child.move(State.READY)
+
+    def _note_bad(self, child: ChildHandle, lines: Sequence[BadLine]) -> None:
+        for bad in lines:
+            self._note(child, "bad_line", f"{bad.why}: {bad.excerpt}")
+
+    def _look_after_starting(self) -> None:
+        self._starting = [child for child in self._starting if child.state is State.SPAWNED]
+        for child in self._starting:
+            waited_s = (time.monotonic_ns() - child.spawned_ns) / 1e9
+            if waited_s > self._ready_s and child.exit is None:
+                raise ChildFailedError(
+                    f"worker {child.slot}:{child.incarnation} was not ready within "
+                    f"{self._ready_s:g} s (limits.ready_s). {_quoted(child)}"
+                )
+
+    def _bury_if_gone(self, child: ChildHandle) -> None:
+        if child.exit is not None and child.gone() and child.state is not State.GONE:
+            self._bury(child, child.exit)
+
+    def _bury(self, child: ChildHandle, exit_: Exit) -> None:
+        was_ready = (child.slot, child.incarnation) in self._tracker.ready
+        asked = child.state is State.STOPPING and exit_.exit_code == 0
+        reason = "killed" if child.state is State.KILLED else "stopped" if asked else "died"
+        child.move(State.GONE)
+        self._janitor.forget_process_group(child.pid)
+        tail = "" if reason == "stopped" else child.stderr_tail()
+        self._recorder.record(
+            ChildExited(
+                t_ns=exit_.reaped_ns,
+                slot=child.slot,
+                incarnation=child.incarnation,
+                pid=child.pid,
+                reason="killed" if reason == "killed" else "stopped" if asked else "died",
+                exit_code=exit_.exit_code,
+                signal=exit_.signal,
+                fault=self._fault_of.get((child.slot, child.incarnation)),
+                events=child.reader.next_n,
+                max_rss_bytes=exit_.max_rss_bytes,
+                stderr_tail=tail,
+                ours=reason == "died" and ends_in_our_code(tail),
+            )
+        )
+        if reason == "died":
+            self.died.append(child)
+            self._died_unasked.append(child)
+            if not was_ready:
+                raise ChildFailedError(
+                    f"worker {child.slot}:{child.incarnation} died before it was ready, "
+                    f"{_how(exit_)}. {_quoted(child)}"
+                )
+
+    def _note(self, child: ChildHandle, code: str, message: str) -> None:
+        self._recorder.record(
+            Note(
+                t_ns=time.monotonic_ns(),
+                code=code,
+                message=message,
+                detail={"slot": child.slot, "incarnation": child.incarnation},
+            )
+        )
+
+
+def _how(exit_: Exit) -> str:
+    if exit_.signal is not None:
+        return f"by signal {exit_.signal}"
+    return f"with exit code {exit_.exit_code}"
+
+
+def _quoted(child: ChildHandle) -> str:
+    tail = child.stderr_tail()
+    if not tail:
+        return "It wrote nothing to stderr."
+    return "The end of its stderr:\n" + "\n".join(tail.splitlines()[-15:])
