@@ -14,11 +14,11 @@ from psycopg import AsyncConnection
 from .schema import ENQUEUE
 
 _CLAIM = """
-UPDATE skeleton_job
+UPDATE my_queue_job
 SET claimed_by = %(worker)s,
     claimable_at = clock_timestamp() + %(lease_s)s * interval '1 second'
 WHERE id = (
-    SELECT id FROM skeleton_job
+    SELECT id FROM my_queue_job
     WHERE NOT given_up AND claimable_at <= clock_timestamp()
     ORDER BY claimable_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -26,21 +26,21 @@ RETURNING id, payload, attempts
 """
 
 _RENEW = """
-UPDATE skeleton_job SET claimable_at = clock_timestamp() + %(lease_s)s * interval '1 second'
+UPDATE my_queue_job SET claimable_at = clock_timestamp() + %(lease_s)s * interval '1 second'
 WHERE claimed_by = %(worker)s
 """
 
-_ACKNOWLEDGE = "DELETE FROM skeleton_job WHERE id = %(id)s AND claimed_by = %(worker)s"
+_ACKNOWLEDGE = "DELETE FROM my_queue_job WHERE id = %(id)s AND claimed_by = %(worker)s"
 
 _RETRY = """
-UPDATE skeleton_job
+UPDATE my_queue_job
 SET claimed_by = NULL, attempts = attempts + 1,
     claimable_at = clock_timestamp() + %(delay_s)s * interval '1 second'
 WHERE id = %(id)s AND claimed_by = %(worker)s
 """
 
 _GIVE_UP = """
-UPDATE skeleton_job SET claimed_by = NULL, attempts = attempts + 1, given_up = true
+UPDATE my_queue_job SET claimed_by = NULL, attempts = attempts + 1, given_up = true
 WHERE id = %(id)s AND claimed_by = %(worker)s
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SCHEMA = """
-CREATE TABLE skeleton_job (
+CREATE TABLE my_queue_job (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL,
     payload bytea NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE skeleton_job (
 """
 
 ENQUEUE = """
-INSERT INTO skeleton_job (kind, payload)
+INSERT INTO my_queue_job (kind, payload)
 SELECT kind, payload
 FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS job (kind, payload, place)
 ORDER BY place

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from worker_child.adapters.built import built
+from worker_child.adapters.program import built
 
 LANGUAGE = "Go; a goroutine for each handler"
 
 
 def worker_argv() -> list[str]:
-    """The command that starts a worker; it finds its orders on stdin. Raises `NotBuiltError`."""
-    return [str(built("skeleton"))]
+    """The command that starts a worker; it finds its init on stdin. Raises `NotBuiltError`."""
+    return [str(built("my_queue"))]

@@ -13,36 +13,36 @@ import (
 )
 
 const enqueueSQL = `
-INSERT INTO skeleton_job (kind, payload)
+INSERT INTO my_queue_job (kind, payload)
 SELECT kind, payload
 FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS job (kind, payload, place)
 ORDER BY place
 RETURNING id`
 
 const claimSQL = `
-UPDATE skeleton_job
+UPDATE my_queue_job
 SET claimed_by = $1, claimable_at = clock_timestamp() + $2::float * interval '1 second'
 WHERE id = (
-    SELECT id FROM skeleton_job
+    SELECT id FROM my_queue_job
     WHERE NOT given_up AND claimable_at <= clock_timestamp()
     ORDER BY claimable_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id, payload, attempts`
 
 const renewSQL = `
-UPDATE skeleton_job SET claimable_at = clock_timestamp() + $2::float * interval '1 second'
+UPDATE my_queue_job SET claimable_at = clock_timestamp() + $2::float * interval '1 second'
 WHERE claimed_by = $1`
 
-const acknowledgeSQL = `DELETE FROM skeleton_job WHERE id = $1 AND claimed_by = $2`
+const acknowledgeSQL = `DELETE FROM my_queue_job WHERE id = $1 AND claimed_by = $2`
 
 const retrySQL = `
-UPDATE skeleton_job
+UPDATE my_queue_job
 SET claimed_by = NULL, attempts = attempts + 1,
     claimable_at = clock_timestamp() + $3::float * interval '1 second'
 WHERE id = $1 AND claimed_by = $2`
 
 const giveUpSQL = `
-UPDATE skeleton_job SET claimed_by = NULL, attempts = attempts + 1, given_up = true
+UPDATE my_queue_job SET claimed_by = NULL, attempts = attempts + 1, given_up = true
 WHERE id = $1 AND claimed_by = $2`
 
 // leaseQueue is the queue under test, as one worker holds it: a claim with SKIP LOCKED, a lease that

@@ -1,4 +1,4 @@
-module crashbench/adapters/skeleton
+module crashbench/adapters/my_queue
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-// The worker of skeleton, a queue of this folder's own: replace it by your library.
+// The worker of my_queue, a queue of this folder's own: replace it by your library.
 package main
 
 import "crashbench/lang/go/child"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker_child.adapters.python_argv import python_argv
+from worker_child.adapters.program import python_argv
 
 LANGUAGE = "Python, asyncio; handlers on the worker's loop"
 
 
 def worker_argv() -> list[str]:
-    """The command that starts a worker; it finds its orders on stdin."""
+    """The command that starts a worker; it finds its init on stdin."""
     return python_argv(folder=Path(__file__).resolve().parent)
