@@ -1,8 +1,7 @@
-"""A control queue seen from the parent: its tables, its enqueue, its rows and its audit."""
+"""The controls seen from the parent: their tables, their enqueue, their rows and their audit."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
@@ -13,24 +12,28 @@ import psycopg
 from worker_child.adapters.contract import (
     Accepted,
     EnqueueResult,
-    InboxRow,
     OutgoingJob,
     Preset,
-    QueueCounts,
     Workers,
 )
-from worker_child.adapters.control.statements import CHANNEL, SCHEMA
+from worker_child.adapters.program import python_argv
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
+from worker_child.controls.statements import CHANNEL, SCHEMA
 from worker_child.protocol import Rescue
 
 POLL_S = 0.2
-"""How often an idle place looks for work; a NOTIFY wakes it sooner."""
+"""How often an idle consumer looks for work; a NOTIFY wakes it sooner."""
+ACKNOWLEDGE_EVERY_S = 1.0
+"""Of the late-acknowledging control."""
+LEASE_S = 3.0
+"""Of the short-lease control."""
 
 PARITY_OF_CONTROLS = MappingProxyType(
     {
         "enqueue": "one INSERT and one NOTIFY for all that is due together",
         "wake_up": f"NOTIFY; without it a look each {POLL_S:g} s",
         "claim_batch": "one row",
-        "completion": "the control itself: see its README",
+        "completion": "the control itself: see README.md",
         "rescue_counts_as_attempt": "no attempts are counted",
         "retries": "nobody: a job that fails ends the worker",
         "finished_rows": "deleted; the audit tells of them",
@@ -49,13 +52,13 @@ RETURNING id
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE claimed_by IS NULL), count(*) FILTER (WHERE claimed_by IS NOT NULL),
-       pg_total_relation_size('control_job')
+       0, 0, pg_total_relation_size('control_job')
 FROM control_job
 """
 
 _ROWS = """
 SELECT job_id, id::text, CASE WHEN claimed_by IS NULL THEN 'queued' ELSE 'claimed' END, claimed_by,
-       extract(epoch FROM claimed_until - clock_timestamp())::float
+       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float
 FROM control_job
 WHERE %(ids)s::bigint[] IS NULL OR claimed_by IS NOT NULL OR id = ANY(%(ids)s)
 ORDER BY id
@@ -66,11 +69,8 @@ SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORD
 """
 
 
-class ControlEnqueuer:
-    """Enqueues with one INSERT for all that is due, and rings the workers' bell."""
-
-    def __init__(self, dsn: str) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
+class ControlEnqueuer(SqlEnqueuer):
+    """Enqueues with one INSERT for all that is due, and one NOTIFY."""
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `worker_child.adapters.contract.Enqueuer`."""
@@ -80,12 +80,12 @@ class ControlEnqueuer:
             self._connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
         return [Accepted(str(inbox_id)) for (inbox_id,) in ids]
 
-    def close(self) -> None:
-        self._connection.close()
 
+class ControlAdapter(SqlInbox):
+    """See `worker_child.adapters.contract.Adapter`. A control names itself and its rescue.
 
-class ControlAdapter:
-    """See `worker_child.adapters.contract.Adapter`. A control names itself and its rescue."""
+    An acknowledged row is gone, and no log tells of it.
+    """
 
     name: str
     presets: Sequence[str] = ("stock",)
@@ -94,6 +94,8 @@ class ControlAdapter:
     """Whether a claim shows in the row for others to see."""
     settings: Mapping[str, float] = MappingProxyType({})
     """What this control has beside its poll; seconds. Each is a rhythm of its own."""
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
 
     def version(self) -> str:
         return version("crashbench")
@@ -117,25 +119,6 @@ class ControlAdapter:
     def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ControlEnqueuer:
         return ControlEnqueuer(dsn)
 
-    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
-        row = connection.execute(_COUNTS).fetchone()
-        assert row is not None
-        queued, claimed, table_bytes = row
-        return QueueCounts(queued, claimed, retrying=0, dead=0, table_bytes=table_bytes)
-
-    def rows(
-        self,
-        connection: psycopg.Connection[Any],
-        preset: Preset,
-        inbox_ids: Sequence[str] | None = None,
-    ) -> Iterator[InboxRow]:
-        """An acknowledged row is gone, and no log tells of it."""
-        ids = None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids]
-        for job_id, inbox_id, state, claimed_by, claimable_in_s in connection.execute(
-            _ROWS, {"ids": ids}
-        ):
-            yield InboxRow(job_id, inbox_id, state, claimed_by, claimable_in_s=claimable_in_s)
-
     def audit(self, connection: psycopg.Connection[Any]) -> Iterator[dict[str, Any]]:
         """Every claim and acknowledgement that took effect, in its order."""
         for sequence, identity, inbox_id, job_id, action in connection.execute(_AUDIT):
@@ -148,4 +131,49 @@ class ControlAdapter:
             }
 
     def child_argv(self) -> list[str]:
-        return [sys.executable, "-m", "orchestrator", "--mode=child"]
+        return python_argv(package="worker_child.controls")
+
+
+class HoldingAdapter(ControlAdapter):
+    """A claim is a row lock, which nobody else can see. A kill rolls it back: the row is free as
+    soon as the victim's sessions are gone."""
+
+    name = "control_holding"
+    rescue = Rescue("its row lock goes with its connection", 0.0, 0.0, POLL_S)
+    claims_visible = False
+
+
+class DeleteFirstAdapter(ControlAdapter):
+    """A claimed row is gone: nothing is left that could be rescued."""
+
+    name = "control_delete_first"
+    rescue = None
+    claims_visible = False
+
+
+class NeverRescuesAdapter(ControlAdapter):
+    """A claim without an end, under a name: a dead worker's rows stay claimed for ever."""
+
+    name = "control_never_rescues"
+    rescue = None
+
+
+class LateAckAdapter(ControlAdapter):
+    """A row outlasts its job by a second.
+
+    A slot has one process at a time, so a new one may free what the earlier ones had claimed. It
+    does so before it is ready: no lease has to run out.
+    """
+
+    name = "control_late_ack"
+    rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
+    settings = MappingProxyType({"acknowledge_every_s": ACKNOWLEDGE_EVERY_S})
+
+
+class ShortLeaseAdapter(ControlAdapter):
+    """A claim that runs out, alive or dead: work that lasts longer than the lease is handed out
+    again while it is still going on."""
+
+    name = "control_short_lease"
+    rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
+    settings = MappingProxyType({"lease_s": LEASE_S})

@@ -1,6 +1,6 @@
-"""A control's worker: as many places as jobs may run at once, each with a connection of its own.
+"""A control's consumers: as many as jobs may run at once, each with a connection of its own.
 
-What a place does with one job, in which order, is the control itself: its `ServeOne`. Controls
+What a consumer does with one job, in which order, is the control itself: its `ServeOne`. Controls
 know no retries: a job that fails ends the worker, and its traceback says why.
 """
 
@@ -15,21 +15,21 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 
-from worker_child.adapters.control.statements import ACKNOWLEDGE, CHANNEL
+from worker_child.controls.statements import ACKNOWLEDGE, CHANNEL
 from worker_child.runtime import Child
 
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A row that a place has claimed."""
+    """A row that a consumer has claimed."""
 
     inbox_id: int
     payload: bytes
 
 
 @dataclass(frozen=True)
-class Place:
-    """Room for one job. Outside a transaction each statement commits by itself."""
+class Consumer:
+    """Serves one job at a time. Outside a transaction each statement commits by itself."""
 
     child: Child
     connection: AsyncConnection[Any]
@@ -56,23 +56,24 @@ class Place:
         )
 
 
-ServeOne = Callable[[Place], Awaitable[bool]]
+ServeOne = Callable[[Consumer], Awaitable[bool]]
 """Claim a job, carry it out, acknowledge it, in the control's own order; False = none was there."""
 
 
-class Doorbell:
-    """Wakes every idle place at once. Hold its `ring` before looking for work: then none is missed.
+class WakeUp:
+    """Wakes every idle consumer at once. Hold its `event` before looking for work: then none is
+    missed.
 
-    An event is used up by its ring; the next one waits in its place.
+    An event is used up when it is set, and another one takes its place.
     """
 
     def __init__(self) -> None:
-        self.ring = asyncio.Event()
+        self.event = asyncio.Event()
 
-    def press(self) -> None:
-        """Wake whoever waits for the ring that is now due."""
-        self.ring.set()
-        self.ring = asyncio.Event()
+    def all(self) -> None:
+        """Wake whoever waits for the current event."""
+        self.event.set()
+        self.event = asyncio.Event()
 
 
 def identity_of(child: Child) -> str:
@@ -85,40 +86,40 @@ async def connect(child: Child) -> AsyncConnection[Any]:
     return await AsyncConnection.connect(child.conninfo, autocommit=True)
 
 
-async def serve_in_places(child: Child, serve_one: ServeOne) -> None:
+async def run_consumers(child: Child, serve_one: ServeOne) -> None:
     """Serve jobs until the parent asks to stop; what is open then is finished."""
     async with AsyncExitStack() as stack:
-        places = [
-            Place(child, await stack.enter_async_context(await connect(child)))
+        consumers = [
+            Consumer(child, await stack.enter_async_context(await connect(child)))
             for _ in range(child.init.concurrency)
         ]
         listener = await stack.enter_async_context(await connect(child))
         await listener.execute(SQL("LISTEN {}").format(Identifier(CHANNEL)))
-        child.ready(identity_of(child), library_connections=len(places) + 1)
-        doorbell = Doorbell()
+        child.ready(identity_of(child), library_connections=len(consumers) + 1)
+        wake_up = WakeUp()
         async with asyncio.TaskGroup() as beside:
-            listening = beside.create_task(_listen(listener, doorbell))
-            beside.create_task(_ring_at_stop(child, doorbell))
+            listening = beside.create_task(_listen(listener, wake_up))
+            beside.create_task(_wake_up_at_stop(child, wake_up))
             async with asyncio.TaskGroup() as work:
-                for place in places:
-                    work.create_task(_serve(place, serve_one, doorbell))
+                for consumer in consumers:
+                    work.create_task(_serve(consumer, serve_one, wake_up))
             listening.cancel()
 
 
-async def _serve(place: Place, serve_one: ServeOne, doorbell: Doorbell) -> None:
-    poll_s = place.child.init.settings["poll_s"]
-    while not place.child.stop.is_set():
-        ring = doorbell.ring
-        if not await serve_one(place):
+async def _serve(consumer: Consumer, serve_one: ServeOne, wake_up: WakeUp) -> None:
+    poll_s = consumer.child.init.settings["poll_s"]
+    while not consumer.child.stop.is_set():
+        event = wake_up.event
+        if not await serve_one(consumer):
             with suppress(TimeoutError):
-                await asyncio.wait_for(ring.wait(), poll_s)
+                await asyncio.wait_for(event.wait(), poll_s)
 
 
-async def _listen(connection: AsyncConnection[Any], doorbell: Doorbell) -> None:
+async def _listen(connection: AsyncConnection[Any], wake_up: WakeUp) -> None:
     async for _ in connection.notifies():
-        doorbell.press()
+        wake_up.all()
 
 
-async def _ring_at_stop(child: Child, doorbell: Doorbell) -> None:
+async def _wake_up_at_stop(child: Child, wake_up: WakeUp) -> None:
     await child.stop.wait()
-    doorbell.press()
+    wake_up.all()

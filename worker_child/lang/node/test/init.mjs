@@ -1,4 +1,4 @@
-/** The orders of a child under test. */
+/** The init of a child under test. */
 
 export const RUN_ID = "run";
 export const MONOTONIC_NS = 5_000_000_000n;
