@@ -105,7 +105,7 @@ class AdapterSqlError(CrashbenchError):
 
 
 class NewAdapterError(CrashbenchError):
-    """The skeleton of an adapter cannot be written as asked."""
+    """A new adapter cannot be written as asked."""
 
 
 class LibraryNotBuiltError(CrashbenchError):

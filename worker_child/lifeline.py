@@ -18,7 +18,7 @@ from worker_child.protocol import Command, Init
 
 PARENT_PID_VARIABLE = "CRASHBENCH_PARENT_PID"
 EXIT_PARENT_GONE = 71
-EXIT_BAD_ORDERS = 72
+EXIT_BAD_INPUT = 72
 
 _PR_SET_PDEATHSIG = 1
 _STDIN = 0
@@ -37,7 +37,7 @@ def die_with_parent() -> None:
         os._exit(EXIT_PARENT_GONE)
 
 
-class Orders:
+class CommandStream:
     """The child's stdin: first `Init`, then commands, and at its end the parent is gone."""
 
     def __init__(self, descriptor: int = _STDIN) -> None:
@@ -53,7 +53,7 @@ class Orders:
 
     def watch(self, on_stop: Callable[[], object]) -> None:
         """Start the thread that reads commands; `on_stop` is called from that thread."""
-        threading.Thread(target=self._watch, args=(on_stop,), name="orders", daemon=True).start()
+        threading.Thread(target=self._watch, args=(on_stop,), name="commands", daemon=True).start()
 
     def _watch(self, on_stop: Callable[[], object]) -> None:
         decoder = msgspec.json.Decoder(Command)

@@ -10,6 +10,8 @@ IMPORT_ROOT: Final = PACKAGE.parent
 """The folder that `worker_child`, `orchestrator` and `analysis` are imported from."""
 ADAPTERS: Final = PACKAGE / "adapters"
 """One folder a bundled library."""
+TEMPLATES: Final = PACKAGE / "templates"
+"""One folder a language: what a new adapter is copied from."""
 LANG: Final = PACKAGE / "lang"
 """One folder a language: the twins of the Python child's runtime."""
 BENCH_SQL: Final = PACKAGE / "bench.sql"

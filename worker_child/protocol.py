@@ -3,7 +3,7 @@
 A child of any language is handed one JSON line ``init`` on stdin, then commands; end of file on
 stdin means that the parent is gone. It answers with events on an inherited descriptor. One event
 is one line of at most `MAX_LINE_BYTES`, written by one unbuffered ``write(2)``, and is already the
-final line of the history. PROTOCOL.md and the JSON schemas are generated from these types.
+final line of the history. PROTOCOL.md and, of the events, HISTORY.md are made from these types.
 """
 
 from __future__ import annotations
@@ -31,27 +31,29 @@ gave it up; ``absent`` = neither a row nor a log entry is left."""
 
 
 class ClockAnchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The same instant on two clocks of one machine.
-
-    `monotonic_ns` is CLOCK_MONOTONIC, `wall_ns` is CLOCK_REALTIME since the Unix epoch.
-    """
+    """The same instant on two clocks of one machine."""
 
     monotonic_ns: int
+    """CLOCK_MONOTONIC."""
     wall_ns: int
+    """CLOCK_REALTIME, since the Unix epoch."""
 
 
 class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The first line on a child's stdin: who it is, where its inbox is, how it is to work."""
 
     protocol: int
+    """The version of the wire; a child that speaks another one must leave."""
     run_id: str
+    """``{scenario}-{library}-{preset}-{ordinal}``, the ordinal with three digits."""
     role: Role
+    """``worker`` = take jobs and run them; ``enqueuer`` = put jobs in."""
     slot: int
     incarnation: int
     library: str
     settings: dict[str, Any]
-    """The preset, resolved: the library's own setting names and their values."""
     dsn: str
+    """The libpq connection string of the inbox and the bench tables."""
     application_name: str
     """The name that every database session of this child carries; see `session_name`."""
     concurrency: int
@@ -59,12 +61,15 @@ class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool_size: int
     """How many connections the job body may use for its queries and effects."""
     max_attempts: int
+    """How many executions a failing job gets."""
     kinds: tuple[str, ...]
     """The names under which jobs may arrive."""
     effects: bool
     """Whether a job commits a row in ``bench_effect``."""
     event_fd: int
+    """The inherited descriptor to which events are written."""
     clock_anchor: ClockAnchor
+    """From it the child makes its timestamps: wall_ns + (t_ns - monotonic_ns)."""
     provider: str | None = None
     """URL of the third party that external-API jobs call with ``POST /jobs/{job_id}?failures=k``,
     k = how often the job has failed so far; none = they sleep."""
@@ -74,6 +79,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A line on a child's stdin after `Init`: ``stop`` = claim nothing more, finish, exit 0."""
 
     command: Literal["stop"]
+    """What to do."""
 
 
 class JobToEnqueue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,13 +97,17 @@ class EnqueueCommand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A line on an enqueuer's stdin: put all `jobs` into the queue, in one go."""
 
     command: Literal["enqueue"]
+    """What to do."""
     jobs: tuple[JobToEnqueue, ...]
+    """What to put in."""
 
 
 class JobAnswer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the queue said to one job."""
 
     outcome: Literal["accepted", "deduplicated", "rejected"]
+    """``accepted`` = taken as a row of its own; ``deduplicated`` = the queue had a job with its
+    key; ``rejected`` = refused."""
     inbox_id: str | None = None
     """Of an accepted job: its row."""
     into: str | None = None
@@ -110,6 +120,7 @@ class EnqueueAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An enqueuer's line on the event descriptor: one answer a job, in their order."""
 
     results: tuple[JobAnswer, ...]
+    """As many as the command had jobs."""
 
 
 class Plan(
@@ -124,6 +135,7 @@ class Plan(
     job_id: str
     kind: str
     profile: Profile
+    """What the time goes into: ``cpu`` burns, ``db`` queries, ``external_api`` waits."""
     length_us: int
     """Planned wall-clock length of the work, microseconds."""
     tenant: str | None = None
@@ -145,16 +157,16 @@ class Plan(
 
 
 class Rescue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a preset frees an orphan, as the adapter computes it from the preset's settings.
-
-    `lease_s` = how long a dead worker's claim stands, `interval_s` = between two looks of a
-    rescuer, `poll_s` = the longest wait of an idle worker before it looks for work.
-    """
+    """How a preset frees an orphan, as the adapter computes it from the preset's settings."""
 
     mechanism: str
+    """What frees an orphan, in words."""
     lease_s: float
+    """How long a claim is respected after its holder's last sign of life."""
     interval_s: float
+    """How often the library looks for orphans; 0 = with each poll."""
     poll_s: float
+    """How long an idle worker may sleep before it looks for work."""
 
     def bound_s(self, outage_s: float) -> float:
         """The longest time from a kill until an orphan is claimable and a poll is due, seconds.
@@ -190,7 +202,6 @@ class JobStarted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The child's own counter, from 1; (slot, incarnation, execution) is never used twice."""
     inbox_id: str | None = None
     library_attempt: int | None = None
-    """The library's own count of attempts, where it has one."""
 
 
 class JobCompleted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -206,7 +217,7 @@ class JobCompleted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The handler is about to raise. `error_class` ``unplanned`` = not by the job's plan."""
+    """The handler is about to raise."""
 
     t_ns: int
     n: int
@@ -215,7 +226,9 @@ class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     job_id: str
     execution: int
     error_class: str
+    """``rate_limit``, ``transient``, ``permanent``; ``unplanned`` = not by the job's plan."""
     message: str = ""
+    """The exception's type and text, cut at 500 characters."""
     retry_after_s: float | None = None
     """What a provider's 429 asked to wait; whether the library heeds it is the library's affair."""
     inbox_id: str | None = None
@@ -227,8 +240,8 @@ class JobRetried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     t_ns: int
     job_id: str
     observed_by: str
-    """Who saw it: ``executor``, ``hook`` (the library's code called ours) or ``rows``."""
     delay_s: float | None = None
+    """How long the library will wait."""
     n: int | None = None
     slot: int | None = None
     incarnation: int | None = None
@@ -258,12 +271,16 @@ class JobEnqueued(
     """When the line was made: after the acknowledgement."""
     job_id: str
     outcome: EnqueueOutcome
+    """``accepted`` by the queue, or ``recovered``: seen although the enqueue was indeterminate."""
     kind: str
     job_class: str
+    """How long such a job takes: ``short``, ``medium`` or ``long``."""
     length_us: int
+    """The job's planned wall-clock length."""
     intended_ns: int
     sent_ns: int | None = None
     acknowledged_ns: int | None = None
+    """When the queue had answered, CLOCK_MONOTONIC."""
     tenant: str | None = None
     inbox_id: str | None = None
     n: int | None = None
@@ -277,8 +294,11 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
 
     t_ns: int
     code: str
+    """What sort of note; see the table of codes."""
     message: str = ""
+    """The same for a person."""
     detail: dict[str, Any] = {}
+    """What belongs to it, for a program."""
     n: int | None = None
     slot: int | None = None
     incarnation: int | None = None

@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from worker_child.body import Body, CallProvider
 from worker_child.emitter import Emitter
-from worker_child.lifeline import Orders
+from worker_child.lifeline import CommandStream
 from worker_child.protocol import PROTOCOL_VERSION, Init
 
 
@@ -54,7 +54,7 @@ class Child:
 Work = Callable[[Child], Awaitable[None]]
 
 
-async def serve(init: Init, orders: Orders, work: Work) -> None:
+async def serve(init: Init, commands: CommandStream, work: Work) -> None:
     """Run an adapter's worker until it returns. Raises ValueError on another wire version."""
     if init.protocol != PROTOCOL_VERSION:
         raise ValueError(f"this child speaks wire version {PROTOCOL_VERSION}, not {init.protocol}")
@@ -67,7 +67,7 @@ async def serve(init: Init, orders: Orders, work: Work) -> None:
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    orders.watch(lambda: loop.call_soon_threadsafe(stop.set))
+    commands.watch(lambda: loop.call_soon_threadsafe(stop.set))
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         make_conninfo(init.dsn, application_name=init.application_name),
         kwargs={"autocommit": True},

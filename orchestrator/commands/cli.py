@@ -29,7 +29,7 @@ from orchestrator.errors import CrashbenchError
 from orchestrator.history.files import RunFiles, require_writable
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import Language
-from orchestrator.libraries.new_adapter import SKELETONS, WRITE_AN_ADAPTER, new_adapter
+from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.run.run import DSN_VARIABLE, Request, carry_out, make_request
 from orchestrator.run.run_plan import Interrupted
 from orchestrator.scenario.load import load_scenario, scenario_names
@@ -272,7 +272,7 @@ def adapters(
 def adapter_new(
     name: Annotated[str, typer.Argument(help="The library's name: small letters, digits and _.")],
     language: Annotated[
-        Language, typer.Option(help=f"The worker's language: {', '.join(SKELETONS)}.")
+        Language, typer.Option(help=f"The worker's language: {', '.join(TEMPLATE_LANGUAGES)}.")
     ] = "python",
     into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
 ) -> None:

@@ -1,1 +1,4 @@
-"""PROTOCOL.md, HISTORY.md and the JSON schemas, made from the types so that they cannot drift."""
+"""PROTOCOL.md, HISTORY.md, scenarios/README.md and the JSON schemas of the first two.
+
+They are made from the types, so that they cannot drift.
+"""

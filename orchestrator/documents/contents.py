@@ -11,7 +11,7 @@ import msgspec
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
 from orchestrator.documents.golden import golden_lines
-from orchestrator.documents.notes import NOTES
+from orchestrator.documents.meanings import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import history_schema, protocol_schema
 from orchestrator.history.records import KINDS, Rescue, Session
@@ -27,19 +27,24 @@ from worker_child.protocol import (
     Plan,
 )
 
+PROTOCOL = "worker_child/PROTOCOL.md"
+PROTOCOL_SCHEMA = "worker_child/protocol.schema.json"
+HISTORY = "orchestrator/history/HISTORY.md"
+HISTORY_SCHEMA = "orchestrator/history/history.schema.json"
+_HISTORY_FROM_PROTOCOL = "../orchestrator/history/HISTORY.md"
 _PROSE = Path(__file__).parent
 
 
 def contents() -> dict[str, str]:
     """Name, relative to the checkout, and text of every generated document."""
     return {
-        "PROTOCOL.md": _filled(
+        PROTOCOL: _filled(
             "protocol.md",
-            orders=_sections([Init, ClockAnchor, Command, Plan]),
+            input=_sections([Init, ClockAnchor, Command, Plan]),
             enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
-            events="\n".join(_kind_section(kind) for kind in EVENT_KINDS),
+            events="\n".join(map(_event_row, EVENT_KINDS)),
         ),
-        "HISTORY.md": _filled(
+        HISTORY: _filled(
             "history.md",
             index="\n".join(f"- [`{kind}`](#{kind}): {_title(of)}" for kind, of in KINDS.items()),
             kinds="\n".join(_kind_section(kind) for kind in KINDS),
@@ -52,8 +57,8 @@ def contents() -> dict[str, str]:
             classes="\n".join(class_rows()),
             kinds="\n".join(kind_rows()),
         ),
-        "schemas/protocol.schema.json": _json(protocol_schema()),
-        "schemas/history.schema.json": _json(history_schema()),
+        PROTOCOL_SCHEMA: _json(protocol_schema()),
+        HISTORY_SCHEMA: _json(history_schema()),
         "worker_child/lang/golden/lines.json": golden_lines(),
     }
 
@@ -70,6 +75,10 @@ def _filled(prose: str, **parts: str) -> str:
 def _kind_section(kind: str) -> str:
     struct, example = KINDS[kind], EXAMPLES[kind]
     return f"{_section(kind, struct)}\n```json\n{line_of(example)}\n```\n"
+
+
+def _event_row(kind: str) -> str:
+    return f"| [`{kind}`]({_HISTORY_FROM_PROTOCOL}#{kind}) | {_title(KINDS[kind])} |"
 
 
 def _sections(structs: Iterable[type[msgspec.Struct]]) -> str:

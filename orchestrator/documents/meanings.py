@@ -1,6 +1,6 @@
-"""The meaning of fields that have no docstring of their own, mostly as they stand in many kinds.
+"""What the types themselves do not say: fields that stand in many of them, and codes of notes.
 
-A key is a field's name, or ``Type.field`` where it means something else there.
+Any other field is documented by the text under it.
 """
 
 from __future__ import annotations
@@ -16,67 +16,18 @@ MEANINGS: dict[str, str] = {
     "inbox_id": "The id of the job's row in the library's own table.",
     "fault": "The fault's number in the plan, from 0; `fault_injected` and `fault_ended` share it.",
     "pid": "The process id of the child, which is its process group's as well.",
-    "run_id": "`{scenario}-{library}-{preset}-{ordinal}`, the ordinal with three digits.",
     "tenant": "The tenant that the job belongs to; none = the system's.",
     "kind": "The kind of job: the name under which the library dispatches it.",
-    "job_class": "How long such a job takes: `short`, `medium` or `long`.",
-    "length_us": "The job's planned wall-clock length.",
     "intended_ns": "When it was planned to happen, CLOCK_MONOTONIC.",
     "sent_ns": "When the parent, or the enqueuing job, called the queue, CLOCK_MONOTONIC.",
-    "acknowledged_ns": "When the queue had answered, CLOCK_MONOTONIC.",
-    "observed_by": "Who saw it: `executor`, `hook` (the library's code called ours) or `rows`.",
+    "observed_by": "Who saw it: `executor` (the adapter's code around the handler), `hook` (the "
+    "library's code called ours) or `rows` (its table was read).",
     "library_attempt": "The library's own count of attempts, where it has one.",
     "settings": "The preset, resolved: the library's own setting names and their values.",
     "library": "The queue under test: a name of the table of libraries.",
-    "max_attempts": "How many executions a failing job gets.",
     "exit_code": "What it ended with; none = by a signal.",
     "signal": "The signal that ended it; none = it ended by itself.",
     "error": "What went wrong, in a sentence.",
-    # The wire
-    "ClockAnchor.monotonic_ns": "CLOCK_MONOTONIC.",
-    "ClockAnchor.wall_ns": "CLOCK_REALTIME, since the Unix epoch.",
-    "Init.protocol": "The version of the wire; a child that speaks another one must leave.",
-    "Init.role": "`worker` = take jobs and run them; `enqueuer` = put jobs in.",
-    "Init.dsn": "The libpq connection string of the inbox and the bench tables.",
-    "Init.event_fd": "The inherited descriptor to which events are written.",
-    "Init.clock_anchor": "From it the child makes its timestamps: wall_ns + (t_ns - monotonic_ns).",
-    "Command.command": "What to do.",
-    "EnqueueCommand.command": "What to do.",
-    "EnqueueCommand.jobs": "What to put in.",
-    "JobAnswer.outcome": "`accepted` = taken as a row of its own; `deduplicated` = the queue had a "
-    "job with its key; `rejected` = refused.",
-    "EnqueueAnswer.results": "As many as the command had jobs.",
-    "Plan.profile": "What the time goes into: `cpu` burns, `db` queries, `external_api` waits.",
-    "JobFailed.error_class": "`rate_limit`, `transient`, `permanent`, or `unplanned`.",
-    "JobFailed.message": "The exception's type and text, cut at 500 characters.",
-    "JobRetried.delay_s": "How long the library will wait.",
-    "JobEnqueued.outcome": "`accepted` by the queue, or `recovered`: seen although the enqueue "
-    "was indeterminate.",
-    "Note.code": "What sort of note; see the table of codes.",
-    "Note.message": "The same for a person.",
-    "Note.detail": "What belongs to it, for a program.",
-    # The run
-    "Rescue.mechanism": "What frees an orphan, in words.",
-    "Rescue.lease_s": "How long a claim is respected after its holder's last sign of life.",
-    "Rescue.interval_s": "How often the library looks for orphans; 0 = with each poll.",
-    "Rescue.poll_s": "How long an idle worker may sleep before it looks for work.",
-    "RunStart.history_version": "The version of this format.",
-    "RunStart.scenario_name": "The scenario's name.",
-    "RunStart.preset": "The preset's name.",
-    "RunStart.ordinal": "Which repetition; timed kills fall elsewhere in each.",
-    "RunStart.seed": "The workload's seed.",
-    "RunStart.library_version": "The installed version of the library under test.",
-    "RunStart.environment": "Hardware, kernel, Python, PostgreSQL with its settings and "
-    "durability, code version.",
-    "RunEnd.ended": "`completed` = every phase was gone through; no other run has a ledger.",
-    "RunEnd.held_jobs": "Jobs h000000 .. h(held_jobs - 1) were enqueued to be held.",
-    "RunEnd.bytes_written": "The size of the history before this line.",
-    "ChildSpawned.role": "`worker` or `enqueuer`.",
-    "ChildSpawned.application_name": "The name of every database session of this incarnation.",
-    "ChildSpawned.after_fault": "The fault that had emptied the slot.",
-    "ChildExited.fault": "The fault that killed it.",
-    "ChildExited.max_rss_bytes": "The most memory it ever held (getrusage(2)).",
-    "ChildExited.stderr_tail": "The last of what it wrote to stderr; empty when it stopped.",
     # Faults
     "Session.pid": "The backend's process id.",
     "Session.backend_start": "When the session began, by the server's clock.",
@@ -89,26 +40,37 @@ MEANINGS: dict[str, str] = {
     "FaultEnded.sessions_gone_ns": "When none of its sessions was left, CLOCK_MONOTONIC.",
     "FaultEnded.sessions_left": "Sessions that were there still at the limit.",
     "FaultEnded.rows_read_ns": "The instant of the `row_read` lines of this fault.",
-    # Rows
-    "RowRead.read": "`kill` = after a fault; `final` = after every worker and producer had gone.",
-    "RowRead.job_id": "The job; left out on the closing line.",
-    "RowRead.state": "What the queue says of the row; `absent` = neither row nor log entry.",
-    # The queue and the machine
-    "EnqueueFailed.outcome": "`deduplicated` = the queue had it already; `rejected` = it refused; "
-    "`indeterminate` = nobody can say.",
-    "EnqueueFailed.into": "The row into which it was deduplicated, where the queue says so.",
-    "QueueSnapshot.queued": "Rows that wait for their first claim.",
-    "QueueSnapshot.claimed": "Rows that a worker holds.",
-    "QueueSnapshot.retrying": "Rows that wait for another attempt.",
-    "QueueSnapshot.dead": "Rows that the queue has given up.",
-    "QueueSnapshot.table_bytes": "The inbox's size on disk, indexes included.",
-    "ResourceSample.subject": "Of what the sample is.",
-    "ResourceSample.rss_bytes": "Resident memory of all its processes.",
-    "ResourceSample.processes": "How many processes it has.",
-    "ResourceSample.open_executions": "Executions that are open in living incarnations.",
-    "ResourceSample.ticks": "Milliseconds that the hiccup meter's report covers.",
-    "ResourceSample.ticks_over_50_ms": "Of these, how many were woken more than 50 ms late.",
-    "ResourceSample.max_us": "The greatest lateness.",
-    "ClockAnchorRecord.wall_ns": "CLOCK_REALTIME, since the Unix epoch.",
-    "ClockAnchorRecord.bracket_ns": "How far apart the two reads of CLOCK_MONOTONIC were.",
 }
+"""By a field's name, or ``Type.field`` where it means something else there."""
+
+NOTES: dict[str, str] = {
+    "phase": "The run entered `detail.phase`: setup, load, hold, drain, stop or audit. The note "
+    "of `load` stands at T = 0, the first intended enqueue.",
+    "stale_partial": "An unfinished run of the same name was found and moved aside; the message "
+    "names its file.",
+    "bad_line": "What came through a child's pipe was no event (`detail.slot`, "
+    "`detail.incarnation`); the message says why and quotes its beginning. The line itself is "
+    "kept out. It voids what that incarnation says.",
+    "clock_violation": "A child's line was stamped later than the parent had received it "
+    "(`detail.slot`, `detail.incarnation`). It voids what that incarnation says.",
+    "worker_died": "A worker died unasked and is being replaced.",
+    "turn_lost": "A job of a closed loop did not finish in time; the next went out all the same.",
+    "stop_ignored": "A worker did not stop in time and was killed when the run was over.",
+    "pipe_held": "A worker has ended, yet its event pipe did not come to its end: somebody "
+    "who fled holds it (`detail.slot`, `detail.incarnation`).",
+    "fault_not_due": "Planned faults were left out: everything had settled, and the state that "
+    "triggers them had not come or their slot had no worker.",
+    "parent_stalled": "One turn of the parent's loop took `detail.stalled_s`: what it should have "
+    "done meanwhile (a respawn, a kill, a read) came late.",
+    "provider_stalled": "The provider stub answered nobody for `detail.stalled_s` up to here: its "
+    "answers came late by the harness's fault.",
+    "not_settled": "A kill of a repeated scenario did not settle in time: the kills to come were "
+    "left out.",
+    "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`, or its "
+    "queries for a `resource_sample`.",
+    "wall_clock_step": "The wall clock was set: timestamps after it follow a new anchor, t_ns goes "
+    "on as before.",
+    "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "
+    "libraries under test have none.",
+}
+"""By a note's `code`."""

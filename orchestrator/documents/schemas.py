@@ -23,6 +23,8 @@ from worker_child.protocol import (
 )
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+HISTORY_SCHEMA = "../orchestrator/history/history.schema.json"
+"""Where it lies from the wire's schema."""
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 _SIGNATURE = ["incarnation", "n", "slot", "t_ns"]
 """What every line of a child carries, whatever its kind."""
@@ -47,16 +49,16 @@ def history_schema() -> Schema:
 
 def protocol_schema() -> Schema:
     """Of one line of the wire: to the child `Init` and commands, from the child an event or, of an
-    enqueuer, an answer."""
+    enqueuer, an answer. The fields of events are those of the history's schema."""
     events = [
-        _line(kind, {"allOf": [{"$ref": _reference(of)}], "required": _SIGNATURE})
+        _line(kind, {"allOf": [{"$ref": HISTORY_SCHEMA + _reference(of)}], "required": _SIGNATURE})
         for kind, of in EVENT_KINDS.items()
     ]
     return {
         "$schema": _DIALECT,
         "title": f"One line of the Crashbench wire, version {PROTOCOL_VERSION}",
         "anyOf": [*({"$ref": _reference(of)} for of in WIRE_LINES), {"oneOf": events}],
-        "$defs": _definitions([*EVENT_KINDS.values(), *WIRE_LINES, *WIRE_PARTS]),
+        "$defs": _definitions([*WIRE_LINES, *WIRE_PARTS]),
     }
 
 

@@ -33,17 +33,23 @@ class RunStart(msgspec.Struct, frozen=True):
 
     t_ns: int
     history_version: int
+    """The version of this format."""
     scenario_name: str
+    """The scenario's name."""
     library: str
     preset: str
+    """The preset's name."""
     ordinal: int
+    """Which repetition; timed kills fall elsewhere in each."""
     seed: int
+    """The workload's seed."""
     scenario: dict[str, Any]
     """The scenario, resolved: defaults filled in, overrides applied."""
     scenario_sha256: str
     """Of the resolved scenario: two runs with equal digests were asked for the same thing."""
     settings: dict[str, Any]
     library_version: str
+    """The installed version of the library under test."""
     rescue: Rescue | None
     """None = this preset never rescues by itself."""
     acknowledges_in_transaction: bool
@@ -51,6 +57,7 @@ class RunStart(msgspec.Struct, frozen=True):
     periods_s: dict[str, float]
     """The library's own rhythms (flush, heartbeat, poll, ...), seconds."""
     environment: dict[str, Any]
+    """Hardware, kernel, Python, PostgreSQL with its settings and durability, code version."""
     cell_hash: str
     """Of all that makes two runs comparable; equal hashes on equal hardware may be pooled."""
     parity: dict[str, str] = {}
@@ -71,11 +78,13 @@ class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
 
     t_ns: int
     ended: Literal["completed", "interrupted", "failed"]
+    """``completed`` = every phase was gone through; no other run has a ledger."""
     drain: str
     """``agreed``, or what the drain was still waiting for when it ended."""
     stream_jobs: int
     """Jobs j000000 .. j(stream_jobs - 1) were planned before the stream was cut."""
     held_jobs: int
+    """Jobs h000000 .. h(held_jobs - 1) were enqueued to be held."""
     started_ns: int | None = None
     """T = 0: the first intended enqueue."""
     cut_ns: int | None = None
@@ -84,6 +93,7 @@ class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     max_lateness_us: int | None = None
     """The latest wake-up of the producer."""
     bytes_written: int = 0
+    """The size of the history before this line."""
 
 
 class ChildSpawned(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,8 +104,11 @@ class ChildSpawned(msgspec.Struct, frozen=True, omit_defaults=True):
     incarnation: int
     pid: int
     role: str
+    """``worker`` or ``enqueuer``."""
     application_name: str
+    """The name of every database session of this incarnation."""
     after_fault: int | None = None
+    """The fault that had emptied the slot."""
 
 
 class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,10 +124,13 @@ class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_code: int | None = None
     signal: int | None = None
     fault: int | None = None
+    """The fault that killed it."""
     events: int = 0
     """How many whole lines came through its pipe: n runs from 0 to events - 1."""
     max_rss_bytes: int | None = None
+    """The most memory it ever held (getrusage(2))."""
     stderr_tail: str = ""
+    """The last of what it wrote to stderr; empty when it stopped."""
     ours: bool = False
     """Died unasked, and the traceback ends in the instrument's own code."""
 
@@ -181,10 +197,13 @@ class RowRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     t_ns: int
     read: Literal["kill", "final"]
+    """``kill`` = after a fault; ``final`` = after every worker and producer had gone."""
     job_id: str | None = None
+    """The job; left out on the closing line."""
     fault: int | None = None
     inbox_id: str | None = None
     state: RowState | None = None
+    """What the queue says of the row; ``absent`` = neither row nor log entry."""
     claimed_by: str | None = None
     """The identity that holds the row, as announced in a child's `child_ready`."""
     library_attempt: int | None = None
@@ -210,9 +229,12 @@ class EnqueueFailed(msgspec.Struct, frozen=True, omit_defaults=True):
     t_ns: int
     job_id: str
     outcome: Literal["deduplicated", "rejected", "indeterminate"]
+    """``deduplicated`` = the queue had it already; ``rejected`` = it refused; ``indeterminate`` =
+    nobody can say."""
     intended_ns: int
     sent_ns: int
     into: str | None = None
+    """The row into which it was deduplicated, where the queue says so."""
     error: str = ""
 
 
@@ -221,10 +243,15 @@ class QueueSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
 
     t_ns: int
     queued: int
+    """Rows that wait for their first claim."""
     claimed: int
+    """Rows that a worker holds."""
     retrying: int
+    """Rows that wait for another attempt."""
     dead: int
+    """Rows that the queue has given up."""
     table_bytes: int | None = None
+    """The inbox's size on disk, indexes included."""
 
 
 class ResourceSample(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -236,17 +263,24 @@ class ResourceSample(msgspec.Struct, frozen=True, omit_defaults=True):
 
     t_ns: int
     subject: Literal["children", "parent", "postgres", "hiccup"]
+    """Of what the sample is."""
     rss_bytes: int | None = None
+    """Resident memory of all its processes."""
     processes: int | None = None
+    """How many processes it has."""
     open_executions: int | None = None
+    """Executions that are open in living incarnations."""
     capacity: int | None = None
     """slots x concurrency: open_executions / capacity is the pool's utilisation."""
     calls: int | None = None
     """``postgres``: statements of the workers' role on the queue's tables and functions so far, by
     pg_stat_statements; null where the server lacks it or the role is not the workers' alone."""
     ticks: int | None = None
+    """Milliseconds that the hiccup meter's report covers."""
     ticks_over_50_ms: int | None = None
+    """Of these, how many were woken more than 50 ms late."""
     max_us: int | None = None
+    """The greatest lateness."""
 
 
 class ClockAnchorRecord(msgspec.Struct, frozen=True):
@@ -254,7 +288,9 @@ class ClockAnchorRecord(msgspec.Struct, frozen=True):
 
     t_ns: int
     wall_ns: int
+    """CLOCK_REALTIME, since the Unix epoch."""
     bracket_ns: int
+    """How far apart the two reads of CLOCK_MONOTONIC were."""
 
 
 HistoryRecord = (

@@ -17,7 +17,7 @@ from orchestrator.scenario.reader import nearest_and_all
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
 from worker_child.adapters.package import import_part
-from worker_child.paths import ADAPTERS
+from worker_child.paths import ADAPTERS, IMPORT_ROOT
 
 ENTRY_POINTS = "crashbench.adapters"
 """The group in which an installed package names itself: ``library = "its_package"``."""
@@ -120,7 +120,8 @@ def known_libraries() -> list[Library]:
 
 
 def _bundled(name: str) -> Library:
-    folder = ADAPTERS / name
+    package = LIBRARIES[name].partition(":")[0].rpartition(".")[0]
+    folder = IMPORT_ROOT.joinpath(*package.split("."))
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
     return Library(name, name, folder, manifest, package=None)
 

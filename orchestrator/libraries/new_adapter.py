@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import NewAdapterError
 from orchestrator.libraries.manifest import Language, is_library_name
 from worker_child.adapters import LIBRARIES
-from worker_child.paths import ADAPTERS, LANG
+from worker_child.paths import LANG, TEMPLATES
 
-SKELETON = "skeleton"
-"""The adapter that is copied, and the name that is replaced in the copy."""
-
-
-@dataclass(frozen=True)
-class Differences:
-    """How a language's copy differs from the skeleton, whose worker is in Python."""
-
-    folder: str
-    """What is laid over the skeleton."""
-    left_out: frozenset[str] = frozenset({"worker.py", "lease_queue.py"})
-    """What the other language has no use for."""
-
-
-SKELETONS: dict[Language, Differences | None] = {
-    "python": None,
-    "go": Differences("skeleton_go"),
-    "node": Differences("skeleton_node"),
-}
-"""By a worker's language."""
+TEMPLATE_LANGUAGES: tuple[Language, ...] = ("python", "go", "node")
+"""A worker's languages for which there is a template, each in the folder of its name."""
 
 WRITE_AN_ADAPTER = "worker_child/adapters/README.md"
 """The page that leads from here to a conforming adapter."""
 
+_NAME_IN_TEMPLATES = "my_queue"
+"""Replaced by the new library's name, in the text of every file."""
+_PARENT_SIDE = "python"
+"""The template whose parent's side all languages have."""
+_WORKER_IN_PYTHON = frozenset({"worker.py", "lease_queue.py"})
+"""What a worker in another language has no use for."""
 _NO_SOURCES = frozenset({"__pycache__", "node_modules"})
 LANG_FROM_HERE = "../../lang"
 
@@ -46,15 +33,15 @@ def new_adapter(name: str, language: Language, into: Path) -> Path:
     there already or cannot be written.
     """
     _check_name(name)
-    if language not in SKELETONS:
+    if language not in TEMPLATE_LANGUAGES:
         raise NewAdapterError(
-            f"there is no skeleton of a worker in {language} to copy; there are skeletons in "
-            f"{', '.join(SKELETONS)}"
+            f"there is no template of a worker in {language} to copy; there are templates in "
+            f"{', '.join(TEMPLATE_LANGUAGES)}"
         )
     folder = into / name
     try:
         folder.mkdir(parents=True)
-        for place, path in _files(SKELETONS[language]).items():
+        for place, path in _files(language).items():
             text = renamed(path.read_text(encoding="utf-8"), name)
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             (folder / place).write_text(_with_twins_from(folder, text), encoding="utf-8")
@@ -70,8 +57,9 @@ def new_adapter(name: str, language: Language, into: Path) -> Path:
 
 
 def renamed(text: str, name: str) -> str:
-    """`text` of the skeleton as the adapter `name` has it, names of classes included."""
-    return text.replace(SKELETON, name).replace(_camel(SKELETON), _camel(name))
+    """`text` of a template as the adapter `name` has it, names of classes included."""
+    placeholder = _NAME_IN_TEMPLATES
+    return text.replace(placeholder, name).replace(_camel(placeholder), _camel(name))
 
 
 def _camel(name: str) -> str:
@@ -83,15 +71,13 @@ def _with_twins_from(folder: Path, text: str) -> str:
     return text.replace(LANG_FROM_HERE, os.path.relpath(LANG, folder.resolve()))
 
 
-def _files(differences: Differences | None) -> dict[Path, Path]:
+def _files(language: Language) -> dict[Path, Path]:
     """By the place within the new folder: the file that is copied there."""
-    files = _files_below(ADAPTERS / SKELETON)
-    if differences is None:
+    files = _files_below(TEMPLATES / _PARENT_SIDE)
+    if language == _PARENT_SIDE:
         return files
-    shared = {
-        place: path for place, path in files.items() if place.name not in differences.left_out
-    }
-    return shared | _files_below(ADAPTERS / differences.folder)
+    shared = {place: path for place, path in files.items() if place.name not in _WORKER_IN_PYTHON}
+    return shared | _files_below(TEMPLATES / language)
 
 
 def _files_below(folder: Path) -> dict[Path, Path]:
@@ -108,5 +94,5 @@ def _check_name(name: str) -> None:
             f"{name!r} is no name for a library: it is made of small letters, digits and _, the "
             "first of them a letter"
         )
-    if name in LIBRARIES or name.startswith(SKELETON):
+    if name in LIBRARIES:
         raise NewAdapterError(f"{name} is a name that Crashbench has taken: choose another one")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.command_line import desk
+from worker_child.paths import TEMPLATES
 
-ADAPTERS = Path(__file__).resolve().parents[2] / "worker_child" / "adapters"
 WRONG_ADAPTERS = Path(__file__).resolve().parents[1] / "wrong_adapters"
 
 
@@ -16,7 +16,7 @@ WRONG_ADAPTERS = Path(__file__).resolve().parents[1] / "wrong_adapters"
 @pytest.mark.parametrize(
     ("adapter", "code", "sentence"),
     [
-        (ADAPTERS / "skeleton", 0, "skeleton (tuned) conforms: 1 of 1 are met"),
+        (TEMPLATES / "python", 0, "my_queue (tuned) conforms: 1 of 1 are met"),
         (
             WRONG_ADAPTERS / "acknowledges_first",
             1,

@@ -1,6 +1,6 @@
 """A worker that only talks: events by the real emitter, or the cheapest lines that there can be.
 
-Run as a file, with its orders on stdin like any child. ``settings`` are the fields of `Talk`. A
+Run as a file, with its commands on stdin like any child. ``settings`` are the fields of `Talk`. A
 saturated talker prints the CPU time of its talking alone (nanoseconds) to stdout and leaves.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 import orjson
 
 from worker_child.emitter import Emitter
-from worker_child.lifeline import Orders
+from worker_child.lifeline import CommandStream
 from worker_child.protocol import Init
 
 _NS_PER_S = 1_000_000_000
@@ -89,9 +89,9 @@ def talk_at_rate(emitter: Emitter, rate_per_s: float, first_job: int) -> None:
 
 def main() -> None:
     """Talk as ordered."""
-    orders = Orders()
-    init = orders.init()
-    orders.watch(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    commands = CommandStream()
+    init = commands.init()
+    commands.watch(lambda: os.kill(os.getpid(), signal.SIGTERM))
     talk = msgspec.convert(init.settings, Talk)
     emitter = Emitter(
         init.event_fd,

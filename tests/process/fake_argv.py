@@ -16,7 +16,7 @@ def argv(behaviour: str) -> list[str]:
 
 
 def make_init(slot: int, incarnation: int) -> Init:
-    """The orders of one incarnation; there is no database behind them."""
+    """The init of one incarnation; there is no database behind them."""
     return Init(
         protocol=PROTOCOL_VERSION,
         run_id=RUN_ID,

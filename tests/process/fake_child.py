@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from worker_child.emitter import Emitter
-from worker_child.lifeline import Orders, die_with_parent
+from worker_child.lifeline import CommandStream, die_with_parent
 from worker_child.protocol import Init
 
 
@@ -33,75 +33,75 @@ def _ready(emitter: Emitter, **effective: Any) -> None:
     emitter.emit("child_ready", fields)
 
 
-def _until_stopped(orders: Orders) -> None:
+def _until_stopped(commands: CommandStream) -> None:
     stopped = threading.Event()
-    orders.watch(stopped.set)
+    commands.watch(stopped.set)
     stopped.wait()
 
 
-def _works(orders: Orders, init: Init) -> None:
+def _works(commands: CommandStream, init: Init) -> None:
     emitter = _speaker(init)
     _ready(emitter)
     emitter.emit("job_started", {"job_id": "j000000", "execution": 1})
     emitter.emit("job_completed", {"job_id": "j000000", "execution": 1})
     emitter.emit("job_started", {"job_id": "j000001", "execution": 2})
     sys.stdout.write("a stray print\n")
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _never_ready(orders: Orders, _init: Init) -> None:
+def _never_ready(commands: CommandStream, _init: Init) -> None:
     sys.stderr.write("still looking for the queue\n")
     sys.stderr.flush()
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _dies_at_start(_orders: Orders, _init: Init) -> None:
+def _dies_at_start(_commands: CommandStream, _init: Init) -> None:
     sys.stderr.write("there is no queue here\n")
     sys.exit(3)
 
 
-def _dies_later(_orders: Orders, init: Init) -> None:
+def _dies_later(_commands: CommandStream, init: Init) -> None:
     _ready(_speaker(init))
     raise RuntimeError("the queue has gone")
 
 
-def _dies_in_our_code(_orders: Orders, init: Init) -> None:
+def _dies_in_our_code(_commands: CommandStream, init: Init) -> None:
     emitter = _speaker(init)
     _ready(emitter)
     emitter.emit("note", {"code": "x" * 5000})
 
 
-def _writes_garbage(orders: Orders, init: Init) -> None:
+def _writes_garbage(commands: CommandStream, init: Init) -> None:
     emitter = _speaker(init)
     _ready(emitter)
     os.write(init.event_fd, b"Warning: something\n" + b"x" * 5000 + b"\n")
     emitter.emit("note", {"code": "after"})
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _is_ahead_of_time(orders: Orders, init: Init) -> None:
+def _is_ahead_of_time(commands: CommandStream, init: Init) -> None:
     emitter = _speaker(init)
     emitter._clock_ns = lambda: time.monotonic_ns() + 60_000_000_000
     _ready(emitter)
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _has_a_child(orders: Orders, init: Init) -> None:
+def _has_a_child(commands: CommandStream, init: Init) -> None:
     _ready(_speaker(init), grandchild=_fork(init))
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _has_a_fled_child(orders: Orders, init: Init) -> None:
+def _has_a_fled_child(commands: CommandStream, init: Init) -> None:
     _ready(_speaker(init), grandchild=_fork(init, flees=True))
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _leaves_its_pipe_to_a_fled_child(orders: Orders, init: Init) -> None:
+def _leaves_its_pipe_to_a_fled_child(commands: CommandStream, init: Init) -> None:
     _ready(_speaker(init), grandchild=_fork(init, flees=True, keeps_pipe=True))
-    _until_stopped(orders)
+    _until_stopped(commands)
 
 
-def _is_deaf(_orders: Orders, init: Init) -> None:
+def _is_deaf(_commands: CommandStream, init: Init) -> None:
     """Tied by PR_SET_PDEATHSIG alone: it never looks at stdin again."""
     _ready(_speaker(init))
     signal.pause()
@@ -123,7 +123,7 @@ def _fork(init: Init, *, flees: bool = False, keeps_pipe: bool = False) -> int:
     return grandchild
 
 
-BEHAVIOURS: dict[str, Callable[[Orders, Init], None]] = {
+BEHAVIOURS: dict[str, Callable[[CommandStream, Init], None]] = {
     "works": _works,
     "never_ready": _never_ready,
     "dies_at_start": _dies_at_start,
@@ -143,5 +143,5 @@ if __name__ == "__main__":
     behaviour = sys.argv[1]
     if behaviour != "listens_only":
         die_with_parent()
-    given = Orders()
+    given = CommandStream()
     BEHAVIOURS[behaviour](given, given.init())

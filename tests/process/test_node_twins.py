@@ -18,7 +18,7 @@ from orchestrator.workers.child import ChildHandle, Spawner
 from orchestrator.workers.event_reader import EventReader
 from tests.process.fake_argv import RUN_ID, make_init
 from tests.toolchain import skip_or_fail
-from worker_child.lifeline import EXIT_BAD_ORDERS, EXIT_PARENT_GONE, PARENT_PID_VARIABLE
+from worker_child.lifeline import EXIT_BAD_INPUT, EXIT_PARENT_GONE, PARENT_PID_VARIABLE
 from worker_child.protocol import ChildEvent, ChildReady, Init
 
 LIMIT_S = 20.0
@@ -254,5 +254,5 @@ def test_a_node_child_without_an_init_says_so_and_leaves_with_its_own_code(
     argv: Argv, line: bytes
 ) -> None:
     code, told = start(argv("works"), line)
-    assert code == EXIT_BAD_ORDERS
-    assert b"OrdersError: the first line on stdin" in told
+    assert code == EXIT_BAD_INPUT
+    assert b"WireError: the first line on stdin" in told

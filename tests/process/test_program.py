@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from worker_child.adapters import built, program
-from worker_child.adapters.built import NotBuiltError
-from worker_child.adapters.program import ProgramFailedError, ask_program
+from worker_child.adapters import program
+from worker_child.adapters.program import NotBuiltError, ProgramFailedError, ask_program
 
 SCRIPT = """#!/bin/sh
 case "$1" in
@@ -22,7 +21,7 @@ esac
 
 @pytest.fixture(autouse=True)
 def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(built, "BUILT", tmp_path)
+    monkeypatch.setattr(program, "BUILT", tmp_path)
     worker = tmp_path / "made" / "worker"
     worker.parent.mkdir()
     worker.write_text(SCRIPT)

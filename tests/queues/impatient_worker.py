@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from worker_child.__main__ import main
-from worker_child.adapters.control.places import Place
-from worker_child.adapters.control.statements import CLAIM_BY_NAME
-from worker_child.adapters.control_late_ack.worker import LateAcknowledger
+from worker_child.controls.consumers import Consumer
+from worker_child.controls.late_ack import LateAcknowledger
+from worker_child.controls.statements import CLAIM_BY_NAME
 
 
-async def serve_one(_: LateAcknowledger, place: Place) -> bool:
-    job = await place.claim(CLAIM_BY_NAME)
+async def serve_one(_: LateAcknowledger, consumer: Consumer) -> bool:
+    job = await consumer.claim(CLAIM_BY_NAME)
     if job is None:
         return False
-    await place.acknowledge([job])
-    await place.carry_out(job)
+    await consumer.acknowledge([job])
+    await consumer.carry_out(job)
     return True
 
 

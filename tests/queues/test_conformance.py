@@ -19,7 +19,7 @@ from orchestrator.commands.conformance.trials import Subject, check_conformance
 from orchestrator.errors import LibraryNotBuiltError
 from orchestrator.libraries.build import Result, build_library
 from orchestrator.libraries.library import find_library
-from orchestrator.libraries.new_adapter import SKELETONS, new_adapter
+from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, new_adapter
 from orchestrator.libraries.toolchain import Missing, find_toolchain
 from orchestrator.postgres.server import Server
 from tests.toolchain import skip_or_fail
@@ -88,7 +88,7 @@ def test_a_library_conforms(library: str, server: Server, tmp_path: Path) -> Non
 
 
 @pytest.mark.every_adapter
-@pytest.mark.parametrize("language", SKELETONS)
+@pytest.mark.parametrize("language", TEMPLATE_LANGUAGES)
 def test_a_new_adapter_conforms_as_it_was_written(
     language: Any, server: Server, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from orchestrator.commands.calibration.trials import Outcome, carry_out_trials, 
 from orchestrator.postgres.server import Server
 from orchestrator.run.run import carry_out, make_request
 from orchestrator.scenario.load import load_scenario
-from worker_child.adapters.control_late_ack.inbox import LateAckAdapter
+from worker_child.controls.inbox import LateAckAdapter
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -114,7 +114,10 @@ def test_a_control_that_is_broken_is_caught(server: Server, tmp_path: Path) -> N
 
     class ImpatientAdapter(LateAckAdapter):
         def child_argv(self) -> list[str]:
-            return [sys.executable, "-m", "tests.queues.impatient_worker"]
+            return [
+                *(sys.executable, "-m", "tests.queues.impatient_worker"),
+                "--adapter=worker_child.controls",
+            ]
 
     trial = Trial(CONTROL["control_late_ack"], "control_held")
     scenario = load_scenario(str(trial.path))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from orchestrator.commands.conformance.checks import CHECKS
+from worker_child.paths import ADAPTERS, TEMPLATES
 
-FOLDER = Path(__file__).parent.parent.parent / "worker_child" / "adapters"
-PAGE = (FOLDER / "README.md").read_text()
+PAGE = (ADAPTERS / "README.md").read_text()
 
 
 def test_it_lists_every_check_with_its_promise_in_the_order_of_the_table() -> None:
@@ -32,11 +31,11 @@ def test_every_check_that_it_names_in_a_step_exists() -> None:
 def test_every_file_that_it_links_to_exists() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
 
-    assert links and [link for link in links if not (FOLDER / link).exists()] == []
+    assert links and [link for link in links if not (ADAPTERS / link).exists()] == []
 
 
-def test_every_file_of_the_skeleton_is_explained() -> None:
+def test_every_file_of_the_template_is_explained() -> None:
     told = set(re.findall(r"^\| `([A-Za-z_]+\.\w+)` \|", PAGE, re.MULTILINE))
 
-    there = {path.name for path in (FOLDER / "skeleton").iterdir() if path.is_file()}
+    there = {path.name for path in (TEMPLATES / "python").iterdir() if path.is_file()}
     assert told == there - {"__init__.py"}

@@ -16,15 +16,20 @@ import pytest
 
 from analysis.history.lines import line_decoder
 from orchestrator.documents.__main__ import drifted, main, write
-from orchestrator.documents.contents import contents
+from orchestrator.documents.contents import (
+    HISTORY,
+    HISTORY_SCHEMA,
+    PROTOCOL,
+    PROTOCOL_SCHEMA,
+    contents,
+)
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import fields_of, json_type
-from orchestrator.documents.meanings import MEANINGS
-from orchestrator.documents.notes import NOTES
+from orchestrator.documents.meanings import MEANINGS, NOTES
 from orchestrator.documents.schemas import WIRE_LINES, WIRE_PARTS
 from orchestrator.history.records import KINDS, Rescue, RowRead, Session
 from orchestrator.paths import ROOT
-from worker_child.protocol import JobCompleted, JobEnqueued
+from worker_child.protocol import EVENT_KINDS, JobCompleted, JobEnqueued
 
 STRUCTS: list[type[msgspec.Struct]] = [
     *KINDS.values(),
@@ -43,14 +48,14 @@ def test_a_changed_and_a_missing_document_are_named(
 ) -> None:
     write(tmp_path)
     main(["--check", "--root", str(tmp_path)])
-    history = tmp_path / "HISTORY.md"
+    history = tmp_path / HISTORY
     history.write_text(history.read_text().replace("| `job_id` | string", "| `job_id` | integer"))
-    (tmp_path / "schemas/protocol.schema.json").unlink()
+    (tmp_path / PROTOCOL_SCHEMA).unlink()
     with pytest.raises(SystemExit) as left:
         main(["--check", "--root", str(tmp_path)])
     assert left.value.code == 1
     told = capsys.readouterr().err
-    assert "HISTORY.md, schemas/protocol.schema.json" in told
+    assert f"{HISTORY}, {PROTOCOL_SCHEMA}" in told
     assert "make docs" in told
     assert "PROTOCOL.md" not in told
 
@@ -113,12 +118,12 @@ def test_types_are_told_as_json_knows_them(wanted: Any, text: str) -> None:
 def test_the_example_of_each_kind_is_a_line_that_the_analysis_reads(kind: str) -> None:
     line = line_of(EXAMPLES[kind])
     assert line_decoder().decode(line).fields.t_ns == json.loads(line)["fields"]["t_ns"]
-    assert line in contents()["HISTORY.md"]
+    assert line in contents()[HISTORY]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_example_of_each_kind_fits_its_schema(kind: str) -> None:
-    schema = json.loads(contents()["schemas/history.schema.json"])
+    schema = json.loads(contents()[HISTORY_SCHEMA])
     accepting = [
         option
         for option in schema["oneOf"]
@@ -128,7 +133,7 @@ def test_the_example_of_each_kind_fits_its_schema(kind: str) -> None:
 
 
 def test_the_schema_of_the_wire_wants_n_even_where_the_history_does_not() -> None:
-    schema = json.loads(contents()["schemas/protocol.schema.json"])
+    schema = json.loads(contents()[PROTOCOL_SCHEMA])
     (*_, events) = schema["anyOf"]
     line = json.loads(line_of(EXAMPLES["job_retried"]))
     assert any(fits(line, event, schema) for event in events["oneOf"])
@@ -136,8 +141,32 @@ def test_the_schema_of_the_wire_wants_n_even_where_the_history_does_not() -> Non
     assert not any(fits(line, event, schema) for event in events["oneOf"])
 
 
+def test_what_an_event_holds_is_described_in_one_document_alone() -> None:
+    documents = contents()
+    for kind, struct in EVENT_KINDS.items():
+        assert f"### {kind}\n" in documents[HISTORY]
+        assert f"### {kind}\n" not in documents[PROTOCOL]
+        assert f"(../orchestrator/history/HISTORY.md#{kind})" in documents[PROTOCOL]
+        assert struct.__name__ not in json.loads(documents[PROTOCOL_SCHEMA])["$defs"]
+
+
+@pytest.mark.parametrize("name", [PROTOCOL, HISTORY, "scenarios/README.md"])
+def test_every_link_of_a_generated_page_leads_somewhere(name: str) -> None:
+    documents = contents()
+    links = re.findall(r"\]\(([^)]+)\)", documents[name])
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.is_file(), link
+        page = documents.get(str(target.resolve().relative_to(ROOT)), "")
+        headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in headings}
+        assert not anchor or anchor in anchors, link
+
+
 def test_the_recount_on_the_page_runs_and_counts_jobs_executed_twice(tmp_path: Path) -> None:
-    found = re.search(r"```python\n(.*?)```", contents()["HISTORY.md"], re.DOTALL)
+    found = re.search(r"```python\n(.*?)```", contents()[HISTORY], re.DOTALL)
     assert found is not None
     script, history = tmp_path / "recount.py", tmp_path / "run.jsonl"
     script.write_text(found[1])
@@ -190,7 +219,10 @@ def _codes_in(tree: ast.Module) -> Iterator[str]:
 def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
     """Whether `value` is valid, by as much of JSON Schema as the generated ones use."""
     if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+        file, _, name = schema["$ref"].partition("#/$defs/")
+        # The wire's schema refers to the history's, which lies in another room.
+        root = json.loads(contents()[HISTORY_SCHEMA]) if file else root
+        schema = root["$defs"][name]
     checks: dict[str, Callable[[Any], bool]] = {
         "const": lambda wanted: value == wanted,
         "enum": lambda wanted: value in wanted,

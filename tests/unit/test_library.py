@@ -23,12 +23,12 @@ from worker_child.adapters.package import import_part
 
 TEXT = 'name = "mine"\ninbox = "inbox:MyAdapter"\nlanguage = "python"\n'
 INBOX = """\
-from worker_child.adapters.skeleton.inbox import SkeletonAdapter
+from worker_child.templates.python.inbox import MyQueueAdapter
 
 from .presets import PRESETS
 
 
-class MyAdapter(SkeletonAdapter):
+class MyAdapter(MyQueueAdapter):
     presets = PRESETS
 """
 

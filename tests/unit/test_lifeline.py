@@ -1,4 +1,4 @@
-"""A child's orders: the init line, stop, and what happens when the parent is gone."""
+"""A child's commands: the init line, stop, and what happens when the parent is gone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from worker_child.lifeline import (
-    EXIT_BAD_ORDERS,
+    EXIT_BAD_INPUT,
     EXIT_PARENT_GONE,
     PARENT_PID_VARIABLE,
-    Orders,
+    CommandStream,
 )
 from worker_child.protocol import ClockAnchor, Init
 
@@ -41,12 +41,12 @@ LINE = msgspec.json.encode(INIT) + b"\n"
 
 WATCH = """
 import threading
-from worker_child.lifeline import Orders
-orders = Orders()
-orders.init()
+from worker_child.lifeline import CommandStream
+commands = CommandStream()
+commands.init()
 print("init", flush=True)
 stopped = threading.Event()
-orders.watch(stopped.set)
+commands.watch(stopped.set)
 stopped.wait(30)
 print("stop", flush=True)
 threading.Event().wait(30)
@@ -76,7 +76,7 @@ def test_the_init_is_read_however_the_pipe_cuts_it(stdin: tuple[int, int]) -> No
     os.write(writing, LINE[:40])
     rest = threading.Timer(0.05, os.write, (writing, LINE[40:]))
     rest.start()
-    assert Orders(reading).init() == INIT
+    assert CommandStream(reading).init() == INIT
     rest.join()
 
 
@@ -87,7 +87,7 @@ def test_an_init_that_is_none_is_refused(stdin: tuple[int, int], line: bytes) ->
     reading, writing = stdin
     os.write(writing, line)
     with pytest.raises(msgspec.ValidationError):
-        Orders(reading).init()
+        CommandStream(reading).init()
 
 
 def test_a_stop_is_heard_and_the_end_of_stdin_ends_the_process_at_once() -> None:
@@ -121,12 +121,12 @@ def test_a_child_whose_parent_is_another_than_it_was_told_leaves() -> None:
 def test_a_worker_without_an_init_says_so_and_leaves_with_its_own_code() -> None:
     worker = start("from worker_child.__main__ import main; main()")
     _, told = worker.communicate(b'{"hello":"world"}\n', timeout=10)
-    assert worker.returncode == EXIT_BAD_ORDERS
+    assert worker.returncode == EXIT_BAD_INPUT
     assert told.startswith(b"the first line on stdin is no init: ")
 
 
 def test_a_worker_that_is_handed_no_json_says_so_too() -> None:
     worker = start("from worker_child.__main__ import main; main()")
     _, told = worker.communicate(b"hello\n", timeout=10)
-    assert worker.returncode == EXIT_BAD_ORDERS
+    assert worker.returncode == EXIT_BAD_INPUT
     assert b"Traceback" not in told

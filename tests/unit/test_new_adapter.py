@@ -10,11 +10,11 @@ import pytest
 from orchestrator.errors import NewAdapterError
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import Language
-from orchestrator.libraries.new_adapter import SKELETONS, new_adapter, renamed
+from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, new_adapter, renamed
 from worker_child.adapters.contract import PARITY, Workers
 
 
-@pytest.mark.parametrize("language", SKELETONS)
+@pytest.mark.parametrize("language", TEMPLATE_LANGUAGES)
 def test_a_new_adapter_is_found_by_its_folder_and_bears_its_own_name(
     language: Language, tmp_path: Path
 ) -> None:
@@ -29,8 +29,8 @@ def test_a_new_adapter_is_found_by_its_folder_and_bears_its_own_name(
     sys.modules.pop(type(adapter).__module__.partition(".")[0])
 
 
-@pytest.mark.parametrize("language", SKELETONS)
-def test_nothing_in_a_new_adapter_speaks_of_the_skeleton(
+@pytest.mark.parametrize("language", TEMPLATE_LANGUAGES)
+def test_nothing_in_a_new_adapter_speaks_of_the_template(
     language: Language, tmp_path: Path
 ) -> None:
     folder = new_adapter("their_queue", language, tmp_path)
@@ -38,18 +38,16 @@ def test_nothing_in_a_new_adapter_speaks_of_the_skeleton(
     texts = [path.read_text() for path in folder.rglob("*") if path.is_file()]
 
     assert len(texts) >= 5
-    assert not any("skeleton" in text.lower() for text in texts)
+    assert not any("my_queue" in text or "MyQueue" in text for text in texts)
 
 
 def test_names_of_classes_follow_the_library(tmp_path: Path) -> None:
-    text = "class SkeletonAdapter:\n    name = 'skeleton'\n"
+    text = "class MyQueueAdapter:\n    name = 'my_queue'\n"
 
-    assert renamed(text, "my_queue") == ("class MyQueueAdapter:\n    name = 'my_queue'\n")
+    assert renamed(text, "jobs_2") == ("class Jobs2Adapter:\n    name = 'jobs_2'\n")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "My-queue", "2fast", "a/b", "pgqueuer", "skeleton", "skeleton_go"]
-)
+@pytest.mark.parametrize("name", ["", "My-queue", "2fast", "a/b", "pgqueuer", "control_holding"])
 def test_a_name_that_no_library_can_have_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(NewAdapterError, match="name"):
         new_adapter(name, "python", tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -12,20 +11,15 @@ from orchestrator.commands.reproduce import read_request
 from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.errors import ResultsError, UnknownNameError
 from orchestrator.history.records import RunStart
-from orchestrator.libraries.library import find_library
-from orchestrator.libraries.manifest import MANIFEST
+from orchestrator.libraries.new_adapter import new_adapter
 from orchestrator.run.run import Request
 from orchestrator.scenario.load import load_scenario, resolved
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A control queue, moved out of this repository and renamed."""
-    folder = tmp_path / "moved"
-    shutil.copytree(find_library("control_holding").folder, folder)
-    text = 'name = "moved"\ninbox = "inbox:HoldingAdapter"\nlanguage = "python"\n'
-    (folder / MANIFEST).write_text(text)
-    return folder
+    """An adapter outside this repository."""
+    return new_adapter("moved", "python", tmp_path)
 
 
 @pytest.fixture

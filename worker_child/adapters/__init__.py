@@ -12,13 +12,11 @@ LIBRARIES: dict[str, str] = {
     "river": "worker_child.adapters.river.inbox:RiverAdapter",
     "graphile_worker": "worker_child.adapters.graphile_worker.inbox:GraphileWorkerAdapter",
     "procrastinate": "worker_child.adapters.procrastinate.inbox:ProcrastinateAdapter",
-    "control_holding": "worker_child.adapters.control_holding.inbox:HoldingAdapter",
-    "control_delete_first": "worker_child.adapters.control_delete_first.inbox:DeleteFirstAdapter",
-    "control_never_rescues": (
-        "worker_child.adapters.control_never_rescues.inbox:NeverRescuesAdapter"
-    ),
-    "control_late_ack": "worker_child.adapters.control_late_ack.inbox:LateAckAdapter",
-    "control_short_lease": "worker_child.adapters.control_short_lease.inbox:ShortLeaseAdapter",
+    "control_holding": "worker_child.controls.inbox:HoldingAdapter",
+    "control_delete_first": "worker_child.controls.inbox:DeleteFirstAdapter",
+    "control_never_rescues": "worker_child.controls.inbox:NeverRescuesAdapter",
+    "control_late_ack": "worker_child.controls.inbox:LateAckAdapter",
+    "control_short_lease": "worker_child.controls.inbox:ShortLeaseAdapter",
 }
 """Library name -> ``module:class`` of its parent's side, imported only when asked for."""
 

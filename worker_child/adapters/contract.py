@@ -191,7 +191,7 @@ class Adapter(Protocol):
         ...
 
     def child_argv(self) -> list[str]:
-        """The command that starts a worker; it finds its orders on stdin."""
+        """The command that starts a worker; it finds its init on stdin."""
         ...
 
 

@@ -1,19 +1,69 @@
-"""A library's built program, asked for one thing outside a run: its version, its schema."""
+"""A library's worker as a program: where it was built, how it is started, what it says if asked.
+
+Asked means outside a run: ``worker version`` prints the library's version, ``worker install``
+makes its schema in the database that `DSN_VARIABLE` names.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from worker_child.adapters.built import built
+from worker_child.paths import BUILT, IMPORT_ROOT
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
 LIMIT_S = 60.0
 
 
+class NotBuiltError(Exception):
+    """A library's worker has not been built; the text says what to do."""
+
+
 class ProgramFailedError(Exception):
     """A library's program did not do what it was asked for; the text quotes its stderr."""
+
+
+def built(library: str, program: str = "worker") -> Path:
+    """The path of a program that was built for `library`. Raises `NotBuiltError`.
+
+    `program` is its path within the library's folder, such as ``venv/bin/python``.
+    """
+    path = BUILT / library / program
+    if not path.exists():
+        raise NotBuiltError(
+            f"{library}'s worker is not there: {path.relative_to(BUILT.parent)} has not been "
+            "built. Run `make adapters`, which says what it needs for that"
+        )
+    return path
+
+
+def python_argv(
+    *, folder: Path | None = None, package: str | None = None, python: Path | None = None
+) -> list[str]:
+    """The argv of a Python worker.
+
+    `folder` holds an adapter kept outside this repository; `package` a bundled one that is not
+    called like its library; with neither it is the bundled adapter of the library's name. `python`
+    is that of an environment of the library's own; None = the parent's.
+    """
+    assert folder is None or package is None, "an adapter is in one place"
+    adapter = folder or package
+    return [
+        *interpreter(python),
+        "-m",
+        "worker_child",
+        *([] if adapter is None else [f"--adapter={adapter}"]),
+    ]
+
+
+def interpreter(python: Path | None) -> list[str]:
+    """Begins an argv that finds Crashbench, also where it is not installed."""
+    if python is None:
+        return [sys.executable]
+    return ["/usr/bin/env", f"PYTHONPATH={IMPORT_ROOT}", str(python)]
 
 
 def ask_program(library: str, argument: str, *, dsn: str | None = None) -> str:

@@ -1,12 +1,12 @@
 /** Holds up its own event loop for ever, as a CPU job on the loop would. */
 
 import { Emitter } from "../../../worker_child/lang/node/child/emitter.mjs";
-import { initFrom, watchOrders } from "../../../worker_child/lang/node/child/lifeline.mjs";
+import { initFrom, watchCommands } from "../../../worker_child/lang/node/child/lifeline.mjs";
 import { ready } from "./ready.mjs";
 
 export default async function isBusy({ first, rest }) {
   const emitter = new Emitter(initFrom(first));
-  await watchOrders(rest, () => {});
+  await watchCommands(rest, () => {});
   await ready(emitter);
   for (;;);
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from worker_child.adapters.skeleton import worker as skeleton
-from worker_child.adapters.skeleton.lease_queue import ClaimedJob, LeaseQueue
+from worker_child.templates.python import worker as template
+from worker_child.templates.python.lease_queue import ClaimedJob, LeaseQueue
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
-work = skeleton.work
+work = template.work
 claim = LeaseQueue.claim
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import msgspec
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 
 async def work(child: Child) -> None:
     init = msgspec.structs.replace(child.init, concurrency=2 * child.init.concurrency)
-    await skeleton.work(replace(child, init=init))
+    await template.work(replace(child, init=init))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker_child.adapters.python_argv import python_argv
-from worker_child.adapters.skeleton.inbox import SkeletonAdapter
+from worker_child.adapters.program import python_argv
+from worker_child.templates.python.inbox import MyQueueAdapter
 
 
-class IgnoresStop(SkeletonAdapter):
-    """The skeleton but for one thing."""
+class IgnoresStop(MyQueueAdapter):
+    """The template but for one thing."""
 
     name = "ignores_stop"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 
 async def work(child: Child) -> None:
-    await skeleton.work(replace(child, stop=asyncio.Event()))
+    await template.work(replace(child, stop=asyncio.Event()))

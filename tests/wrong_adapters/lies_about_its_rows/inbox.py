@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 
 from worker_child.adapters.contract import InboxRow, Preset
-from worker_child.adapters.python_argv import python_argv
-from worker_child.adapters.skeleton.inbox import SkeletonAdapter
+from worker_child.adapters.program import python_argv
+from worker_child.templates.python.inbox import MyQueueAdapter
 
 
-class LiesAboutItsRows(SkeletonAdapter):
-    """The skeleton but for one thing."""
+class LiesAboutItsRows(MyQueueAdapter):
+    """The template but for one thing."""
 
     name = "lies_about_its_rows"
 

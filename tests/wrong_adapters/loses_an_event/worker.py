@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 
 async def work(child: Child) -> None:
@@ -21,4 +21,4 @@ async def work(child: Child) -> None:
             write(kind, fields)
 
     emitter.emit = write_most  # type: ignore[method-assign]
-    await skeleton.work(child)
+    await template.work(child)

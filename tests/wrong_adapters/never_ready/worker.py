@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 
 async def work(child: Child) -> None:

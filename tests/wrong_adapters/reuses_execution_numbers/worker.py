@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.body import Execution
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 _NUMBERS = 6
 
@@ -22,4 +22,4 @@ async def work(child: Child) -> None:
         return enter(payload, **arguments)
 
     body.enter = enter_again  # type: ignore[method-assign]
-    await skeleton.work(child)
+    await template.work(child)

@@ -7,10 +7,10 @@ import os
 import time
 from typing import Any
 
-from worker_child.adapters.skeleton import worker as skeleton
 from worker_child.runtime import Child
+from worker_child.templates.python import worker as template
 
-new_event_loop = skeleton.new_event_loop
+new_event_loop = template.new_event_loop
 
 
 async def work(child: Child) -> None:
@@ -19,4 +19,4 @@ async def work(child: Child) -> None:
     fields |= {"incarnation": init.incarnation, "code": "talkative", "message": "x" * 5000}
     line = {"run_id": init.run_id, "timestamp": "", "kind": "note", "fields": fields}
     os.write(init.event_fd, json.dumps(line).encode() + b"\n")
-    await skeleton.work(child)
+    await template.work(child)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-import psycopg
-
-from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
     Accepted,
     Deduplicated,
     EnqueueResult,
-    InboxRow,
     Offer,
     OutgoingJob,
     Preset,
-    QueueCounts,
     Workers,
 )
 from worker_child.adapters.graphile_worker.presets import PRESETS, resolve
-from worker_child.adapters.program import ask_program
+from worker_child.adapters.program import ask_program, built
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
 
 # The rows come back in no promised order.
 _ADD = """
@@ -71,11 +66,11 @@ ORDER BY id
 """
 
 
-class GraphileWorkerEnqueuer:
+class GraphileWorkerEnqueuer(SqlEnqueuer):
     """Adds jobs by graphile-worker's SQL functions, which its own client calls as well."""
 
     def __init__(self, dsn: str, preset: Preset) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
+        super().__init__(dsn)
         self._max_attempts = preset.settings["max_attempts"]
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
@@ -105,15 +100,17 @@ class GraphileWorkerEnqueuer:
         inbox_id, is_new = row
         return Accepted(inbox_id) if is_new else Deduplicated(into=inbox_id)
 
-    def close(self) -> None:
-        self._connection.close()
 
+class GraphileWorkerAdapter(SqlInbox):
+    """See `worker_child.adapters.contract.Adapter`.
 
-class GraphileWorkerAdapter:
-    """See `worker_child.adapters.contract.Adapter`."""
+    A finished row is deleted, and nothing tells of it.
+    """
 
     name = "graphile_worker"
     presets = PRESETS
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
     offers: Mapping[Offer, str] = MappingProxyType(
         {
             "dedup": "job_key with job_key_mode unsafe_dedupe: one row a key, also while it runs "
@@ -133,26 +130,6 @@ class GraphileWorkerAdapter:
 
     def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> GraphileWorkerEnqueuer:
         return GraphileWorkerEnqueuer(dsn, preset)
-
-    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
-        row = connection.execute(_COUNTS).fetchone()
-        assert row is not None
-        return QueueCounts(*row)
-
-    def rows(
-        self,
-        connection: psycopg.Connection[Any],
-        preset: Preset,
-        inbox_ids: Sequence[str] | None = None,
-    ) -> Iterator[InboxRow]:
-        """A finished row is deleted, and nothing tells of it."""
-        assert preset.rescue is not None
-        parameters = {
-            "ids": None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids],
-            "lease_s": preset.rescue.lease_s,
-        }
-        for row in connection.execute(_ROWS, parameters):
-            yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
         return [str(built(self.name))]

@@ -19,10 +19,10 @@ from worker_child.adapters.contract import (
     Offer,
     OutgoingJob,
     Preset,
-    QueueCounts,
     Workers,
 )
 from worker_child.adapters.pgqueuer.presets import PRESETS, resolve
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox, row_parameters
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE status = 'queued' AND attempts = 0),
@@ -34,8 +34,8 @@ FROM pgqueuer
 """
 
 _ROWS = """
-SELECT id::text,
-       convert_from(payload, 'UTF8')::jsonb ->> 'job_id',
+SELECT convert_from(payload, 'UTF8')::jsonb ->> 'job_id',
+       id::text,
        CASE WHEN status = 'picked' THEN 'claimed'
             WHEN status = 'failed' THEN 'dead'
             WHEN attempts > 0 THEN 'retrying'
@@ -63,14 +63,14 @@ ORDER BY job_id
 """
 
 
-class PgQueuerEnqueuer:
+class PgQueuerEnqueuer(SqlEnqueuer):
     """Enqueues through pgqueuer's synchronous API: one INSERT for all that is due."""
 
     def __init__(self, dsn: str) -> None:
         from pgqueuer.db import SyncPsycopgDriver
         from pgqueuer.queries import SyncQueries
 
-        self._connection = psycopg.connect(dsn, autocommit=True)
+        super().__init__(dsn)
         self._queries = SyncQueries(SyncPsycopgDriver(self._connection))
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
@@ -90,15 +90,14 @@ class PgQueuerEnqueuer:
             for inbox_id in taken
         ]
 
-    def close(self) -> None:
-        self._connection.close()
 
-
-class PgQueuerAdapter:
+class PgQueuerAdapter(SqlInbox):
     """See `worker_child.adapters.contract.Adapter`."""
 
     name = "pgqueuer"
     presets = PRESETS
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
     offers: Mapping[Offer, str] = MappingProxyType(
         {
             "dedup": "dedupe_key with on_conflict='skip': one queued or picked row a key",
@@ -118,11 +117,6 @@ class PgQueuerAdapter:
     def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> PgQueuerEnqueuer:
         return PgQueuerEnqueuer(dsn)
 
-    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
-        row = connection.execute(_COUNTS).fetchone()
-        assert row is not None
-        return QueueCounts(*row)
-
     def rows(
         self,
         connection: psycopg.Connection[Any],
@@ -130,13 +124,9 @@ class PgQueuerAdapter:
         inbox_ids: Sequence[str] | None = None,
     ) -> Iterator[InboxRow]:
         """Rows first; then, of rows that pgqueuer has deleted, what its log says of them."""
-        assert preset.rescue is not None
-        ids = None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids]
-        parameters = {"lease_s": preset.rescue.lease_s, "ids": ids}
-        for row in connection.execute(_ROWS, parameters):
-            inbox_id, job_id, state, claimed_by, attempts, claimable_in_s = row
-            yield InboxRow(job_id, inbox_id, state, claimed_by, attempts, claimable_in_s)
-        for inbox_id, state, picked_after_done in connection.execute(_LOG, {"ids": ids}):
+        yield from super().rows(connection, preset, inbox_ids)
+        parameters = row_parameters(preset, inbox_ids)
+        for inbox_id, state, picked_after_done in connection.execute(_LOG, parameters):
             yield InboxRow(None, inbox_id, state, picked_after_done=picked_after_done)
 
     def child_argv(self) -> list[str]:

@@ -6,6 +6,7 @@ The library itself lives in an environment of its own and is never imported here
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import Distribution
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +15,6 @@ from typing import Any
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
     Accepted,
     Deduplicated,
@@ -23,12 +23,11 @@ from worker_child.adapters.contract import (
     Offer,
     OutgoingJob,
     Preset,
-    QueueCounts,
     Workers,
 )
 from worker_child.adapters.procrastinate.presets import PRESETS, resolve
-from worker_child.adapters.program import ask
-from worker_child.adapters.python_argv import interpreter, python_argv
+from worker_child.adapters.program import ask, built, interpreter, python_argv
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
 
 _QUEUEING_LOCK = "procrastinate_jobs_queueing_lock_idx_v1"
 
@@ -54,14 +53,14 @@ WHERE args ? 'payload'
 """
 
 _ROWS = """
-SELECT job.id::text,
-       (args ->> 'payload')::jsonb ->> 'job_id',
+SELECT (args ->> 'payload')::jsonb ->> 'job_id',
+       job.id::text,
        CASE WHEN status = 'doing' THEN 'claimed'
             WHEN status = 'succeeded' THEN 'done'
             WHEN status <> 'todo' THEN 'dead'
             WHEN attempts > 0 THEN 'retrying'
             ELSE 'queued' END,
-       worker_id::text,
+       CASE WHEN status = 'doing' THEN worker_id::text END,
        attempts,
        CASE WHEN status = 'doing' AND %(lease_s)s::float IS NOT NULL THEN coalesce(
            extract(epoch FROM
@@ -79,11 +78,8 @@ ORDER BY job.id
 """
 
 
-class ProcrastinateEnqueuer:
+class ProcrastinateEnqueuer(SqlEnqueuer):
     """Enqueues by procrastinate's SQL function, which its own ``batch_defer`` calls as well."""
-
-    def __init__(self, dsn: str) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `worker_child.adapters.contract.Enqueuer`.
@@ -112,15 +108,14 @@ class ProcrastinateEnqueuer:
             # procrastinate does not say which row holds the queueing lock.
             return Deduplicated(into=None)
 
-    def close(self) -> None:
-        self._connection.close()
 
-
-class ProcrastinateAdapter:
+class ProcrastinateAdapter(SqlInbox):
     """See `worker_child.adapters.contract.Adapter`."""
 
     name = "procrastinate"
     presets = PRESETS
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
     offers: Mapping[Offer, str] = MappingProxyType(
         {
             "dedup": "queueing_lock: one row a key that waits; a claimed one no longer counts",
@@ -129,7 +124,7 @@ class ProcrastinateAdapter:
     )
 
     def __init__(self) -> None:
-        self._holders: dict[tuple[str, int], str] = {}
+        self._holders: dict[tuple[str, int | None], str] = {}
         """By row and attempts, which together are one claim: who made it."""
 
     def version(self) -> str:
@@ -146,11 +141,6 @@ class ProcrastinateAdapter:
     def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ProcrastinateEnqueuer:
         return ProcrastinateEnqueuer(dsn)
 
-    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
-        row = connection.execute(_COUNTS).fetchone()
-        assert row is not None
-        return QueueCounts(*row)
-
     def rows(
         self,
         connection: psycopg.Connection[Any],
@@ -158,24 +148,17 @@ class ProcrastinateAdapter:
         inbox_ids: Sequence[str] | None = None,
     ) -> Iterator[InboxRow]:
         """Rows stay when they are done, so there is no log to be asked beside them."""
-        ids = None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids]
-        lease_s = preset.rescue.lease_s if preset.rescue else None
-        for row in connection.execute(_ROWS, {"lease_s": lease_s, "ids": ids}):
-            inbox_id, job_id, state, worker_id, attempts, claimable_in_s, picked_after_done = row
-            claimed_by = None
-            if state == "claimed":
-                claimed_by = self._holder((inbox_id, attempts), worker_id)
-            yield InboxRow(
-                job_id, inbox_id, state, claimed_by, attempts, claimable_in_s, picked_after_done
-            )
+        for row in super().rows(connection, preset, inbox_ids):
+            yield replace(row, claimed_by=self._holder(row)) if row.state == "claimed" else row
 
-    def _holder(self, claim: tuple[str, int], worker_id: str | None) -> str | None:
+    def _holder(self, row: InboxRow) -> str | None:
         """A worker that starts deletes stalled ones, and with them who had claimed their rows.
 
         The rows read after a kill had still told it.
         """
-        if worker_id is not None:
-            self._holders[claim] = worker_id
+        claim = row.inbox_id, row.library_attempt
+        if row.claimed_by is not None:
+            self._holders[claim] = row.claimed_by
         return self._holders.get(claim)
 
     def child_argv(self) -> list[str]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-import psycopg
-
-from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
     Accepted,
     Enqueuer,
     EnqueueResult,
-    InboxRow,
     Offer,
     OutgoingJob,
     Preset,
-    QueueCounts,
     Workers,
 )
 from worker_child.adapters.enqueuer_process import ProcessEnqueuer
-from worker_child.adapters.program import ask_program
+from worker_child.adapters.program import ask_program, built
 from worker_child.adapters.river.presets import PRESETS, resolve
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
 
 # A NOTIFY is sent once however often it is asked for within one transaction.
 _ENQUEUE = """
@@ -60,18 +55,18 @@ SELECT args #>> '{plan,job_id}',
        CASE WHEN state = 'running' THEN attempted_by[cardinality(attempted_by)] END,
        attempt,
        CASE WHEN state = 'running' THEN extract(epoch FROM attempted_at
-           + %(rescue_after_s)s * interval '1 second' - clock_timestamp())::float END
+           + %(rescue_stuck_jobs_after_s)s * interval '1 second' - clock_timestamp())::float END
 FROM river_job
 WHERE %(ids)s::bigint[] IS NULL OR state = 'running' OR id = ANY(%(ids)s)
 ORDER BY id
 """
 
 
-class RiverEnqueuer:
+class RiverEnqueuer(SqlEnqueuer):
     """Inserts by SQL, as River's client does."""
 
     def __init__(self, dsn: str, preset: Preset) -> None:
-        self._connection = psycopg.connect(dsn, autocommit=True)
+        super().__init__(dsn)
         self._max_attempts = preset.settings["max_attempts"]
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
@@ -85,15 +80,17 @@ class RiverEnqueuer:
         taken = {job_id: inbox_id for job_id, inbox_id, _ in rows}
         return [Accepted(taken[job.job_id]) for job in jobs]
 
-    def close(self) -> None:
-        self._connection.close()
 
+class RiverAdapter(SqlInbox):
+    """See `worker_child.adapters.contract.Adapter`.
 
-class RiverAdapter:
-    """See `worker_child.adapters.contract.Adapter`."""
+    River keeps its finished rows for a day: there is no log to read beside them.
+    """
 
     name = "river"
     presets = PRESETS
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
     offers: Mapping[Offer, str] = MappingProxyType(
         {
             "dedup": "UniqueOpts by key: one row a key that is not cancelled or discarded, and so "
@@ -118,25 +115,6 @@ class RiverAdapter:
                 self.child_argv(), library=self.name, dsn=dsn, settings=preset.settings
             )
         return RiverEnqueuer(dsn, preset)
-
-    def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
-        row = connection.execute(_COUNTS).fetchone()
-        assert row is not None
-        return QueueCounts(*row)
-
-    def rows(
-        self,
-        connection: psycopg.Connection[Any],
-        preset: Preset,
-        inbox_ids: Sequence[str] | None = None,
-    ) -> Iterator[InboxRow]:
-        """River keeps its finished rows for a day: there is no log to read beside them."""
-        parameters = {
-            "ids": None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids],
-            "rescue_after_s": preset.settings["rescue_stuck_jobs_after_s"],
-        }
-        for row in connection.execute(_ROWS, parameters):
-            yield InboxRow(*row)
 
     def child_argv(self) -> list[str]:
         return [str(built(self.name))]

@@ -55,7 +55,7 @@ type enqueueAnswer struct {
 }
 
 // serveEnqueuer answers each enqueue command with one line on the event descriptor, until stop.
-func serveEnqueuer(ctx context.Context, init Init, orders *orders, open OpenEnqueuer) error {
+func serveEnqueuer(ctx context.Context, init Init, commands *commandStream, open OpenEnqueuer) error {
 	if open == nil {
 		return fmt.Errorf("%s has no enqueuer process", init.Library)
 	}
@@ -66,16 +66,16 @@ func serveEnqueuer(ctx context.Context, init Init, orders *orders, open OpenEnqu
 	defer enqueuer.Close()
 	answers := os.NewFile(uintptr(init.EventFD), "answers")
 	for {
-		read, err := orders.command()
+		read, err := commands.command()
 		switch {
 		case errors.Is(err, io.EOF):
 			os.Exit(ExitParentGone)
 		case err != nil:
-			leave(ExitBadOrders, err)
+			leave(ExitBadInput, err)
 		case read.Command == "stop":
 			return nil
 		case read.Command != "enqueue":
-			leave(ExitBadOrders, fmt.Errorf("an enqueuer was told to %q", read.Command))
+			leave(ExitBadInput, fmt.Errorf("an enqueuer was told to %q", read.Command))
 		}
 		if err := answer(ctx, enqueuer, read.Jobs, answers); err != nil {
 			return err

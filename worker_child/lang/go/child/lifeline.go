@@ -15,7 +15,7 @@ import (
 // The exit codes of the wire.
 const (
 	ExitParentGone = 71
-	ExitBadOrders  = 72
+	ExitBadInput   = 72
 )
 
 const parentPIDVariable = "CRASHBENCH_PARENT_PID"
@@ -25,7 +25,7 @@ const parentPIDVariable = "CRASHBENCH_PARENT_PID"
 func init() {
 	if err := dieWithParent(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(ExitBadOrders)
+		os.Exit(ExitBadInput)
 	}
 }
 
@@ -49,17 +49,17 @@ func dieWithParent() error {
 	return nil
 }
 
-// orders is the child's stdin: first Init, then commands; at its end the parent is gone.
-type orders struct {
+// commandStream is the child's stdin: first Init, then commands; at its end the parent is gone.
+type commandStream struct {
 	lines *bufio.Reader
 }
 
-func newOrders(stdin io.Reader) *orders {
-	return &orders{bufio.NewReader(stdin)}
+func newCommandStream(stdin io.Reader) *commandStream {
+	return &commandStream{bufio.NewReader(stdin)}
 }
 
-func (o *orders) init() (Init, error) {
-	line, err := o.line()
+func (c *commandStream) init() (Init, error) {
+	line, err := c.line()
 	if errors.Is(err, io.EOF) {
 		os.Exit(ExitParentGone)
 	}
@@ -78,8 +78,8 @@ func (o *orders) init() (Init, error) {
 }
 
 // command reads the next one; its error is io.EOF when the parent is gone.
-func (o *orders) command() (command, error) {
-	line, err := o.line()
+func (c *commandStream) command() (command, error) {
+	line, err := c.line()
 	if err != nil {
 		return command{}, err
 	}
@@ -91,23 +91,23 @@ func (o *orders) command() (command, error) {
 }
 
 // watch calls onStop when the parent asks to stop, and leaves the process when it is gone.
-func (o *orders) watch(onStop func()) {
+func (c *commandStream) watch(onStop func()) {
 	for {
-		read, err := o.command()
+		read, err := c.command()
 		switch {
 		case errors.Is(err, io.EOF):
 			os.Exit(ExitParentGone)
 		case err != nil:
-			leave(ExitBadOrders, err)
+			leave(ExitBadInput, err)
 		case read.Command != "stop":
-			leave(ExitBadOrders, fmt.Errorf("a worker was told to %q; it only knows stop", read.Command))
+			leave(ExitBadInput, fmt.Errorf("a worker was told to %q; it only knows stop", read.Command))
 		}
 		onStop()
 	}
 }
 
-func (o *orders) line() ([]byte, error) {
-	line, err := o.lines.ReadBytes('\n')
+func (c *commandStream) line() ([]byte, error) {
+	line, err := c.lines.ReadBytes('\n')
 	if err != nil {
 		return nil, err
 	}

@@ -107,25 +107,25 @@ const initOfAnEnqueuer = `{"protocol":1,"run_id":"","role":"enqueuer","slot":0,"
 	`"max_attempts":5,"kinds":[],"effects":false,"event_fd":3,` +
 	`"clock_anchor":{"monotonic_ns":0,"wall_ns":0},"provider":null}` + "\n"
 
-func TestOrdersThatEndOrMakeNoSenseEndTheChild(t *testing.T) {
+func TestInputThatEndsOrMakesNoSenseEndsTheChild(t *testing.T) {
 	for _, scene := range []struct {
-		name, orders, says string
-		code               int
+		name, input, says string
+		code              int
 	}{
-		{"no orders at all", "", "", ExitParentGone},
+		{"no input at all", "", "", ExitParentGone},
 		{"the end after the init", initOfAnEnqueuer, "", ExitParentGone},
 		{"stop", initOfAnEnqueuer + `{"command":"stop"}` + "\n", "", 0},
-		{"no JSON", "hello\n", "no init", ExitBadOrders},
-		{"an unknown field", `{"colour":"red"}` + "\n", "colour", ExitBadOrders},
+		{"no JSON", "hello\n", "no init", ExitBadInput},
+		{"an unknown field", `{"colour":"red"}` + "\n", "colour", ExitBadInput},
 		{"another version", strings.Replace(initOfAnEnqueuer, `:1,"run_id"`, `:2,"run_id"`, 1),
-			"wire version 1, not 2", ExitBadOrders},
-		{"an unknown command", initOfAnEnqueuer + `{"command":"dance"}` + "\n", "dance", ExitBadOrders},
+			"wire version 1, not 2", ExitBadInput},
+		{"an unknown command", initOfAnEnqueuer + `{"command":"dance"}` + "\n", "dance", ExitBadInput},
 		{"a job that is lost", initOfAnEnqueuer + `{"command":"enqueue","jobs":[{"job_id":"j1",` +
 			`"kind":"lost","payload":"{}","dedup_key":null}]}` + "\n", "the connection is gone", 1},
 	} {
 		t.Run(scene.name, func(t *testing.T) {
 			command := program(t, "main")
-			command.Stdin = strings.NewReader(scene.orders)
+			command.Stdin = strings.NewReader(scene.input)
 			var stderr bytes.Buffer
 			command.Stderr = &stderr
 			if code := exitCode(t, command.Run()); code != scene.code {
@@ -155,9 +155,9 @@ func TestAnEnqueuerAnswersEachCommandInTurn(t *testing.T) {
 	}
 	writing.Close()
 	answers := bufio.NewReader(reading)
-	tell := func(orders, want string) {
+	tell := func(input, want string) {
 		t.Helper()
-		if _, err := io.WriteString(stdin, orders); err != nil {
+		if _, err := io.WriteString(stdin, input); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := answers.ReadString('\n'); err != nil || got != want+"\n" {

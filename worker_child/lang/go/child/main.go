@@ -54,7 +54,7 @@ type Library struct {
 }
 
 // Main is a Go child's whole program: with the argument install it creates the schema, else it is a
-// worker or an enqueuer, as its first line of orders says. It does not return.
+// worker or an enqueuer, as the init says. It does not return.
 func Main(library Library) {
 	ctx := context.Background()
 	if err := run(ctx, library, os.Args[1:]); err != nil {
@@ -100,24 +100,24 @@ func install(ctx context.Context, library Library) error {
 }
 
 func serve(ctx context.Context, library Library) error {
-	orders := newOrders(os.Stdin)
-	init, err := orders.init()
+	commands := newCommandStream(os.Stdin)
+	init, err := commands.init()
 	if err != nil {
-		leave(ExitBadOrders, err)
+		leave(ExitBadInput, err)
 	}
 	switch init.Role {
 	case RoleWorker:
-		return serveWorker(ctx, init, orders, library.Work)
+		return serveWorker(ctx, init, commands, library.Work)
 	case RoleEnqueuer:
-		return serveEnqueuer(ctx, init, orders, library.Enqueuer)
+		return serveEnqueuer(ctx, init, commands, library.Enqueuer)
 	}
 	return fmt.Errorf("the init has the role %q, which this child does not know", init.Role)
 }
 
-func serveWorker(ctx context.Context, init Init, orders *orders, work Work) error {
+func serveWorker(ctx context.Context, init Init, commands *commandStream, work Work) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go orders.watch(stop)
+	go commands.watch(stop)
 	// Not under ctx: what is open when the parent asks to stop is to be finished.
 	pool, err := OpenPool(context.WithoutCancel(ctx), init.DSN, init.ApplicationName, init.PoolSize)
 	if err != nil {

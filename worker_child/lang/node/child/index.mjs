@@ -23,7 +23,7 @@
 import { Bench } from "./bench.mjs";
 import { Body } from "./body.mjs";
 import { Emitter } from "./emitter.mjs";
-import { initFrom, watchOrders } from "./lifeline.mjs";
+import { initFrom, watchCommands } from "./lifeline.mjs";
 import { namedPool, openFullPool } from "./pool.mjs";
 import { calling } from "./provider.mjs";
 
@@ -64,7 +64,7 @@ class Child {
 }
 
 /**
- * A program for `launch.cjs`. Without an argument it is the worker that its orders describe
+ * A program for `launch.cjs`. Without an argument it is the worker that its init describes
  * (`work(child)`); with `install` it creates the library's schema (`install(dsn)`), with `version` it
  * prints that of the library (`version()`).
  */
@@ -73,9 +73,9 @@ export function program({ work, install, version }) {
     ["install", () => runInstall(install)],
     ["version", () => console.log(version())],
   ]);
-  return async (orders, words) => {
-    if (orders !== null) {
-      await serve(orders, work);
+  return async (input, words) => {
+    if (input !== null) {
+      await serve(input, work);
     } else if (words.length === 1 && acts.has(words[0])) {
       await acts.get(words[0])();
     } else {
@@ -95,7 +95,7 @@ async function runInstall(install) {
 
 async function serve({ first, rest }, work) {
   const init = initFrom(first);
-  const stop = new Promise((resolve) => watchOrders(rest, resolve));
+  const stop = new Promise((resolve) => watchCommands(rest, resolve));
   const { dsn, application_name, pool_size, concurrency, provider } = init;
   const pool = await openFullPool(dsn, application_name, pool_size);
   const emitter = new Emitter(init);

@@ -1,7 +1,7 @@
 /**
  * A Node child's entry: `setpriv --pdeathsig KILL node launch.cjs <main.mjs> [argument]`.
  *
- * A CommonJS file, because it must read the orders before libuv starts its threads: their number is
+ * A CommonJS file, because it must read the init before libuv starts its threads: their number is
  * fixed at their first use, and loading an ES module is one. CPU jobs burn on those threads.
  */
 
@@ -55,12 +55,12 @@ function threadsFor(first) {
 async function main() {
   leaveIfOrphaned();
   const [file, ...words] = process.argv.slice(2);
-  const orders = words.length === 0 ? readFirstLine() : null;
-  if (orders !== null) {
-    process.env.UV_THREADPOOL_SIZE = String(threadsFor(orders.first));
+  const input = words.length === 0 ? readFirstLine() : null;
+  if (input !== null) {
+    process.env.UV_THREADPOOL_SIZE = String(threadsFor(input.first));
   }
   const { default: program } = await import(pathToFileURL(file).href);
-  await program(orders, words);
+  await program(input, words);
 }
 
 main().catch((error) => {

@@ -3,22 +3,22 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
-import { OrdersError, decodeCommand, decodeInit } from "./protocol.mjs";
+import { WireError, decodeCommand, decodeInit } from "./protocol.mjs";
 
 const EXIT_FAILED = 1;
 export const EXIT_PARENT_GONE = 71;
-export const EXIT_BAD_ORDERS = 72;
+export const EXIT_BAD_INPUT = 72;
 
 /** The init in the first line on stdin; the process leaves if it is none. */
 export function initFrom(first) {
   try {
     const init = decodeInit(first);
     if (init.role !== "worker") {
-      throw new OrdersError(`the init has the role ${init.role}; this child can only be a worker`);
+      throw new WireError(`the init has the role ${init.role}; this child can only be a worker`);
     }
     return init;
   } catch (error) {
-    return leave(EXIT_BAD_ORDERS, error);
+    return leave(EXIT_BAD_INPUT, error);
   }
 }
 
@@ -27,7 +27,7 @@ export function initFrom(first) {
  * parent asks to stop; at the end of stdin the process leaves. `rest` is what was read with the init.
  * The promise is kept once the thread is up: from then on nothing can outlive the parent.
  */
-export function watchOrders(rest, onStop) {
+export function watchCommands(rest, onStop) {
   const thread = new Worker(new URL("./watcher.mjs", import.meta.url), {
     workerData: rest.toString("utf8"),
   });
@@ -38,7 +38,7 @@ export function watchOrders(rest, onStop) {
     try {
       decodeCommand(line);
     } catch (error) {
-      leave(EXIT_BAD_ORDERS, error);
+      leave(EXIT_BAD_INPUT, error);
     }
     onStop();
   });

@@ -5,9 +5,9 @@ export const PROTOCOL_VERSION = 1;
 /** PIPE_BUF on Linux: a write of at most so many bytes to a pipe is atomic (pipe(7)). */
 export const MAX_LINE_BYTES = 4096;
 
-/** The orders, or a job's payload, are not what the wire says. */
-export class OrdersError extends Error {
-  name = "OrdersError";
+/** What came by stdin, or a job's payload, is not what the wire says. */
+export class WireError extends Error {
+  name = "WireError";
 }
 
 const isText = (value) => typeof value === "string";
@@ -65,7 +65,7 @@ export function decodeInit(line) {
   check(init, "the first line on stdin", INIT, INIT_OPTIONAL);
   check(init.clock_anchor, "its clock_anchor", CLOCK_ANCHOR);
   if (init.protocol !== PROTOCOL_VERSION) {
-    throw new OrdersError(
+    throw new WireError(
       `this child speaks wire version ${PROTOCOL_VERSION}, not ${init.protocol}: build it anew`,
     );
   }
@@ -92,7 +92,7 @@ function parse(text, what) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new OrdersError(`${what} is no JSON: ${error.message}`);
+    throw new WireError(`${what} is no JSON: ${error.message}`);
   }
 }
 
@@ -109,20 +109,20 @@ function isNs(value) {
 
 function check(value, what, required, optional = {}) {
   if (!isObject(value)) {
-    throw new OrdersError(`${what} is no JSON object`);
+    throw new WireError(`${what} is no JSON object`);
   }
   for (const key of Object.keys(required)) {
     if (!Object.hasOwn(value, key)) {
-      throw new OrdersError(`${what} lacks \`${key}\``);
+      throw new WireError(`${what} lacks \`${key}\``);
     }
   }
   const checks = { ...required, ...optional };
   for (const [key, entry] of Object.entries(value)) {
     if (!Object.hasOwn(checks, key)) {
-      throw new OrdersError(`${what} has \`${key}\`, which this child does not know`);
+      throw new WireError(`${what} has \`${key}\`, which this child does not know`);
     }
     if (!checks[key](entry)) {
-      throw new OrdersError(`${what} has a \`${key}\` that is none: ${JSON.stringify(entry)}`);
+      throw new WireError(`${what} has a \`${key}\` that is none: ${JSON.stringify(entry)}`);
     }
   }
 }

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { Body, PlannedError, burn } from "../child/body.mjs";
 import { Emitter } from "../child/emitter.mjs";
-import { Ear, INIT } from "./orders.mjs";
+import { Ear, INIT } from "./init.mjs";
 
 const PLAN = { job_id: "j000001", kind: "entity_update", profile: "external_api", length_us: 0 };
 const ROW = { inboxId: "7", libraryAttempt: 1 };

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { Emitter } from "../child/emitter.mjs";
 import { MAX_LINE_BYTES } from "../child/protocol.mjs";
-import { INIT, MONOTONIC_NS, RUN_ID, hrtime } from "./orders.mjs";
+import { INIT, MONOTONIC_NS, RUN_ID, hrtime } from "./init.mjs";
 
 const NS_PER_S = 1_000_000_000n;
 

@@ -6,7 +6,7 @@ import test from "node:test";
 
 import { Emitter } from "../child/emitter.mjs";
 import { Fraction } from "../child/spelling.mjs";
-import { INIT, hrtime } from "./orders.mjs";
+import { INIT, hrtime } from "./init.mjs";
 
 const GOLDEN = new URL("../../golden/lines.json", import.meta.url);
 

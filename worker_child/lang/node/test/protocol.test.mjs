@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { OrdersError, asPlan, decodeCommand, decodeInit } from "../child/protocol.mjs";
-import { INIT, line } from "./orders.mjs";
+import { WireError, asPlan, decodeCommand, decodeInit } from "../child/protocol.mjs";
+import { INIT, line } from "./init.mjs";
 
 const PLAN = { job_id: "j000001", kind: "entity_update", profile: "db", length_us: 5000 };
 
@@ -25,13 +25,13 @@ const REFUSED = [
 ];
 for (const [what, text, why] of REFUSED) {
   test(`an init with ${what} is refused`, () => {
-    assert.throws(() => decodeInit(text), (error) => error instanceof OrdersError && why.test(error));
+    assert.throws(() => decodeInit(text), (error) => error instanceof WireError && why.test(error));
   });
 }
 
 test("stop is the only command of a worker", () => {
   assert.deepEqual(decodeCommand('{"command":"stop"}'), { command: "stop" });
-  assert.throws(() => decodeCommand('{"command":"enqueue","jobs":[]}'), OrdersError);
+  assert.throws(() => decodeCommand('{"command":"enqueue","jobs":[]}'), WireError);
 });
 
 test("a payload is a plan, and so are its children", () => {

@@ -1,1 +1,0 @@
-"""The control that holds its claim's transaction open while the job runs."""

@@ -1,1 +1,0 @@
-"""The control whose claims last for ever."""

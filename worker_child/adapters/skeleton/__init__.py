@@ -1,1 +1,0 @@
-"""skeleton under test: claim by SKIP LOCKED, a lease that is renewed, rescue inside the claim."""

@@ -1,8 +1,0 @@
-// The worker of skeleton, a queue of this folder's own: replace it by your library.
-package main
-
-import "crashbench/lang/go/child"
-
-func main() {
-	child.Main(child.Library{Work: work})
-}

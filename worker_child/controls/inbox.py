@@ -1,0 +1,179 @@
+"""The controls seen from the parent: their tables, their enqueue, their rows and their audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any
+
+import psycopg
+
+from worker_child.adapters.contract import (
+    Accepted,
+    EnqueueResult,
+    OutgoingJob,
+    Preset,
+    Workers,
+)
+from worker_child.adapters.program import python_argv
+from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
+from worker_child.controls.statements import CHANNEL, SCHEMA
+from worker_child.protocol import Rescue
+
+POLL_S = 0.2
+"""How often an idle consumer looks for work; a NOTIFY wakes it sooner."""
+ACKNOWLEDGE_EVERY_S = 1.0
+"""Of the late-acknowledging control."""
+LEASE_S = 3.0
+"""Of the short-lease control."""
+
+PARITY_OF_CONTROLS = MappingProxyType(
+    {
+        "enqueue": "one INSERT and one NOTIFY for all that is due together",
+        "wake_up": f"NOTIFY; without it a look each {POLL_S:g} s",
+        "claim_batch": "one row",
+        "completion": "the control itself: see README.md",
+        "rescue_counts_as_attempt": "no attempts are counted",
+        "retries": "nobody: a job that fails ends the worker",
+        "finished_rows": "deleted; the audit tells of them",
+        "language": "Python, asyncio; a connection for each job that runs",
+        "ours": "all of it",
+    }
+)
+
+_ENQUEUE = """
+INSERT INTO control_job (job_id, payload)
+SELECT job_id, payload
+FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS job (job_id, payload, place)
+ORDER BY place
+RETURNING id
+"""
+
+_COUNTS = """
+SELECT count(*) FILTER (WHERE claimed_by IS NULL), count(*) FILTER (WHERE claimed_by IS NOT NULL),
+       0, 0, pg_total_relation_size('control_job')
+FROM control_job
+"""
+
+_ROWS = """
+SELECT job_id, id::text, CASE WHEN claimed_by IS NULL THEN 'queued' ELSE 'claimed' END, claimed_by,
+       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float
+FROM control_job
+WHERE %(ids)s::bigint[] IS NULL OR claimed_by IS NOT NULL OR id = ANY(%(ids)s)
+ORDER BY id
+"""
+
+_AUDIT = """
+SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORDER BY sequence
+"""
+
+
+class ControlEnqueuer(SqlEnqueuer):
+    """Enqueues with one INSERT for all that is due, and one NOTIFY."""
+
+    def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
+        """See `worker_child.adapters.contract.Enqueuer`."""
+        columns = ([job.job_id for job in jobs], [job.payload for job in jobs])
+        with self._connection.transaction():
+            ids = self._connection.execute(_ENQUEUE, columns).fetchall()
+            self._connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+        return [Accepted(str(inbox_id)) for (inbox_id,) in ids]
+
+
+class ControlAdapter(SqlInbox):
+    """See `worker_child.adapters.contract.Adapter`. A control names itself and its rescue.
+
+    An acknowledged row is gone, and no log tells of it.
+    """
+
+    name: str
+    presets: Sequence[str] = ("stock",)
+    rescue: Rescue | None
+    claims_visible = True
+    """Whether a claim shows in the row for others to see."""
+    settings: Mapping[str, float] = MappingProxyType({})
+    """What this control has beside its poll; seconds. Each is a rhythm of its own."""
+    counts_sql = _COUNTS
+    rows_sql = _ROWS
+
+    def version(self) -> str:
+        return version("crashbench")
+
+    def preset(self, name: str, workers: Workers) -> Preset:
+        assert name in self.presets, name
+        settings = {"poll_s": POLL_S, **self.settings}
+        return Preset(
+            name=name,
+            settings=settings,
+            rescue=self.rescue,
+            periods_s={key.removesuffix("_s"): value for key, value in settings.items()},
+            claims_visible=self.claims_visible,
+            parity=PARITY_OF_CONTROLS,
+        )
+
+    def install(self, dsn: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(SCHEMA)
+
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ControlEnqueuer:
+        return ControlEnqueuer(dsn)
+
+    def audit(self, connection: psycopg.Connection[Any]) -> Iterator[dict[str, Any]]:
+        """Every claim and acknowledgement that took effect, in its order."""
+        for sequence, identity, inbox_id, job_id, action in connection.execute(_AUDIT):
+            yield {
+                "sequence": sequence,
+                "identity": identity,
+                "inbox_id": inbox_id,
+                "job_id": job_id,
+                "action": action,
+            }
+
+    def child_argv(self) -> list[str]:
+        return python_argv(package="worker_child.controls")
+
+
+class HoldingAdapter(ControlAdapter):
+    """A claim is a row lock, which nobody else can see. A kill rolls it back: the row is free as
+    soon as the victim's sessions are gone."""
+
+    name = "control_holding"
+    rescue = Rescue("its row lock goes with its connection", 0.0, 0.0, POLL_S)
+    claims_visible = False
+
+
+class DeleteFirstAdapter(ControlAdapter):
+    """A claimed row is gone: nothing is left that could be rescued."""
+
+    name = "control_delete_first"
+    rescue = None
+    claims_visible = False
+
+
+class NeverRescuesAdapter(ControlAdapter):
+    """A claim without an end, under a name: a dead worker's rows stay claimed for ever."""
+
+    name = "control_never_rescues"
+    rescue = None
+
+
+class LateAckAdapter(ControlAdapter):
+    """A row outlasts its job by a second.
+
+    A slot has one process at a time, so a new one may free what the earlier ones had claimed. It
+    does so before it is ready: no lease has to run out.
+    """
+
+    name = "control_late_ack"
+    rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
+    settings = MappingProxyType({"acknowledge_every_s": ACKNOWLEDGE_EVERY_S})
+
+
+class ShortLeaseAdapter(ControlAdapter):
+    """A claim that runs out, alive or dead: work that lasts longer than the lease is handed out
+    again while it is still going on."""
+
+    name = "control_short_lease"
+    rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
+    settings = MappingProxyType({"lease_s": LEASE_S})
