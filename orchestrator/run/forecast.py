@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.scenario.capacity import OVERHEAD_S, Capacity, capacity
+from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
@@ -12,7 +12,7 @@ _CLOSED_LOOP_LINE = "load: a closed loop, each job goes out when the one before 
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Forecast:
     """Seconds count from T = 0. `expected_s` is None for a stream without an end."""
 
     capacity: Capacity
@@ -24,9 +24,8 @@ class Outlook:
     lines: list[str]
 
 
-def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
-    """Foresee a run from its scenario and its preset; reads nothing but the number of cores."""
-    load = capacity(scenario)
+def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
+    """Foresee a run from its scenario, its preset and what `capacity` says of the load; pure."""
     outages_s = [fault.respawn_after_s or 0.0 for fault in scenario.faults]
     bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
@@ -41,7 +40,7 @@ def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
     ]
     if expected_s is not None:
         lines.append(f"expected to take about {expected_s:.0f} s")
-    return Outlook(load, bound_s, waits_s, expected_s, lines)
+    return Forecast(load, bound_s, waits_s, expected_s, lines)
 
 
 def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) -> float:
@@ -57,7 +56,7 @@ def _load_line(load: Capacity) -> str:
     return (
         f"load: {load.peak_rate_per_s:g} jobs/s of {load.mean_length_s * 1000:.0f} ms on average, "
         f"and {OVERHEAD_S * 1000:.0f} ms allowed for claim and acknowledgement, fill "
-        f"{load.utilisation:.0%} of {load.places} places"
+        f"{load.utilisation:.0%} of the workers' total concurrency of {load.total_concurrency}"
     )
 
 

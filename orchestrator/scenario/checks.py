@@ -51,9 +51,9 @@ def check(scenario: Scenario, unread: Sequence[Flaw] = ()) -> list[Flaw]:
 def is_sound(keys: Sequence[str], flaws: Sequence[Flaw]) -> bool:
     """Whether no flaw has spoilt the value of any of `keys`, of a part or of the whole of it."""
     spoilt = [f"{flaw.path}." for flaw in flaws if flaw.unread]
-    places = [f"{key}." for key in keys]
+    paths = [f"{key}." for key in keys]
     return not any(
-        place.startswith(path) or path.startswith(place) for place in places for path in spoilt
+        path.startswith(other) or other.startswith(path) for path in paths for other in spoilt
     )
 
 

@@ -195,7 +195,7 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     slots: Annotated[int, Meta(ge=1, le=1000)] = 1
     """How many worker processes."""
     concurrency: Annotated[int, Meta(ge=1, le=10_000)]
-    """Jobs that each of them runs at once; slots x concurrency = the places."""
+    """Jobs that each of them runs at once; slots x concurrency = their total concurrency."""
     pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
     """Connections that the jobs of one worker share."""
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 5
@@ -297,7 +297,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     effects: bool = True
     """Whether each job commits a row of its own; without them fewer verdicts can be reached."""
     over_capacity: bool = False
-    """Allows a load that fills more than 60 % of the places, or of half the cores."""
+    """Allows a load that fills more than 60 % of the total concurrency, or of half the cores."""
     workload: WorkloadSettings
     """Which jobs come, and when."""
     workers: WorkerSettings

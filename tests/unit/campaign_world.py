@@ -22,6 +22,7 @@ from tests.unit.stand_ins import (
     StillFleet,
     ToldProbe,
     ToldSampler,
+    parts_of,
 )
 from worker_child.protocol import Note, Rescue
 
@@ -53,16 +54,13 @@ class World:
             faults=faults,
             limits=LIMITS,
         )
+        parts = parts_of(self.fleet, self.probe, self.tracker, self.sampler, self.recorder)
         self.campaign = Campaign(
             plan_kills(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
+            parts,
             scenario=scenario,
             rescue=RESCUE,
-            fleet=self.fleet,
-            tracker=self.tracker,
-            probe=self.probe,
-            sampler=self.sampler,
-            recorder=self.recorder,
-            held=Held([], self.fleet, self.tracker, self.probe, claims_visible=True),
+            held=Held([], parts, claims_visible=True),
             own_pids=frozenset,
         )
 
@@ -97,7 +95,7 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("campaign", "held", "kill", "settling"):
-        monkeypatch.setattr(f"orchestrator.{module}.time", world.clock)
+    for module in ("injector", "held", "certificate", "settled"):
+        monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
     monkeypatch.setattr("orchestrator.faults.certificate.survivors", lambda group, own_pids: [])
     return world

@@ -143,7 +143,7 @@ def test_the_shipped_loop_asks_for_no_work_and_for_one_place() -> None:
     job = Workload(scenario).job(7)
     assert (job.plan.length_us, job.plan.queries, job.plan.cpu_iterations) == (0, 0, 0)
     assert not scenario.effects
-    assert capacity(scenario, 2).utilisation <= 1 / capacity(scenario, 2).places + 1e-9
+    assert capacity(scenario, 2).utilisation <= 1 / capacity(scenario, 2).total_concurrency + 1e-9
     assert closed_loop_of(scenario) is not None
     assert closed_loop_of(load_scenario("steady_short", cores=2)) is None
 

@@ -14,7 +14,7 @@ from orchestrator.errors import ResultsError, UnknownNameError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import MANIFEST
-from orchestrator.run.run import Request
+from orchestrator.run.request import Request
 from orchestrator.scenario.load import load_scenario, resolved
 
 
