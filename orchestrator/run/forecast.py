@@ -8,8 +8,6 @@ from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
-_CLOSED_LOOP_LINE = "load: a closed loop, each job goes out when the one before it has finished"
-
 
 @dataclass(frozen=True)
 class Forecast:
@@ -35,7 +33,7 @@ def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     waits_s = max(0.0, (expected_s or duration_s) - duration_s)
     closed = scenario.workload.closed_loop
     lines = [
-        _CLOSED_LOOP_LINE if closed else _load_line(load),
+        _closed_loop_line(scenario) if closed else _load_line(load),
         *_fault_lines(scenario, preset, load, bound_s),
     ]
     if expected_s is not None:
@@ -50,6 +48,13 @@ def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) ->
         return at_s + outage_s + scenario.limits.confirm_s
     bound_s = preset.rescue.bound_s(outage_s)
     return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
+
+
+def _closed_loop_line(scenario: Scenario) -> str:
+    return (
+        f"load: a closed loop, each job goes out up to {scenario.workload.think_s or 0.0:g} s "
+        "after the one before it has finished"
+    )
 
 
 def _load_line(load: Capacity) -> str:

@@ -23,6 +23,8 @@ from orchestrator.scenario.reader import Flaw, nearest, read_section
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
 
+THINK_S = 1.0
+"""A closed loop's longest think time where the scenario says nothing of it."""
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
@@ -114,7 +116,16 @@ def digest_of(table: Mapping[str, Any]) -> str:
 def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
     scenario = read_section(Scenario, table, flaws)
     flaws += check(scenario, flaws)
-    return scenario
+    return _with_think_time(scenario) if is_sound(("workload",), flaws) else scenario
+
+
+def _with_think_time(scenario: Scenario) -> Scenario:
+    """A closed loop's think time written out, as every default is; an open load has none."""
+    settings = scenario.workload
+    if not settings.closed_loop or settings.think_s is not None:
+        return scenario
+    settings = msgspec.structs.replace(settings, think_s=THINK_S)
+    return msgspec.structs.replace(scenario, workload=settings)
 
 
 def _refuse(source: str, flaws: Sequence[Flaw]) -> None:
