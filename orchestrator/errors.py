@@ -159,7 +159,11 @@ class DatabaseLostError(CrashbenchError):
     exit_code = 3
 
 
-class OurBugError(CrashbenchError):
+class InternalError(CrashbenchError):
     """Something in the instrument itself went wrong; the run says nothing about the library."""
 
     exit_code = 3
+
+
+class Interrupted(Exception):  # noqa: N818 - it is a wish, not an error
+    """The user asked the run to end (SIGINT or SIGTERM)."""

@@ -25,14 +25,14 @@ from orchestrator.commands.live import LiveView
 from orchestrator.commands.matrix import command as matrix_command
 from orchestrator.commands.matrix.plan import Wish
 from orchestrator.commands.reproduce import compare, read_request
-from orchestrator.errors import CrashbenchError
+from orchestrator.errors import CrashbenchError, Interrupted
 from orchestrator.history.files import RunFiles, require_writable
 from orchestrator.libraries.library import find_library
 from orchestrator.libraries.manifest import Language
 from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, WRITE_AN_ADAPTER, new_adapter
-from orchestrator.run.run import DSN_VARIABLE, Request, carry_out, make_request
-from orchestrator.run.run_plan import Interrupted
-from orchestrator.scenario.load import load_scenario, scenario_names
+from orchestrator.run.request import DSN_VARIABLE, Request, make_request
+from orchestrator.run.run import carry_out
+from orchestrator.scenario.load import resolve_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
 EXIT_INTERRUPTED = 130
@@ -131,7 +131,7 @@ def run(
         return
     overrides = [*(values or []), *([] if seed is None else [f"seed={seed}"])]
     request = make_request(
-        load_scenario(scenario, overrides),
+        resolve_scenario(scenario, overrides),
         library=library,
         preset=preset,
         ordinal=ordinal,
@@ -325,13 +325,13 @@ def conformance(
 
 
 def _carry_out(request: Request, console: Console) -> Summary:
-    outlook = request.outlook()
+    forecast = request.forecast
     require_writable(request.results)
     console.print(f"[bold]{request.run_id}[/bold]", highlight=False)
-    for line in outlook.lines:
+    for line in forecast.lines:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=not console.is_terminal)
     try:
-        with LiveView(console, request.run_id, outlook.expected_s) as view:
+        with LiveView(console, request.run_id, forecast.expected_s) as view:
             files = carry_out(request, view.update)
     except Interrupted:
         _show_what_is_left(request, console)

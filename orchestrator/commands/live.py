@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.run.run_plan import Phase, Status
+from orchestrator.run.status import Phase, Status
 
 _PLAIN_EVERY_S = 10.0
 _PHASE_TEXTS: dict[Phase, str] = {

@@ -12,7 +12,7 @@ from analysis.summary.summary import Summary
 from orchestrator.errors import ResultsError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
-from orchestrator.run.run import Request, make_request
+from orchestrator.run.request import Request, make_request
 from orchestrator.scenario.load import scenario_from_resolved
 
 _COUNTS = (

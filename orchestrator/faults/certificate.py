@@ -15,12 +15,10 @@ from enum import Enum
 import psutil
 
 from orchestrator.faults.plan import PlannedKill
-from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
-from orchestrator.observe.probe import Probe, Reading
+from orchestrator.observe.parts import RunParts
+from orchestrator.observe.probe import Reading
 from orchestrator.workers.child import ChildHandle
-from orchestrator.workers.fleet import Fleet
-from orchestrator.workers.tracker import Tracker
 
 _NS_PER_S = 1_000_000_000
 _ZOMBIE = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
@@ -43,11 +41,8 @@ class Kill:
         self,
         plan: PlannedKill,
         child: ChildHandle,
+        parts: RunParts,
         *,
-        fleet: Fleet,
-        probe: Probe,
-        recorder: Recorder,
-        tracker: Tracker,
         own_pids: frozenset[int],
         limit_s: float,
     ) -> None:
@@ -58,10 +53,10 @@ class Kill:
         self.respawned: ChildHandle | None = None
         self.orphans: set[str] = set()
         """The jobs whose rows the victim held."""
-        self._fleet = fleet
-        self._probe = probe
-        self._recorder = recorder
-        self._tracker = tracker
+        self._fleet = parts.fleet
+        self._probe = parts.probe
+        self._recorder = parts.recorder
+        self._tracker = parts.tracker
         self._own_pids = own_pids
         self._limit_ns = round(limit_s * _NS_PER_S)
         self._survivors: list[int] = []

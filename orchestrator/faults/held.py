@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-from orchestrator.observe.probe import Probe
+from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.workload import PlannedJob
-from orchestrator.workers.fleet import Fleet
-from orchestrator.workers.tracker import Tracker
 
 _LOOK_EVERY_NS = 50_000_000
 _BEFORE_COMPLETED = frozenset({"started", "effect"})
@@ -25,9 +23,7 @@ class Held:
     def __init__(
         self,
         jobs: list[PlannedJob],
-        fleet: Fleet,
-        tracker: Tracker,
-        probe: Probe,
+        parts: RunParts,
         *,
         claims_visible: bool,
         acknowledges_in_transaction: bool = False,
@@ -46,9 +42,9 @@ class Held:
             if job.plan.hold not in _BEFORE_EFFECT
             for child in job.plan.children
         }
-        self._fleet = fleet
-        self._tracker = tracker
-        self._probe = probe
+        self._fleet = parts.fleet
+        self._tracker = parts.tracker
+        self._probe = parts.probe
         self._looked_ns = 0
 
     def reached(self) -> bool:

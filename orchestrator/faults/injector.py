@@ -10,13 +10,9 @@ from orchestrator.faults.certificate import Kill, Stage
 from orchestrator.faults.held import Held
 from orchestrator.faults.plan import PlannedKill, View, due_ns
 from orchestrator.faults.settled import Settling
-from orchestrator.history.recorder import Recorder
-from orchestrator.observe.probe import Probe
-from orchestrator.observe.sampler import Sampler
-from orchestrator.run.drain import Harm
+from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.types import Scenario
-from orchestrator.workers.fleet import Fleet
-from orchestrator.workers.tracker import Tracker
+from orchestrator.workers.fleet import Outage
 from worker_child.protocol import Note, Rescue
 
 _NS_PER_S = 1_000_000_000
@@ -30,14 +26,10 @@ class Campaign:
     def __init__(
         self,
         plan: list[PlannedKill],
+        parts: RunParts,
         *,
         scenario: Scenario,
         rescue: Rescue | None,
-        fleet: Fleet,
-        tracker: Tracker,
-        probe: Probe,
-        sampler: Sampler,
-        recorder: Recorder,
         held: Held,
         own_pids: Callable[[], frozenset[int]],
     ) -> None:
@@ -47,11 +39,11 @@ class Campaign:
         """T = 0; before it nothing is due."""
         self._scenario = scenario
         self._rescue = rescue
-        self._fleet = fleet
-        self._tracker = tracker
-        self._probe = probe
-        self._sampler = sampler
-        self._recorder = recorder
+        self._parts = parts
+        self._fleet = parts.fleet
+        self._tracker = parts.tracker
+        self._probe = parts.probe
+        self._recorder = parts.recorder
         self._held = held
         self._own_pids = own_pids
         self._settling: Settling | None = None
@@ -117,10 +109,7 @@ class Campaign:
         if self._settling is None:
             self._settling = Settling(
                 self.kills[-1],
-                fleet=self._fleet,
-                tracker=self._tracker,
-                probe=self._probe,
-                sampler=self._sampler,
+                self._parts,
                 arrivals_per_s=self._scenario.workload.rate_per_s,
             )
         settled_ns = self._settling.look()
@@ -134,7 +123,7 @@ class Campaign:
             return self._settling.waiting_for
         return f"{len(self.pending)} kills to come" if self.pending else "the last respawn"
 
-    def harms(self) -> list[Harm]:
+    def harms(self) -> list[Outage]:
         """Every kill, and when the next incarnation of its slot was ready."""
         return [(kill.sent_ns, self._ready_after(kill)) for kill in self.kills]
 
@@ -150,10 +139,7 @@ class Campaign:
         kill = Kill(
             plan,
             child,
-            fleet=self._fleet,
-            probe=self._probe,
-            recorder=self._recorder,
-            tracker=self._tracker,
+            self._parts,
             own_pids=self._own_pids(),
             limit_s=self._scenario.limits.sessions_gone_s,
         )

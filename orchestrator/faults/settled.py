@@ -6,10 +6,7 @@ import time
 
 from orchestrator.faults.certificate import Kill, Stage
 from orchestrator.history.backlog import SAMPLES_IN_BAND, backlog_band
-from orchestrator.observe.probe import Probe
-from orchestrator.observe.sampler import Sampler
-from orchestrator.workers.fleet import Fleet
-from orchestrator.workers.tracker import Tracker
+from orchestrator.observe.parts import RunParts
 
 _LOOK_EVERY_NS = 250_000_000
 
@@ -22,22 +19,13 @@ class Settling:
     load the two differ by one job.
     """
 
-    def __init__(
-        self,
-        kill: Kill,
-        *,
-        fleet: Fleet,
-        tracker: Tracker,
-        probe: Probe,
-        sampler: Sampler,
-        arrivals_per_s: float,
-    ) -> None:
+    def __init__(self, kill: Kill, parts: RunParts, *, arrivals_per_s: float) -> None:
         self.waiting_for = "the certificate of the kill"
         self._kill = kill
-        self._fleet = fleet
-        self._tracker = tracker
-        self._probe = probe
-        self._sampler = sampler
+        self._fleet = parts.fleet
+        self._tracker = parts.tracker
+        self._probe = parts.probe
+        self._sampler = parts.sampler
         self._arrivals_per_s = arrivals_per_s
         self._looked_ns = 0
         self._settled_ns: int | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import traceback
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -12,7 +13,6 @@ from typing import cast
 
 from orchestrator.errors import AdapterImportError, UnknownNameError
 from orchestrator.libraries.manifest import MANIFEST, Build, Manifest, read_manifest
-from orchestrator.libraries.origin import told_with_origin
 from orchestrator.scenario.reader import nearest_and_all
 from worker_child.adapters import LIBRARIES, load_adapter
 from worker_child.adapters.contract import Adapter
@@ -80,7 +80,7 @@ class Library:
         except Exception as error:
             raise AdapterImportError(
                 f"{self.folder / MANIFEST} says that its adapter is {self.manifest.inbox}, which "
-                f"cannot be had: {told_with_origin(error, self.folder)}"
+                f"cannot be had: {format_with_origin(error, self.folder)}"
             ) from error
         if missing:
             raise AdapterImportError(
@@ -148,3 +148,22 @@ def _in_folder(words: str) -> Library:
             f"would be mixed: change the name in its {MANIFEST}"
         )
     return Library(manifest.name, os.fspath(folder), folder, manifest, os.fspath(folder))
+
+
+def format_with_origin(error: Exception, folder: Path) -> str:
+    """``file:line: type: text`` of an error; without file and line where none is in `folder`.
+
+    The line is that of the last frame within `folder`: what an adapter called may well fail
+    elsewhere, and was called from there.
+    """
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    origin = _origin(error, folder.resolve())
+    return f"{f'{origin}: ' if origin else ''}{type(error).__name__}: {text}"
+
+
+def _origin(error: Exception, folder: Path) -> str | None:
+    lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((error.filename, error.lineno))
+    within = [line for line in lines if Path(line[0]).resolve().is_relative_to(folder)]
+    return "{}:{}".format(*within[-1]) if within else None

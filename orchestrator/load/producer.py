@@ -2,7 +2,7 @@
 
 It lives in a thread of its own with a connection of its own. Deadlines are absolute; what is due
 together goes out together, in one call of the library's enqueue. Where the scenario closes the
-loop, a job is due when the one before it has finished.
+loop, a job is due a think time after the one before it has finished.
 """
 
 from __future__ import annotations
@@ -147,18 +147,22 @@ class Producer:
             yield batch
 
     def _in_turn(self, loop: ClosedLoop) -> Iterator[list[DueJob]]:
-        self._sleep_until(self.started_ns)
         end_ns = self.started_ns + loop.duration_ns
-        for job in self._jobs:
-            now_ns = time.monotonic_ns()
-            if now_ns >= end_ns or self._stop.is_set():
+        ended_ns = self.started_ns
+        for index, job in enumerate(self._jobs):
+            intended_ns = ended_ns + loop.think_ns(index)
+            if intended_ns >= end_ns:
+                return
+            self._sleep_until(intended_ns)
+            if self._stop.is_set():
                 return
             accepted = self.accepted
             loop.begin(job.plan.job_id)
-            yield [DueJob(job, now_ns)]
+            yield [DueJob(job, intended_ns)]
             if self.accepted > accepted and not loop.wait(self._stop.is_set):
                 message = f"{job.plan.job_id} did not finish within {loop.turn_s:g} s"
                 self._recorder.record(Note(time.monotonic_ns(), "turn_lost", message))
+            ended_ns = loop.turn_ended_ns()
 
     def _next(self) -> DueJob | None:
         job = next(self._jobs, None)

@@ -11,7 +11,7 @@ from orchestrator.scenario.workload import PlannedJob, Workload
 from worker_child.adapters.contract import Enqueuer
 
 
-class Crowd:
+class ProducerGroup:
     """Sends a stream as one `Producer` does, job i by the member i modulo their number.
 
     Each member has a thread and a connection of its own.
@@ -63,8 +63,8 @@ class Crowd:
         """All ids of jobs that were sent run from 0 to stream_jobs - 1. Where the stream was cut,
         some of the last ones below may not have been."""
         ends = (
-            (member.stream_jobs - 1) * len(self._members) + place + 1
-            for place, member in enumerate(self._members)
+            (member.stream_jobs - 1) * len(self._members) + number + 1
+            for number, member in enumerate(self._members)
             if member.stream_jobs
         )
         return max(ends, default=0)
@@ -96,7 +96,7 @@ class Crowd:
         return next((m.error for m in self._members if m.error is not None), None)
 
 
-Source = Producer | Crowd
+Source = Producer | ProducerGroup
 """Whoever sends the stream of a run."""
 
 
@@ -114,4 +114,4 @@ def source_of(
         range(member, workload.stream_jobs, workload.enqueuers)
         for member in range(workload.enqueuers)
     )
-    return Crowd([Producer(map(workload.job, part), connect, recorder) for part in parts])
+    return ProducerGroup([Producer(map(workload.job, part), connect, recorder) for part in parts])

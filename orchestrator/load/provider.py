@@ -17,8 +17,7 @@ from orchestrator.paths import ROOT
 from orchestrator.processes.death_signal import tethered
 from orchestrator.processes.janitor import Janitor
 from orchestrator.scenario.arrivals import NS_PER_S
-from orchestrator.scenario.load import resolved
-from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.load import ResolvedScenario
 from worker_child.protocol import Note
 
 READY_LIMIT_S = 20.0
@@ -38,7 +37,7 @@ class ProviderProcess:
     Raises `ProviderError` when it does not come up.
     """
 
-    def __init__(self, scenario: Scenario, janitor: Janitor) -> None:
+    def __init__(self, scenario: ResolvedScenario, janitor: Janitor) -> None:
         argv = [sys.executable, "-m", "orchestrator.load.provider_stub"]
         self._process = subprocess.Popen(
             tethered(argv, signal.SIGKILL, None),
@@ -111,12 +110,12 @@ class ProviderProcess:
             if pipe is not None:
                 pipe.close()
 
-    def _begin(self, scenario: Scenario) -> str:
+    def _begin(self, scenario: ResolvedScenario) -> str:
         """Hand it the scenario; returns the URL at which it then answers."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(resolved(scenario)).encode() + b"\n")
+            self._process.stdin.write(json.dumps(scenario.table).encode() + b"\n")
         except BrokenPipeError:
             raise self._never_ready() from None
         if not select.select([self._process.stdout], [], [], READY_LIMIT_S)[0]:
@@ -136,9 +135,9 @@ class ProviderProcess:
 
 
 @contextmanager
-def provider_of(scenario: Scenario, janitor: Janitor) -> Iterator[ProviderProcess | None]:
+def provider_of(scenario: ResolvedScenario, janitor: Janitor) -> Iterator[ProviderProcess | None]:
     """The provider of a run while it lasts; None where external-API jobs only sleep."""
-    if scenario.workload.provider == "sleep":
+    if scenario.scenario.workload.provider == "sleep":
         yield None
         return
     provider = ProviderProcess(scenario, janitor)

@@ -38,6 +38,9 @@ GROUP BY job_id ORDER BY job_id
 """
 _NS_PER_S = 1_000_000_000
 
+PRODUCER = "producer"
+"""The purpose of the session that enqueues."""
+
 
 @dataclass(frozen=True)
 class Reading:

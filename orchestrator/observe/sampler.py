@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -42,8 +41,8 @@ class WorkersSeen:
 class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
-    `worker_dsn` tells the workers' role, `workers` what the main loop last saw, `postgres_pid` the
-    postmaster's pid where the server is ours.
+    `worker_dsn` tells the workers' role, `postgres_pid` the postmaster's pid where the server is
+    ours.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Sampler:
         recorder: Recorder,
         *,
         worker_dsn: str,
-        workers: Callable[[], WorkersSeen],
         capacity: int,
         postgres_pid: int | None,
     ) -> None:
@@ -65,12 +63,13 @@ class Sampler:
         self._calls = QueueCalls(self._connection, self._worker_role)
         self._adapter = adapter
         self._recorder = recorder
-        self._workers = workers
         self._capacity = capacity
         self._postgres_pid = postgres_pid
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler")
         self.backlog: deque[Backlog] = deque(maxlen=_KEPT_SAMPLES)
+        self.workers = WorkersSeen()
+        """What the main loop last saw of them; it puts a new one here in each of its turns."""
         self.in_flight = 0
         """Rows that were claimed at the last look."""
         self.error: BaseException | None = None
@@ -135,7 +134,7 @@ class Sampler:
         self._calls = QueueCalls(self._connection, self._worker_role)
 
     def _children(self) -> ResourceSample:
-        seen = self._workers()
+        seen = self.workers
         members = [p for p in _descendants() if _group_of(p) in seen.process_groups]
         return ResourceSample(
             t_ns=time.monotonic_ns(),

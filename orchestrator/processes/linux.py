@@ -1,15 +1,18 @@
-"""The kernel's table of processes, as far as cleaning up after a run needs it.
+"""The kernel's table of processes, and to whom orphans fall: what cleaning up after a run needs.
 
 Standard library only: the janitor starts quickly and depends on nothing.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,16 @@ def living_marked(mark: str) -> list[Process]:
     """
     entry = mark.encode()
     return [process for process in living() if entry in _environment(process.pid)]
+
+
+def become_subreaper() -> None:
+    """Have orphaned descendants fall to the caller, so that none can slip away (prctl(2)).
+
+    Raises OSError where the kernel refuses.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _environment(pid: int) -> list[bytes]:

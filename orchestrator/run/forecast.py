@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.scenario.capacity import OVERHEAD_S, Capacity, capacity
+from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
-_CLOSED_LOOP_LINE = "load: a closed loop, each job goes out when the one before it has finished"
-
 
 @dataclass(frozen=True)
-class Outlook:
+class Forecast:
     """Seconds count from T = 0. `expected_s` is None for a stream without an end."""
 
     capacity: Capacity
@@ -24,9 +22,8 @@ class Outlook:
     lines: list[str]
 
 
-def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
-    """Foresee a run from its scenario and its preset; reads nothing but the number of cores."""
-    load = capacity(scenario)
+def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
+    """Foresee a run from its scenario, its preset and what `capacity` says of the load; pure."""
     outages_s = [fault.respawn_after_s or 0.0 for fault in scenario.faults]
     bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
@@ -36,12 +33,12 @@ def look_ahead(scenario: Scenario, preset: Preset) -> Outlook:
     waits_s = max(0.0, (expected_s or duration_s) - duration_s)
     closed = scenario.workload.closed_loop
     lines = [
-        _CLOSED_LOOP_LINE if closed else _load_line(load),
+        _closed_loop_line(scenario) if closed else _load_line(load),
         *_fault_lines(scenario, preset, load, bound_s),
     ]
     if expected_s is not None:
         lines.append(f"expected to take about {expected_s:.0f} s")
-    return Outlook(load, bound_s, waits_s, expected_s, lines)
+    return Forecast(load, bound_s, waits_s, expected_s, lines)
 
 
 def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) -> float:
@@ -53,11 +50,18 @@ def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) ->
     return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
 
 
+def _closed_loop_line(scenario: Scenario) -> str:
+    return (
+        f"load: a closed loop, each job goes out up to {scenario.workload.think_s or 0.0:g} s "
+        "after the one before it has finished"
+    )
+
+
 def _load_line(load: Capacity) -> str:
     return (
         f"load: {load.peak_rate_per_s:g} jobs/s of {load.mean_length_s * 1000:.0f} ms on average, "
         f"and {OVERHEAD_S * 1000:.0f} ms allowed for claim and acknowledgement, fill "
-        f"{load.utilisation:.0%} of {load.places} places"
+        f"{load.utilisation:.0%} of the workers' total concurrency of {load.total_concurrency}"
     )
 
 

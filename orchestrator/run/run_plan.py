@@ -1,10 +1,10 @@
-"""What the supervisor is told, and what it tells while it works."""
+"""What a run is to do, and what each of its workers is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
+from orchestrator.run.request import Request
 from orchestrator.scenario.job_kinds import kinds_at_work
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
@@ -12,38 +12,8 @@ from worker_child.adapters.contract import Adapter, Preset
 from worker_child.protocol import PROTOCOL_VERSION, ClockAnchor, Init, session_name
 
 
-class Phase(Enum):
-    """Where a run stands; each one's beginning is noted in the history."""
-
-    SETUP = "setup"
-    LOAD = "load"
-    HOLD = "hold"
-    DRAIN = "drain"
-    STOP = "stop"
-    AUDIT = "audit"
-
-
-class Interrupted(Exception):  # noqa: N818 - it is a wish, not an error
-    """The user asked the run to end (SIGINT or SIGTERM)."""
-
-
 @dataclass(frozen=True)
-class Status:
-    """What a live view shows; all counts so far."""
-
-    phase: Phase
-    elapsed_s: float
-    enqueued: int
-    """Jobs; by the producer and, fanned out, by other jobs."""
-    completed: int
-    in_flight: int
-    kills: int
-    duplicates: int
-    waiting_for: str
-
-
-@dataclass(frozen=True)
-class Orders:
+class RunPlan:
     """What a run is to do, resolved and validated."""
 
     run_id: str
@@ -58,27 +28,42 @@ class Orders:
     """None = external-API jobs sleep."""
 
 
+def plan_run(request: Request, provider_url: str | None = None) -> RunPlan:
+    """What a supervisor is told of a request."""
+    return RunPlan(
+        run_id=request.run_id,
+        scenario=request.scenario,
+        library=request.library,
+        adapter=request.adapter,
+        preset=request.preset,
+        ordinal=request.ordinal,
+        workload=request.resolved.workload,
+        longest_length_s=request.resolved.capacity.longest_length_s,
+        provider_url=provider_url,
+    )
+
+
 def worker_init(
-    orders: Orders, dsn: str, clock_anchor: ClockAnchor, slot: int, incarnation: int
+    plan: RunPlan, dsn: str, clock_anchor: ClockAnchor, slot: int, incarnation: int
 ) -> Init:
     """What one incarnation is told. Its event descriptor is known only when it is spawned."""
-    workers, workload = orders.scenario.workers, orders.scenario.workload
+    workers, workload = plan.scenario.workers, plan.scenario.workload
     return Init(
         protocol=PROTOCOL_VERSION,
-        run_id=orders.run_id,
+        run_id=plan.run_id,
         role="worker",
         slot=slot,
         incarnation=incarnation,
-        library=orders.library,
-        settings=orders.preset.settings,
+        library=plan.library,
+        settings=plan.preset.settings,
         dsn=dsn,
-        application_name=session_name(orders.run_id, slot, incarnation),
+        application_name=session_name(plan.run_id, slot, incarnation),
         concurrency=workers.concurrency,
         pool_size=workers.pool_size,
         max_attempts=workers.max_attempts,
         kinds=tuple(sorted(kinds_at_work(workload))),
-        effects=orders.scenario.effects,
+        effects=plan.scenario.effects,
         event_fd=-1,
         clock_anchor=clock_anchor,
-        provider=orders.provider_url,
+        provider=plan.provider_url,
     )

@@ -30,14 +30,14 @@ MOST_CPU_SHARE = 0.5
 class Capacity:
     """What the load asks of the workers. Planned failures are executed too, and count."""
 
-    places: int
+    total_concurrency: int
     """slots x concurrency."""
     mean_length_s: float
     """Planned wall-clock length of an execution."""
     longest_length_s: float
     executions_per_job: float
     fan_out_s_per_job: float
-    """How long the jobs that coordinators enqueue occupy a place, for one job of the stream."""
+    """How long the jobs that coordinators enqueue occupy a worker, for one job of the stream."""
     peak_rate_per_s: float
     """The curve's highest rate of jobs."""
     cpu_demand_cores: float
@@ -45,20 +45,20 @@ class Capacity:
     cores: int
 
     @property
-    def place_s_per_job(self) -> float:
-        """How long a job occupies a place, all its executions and per-tenant jobs together."""
+    def work_s_per_job(self) -> float:
+        """How long a job occupies a worker, all its executions and per-tenant jobs together."""
         executions_s = (self.mean_length_s + OVERHEAD_S) * self.executions_per_job
         return executions_s + self.fan_out_s_per_job
 
     @property
     def utilisation(self) -> float:
-        """The share of all places that the peak rate occupies."""
-        return self.peak_rate_per_s * self.place_s_per_job / self.places
+        """The share of the total concurrency that the peak rate occupies."""
+        return self.peak_rate_per_s * self.work_s_per_job / self.total_concurrency
 
     @property
     def sustainable_rate_per_s(self) -> float:
-        """The rate of jobs at which every place is always occupied."""
-        return self.places / self.place_s_per_job
+        """The rate of jobs at which every worker always runs as many as it can."""
+        return self.total_concurrency / self.work_s_per_job
 
     def catch_up_s(self, outage_s: float) -> float | None:
         """How long after an outage of all workers the backlog lasts; None = it never ends.
@@ -74,12 +74,13 @@ class Capacity:
         found = []
         if self.utilisation > MOST_UTILISATION:
             most_per_s = floor(MOST_UTILISATION * self.sustainable_rate_per_s * 1000) / 1000
-            places = ceil(self.peak_rate_per_s * self.place_s_per_job / MOST_UTILISATION)
+            wanted = ceil(self.peak_rate_per_s * self.work_s_per_job / MOST_UTILISATION)
             found.append(
-                f"{self.peak_rate_per_s:g} jobs/s x {self.place_s_per_job:.3f} s a job would fill "
-                f"{self.utilisation:.1%} of {self.places} places (slots x concurrency), at most "
-                f"{MOST_UTILISATION:.0%} are allowed: bring the highest rate down to "
-                f"{most_per_s:g} jobs/s, or the places up to {places}, or set over_capacity = true"
+                f"{self.peak_rate_per_s:g} jobs/s x {self.work_s_per_job:.3f} s a job would fill "
+                f"{self.utilisation:.1%} of the workers' total concurrency of "
+                f"{self.total_concurrency} (slots x concurrency), at most {MOST_UTILISATION:.0%} "
+                f"are allowed: bring the highest rate down to {most_per_s:g} jobs/s, or the total "
+                f"concurrency up to {wanted}, or set over_capacity = true"
             )
         if self.cpu_demand_cores > MOST_CPU_SHARE * self.cores:
             found.append(
@@ -111,7 +112,7 @@ def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
         # One job at a time, however many the rate would allow.
         rate_per_s = min(rate_per_s, 1 / ((mean_s + OVERHEAD_S) * executions))
     return Capacity(
-        places=scenario.workers.slots * scenario.workers.concurrency,
+        total_concurrency=scenario.workers.slots * scenario.workers.concurrency,
         mean_length_s=mean_s,
         longest_length_s=longest_length_s(settings),
         executions_per_job=executions,

@@ -51,9 +51,9 @@ def check(scenario: Scenario, unread: Sequence[Flaw] = ()) -> list[Flaw]:
 def is_sound(keys: Sequence[str], flaws: Sequence[Flaw]) -> bool:
     """Whether no flaw has spoilt the value of any of `keys`, of a part or of the whole of it."""
     spoilt = [f"{flaw.path}." for flaw in flaws if flaw.unread]
-    places = [f"{key}." for key in keys]
+    paths = [f"{key}." for key in keys]
     return not any(
-        place.startswith(path) or path.startswith(place) for place in places for path in spoilt
+        path.startswith(other) or other.startswith(path) for path in paths for other in spoilt
     )
 
 
@@ -139,6 +139,12 @@ def check_closed_loop(scenario: Scenario) -> Iterator[Flaw]:
     """A closed loop has an end, and nothing but the last job decides when the next one comes."""
     settings = scenario.workload
     if not settings.closed_loop:
+        if settings.think_s is not None:
+            yield Flaw(
+                "workload.think_s",
+                f" = {settings.think_s:g}: only a closed loop thinks; set workload.closed_loop = "
+                "true, or leave it out",
+            )
         return
     if settings.endless:
         yield Flaw("workload.endless", " = true: a closed loop ends after workload.duration_s")
@@ -245,7 +251,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.kinds", "workload.time_scale", "workload.closed_loop"), check_lengths),
     (("workload.warmup_s", "workload.duration_s"), check_warmup),
     (_STREAM, check_curve),
-    ((*_STREAM, "workload.closed_loop"), check_closed_loop),
+    ((*_STREAM, "workload.closed_loop", "workload.think_s"), check_closed_loop),
     (("workload.tenants",), check_tenants),
     (
         ("workload.fan_out", "workload.tenants.count", "workload.mix", "workload.held"),

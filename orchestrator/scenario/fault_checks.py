@@ -66,7 +66,7 @@ def check_timed(scenario: Scenario) -> Iterator[Flaw]:
 def check_when(scenario: Scenario) -> Iterator[Flaw]:
     """The state that a fault waits for can come about."""
     jobs = Arrivals(scenario.workload).count
-    places = scenario.workers.slots * scenario.workers.concurrency
+    most = scenario.workers.slots * scenario.workers.concurrency
     for index, fault in enumerate(scenario.faults):
         at, when = f"faults.{index}.when", fault.when
         if when is None:
@@ -75,9 +75,9 @@ def check_when(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " is empty: name completed, in_flight or both")
         if when.completed is not None and jobs is not None and when.completed > jobs:
             yield Flaw(f"{at}.completed", f" = {when.completed}: the stream has only {jobs} jobs")
-        if when.in_flight is not None and when.in_flight > places:
+        if when.in_flight is not None and when.in_flight > most:
             yield Flaw(
-                f"{at}.in_flight", f" = {when.in_flight}: slots x concurrency is only {places}"
+                f"{at}.in_flight", f" = {when.in_flight}: slots x concurrency is only {most}"
             )
 
 

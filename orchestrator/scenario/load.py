@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,55 +17,38 @@ import msgspec
 
 from orchestrator.errors import ScenarioError
 from orchestrator.paths import SCENARIOS
-from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.capacity import Capacity, capacity
 from orchestrator.scenario.checks import check, is_sound
 from orchestrator.scenario.reader import Flaw, nearest, read_section
-from orchestrator.scenario.types import (
-    Burst,
-    ErrorInjection,
-    Expectations,
-    Fault,
-    HeldJobs,
-    Limits,
-    Points,
-    Ramp,
-    Scenario,
-    Steady,
-    Tenants,
-    When,
-    WorkerSettings,
-    WorkloadSettings,
-)
+from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.workload import Workload
 
-__all__ = [
-    "Burst",
-    "ErrorInjection",
-    "Expectations",
-    "Fault",
-    "HeldJobs",
-    "Limits",
-    "Points",
-    "Ramp",
-    "Scenario",
-    "Steady",
-    "Tenants",
-    "When",
-    "WorkerSettings",
-    "WorkloadSettings",
-    "load_scenario",
-    "resolved",
-    "scenario_digest",
-    "scenario_from_resolved",
-    "scenario_names",
-]
-
+THINK_S = 1.0
+"""A closed loop's longest think time where the scenario says nothing of it."""
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
-def load_scenario(
+@dataclass(frozen=True)
+class ResolvedScenario:
+    """A scenario without a flaw, and everything that is made of it alone, made once."""
+
+    scenario: Scenario
+    table: Mapping[str, Any]
+    """With every default written out, ready for JSON: see `resolved`."""
+    digest: str
+    """See `digest_of`."""
+    workload: Workload
+    capacity: Capacity
+    source: str | None = None
+    """The shipped name or the path that finds it on a command line; None = it is of no file."""
+    overrides: tuple[str, ...] = ()
+    """What ``--set`` has changed in the file."""
+
+
+def resolve_scenario(
     name_or_path: str, overrides: Sequence[str] = (), *, cores: int | None = None
-) -> Scenario:
-    """Read a shipped scenario by name, or any ``.toml`` file by path.
+) -> ResolvedScenario:
+    """Read a shipped scenario by name, or any ``.toml`` file by path, and make what it entails.
 
     An override is ``key.key=value``, the value as in TOML, a bare word being a string. `cores` is
     what the CPU demand is held against (None = this machine's). Raises `ScenarioError` with
@@ -75,10 +59,34 @@ def load_scenario(
     flaws = [flaw for override in overrides for flaw in _apply(table, override)]
     source = f"scenario {path.name}" + (f" with {', '.join(overrides)}" if overrides else "")
     scenario = _read(table, flaws)
+    load = None
     if is_sound(("workload", "workers", "over_capacity"), flaws) and not scenario.over_capacity:
-        flaws += [Flaw("", refusal) for refusal in capacity(scenario, cores).refusals]
+        load = capacity(scenario, cores)
+        flaws += [Flaw("", refusal) for refusal in load.refusals]
     _refuse(source, flaws)
-    return scenario
+    load = load or capacity(scenario, cores)
+    return _resolved(scenario, load, name_or_path, tuple(overrides))
+
+
+def load_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), *, cores: int | None = None
+) -> Scenario:
+    """The typed scenario alone; see `resolve_scenario`."""
+    return resolve_scenario(name_or_path, overrides, cores=cores).scenario
+
+
+def resolve(scenario: Scenario) -> ResolvedScenario:
+    """What a scenario entails that is of no file: one that a history holds."""
+    return _resolved(scenario, capacity(scenario), None, ())
+
+
+def _resolved(
+    scenario: Scenario, load: Capacity, source: str | None, overrides: tuple[str, ...]
+) -> ResolvedScenario:
+    table = resolved(scenario)
+    return ResolvedScenario(
+        scenario, table, digest_of(table), Workload(scenario), load, source, overrides
+    )
 
 
 def scenario_names() -> list[str]:
@@ -100,15 +108,24 @@ def scenario_from_resolved(table: Mapping[str, Any]) -> Scenario:
     return scenario
 
 
-def scenario_digest(scenario: Scenario) -> str:
-    """SHA-256 of the resolved form with sorted keys: equal = the same thing was asked for."""
-    return hashlib.sha256(msgspec.json.encode(resolved(scenario), order="sorted")).hexdigest()
+def digest_of(table: Mapping[str, Any]) -> str:
+    """SHA-256 of a resolved form with sorted keys: equal = the same thing was asked for."""
+    return hashlib.sha256(msgspec.json.encode(table, order="sorted")).hexdigest()
 
 
 def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
     scenario = read_section(Scenario, table, flaws)
     flaws += check(scenario, flaws)
-    return scenario
+    return _with_think_time(scenario) if is_sound(("workload",), flaws) else scenario
+
+
+def _with_think_time(scenario: Scenario) -> Scenario:
+    """A closed loop's think time written out, as every default is; an open load has none."""
+    settings = scenario.workload
+    if not settings.closed_loop or settings.think_s is not None:
+        return scenario
+    settings = msgspec.structs.replace(settings, think_s=THINK_S)
+    return msgspec.structs.replace(scenario, workload=settings)
 
 
 def _refuse(source: str, flaws: Sequence[Flaw]) -> None:

@@ -157,8 +157,12 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     endless: bool = False
     """The stream goes on until the run cuts it."""
     closed_loop: bool = False
-    """One job at a time: the next goes out when the last has finished, until `duration_s` is over.
-    The rate then only bounds how many there can be: rate x duration."""
+    """One job at a time: the next goes out a think time after the last has finished, until
+    `duration_s` is over. The rate then only bounds how many there can be: rate x duration."""
+    think_s: SecondsFromZero | None = None
+    """Closed loop alone: before each job but the first it waits a time drawn by the seed, uniformly
+    from 0 to this; none = 1. 0 = no wait: the figure then hangs on the phase of the library's own
+    timers."""
     warmup_s: SecondsFromZero = 0.0
     """Jobs intended earlier are left out of latencies and rates; the ledger has them all."""
     time_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
@@ -195,7 +199,7 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     slots: Annotated[int, Meta(ge=1, le=1000)] = 1
     """How many worker processes."""
     concurrency: Annotated[int, Meta(ge=1, le=10_000)]
-    """Jobs that each of them runs at once; slots x concurrency = the places."""
+    """Jobs that each of them runs at once; slots x concurrency = their total concurrency."""
     pool_size: Annotated[int, Meta(ge=1, le=1000)] = 10
     """Connections that the jobs of one worker share."""
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 5
@@ -297,7 +301,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     effects: bool = True
     """Whether each job commits a row of its own; without them fewer verdicts can be reached."""
     over_capacity: bool = False
-    """Allows a load that fills more than 60 % of the places, or of half the cores."""
+    """Allows a load that fills more than 60 % of the total concurrency, or of half the cores."""
     workload: WorkloadSettings
     """Which jobs come, and when."""
     workers: WorkerSettings

@@ -20,6 +20,9 @@ _COALESCE_S = 0.002
 """A short rest before reading: many lines come in one gulp, and stamps are the child's own."""
 MakeInit = Callable[[int, int], Init]
 
+Outage = tuple[int, int | None]
+"""(when a worker was killed or died, when the next one of its slot was ready), monotonic ns."""
+
 
 class Fleet:
     """Spawns, reads and reaps. `children` holds every incarnation that was ever spawned."""
@@ -134,9 +137,9 @@ class Fleet:
         """Those that are not both reaped and read to the end."""
         return [child for child in self.children.values() if child.state is not State.GONE]
 
-    def deaths(self) -> list[tuple[int, int | None]]:
-        """(when it died unasked, when the next of its slot was ready) of each that did."""
-        deaths = []
+    def deaths(self) -> list[Outage]:
+        """That of each worker that died unasked."""
+        deaths: list[Outage] = []
         for (slot, incarnation), child in self.children.items():
             if child in self._died_unasked:
                 assert child.exit is not None

@@ -23,7 +23,8 @@ from pgqueuer.queries import SyncQueries
 from orchestrator.load.producer import set_timer_slack
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.run import workers_of
+from orchestrator.run.request import workers_of
+from orchestrator.scenario.load import resolve
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import PlannedJob, Workload
 from tests.benchmarks import bare_worker
@@ -43,7 +44,7 @@ def run_bare(scenario: Scenario, preset: str) -> list[Stamp]:
     """Carry the scenario's stream out on a server of its own; one stamp a job."""
     adapter = load_adapter("pgqueuer")
     jobs = list(Workload(scenario).jobs())
-    settings = adapter.preset(preset, workers_of(scenario)).settings
+    settings = adapter.preset(preset, workers_of(resolve(scenario))).settings
     with (
         TemporaryDirectory() as folder,
         Janitor() as janitor,

@@ -21,7 +21,6 @@ from orchestrator.faults.certificate import survivors
 from orchestrator.history.recorder import Recorder
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.processes.subreaper import become_subreaper
 from orchestrator.workers.child import ChildHandle, Spawner, State
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
@@ -113,7 +112,7 @@ def make_crew(tmp_path: Path) -> Iterator[MakeCrew]:
 
 @pytest.fixture
 def _subreaper() -> Iterator[None]:
-    become_subreaper()
+    linux.become_subreaper()
     yield
     assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
 

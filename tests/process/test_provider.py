@@ -16,15 +16,15 @@ import pytest
 from orchestrator.load.provider import ProviderProcess, provider_of
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.scenario.load import load_scenario
-from orchestrator.scenario.workload import PlannedJob, Workload
+from orchestrator.scenario.load import resolve_scenario
+from orchestrator.scenario.workload import PlannedJob
 from worker_child.body import Refusal
 from worker_child.protocol import Note, Plan
 from worker_child.third_party import ProviderAnswerError, calling
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 20.0
-SCENARIO = load_scenario("rate_limit_pressure", cores=2)
+SCENARIO = resolve_scenario("rate_limit_pressure", cores=2)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def running() -> Iterator[ProviderProcess]:
 
 
 def a_job(wanted: Callable[[PlannedJob], bool]) -> Plan:
-    return next(job.plan for job in Workload(SCENARIO).jobs() if wanted(job))
+    return next(job.plan for job in SCENARIO.workload.jobs() if wanted(job))
 
 
 def ask(provider: ProviderProcess, plan: Plan, failures: int = 0) -> Refusal | None:
@@ -111,7 +111,7 @@ def test_a_provider_that_sleeps_is_told_and_after_a_while_an_error(
 def test_a_run_without_a_provider_starts_none() -> None:
     with (
         Janitor() as janitor,
-        provider_of(load_scenario("steady", cores=2), janitor) as provider,
+        provider_of(resolve_scenario("steady", cores=2), janitor) as provider,
     ):
         assert provider is None
 
@@ -120,9 +120,9 @@ PARENT = """
 import time
 from orchestrator.processes.janitor import Janitor
 from orchestrator.load.provider import provider_of
-from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.load import resolve_scenario
 
-scenario = load_scenario("rate_limit_pressure", cores=2)
+scenario = resolve_scenario("rate_limit_pressure", cores=2)
 with Janitor() as janitor, provider_of(scenario, janitor) as provider:
     print(provider.pid, flush=True)
     time.sleep(60)

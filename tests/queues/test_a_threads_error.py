@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from orchestrator.errors import OurBugError
-from orchestrator.run.run import carry_out, make_request
+from orchestrator.errors import InternalError
+from orchestrator.observe.sampler import Sampler
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
-from worker_child.adapters.contract import QueueCounts
-from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
 
 pytestmark = pytest.mark.database
 
@@ -25,14 +22,10 @@ SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 def test_a_bug_in_the_samplers_thread_ends_the_run_and_stands_in_its_history(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = PgQueuerAdapter.counts
+    def sample(self: Sampler) -> None:
+        raise ZeroDivisionError("a bug of ours")
 
-    def counts(self: PgQueuerAdapter, connection: psycopg.Connection[Any]) -> QueueCounts:
-        if threading.current_thread().name == "sampler":
-            raise ZeroDivisionError("a bug of ours")
-        return count(self, connection)
-
-    monkeypatch.setattr(PgQueuerAdapter, "counts", counts)
+    monkeypatch.setattr(Sampler, "_sample", sample)
     request = make_request(
         load_scenario(str(SCENARIO)),
         library="pgqueuer",
@@ -42,7 +35,7 @@ def test_a_bug_in_the_samplers_thread_ends_the_run_and_stands_in_its_history(
         results=tmp_path,
         overwrite=False,
     )
-    with pytest.raises(OurBugError, match="a bug of ours") as caught:
+    with pytest.raises(InternalError, match="a bug of ours") as caught:
         carry_out(request, lambda status: None)
     assert caught.value.exit_code == 3
     partial = tmp_path / f"{request.run_id}.jsonl.partial"

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from analysis.summary.summary import Summary, analyse
-from orchestrator.run.run import Request, carry_out
-from orchestrator.scenario.capacity import longest_length_s
-from orchestrator.scenario.load import load_scenario
+from orchestrator.run.request import Request, workers_of
+from orchestrator.run.run import carry_out
+from orchestrator.scenario.load import resolve_scenario
 from orchestrator.workers.child import ChildHandle, Spawner, State
 from tests.conftest import Database
 from worker_child.adapters.contract import Preset, Workers
@@ -46,24 +46,14 @@ class PlantedAdapter(PgQueuerAdapter):
 
 
 def run(plant: str, database: Database, results: Path) -> Summary:
-    scenario = load_scenario(str(SCENARIO))
+    resolved = resolve_scenario(str(SCENARIO))
     adapter = PlantedAdapter(plant)
-    workers = scenario.workers
     request = Request(
-        scenario=scenario,
+        resolved=resolved,
         library="pgqueuer",
         library_given="pgqueuer",
         adapter=adapter,
-        preset=adapter.preset(
-            "tuned",
-            Workers(
-                slots=workers.slots,
-                concurrency=workers.concurrency,
-                pool_size=workers.pool_size,
-                max_attempts=workers.max_attempts,
-                longest_length_s=longest_length_s(scenario.workload),
-            ),
-        ),
+        preset=adapter.preset("tuned", workers_of(resolved)),
         ordinal=1,
         dsn=database.dsn,
         results=results,

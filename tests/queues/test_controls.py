@@ -13,7 +13,8 @@ from analysis.summary.summary import write_summary
 from orchestrator.commands.calibration.controls import CONTROLS, Control, Trial, all_trials
 from orchestrator.commands.calibration.trials import Outcome, carry_out_trials, judge
 from orchestrator.postgres.server import Server
-from orchestrator.run.run import carry_out, make_request
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from worker_child.controls.inbox import LateAckAdapter
 

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from analysis.summary.summary import analyse
-from orchestrator.observe.probe import parent_session_name
-from orchestrator.run.run import carry_out, make_request
-from orchestrator.run.supervisor import PRODUCER
+from orchestrator.observe.probe import PRODUCER, parent_session_name
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from worker_child.adapters.contract import EnqueueResult, OutgoingJob

@@ -10,7 +10,8 @@ import pytest
 
 from analysis.summary.summary import write_summary
 from orchestrator.postgres.server import Server
-from orchestrator.run.run import carry_out, make_request
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from tests.toolchain import need_built

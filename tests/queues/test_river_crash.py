@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.summary.summary import analyse
-from orchestrator.run.run import carry_out, make_request
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from tests.toolchain import need_built

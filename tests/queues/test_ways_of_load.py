@@ -14,7 +14,8 @@ import pytest
 
 from analysis.summary.summary import Summary, write_summary
 from orchestrator.postgres.server import Server
-from orchestrator.run.run import Request, carry_out, make_request
+from orchestrator.run.request import Request, make_request
+from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter

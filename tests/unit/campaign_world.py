@@ -22,6 +22,7 @@ from tests.unit.stand_ins import (
     StillFleet,
     ToldProbe,
     ToldSampler,
+    parts_of,
 )
 from worker_child.protocol import Note, Rescue
 
@@ -53,16 +54,13 @@ class World:
             faults=faults,
             limits=LIMITS,
         )
+        parts = parts_of(self.fleet, self.probe, self.tracker, self.sampler, self.recorder)
         self.campaign = Campaign(
             plan_kills(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
+            parts,
             scenario=scenario,
             rescue=RESCUE,
-            fleet=self.fleet,
-            tracker=self.tracker,
-            probe=self.probe,
-            sampler=self.sampler,
-            recorder=self.recorder,
-            held=Held([], self.fleet, self.tracker, self.probe, claims_visible=True),
+            held=Held([], parts, claims_visible=True),
             own_pids=frozenset,
         )
 

@@ -14,6 +14,7 @@ import msgspec
 
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import KIND_OF, HistoryRecord, RowRead, Session
+from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import Probe, Reading
 from orchestrator.observe.sampler import Backlog, Sampler
 from orchestrator.workers.child import ChildHandle, Exit, State
@@ -216,6 +217,17 @@ class KeepingRecorder(Recorder):
 
     def record_all(self, records: list[HistoryRecord]) -> None:
         self.records.extend(records)
+
+
+def parts_of(
+    fleet: Fleet,
+    probe: Probe,
+    tracker: Tracker,
+    sampler: Sampler | None = None,
+    recorder: Recorder | None = None,
+) -> RunParts:
+    """The parts of a run of stand-ins."""
+    return RunParts(fleet, tracker, probe, sampler or ToldSampler(), recorder or KeepingRecorder())
 
 
 def identity(slot: int, incarnation: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.commands import cli
+from orchestrator.commands.calibration import trials
 from orchestrator.commands.calibration.compare import Comparison
 from orchestrator.commands.calibration.controls import Trial, all_trials
 from orchestrator.commands.calibration.trials import Outcome, carry_out_trials
 from orchestrator.errors import ResultsError
+from orchestrator.run.subprocess_run import Ended
 
 AGREES = Comparison("lost", "predicted", frozenset({"j000001"}), frozenset({"j000001"}))
 DIFFERS = Comparison("lost", "predicted", frozenset({"j000001"}), frozenset({"j000002"}))
@@ -94,8 +95,8 @@ def test_a_run_that_left_no_new_summary_was_not_carried_out(
 ) -> None:
     trial = all_trials()[0]
     (tmp_path / f"{trial.run_id}.summary.json").write_text("of an older run")
-    refused = subprocess.CompletedProcess([], returncode=3, stdout=b"no server\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
+    refused = Ended(3, "the run ended with exit code 3:\nno server", took_s=1.0)
+    monkeypatch.setattr(trials, "run_in_process", lambda *_, **__: refused)
     heard: list[Outcome] = []
     (outcome,) = carry_out_trials([trial], dsn="", results=tmp_path, observe=heard.append)
     assert outcome.not_run == "the run ended with exit code 3:\nno server"

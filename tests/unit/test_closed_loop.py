@@ -16,7 +16,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.load.closed_loop import ClosedLoop, closed_loop_of
 from orchestrator.load.producer import Producer
 from orchestrator.scenario.capacity import capacity
-from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.load import load_scenario, resolve_scenario
 from orchestrator.scenario.workload import PlannedJob, Workload
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
@@ -46,6 +46,10 @@ class Queue:
         pass
 
 
+def loop_of(*, duration_s: float, turn_s: float, think_s: float = 0.0, seed: int = 1) -> ClosedLoop:
+    return ClosedLoop(duration_s=duration_s, turn_s=turn_s, think_s=think_s, seed=seed)
+
+
 def jobs() -> Iterator[PlannedJob]:
     for index in count():
         plan = Plan(stream_job_id(index), "notification_deliver", "external_api", length_us=0)
@@ -73,7 +77,7 @@ def notes(recorder: Recorder) -> list[str]:
 
 
 def test_the_next_job_goes_out_only_when_the_last_has_finished(recorder: Recorder) -> None:
-    loop = ClosedLoop(duration_s=0.5, turn_s=5.0)
+    loop = loop_of(duration_s=0.5, turn_s=5.0)
     finished: list[int] = []
 
     def work_a_while(job_id: str) -> None:
@@ -96,7 +100,7 @@ def test_the_next_job_goes_out_only_when_the_last_has_finished(recorder: Recorde
 def test_a_job_that_finishes_before_its_enqueue_is_acknowledged_does_not_stop_the_loop(
     recorder: Recorder,
 ) -> None:
-    loop = ClosedLoop(duration_s=0.2, turn_s=60.0)
+    loop = loop_of(duration_s=0.2, turn_s=60.0)
     queue = Queue(loop.finished)
     began_ns = time.monotonic_ns()
     producer = produce(loop, queue, recorder)
@@ -105,21 +109,86 @@ def test_a_job_that_finishes_before_its_enqueue_is_acknowledged_does_not_stop_th
 
 
 def test_a_job_that_never_finishes_loses_its_turn_and_that_is_noted(recorder: Recorder) -> None:
-    loop = ClosedLoop(duration_s=0.3, turn_s=0.15)
+    loop = loop_of(duration_s=0.3, turn_s=0.15)
     producer = produce(loop, Queue(lambda _: None), recorder)
     assert producer.stream_jobs >= 2
     assert notes(recorder) == ["turn_lost"] * producer.stream_jobs
 
 
+def test_each_job_but_the_first_is_intended_a_think_time_after_the_end_of_the_last(
+    recorder: Recorder,
+) -> None:
+    loop = loop_of(duration_s=0.6, turn_s=5.0, think_s=0.1)
+    ended_ns: list[int] = []
+
+    def finish(job_id: str) -> None:
+        loop.finished(job_id)
+        ended_ns.append(loop.turn_ended_ns())
+
+    producer = produce(loop, Queue(finish), recorder)
+    lines = map(json.loads, recorder.path.read_text().splitlines())
+    intended_ns = [
+        line["fields"]["intended_ns"] for line in lines if line["kind"] == "job_enqueued"
+    ]
+    assert producer.stream_jobs == len(intended_ns) > 3
+    assert intended_ns[0] == producer.started_ns
+    assert intended_ns[1:] == [
+        ended + loop.think_ns(index + 1) for index, ended in enumerate(ended_ns[:-1])
+    ]
+    assert max(intended_ns) < producer.started_ns + loop.duration_ns
+    assert producer.ended_ns is not None
+
+
+def test_think_times_rest_on_the_seed_and_the_jobs_number_and_fill_their_range() -> None:
+    loop = loop_of(duration_s=1.0, turn_s=1.0, think_s=1.0)
+    times = [loop.think_ns(index) for index in range(1, 401)]
+    assert times == [
+        loop_of(duration_s=9.0, turn_s=9.0, think_s=1.0).think_ns(i + 1) for i in range(400)
+    ]
+    assert times != [
+        loop_of(duration_s=1.0, turn_s=1.0, think_s=1.0, seed=2).think_ns(i + 1) for i in range(400)
+    ]
+    tenths = [sum(tenth <= t * 10 // 10**9 < tenth + 1 for t in times) for tenth in range(10)]
+    assert sum(tenths) == 400
+    assert min(tenths) > 20, "each tenth of the range has its share of about 40"
+    assert loop.think_ns(0) == 0
+
+
+def test_two_loops_of_one_run_think_differently() -> None:
+    one, two = (
+        ClosedLoop(duration_s=1.0, turn_s=1.0, think_s=1.0, seed=1, number=number)
+        for number in (0, 1)
+    )
+    assert [one.think_ns(i) for i in range(1, 9)] != [two.think_ns(i) for i in range(1, 9)]
+
+
+def test_a_stop_does_not_wait_for_the_think_time_to_pass(recorder: Recorder) -> None:
+    loop = loop_of(duration_s=1000.0, turn_s=5.0, think_s=10_000.0)
+    producer = Producer(jobs(), lambda: Queue(loop.finished), recorder, closed_loop=loop)
+    producer.start(time.monotonic_ns())
+    producer.stop()
+    assert producer.join(5.0)
+    assert producer.error is None
+
+
+@pytest.mark.parametrize(("overrides", "think_s"), [([], 1.0), (["workload.think_s=0.25"], 0.25)])
+def test_the_think_time_stands_in_the_resolved_scenario(
+    overrides: list[str], think_s: float
+) -> None:
+    found = resolve_scenario("notify_latency", overrides, cores=2)
+    assert found.table["workload"]["think_s"] == think_s
+    assert resolve_scenario("steady_short", cores=2).table["workload"]["think_s"] is None
+
+
 def test_a_second_completion_of_an_earlier_job_does_not_end_this_one_s_turn() -> None:
-    loop = ClosedLoop(duration_s=1.0, turn_s=0.1)
+    loop = loop_of(duration_s=1.0, turn_s=0.1)
     loop.begin("j000001")
     loop.finished("j000000")
     assert not loop.wait(lambda: False)
 
 
 def test_a_refused_job_is_not_waited_for(recorder: Recorder) -> None:
-    loop = ClosedLoop(duration_s=0.1, turn_s=60.0)
+    loop = loop_of(duration_s=0.1, turn_s=60.0)
     producer = produce(loop, Queue(lambda _: None, refuse=True), recorder)
     assert producer.accepted == 0
     assert producer.stream_jobs > 1
@@ -143,7 +212,7 @@ def test_the_shipped_loop_asks_for_no_work_and_for_one_place() -> None:
     job = Workload(scenario).job(7)
     assert (job.plan.length_us, job.plan.queries, job.plan.cpu_iterations) == (0, 0, 0)
     assert not scenario.effects
-    assert capacity(scenario, 2).utilisation <= 1 / capacity(scenario, 2).places + 1e-9
+    assert capacity(scenario, 2).utilisation <= 1 / capacity(scenario, 2).total_concurrency + 1e-9
     assert closed_loop_of(scenario) is not None
     assert closed_loop_of(load_scenario("steady_short", cores=2)) is None
 
@@ -154,6 +223,8 @@ def test_the_shipped_loop_asks_for_no_work_and_for_one_place() -> None:
         ("steady_short", ["workload.kinds.entity_update.length_s=0"], "entity_update.length_s"),
         ("notify_latency", ["workload.curve={ shape = 'ramp', to_factor = 2 }"], "closed loop"),
         ("notify_latency", ["workload.endless=true"], "workload.endless"),
+        ("notify_latency", ["workload.think_s=-1"], "workload.think_s"),
+        ("steady_short", ["workload.think_s=1"], "think_s = 1: only a closed loop thinks"),
     ],
 )
 def test_what_a_closed_loop_is_not_is_refused(name: str, overrides: list[str], words: str) -> None:

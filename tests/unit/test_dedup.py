@@ -15,8 +15,8 @@ from analysis.summary.summary import analyse
 from orchestrator.errors import NotOfferedError, ScenarioError, UnplannedJobError
 from orchestrator.history.recorder import Recorder
 from orchestrator.load.producer import Producer
-from orchestrator.load.producer_group import Crowd, source_of
-from orchestrator.run.run import make_request
+from orchestrator.load.producer_group import ProducerGroup, source_of
+from orchestrator.run.request import make_request
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.workload import Workload
 from tests.histories.builder import Story
@@ -84,19 +84,19 @@ class OnePerKey:
 def test_each_key_is_sent_by_every_enqueuer_once(recorder: Recorder) -> None:
     scenario = load_scenario("dedup_short", ["workload.duration_s=1"], cores=2)
     queue = OnePerKey()
-    crowd = source_of(Workload(scenario), lambda: queue, recorder, None)
-    assert isinstance(crowd, Crowd)
-    crowd.start(time.monotonic_ns())
-    assert crowd.join(LIMIT_S)
-    assert (crowd.alive(), crowd.error) == (False, None)
-    assert (crowd.stream_jobs, crowd.accepted) == (80, 10)
+    group = source_of(Workload(scenario), lambda: queue, recorder, None)
+    assert isinstance(group, ProducerGroup)
+    group.start(time.monotonic_ns())
+    assert group.join(LIMIT_S)
+    assert (group.alive(), group.error) == (False, None)
+    assert (group.stream_jobs, group.accepted) == (80, 10)
     assert len(queue.taken) == 10
     assert all(len(senders) == ENQUEUERS for senders in queue.senders.values())
-    assert set(crowd.job_of_inbox_id) == {f"row {key}" for key in queue.taken}
+    assert set(group.job_of_inbox_id) == {f"row {key}" for key in queue.taken}
     records = [json.loads(line) for line in recorder.path.read_text().splitlines()]
     told = [r["fields"]["into"] for r in records if r["kind"] == "enqueue_failed"]
     assert len(told) == 70 and all(told)
-    crowd.close()
+    group.close()
 
 
 def test_an_ordinary_stream_has_one_producer(recorder: Recorder) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestrator.run.drain import Drain, Harm
+from orchestrator.run.drain import Drain
 from orchestrator.scenario.types import Limits
+from orchestrator.workers.fleet import Outage
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     MS,
@@ -18,6 +19,7 @@ from tests.unit.stand_ins import (
     ToldProbe,
     claimed_row,
     identity,
+    parts_of,
 )
 from worker_child.adapters.contract import QueueCounts
 from worker_child.protocol import Rescue
@@ -35,7 +37,7 @@ class World:
 
     clock: Clock = field(default_factory=Clock)
     tracker: Tracker = field(default_factory=Tracker)
-    harms: list[Harm] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.fleet = StillFleet(self.tracker, self.clock)
@@ -45,9 +47,8 @@ class World:
 
     def drain(self, rescue: Rescue | None = RESCUE) -> Drain:
         return Drain(
-            probe=self.probe,
-            fleet=self.fleet,
-            harms=lambda: self.harms,
+            parts_of(self.fleet, self.probe, self.tracker),
+            outages=lambda: self.outages,
             rescue=rescue,
             limits=LIMITS,
             longest_length_s=LONGEST_S,
@@ -187,7 +188,7 @@ def test_the_watch_begins_anew_as_long_as_somebody_is_at_work(
 # The deadline
 
 
-def test_without_a_harm_the_bound_is_the_drains_own(world: World) -> None:
+def test_without_an_outage_the_bound_is_the_drains_own(world: World) -> None:
     begun_ns = world.clock.now_ns
     drain = world.drain()
     world.clock.forward(7)
@@ -202,46 +203,46 @@ def test_without_a_harm_the_bound_is_the_drains_own(world: World) -> None:
         (300.0, 120),  # limits.max_bound_s
     ],
 )
-def test_with_a_harm_it_is_that_of_the_rescue_and_of_the_longest_job_behind_it(
+def test_with_an_outage_it_is_that_of_the_rescue_and_of_the_longest_job_behind_it(
     world: World, ready_after_s: float, bound_s: float
 ) -> None:
-    harmed_ns = world.clock.now_ns
-    world.harms.append((harmed_ns, harmed_ns + round(ready_after_s * S)))
-    assert world.drain().deadline_ns() == harmed_ns + round((bound_s + 10 + 6) * S)
+    lost_ns = world.clock.now_ns
+    world.outages.append((lost_ns, lost_ns + round(ready_after_s * S)))
+    assert world.drain().deadline_ns() == lost_ns + round((bound_s + 10 + 6) * S)
 
 
 def test_it_is_never_less_than_the_drains_own(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.harms.append((begun_ns - 60 * S, begun_ns - 50 * S))
+    world.outages.append((begun_ns - 60 * S, begun_ns - 50 * S))
     assert world.drain().deadline_ns() == begun_ns + 20 * S
 
 
-def test_of_several_harms_the_latest_deadline_counts(world: World) -> None:
+def test_of_several_outages_the_latest_deadline_counts(world: World) -> None:
     now_ns = world.clock.now_ns
-    world.harms += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
+    world.outages += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
     assert world.drain().deadline_ns() == now_ns + (-10 + 33 + 10 + 6) * S
 
 
 def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(world: World) -> None:
-    harmed_ns = world.clock.now_ns
-    world.harms.append((harmed_ns, None))
+    lost_ns = world.clock.now_ns
+    world.outages.append((lost_ns, None))
     drain = world.drain()
-    assert drain.deadline_ns() == harmed_ns + (33 + 10 + 6) * S
+    assert drain.deadline_ns() == lost_ns + (33 + 10 + 6) * S
     world.clock.forward(50)
-    assert drain.deadline_ns() == harmed_ns + (53 + 10 + 6) * S
+    assert drain.deadline_ns() == lost_ns + (53 + 10 + 6) * S
     world.clock.forward(500)
-    assert drain.deadline_ns() == harmed_ns + (120 + 10 + 6) * S
+    assert drain.deadline_ns() == lost_ns + (120 + 10 + 6) * S
 
 
-def test_where_nothing_rescues_a_harm_moves_nothing(world: World) -> None:
+def test_where_nothing_rescues_an_outage_moves_nothing(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.harms.append((begun_ns, None))
+    world.outages.append((begun_ns, None))
     assert world.drain(rescue=None).deadline_ns() == begun_ns + 20 * S
 
 
 def test_an_orphan_is_waited_for_to_the_rescues_bound_and_no_longer(world: World) -> None:
     world.leave_an_orphan()
-    world.harms.append((world.clock.now_ns, world.clock.now_ns + S))
+    world.outages.append((world.clock.now_ns, world.clock.now_ns + S))
     drain = world.drain()
     world.clock.now_ns = drain.deadline_ns() - MS
     assert drain.look() is not None

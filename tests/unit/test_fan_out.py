@@ -16,7 +16,7 @@ from orchestrator.history.records import RowRead
 from orchestrator.load.producer import DueJob, Producer
 from orchestrator.observe.probe import Probe, Reading
 from orchestrator.run.final_read import final_records
-from orchestrator.run.run import make_request
+from orchestrator.run.request import make_request
 from orchestrator.scenario.job_kinds import kinds_at_work
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.workload import PlannedJob, Workload

@@ -9,7 +9,14 @@ from orchestrator.faults.held import Held
 from orchestrator.history.records import RowRead
 from orchestrator.scenario.workload import PlannedJob
 from orchestrator.workers.tracker import Tracker
-from tests.unit.stand_ins import Clock, Lines, StillFleet, ToldProbe, claimed_line
+from tests.unit.stand_ins import (
+    Clock,
+    Lines,
+    StillFleet,
+    ToldProbe,
+    claimed_line,
+    parts_of,
+)
 from worker_child.protocol import HoldPoint, Plan, child_job_id
 
 POINTS: dict[str, HoldPoint] = {
@@ -62,9 +69,7 @@ class World:
     ) -> Held:
         return Held(
             [planned(job_id, point, children) for job_id, point in POINTS.items()],
-            self.fleet,
-            self.tracker,
-            self.probe,
+            parts_of(self.fleet, self.probe, self.tracker),
             claims_visible=claims_visible,
             acknowledges_in_transaction=acknowledges_in_transaction,
         )

@@ -16,7 +16,7 @@ from orchestrator.errors import (
 )
 from orchestrator.libraries.library import find_library, known_libraries
 from orchestrator.libraries.manifest import MANIFEST
-from orchestrator.run.run import make_request
+from orchestrator.run.request import make_request
 from orchestrator.scenario.load import load_scenario
 from worker_child.adapters import LIBRARIES
 from worker_child.adapters.package import import_part

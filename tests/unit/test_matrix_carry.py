@@ -12,15 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from analysis.summary.summary import write_summary
-from orchestrator.commands.matrix.estimate import OVERHEAD_S, Estimate
-from orchestrator.commands.matrix.judge import judgement_of
-from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
+from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgement_of
 from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
-from orchestrator.commands.matrix.process import Ended, longest_s
-from orchestrator.commands.matrix.runner import Matrix
-from orchestrator.errors import ResultsError
-from orchestrator.run.run_plan import Interrupted
-from orchestrator.scenario.load import resolved
+from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix
+from orchestrator.errors import Interrupted, ResultsError
+from orchestrator.run.request import Request
+from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, longest_s
 from tests.histories.builder import RUN_ID
 from tests.histories.planted import PLANTED, healthy
 
@@ -59,7 +56,7 @@ def leave_history(cell: Cell, planted: str | None = None) -> None:
     story = PLANTED[planted].plant() if planted else healthy()
     start = story.first("run_start")
     start.update(
-        scenario=resolved(cell.request.scenario) | {"expectations": {}},
+        scenario={**cell.request.resolved.table} | {"expectations": {}},
         scenario_sha256=cell.digest,
         settings=cell.request.preset.settings,
         library_version=cell.request.adapter.version(),
@@ -94,11 +91,12 @@ def carry_out(
         )
     )
 
-    def run_cell(cell: Cell, tick: Callable[[float], None], interrupted: object) -> Ended:
+    def run_one(request: Request, *, tick: Tick, interrupted: IsInterrupted) -> Ended:
         tick(1.0)
-        return Ended(stand_in(cell), 10.0)
+        complaint = stand_in(next(cell for cell in cells if cell.run_id == request.run_id))
+        return Ended(0 if complaint is None else 2, complaint or "", 10.0)
 
-    matrix = Matrix(plan, run_cell, witness, witness.save)
+    matrix = Matrix(plan, run_one, witness, witness.save)
     return matrix.carry_out(overwrite=overwrite), witness
 
 
@@ -193,7 +191,7 @@ def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
-    def run_cell(_: Cell, tick: object, interrupted: Callable[[], bool]) -> Ended:
+    def run_one(request: Request, *, tick: Tick, interrupted: IsInterrupted) -> Ended:
         assert not interrupted()
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupted()
@@ -203,14 +201,14 @@ def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
     witness = Witness()
 
     with pytest.raises(Interrupted):
-        Matrix(plan, run_cell, witness, witness.save).carry_out(overwrite=False)
+        Matrix(plan, run_one, witness, witness.save).carry_out(overwrite=False)
     assert signal.getsignal(signal.SIGTERM) == before
     assert witness.saved == []
 
 
 def test_the_time_left_comes_from_what_finished_cells_took(cells: list[Cell]) -> None:
     estimate = Estimate()
-    expected_s = cells[0].request.outlook().expected_s
+    expected_s = cells[0].request.forecast.expected_s
     assert expected_s is not None
     assert estimate.left_s(cells[:1]) == expected_s + OVERHEAD_S
 

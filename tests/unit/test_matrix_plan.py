@@ -79,7 +79,7 @@ def test_a_tuned_preset_brings_its_no_fault_control_without_the_overrides() -> N
     (control,) = [cell for cell in made.cells if cell.is_control]
 
     assert control.run_id == "crash_recovery_no_fault-pgqueuer-tuned-001"
-    assert control.overrides == ()
+    assert control.request.resolved.overrides == ()
     assert not any(cell.is_control for cell in plan(("pgqueuer",), ("stock",), (TINY,)).cells)
 
 

@@ -13,7 +13,7 @@ from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
 from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
-from orchestrator.run.run_plan import Interrupted
+from orchestrator.errors import Interrupted
 
 
 def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0) -> Outcome:
@@ -157,7 +157,9 @@ def test_an_interrupted_matrix_says_how_to_go_on(
     monkeypatch.setattr(Matrix, "carry_out", interrupt)
     cell: Cell = tiny_plan(tmp_path).cells[0]
     console = Console(file=io.StringIO(), width=80)
-    wish = Wish(("control_holding",), ("stock",), (cell.source,), 2, tmp_path)
+    source = cell.request.resolved.source
+    assert source is not None
+    wish = Wish(("control_holding",), ("stock",), (source,), 2, tmp_path)
     with pytest.raises(Interrupted):
         command.run_matrix(wish, None, console)
 

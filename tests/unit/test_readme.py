@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.commands.matrix import command as matrix_command
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
-from orchestrator.run.run import make_request
+from orchestrator.run.request import make_request
 from orchestrator.scenario.load import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
@@ -47,7 +47,7 @@ def test_every_run_that_it_shows_gets_past_the_plan(words: list[str]) -> None:
         results=Path("results"),
         overwrite=False,
     )
-    assert request.outlook().lines
+    assert request.forecast.lines
 
 
 @pytest.mark.parametrize("words", MATRICES, ids=" ".join)

@@ -12,7 +12,7 @@ from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.errors import ResultsError, UnknownNameError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.new_adapter import new_adapter
-from orchestrator.run.run import Request
+from orchestrator.run.request import Request
 from orchestrator.scenario.load import load_scenario, resolved
 
 

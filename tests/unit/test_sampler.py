@@ -98,6 +98,16 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 Start = Callable[..., Sampler]
 
 
+class TurningSampler(Sampler):
+    """The main loop has made one turn before each of its looks."""
+
+    turn: Callable[[], WorkersSeen]
+
+    def _children(self) -> ResourceSample:
+        self.workers = self.turn()
+        return super()._children()
+
+
 @pytest.fixture
 def recorder() -> TickingRecorder:
     return TickingRecorder()
@@ -113,16 +123,16 @@ def start(connections: Connections, recorder: TickingRecorder) -> Iterator[Start
         workers: Callable[[], WorkersSeen] = WorkersSeen,
         postgres_pid: int | None = None,
     ) -> Sampler:
-        sampler = Sampler(
+        sampler = TurningSampler(
             "",
             RUN_ID,
             ToldQueue(chain(looks[:-1], repeat(looks[-1]))),
             recorder,
             worker_dsn="",
-            workers=workers,
             capacity=20,
             postgres_pid=postgres_pid,
         )
+        sampler.turn = workers
         started.append(sampler)
         sampler.start()
         return sampler

@@ -11,8 +11,9 @@ from orchestrator.errors import ScenarioError
 from orchestrator.scenario.capacity import capacity
 from orchestrator.scenario.load import (
     load_scenario,
+    resolve,
+    resolve_scenario,
     resolved,
-    scenario_digest,
     scenario_from_resolved,
     scenario_names,
 )
@@ -92,7 +93,7 @@ def test_the_short_burst_is_saturation_and_the_spike_is_not() -> None:
 
 def test_high_scale_keeps_a_quarter_of_a_hundred_workers_busy() -> None:
     load = capacity(load_scenario("high_scale", cores=2), 2)
-    assert (load.places, load.peak_rate_per_s) == (100, 300)
+    assert (load.total_concurrency, load.peak_rate_per_s) == (100, 300)
     assert load.mean_length_s == pytest.approx(0.08, rel=0.02)
 
 
@@ -112,7 +113,7 @@ def test_every_shipped_scenario_loads_under_its_own_name_and_survives_the_histor
     from_history = json.loads(json.dumps(resolved(scenario), sort_keys=True))
     assert scenario.name == name
     assert scenario_from_resolved(from_history) == scenario
-    assert scenario_digest(scenario_from_resolved(from_history)) == scenario_digest(scenario)
+    assert resolve(scenario_from_resolved(from_history)).digest == resolve(scenario).digest
 
 
 def test_the_main_job_is_what_it_is_said_to_be() -> None:
@@ -187,10 +188,10 @@ def test_the_digest_tells_scenarios_apart_and_ignores_how_they_were_written(
     folder.mkdir()
     rewritten = folder / "mine.toml"
     rewritten.write_text(MINIMAL.replace("= 10", "= 10.0  # seconds") + "slots = 1\n")
-    plain = load_scenario(str(minimal))
-    assert scenario_digest(load_scenario(str(rewritten))) == scenario_digest(plain)
+    plain = resolve_scenario(str(minimal))
+    assert resolve_scenario(str(rewritten)).digest == plain.digest
     for override in ("seed=8", "workload.rate_per_s=3", "limits.drain_s=61"):
-        assert scenario_digest(load_scenario(str(minimal), [override])) != scenario_digest(plain)
+        assert resolve_scenario(str(minimal), [override]).digest != plain.digest
 
 
 def test_what_a_history_holds_is_checked_like_a_file() -> None:

@@ -15,7 +15,7 @@ OVER = "over_capacity=true"
 
 def test_the_main_job_fills_not_quite_half_of_its_places() -> None:
     found = capacity(load_scenario("crash_recovery"), cores=2)
-    assert found.places == 20
+    assert found.total_concurrency == 20
     assert found.mean_length_s == pytest.approx(0.2077, abs=0.0001)
     assert found.longest_length_s == 15
     assert found.utilisation == pytest.approx(30 * (0.2077 + 0.1) / 20, abs=0.001)
@@ -69,7 +69,7 @@ def test_more_than_sixty_percent_at_the_highest_rate_is_refused_unless_asked_for
 
 def test_what_a_refusal_advises_is_accepted() -> None:
     too_much = "workload.rate_per_s=80"
-    with pytest.raises(ScenarioError, match=r"down to 38\.995 jobs/s, or the places up to 42"):
+    with pytest.raises(ScenarioError, match=r"down to 38\.995 jobs/s, or the total .* up to 42"):
         load_scenario("crash_recovery", [too_much])
     load_scenario("crash_recovery", ["workload.rate_per_s=38.995"])
     load_scenario("crash_recovery", [too_much, "workers.concurrency=42"])

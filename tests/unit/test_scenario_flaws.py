@@ -151,7 +151,11 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery_exact", ["workers.slots=2"], "with held jobs there must be one"),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),
-    ("crash_recovery", ["workload.rate_per_s=80"], "would fill 123.1% of 20 places"),
+    (
+        "crash_recovery",
+        ["workload.rate_per_s=80"],
+        "123.1% of the workers' total concurrency of 20",
+    ),
     ("crash_recovery", ["workload.rate_per_s"], "expected key.key=value"),
     ("crash_recovery", ["=3"], "expected key.key=value"),
     ("crash_recovery", ["workload.rate_per_s=[3"], "is not a TOML value"),

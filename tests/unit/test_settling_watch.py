@@ -11,13 +11,13 @@ from orchestrator.observe.sampler import Backlog
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
-    KeepingRecorder,
     Lines,
     StillFleet,
     ToldProbe,
     ToldSampler,
     claimed_row,
     identity,
+    parts_of,
 )
 
 ARRIVALS_PER_S = 30.0
@@ -31,15 +31,13 @@ class World:
         self.fleet = StillFleet(self.tracker, self.clock)
         self.lines = Lines(self.tracker)
         self.probe, self.sampler = ToldProbe(self.clock), ToldSampler()
+        self.parts = parts_of(self.fleet, self.probe, self.tracker, self.sampler)
         victim = self.fleet.ready()
         self.fleet.kill(victim, 0)
         self.kill = Kill(
             PlannedKill(0, 0, "timed", respawn_after_ns=0),
             victim,
-            fleet=self.fleet,
-            probe=self.probe,
-            recorder=KeepingRecorder(),
-            tracker=self.tracker,
+            self.parts,
             own_pids=frozenset(),
             limit_s=10.0,
         )
@@ -50,10 +48,7 @@ class World:
     def settling(self) -> Settling:
         return Settling(
             self.kill,
-            fleet=self.fleet,
-            tracker=self.tracker,
-            probe=self.probe,
-            sampler=self.sampler,
+            self.parts,
             arrivals_per_s=ARRIVALS_PER_S,
         )
 

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from orchestrator.commands.calibration.compare import Comparison
 from orchestrator.commands.calibration.controls import Trial
-from orchestrator.commands.calibration.trials import AT_ONCE, Outcome
+from orchestrator.commands.calibration.trials import Outcome
+from orchestrator.run.subprocess_run import AT_ONCE
 
 _KILLS = {"control_held": "held", "control_timed": "timed"}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +14,11 @@ from orchestrator.commands.calibration.oracle import expect
 from orchestrator.history.files import RunFiles
 from orchestrator.postgres.server import open_server
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.run_plan import Interrupted
-from orchestrator.run.subprocess_run import run_argv, wait_for
+from orchestrator.run.request import make_request
+from orchestrator.run.subprocess_run import IsInterrupted, each_as_it_ends, run_in_process
 from orchestrator.scenario.fault_checks import planned_kills
-from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.load import resolve_scenario
 from orchestrator.scenario.types import Scenario
-
-AT_ONCE = 2
-RUN_LIMIT_S = 100.0
-"""A control's run takes some 10 s, that of the short lease 30 s."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +65,14 @@ def carry_out_trials(
 
     Raises `Interrupted` once the runs under way, which hear of a Ctrl-C themselves, have ended.
     """
+
+    def carry_out(trial: Trial, interrupted: IsInterrupted) -> Outcome:
+        return _carry_out(trial, dsn, results, interrupted)
+
     outcomes: dict[str, Outcome] = {}
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial")
-    try:
-        futures = [pool.submit(_carry_out, trial, dsn, results) for trial in trials]
-        for future in as_completed(futures):
-            outcome = future.result()
-            outcomes[outcome.trial.run_id] = outcome
-            observe(outcome)
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for trial, outcome in each_as_it_ends(carry_out, trials):
+        outcomes[trial.run_id] = outcome
+        observe(outcome)
     return [outcomes[trial.run_id] for trial in trials]
 
 
@@ -102,16 +92,23 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
     return Outcome(trial, compare(expected, found), found_doubts, took_s)
 
 
-def _carry_out(trial: Trial, dsn: str, results: Path) -> Outcome:
+def _carry_out(trial: Trial, dsn: str, results: Path, interrupted: IsInterrupted) -> Outcome:
+    request = make_request(
+        resolve_scenario(str(trial.path)),
+        library=trial.control.library,
+        preset=PRESET,
+        ordinal=1,
+        dsn=dsn,
+        results=results,
+        overwrite=True,
+    )
     files = RunFiles(results, trial.run_id)
     before_ns = _written_ns(files.summary)
-    begun_s = time.monotonic()
-    ended = _run(trial, dsn, results)
-    took_s = time.monotonic() - begun_s
+    ended = run_in_process(request, interrupted=interrupted)
     # Not by the exit code: 3 is that of an invalid run, and of one that never began.
     if _written_ns(files.summary) in (None, before_ns):
-        return Outcome(trial, [], [], took_s, not_run=ended)
-    return judge(trial, load_scenario(str(trial.path)), files.history, took_s)
+        return Outcome(trial, [], [], ended.took_s, not_run=ended.said)
+    return judge(trial, request.scenario, files.history, ended.took_s)
 
 
 def _written_ns(path: Path) -> int | None:
@@ -120,14 +117,3 @@ def _written_ns(path: Path) -> int | None:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
-
-
-def _run(trial: Trial, dsn: str, results: Path) -> str:
-    """Carry out one run in a process of its own; returns how it ended and what it said last."""
-    options = {
-        "--scenario": trial.path,
-        "--library": trial.control.library,
-        "--preset": PRESET,
-        "--results": results,
-    }
-    return wait_for(run_argv(options, "--overwrite"), limit_s=RUN_LIMIT_S, dsn=dsn).said

@@ -28,8 +28,9 @@ from orchestrator.history.records import Session
 from orchestrator.observe.probe import Probe, parent_session_name
 from orchestrator.postgres.server import Server
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.run import Request, furnish, orders_of
-from orchestrator.run.run_plan import Orders, worker_init
+from orchestrator.run.request import Request
+from orchestrator.run.run import connect_producer, install_schema
+from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.scenario.types import Limits
 from orchestrator.scenario.workload import PlannedJob
 from orchestrator.workers.child import RUN_VARIABLE, Spawner
@@ -92,7 +93,7 @@ class Bench:
     """Carries the trial out, step by step. Call `carry_out` in the main thread."""
 
     def __init__(self, request: Request, server: Server, janitor: Janitor) -> None:
-        self._orders: Orders = orders_of(request)
+        self._plan: RunPlan = plan_run(request)
         self._adapter = request.adapter
         self._server = server
         self._janitor = janitor
@@ -100,7 +101,7 @@ class Bench:
         self._mark = f"conformance:{janitor.pid}:{secrets.token_hex(4)}"
         record = take_anchor()
         self._anchor = ClockAnchor(monotonic_ns=record.t_ns, wall_ns=record.wall_ns)
-        self._jobs = [_held(job) for job in self._orders.workload.held()]
+        self._jobs = [_held(job) for job in self._plan.workload.held()]
         self.evidence = DirectEvidence(
             preset=request.preset,
             version=request.adapter.version(),
@@ -110,12 +111,12 @@ class Bench:
 
     def carry_out(self) -> DirectEvidence:
         """Raises psycopg.Error where the library's own schema or enqueue fails."""
-        furnish(self._server, self._adapter)
+        install_schema(self._server, self._adapter)
         probe = Probe(
             self._server.dsn,
-            self._orders.run_id,
+            self._plan.run_id,
             self._adapter,
-            self._orders.preset,
+            self._plan.preset,
             timeout_s=self._limits.row_read_s,
         )
         self._janitor.mark(RUN_VARIABLE, self._mark)
@@ -132,9 +133,7 @@ class Bench:
         return self.evidence
 
     def _enqueue(self) -> None:
-        name = parent_session_name(self._orders.run_id, "producer")
-        dsn = make_conninfo(self._server.dsn, application_name=name)
-        enqueuer = self._adapter.enqueuer(dsn, self._orders.preset, keyed=False)
+        enqueuer = connect_producer(self._plan, self._server)
         try:
             self.evidence.results = enqueuer.enqueue(self._jobs)
         finally:
@@ -144,10 +143,10 @@ class Bench:
         first = [
             result.inbox_id for result in self.evidence.results[:1] if isinstance(result, Accepted)
         ]
-        name = parent_session_name(self._orders.run_id, "witness")
+        name = parent_session_name(self._plan.run_id, "witness")
         dsn = make_conninfo(self._server.dsn, application_name=name)
         with psycopg.connect(dsn, autocommit=True) as connection:
-            rows = list(self._adapter.rows(connection, self._orders.preset))
+            rows = list(self._adapter.rows(connection, self._plan.preset))
             return Look(
                 counts=probe.counts(),
                 rows=rows,
@@ -200,7 +199,7 @@ class Bench:
         )
 
     def _init(self, slot: int) -> Init:
-        return worker_init(self._orders, self._server.worker_dsn, self._anchor, slot, 0)
+        return worker_init(self._plan, self._server.worker_dsn, self._anchor, slot, 0)
 
 
 def _held(job: PlannedJob) -> OutgoingJob:

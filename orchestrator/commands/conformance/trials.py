@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -14,19 +13,15 @@ from orchestrator.commands.conformance.checks import judge_all, trials_for
 from orchestrator.commands.conformance.finding import Finding, TrialName
 from orchestrator.commands.conformance.run_facts import RunFacts, read_facts
 from orchestrator.commands.conformance.single_worker import Bench, DirectEvidence
-from orchestrator.commands.matrix.process import longest_s
-from orchestrator.errors import AdapterSqlError, LibraryProgramError
+from orchestrator.errors import AdapterSqlError, Interrupted, LibraryProgramError
 from orchestrator.history.files import RunFiles
 from orchestrator.paths import SCENARIOS
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.run import Request, make_request
-from orchestrator.run.run_plan import Interrupted
-from orchestrator.run.subprocess_run import JUDGED, run_argv, wait_for
-from orchestrator.scenario.load import load_scenario
+from orchestrator.run.request import Request, make_request
+from orchestrator.run.subprocess_run import IsInterrupted, each_as_it_ends, run_in_process
+from orchestrator.scenario.load import resolve_scenario
 from worker_child.adapters.program import ProgramFailedError
-
-AT_ONCE = 2
 
 Observe = Callable[[TrialName, float], None]
 """Hears of each trial when it is over, and how long it took, seconds."""
@@ -47,7 +42,7 @@ class Subject:
         """The run of a trial; that of ``direct`` takes the jobs and workers of ``held``."""
         name = "held" if trial == "direct" else trial
         return make_request(
-            load_scenario(str(SCENARIOS / "conformance" / f"conformance_{name}.toml")),
+            resolve_scenario(str(SCENARIOS / "conformance" / f"conformance_{name}.toml")),
             library=self.library,
             preset=self.preset,
             ordinal=1,
@@ -103,38 +98,20 @@ def _hold(request: Request, server: Server, janitor: Janitor, observe: Observe) 
 def _carry_out_runs(
     requests: dict[TrialName, Request], dsn: str, observe: Observe
 ) -> dict[TrialName, RunFacts]:
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial")
-    try:
-        futures: dict[Future[tuple[RunFacts, float]], TrialName] = {
-            pool.submit(_carry_out, request, dsn): trial for trial, request in requests.items()
-        }
-        found: dict[TrialName, RunFacts] = {}
-        for future in as_completed(futures):
-            facts, took_s = future.result()
-            found[futures[future]] = facts
-            observe(futures[future], took_s)
-        return found
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def carry_out(trial: TrialName, interrupted: IsInterrupted) -> tuple[RunFacts, float]:
+        return _carry_out(replace(requests[trial], dsn=dsn), interrupted)
+
+    found: dict[TrialName, RunFacts] = {}
+    for trial, (facts, took_s) in each_as_it_ends(carry_out, list(requests)):
+        found[trial] = facts
+        observe(trial, took_s)
+    return found
 
 
-def _carry_out(request: Request, dsn: str) -> tuple[RunFacts, float]:
-    begun_s = time.monotonic()
+def _carry_out(request: Request, interrupted: IsInterrupted) -> tuple[RunFacts, float]:
     files = RunFiles(request.results, request.run_id)
     for stale in (files.history, files.partial):
         stale.unlink(missing_ok=True)
-    complaint = _run(request, dsn)
-    facts = read_facts(request.scenario, request.preset, files.history, complaint)
-    return facts, time.monotonic() - begun_s
-
-
-def _run(request: Request, dsn: str) -> str | None:
-    """Carry out one run in a process of its own; returns what went wrong with it, if anything."""
-    options = {
-        "--scenario": SCENARIOS / "conformance" / f"{request.scenario.name}.toml",
-        "--library": request.library_given,
-        "--preset": request.preset.name,
-        "--results": request.results,
-    }
-    ended = wait_for(run_argv(options, "--overwrite"), limit_s=longest_s(request.scenario), dsn=dsn)
-    return None if ended.exit_code in JUDGED else ended.said
+    ended = run_in_process(request, interrupted=interrupted)
+    facts = read_facts(request.scenario, request.preset, files.history, ended.complaint)
+    return facts, ended.took_s

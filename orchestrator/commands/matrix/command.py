@@ -10,11 +10,11 @@ from rich.console import Console
 from orchestrator.commands.matrix.junit import write_junit
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
-from orchestrator.commands.matrix.process import run_cell
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
+from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
-from orchestrator.run.run_plan import Interrupted
+from orchestrator.run.subprocess_run import run_in_process
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
@@ -42,7 +42,7 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
     try:
         with MatrixView(console) as view:
             save([])
-            outcomes = Matrix(plan, run_cell, view, save).carry_out(overwrite=wish.overwrite)
+            outcomes = Matrix(plan, run_in_process, view, save).carry_out(overwrite=wish.overwrite)
     except Interrupted:
         console.print(GO_ON, highlight=False, soft_wrap=True)
         raise

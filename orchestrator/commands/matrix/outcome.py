@@ -1,19 +1,42 @@
-"""What came of a cell, and what a whole matrix ends with."""
+"""What came of a cell, by its summary, which is made of its history alone; and of all of them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from analysis.summary.summary import SUMMARY_VERSION
 from analysis.summary.verdict import RunVerdict, worst
-from orchestrator.commands.matrix.judge import Judgement
 from orchestrator.commands.matrix.plan import Cell, NotOffered
+from orchestrator.errors import ResultsError
+from orchestrator.run.subprocess_run import wait_for
 
 CellVerdict = RunVerdict | Literal["error", "not offered"]
 
 EXIT_ERROR = 2
 """README's code for a world that would not let the run happen."""
+_ANALYSIS_LIMIT_S = 600.0
+
+
+class CrashCounts(msgspec.Struct, frozen=True):
+    """Of a summary's block `crash`."""
+
+    duplicate_executions: int
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Of a summary: what a matrix shows."""
+
+    verdict: RunVerdict
+    exit_code: int
+    reasons: list[str]
+    crash: CrashCounts
+    summary_version: int
 
 
 @dataclass(frozen=True)
@@ -83,3 +106,35 @@ def absent(cell: NotOffered) -> Outcome:
 def exit_code_of(outcomes: Iterable[Outcome]) -> int:
     """The worst verdict's, by README's precedence."""
     return worst(outcome.exit_code for outcome in outcomes)
+
+
+def judgement_of(history: Path) -> Judgement:
+    """The verdict on a finished history, which is analysed only where that has not been done yet.
+
+    The analysis is a process of its own: what it makes of a strange history cannot harm the
+    others. Raises `ResultsError`.
+    """
+    summary = history.with_suffix(".summary.json")
+    known = _known(history, summary)
+    if known is not None:
+        return known
+    argv = [sys.executable, "-m", "analysis", "summary", str(history)]
+    ended = wait_for(argv, limit_s=_ANALYSIS_LIMIT_S, name="its analysis")
+    made = _known(history, summary)
+    if made is None:
+        raise ResultsError(
+            f"the summary of {history} cannot be had: {ended.said}. Move the "
+            "history elsewhere, and the run will be done again"
+        )
+    return made
+
+
+def _known(history: Path, summary: Path) -> Judgement | None:
+    """What a summary says that is of this version and not older than its history."""
+    try:
+        if summary.stat().st_mtime_ns < history.stat().st_mtime_ns:
+            return None
+        found = msgspec.json.decode(summary.read_bytes(), type=Judgement)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return found if found.summary_version == SUMMARY_VERSION else None

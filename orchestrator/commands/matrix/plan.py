@@ -17,10 +17,9 @@ from typing import TypeVar
 
 from orchestrator.errors import NotOfferedError, UnknownNameError
 from orchestrator.libraries.library import find_library
-from orchestrator.run.run import Request, make_request
-from orchestrator.scenario.load import load_scenario, scenario_digest
+from orchestrator.run.request import Request, make_request
+from orchestrator.scenario.load import ResolvedScenario, resolve_scenario
 from orchestrator.scenario.reader import nearest_and_all
-from orchestrator.scenario.types import Scenario
 
 CONTROL_SCENARIO = "crash_recovery_no_fault"
 CONTROLLED_PRESET = "tuned"
@@ -50,9 +49,6 @@ class Wish:
 class Cell:
     """One run of the matrix."""
 
-    source: str
-    """What the run's own command line gets as ``--scenario``."""
-    overrides: tuple[str, ...]
     request: Request
     is_control: bool = False
 
@@ -64,7 +60,7 @@ class Cell:
     @property
     def digest(self) -> str:
         """Of the resolved scenario, as run_start has it."""
-        return scenario_digest(self.request.scenario)
+        return self.request.resolved.digest
 
     @property
     def history(self) -> Path:
@@ -92,19 +88,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Source:
-    """A scenario, and what names it on a command line."""
+    """A scenario of the matrix."""
 
-    name_or_path: str
-    overrides: tuple[str, ...]
-    scenario: Scenario
+    resolved: ResolvedScenario
+
+    @property
+    def name(self) -> str:
+        """The first part of its runs' names."""
+        return self.resolved.scenario.name
 
 
 def plan_matrix(wish: Wish) -> Plan:
     """Check every name and lay the cells out. Raises `CrashbenchError` before anything is run."""
     _check_names(wish)
-    sources = [
-        Source(name, wish.overrides, load_scenario(name, wish.overrides)) for name in wish.scenarios
-    ]
+    sources = [Source(resolve_scenario(name, wish.overrides)) for name in wish.scenarios]
     _refuse_equal_names(sources)
     subjects = [(library, preset) for preset in wish.presets for library in wish.libraries]
     cells: list[Cell] = []
@@ -143,10 +140,10 @@ def _controls(
     wish: Wish, sources: Sequence[Source]
 ) -> Iterator[tuple[Source, tuple[str, str], int]]:
     """The no-fault control of each tuned preset, where the matrix has not got it anyway."""
-    names = {source.scenario.name for source in sources}
+    names = {source.name for source in sources}
     if not wish.control or CONTROLLED_PRESET not in wish.presets or CONTROL_SCENARIO in names:
         return
-    control = Source(CONTROL_SCENARIO, (), load_scenario(CONTROL_SCENARIO))
+    control = Source(resolve_scenario(CONTROL_SCENARIO))
     for library in wish.libraries:
         if CONTROLLED_PRESET in _presets_of(library):
             yield control, (library, CONTROLLED_PRESET), 1
@@ -158,10 +155,10 @@ def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) ->
     offered = _presets_of(given)
     if preset not in offered:
         why = f"{library} has no preset {preset}: it has {', '.join(offered)}"
-        return NotOffered(source.scenario.name, library, preset, why)
+        return NotOffered(source.name, library, preset, why)
     try:
         request = make_request(
-            source.scenario,
+            source.resolved,
             library=given,
             preset=preset,
             ordinal=ordinal,
@@ -170,9 +167,9 @@ def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) ->
             overwrite=wish.overwrite,
         )
     except (UnknownNameError, NotOfferedError) as error:
-        return NotOffered(source.scenario.name, library, preset, str(error))
-    is_control = source.name_or_path == CONTROL_SCENARIO and preset == CONTROLLED_PRESET
-    return Cell(source.name_or_path, source.overrides, request, is_control)
+        return NotOffered(source.name, library, preset, str(error))
+    is_control = source.resolved.source == CONTROL_SCENARIO and preset == CONTROLLED_PRESET
+    return Cell(request, is_control)
 
 
 def _presets_of(library: str) -> Sequence[str]:
@@ -200,7 +197,7 @@ def _check_names(wish: Wish) -> None:
 
 
 def _refuse_equal_names(sources: Sequence[Source]) -> None:
-    named = Counter(source.scenario.name for source in sources)
+    named = Counter(source.name for source in sources)
     twice = [name for name, count in named.items() if count > 1]
     if twice:
         raise UnknownNameError(

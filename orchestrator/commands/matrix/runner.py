@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 from types import FrameType
 from typing import Protocol
 
-from orchestrator.commands.matrix.estimate import Estimate
-from orchestrator.commands.matrix.judge import judgement_of
-from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged
+from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged, judgement_of
 from orchestrator.commands.matrix.plan import Cell, Plan
-from orchestrator.commands.matrix.process import Ended
 from orchestrator.commands.matrix.resume import difference, finished_cells, span_s
 from orchestrator.errors import ResultsError
+from orchestrator.run.request import Request
+from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
 
 
 class Observer(Protocol):
@@ -38,19 +39,71 @@ class Observer(Protocol):
 
 
 Save = Callable[[Sequence[Outcome]], None]
-RunCell = Callable[[Cell, Callable[[float], None], Callable[[], bool]], Ended]
+
+
+class RunOne(Protocol):
+    """Carries one run out in a process of its own, as `run_in_process` does."""
+
+    def __call__(self, request: Request, *, tick: Tick, interrupted: IsInterrupted) -> Ended: ...
+
+
+OVERHEAD_S = 8.0
+"""Beside the scenario itself, before anything was seen: the server, the workers, the audit."""
+
+_Key = tuple[str, ...]
+
+
+class Estimate:
+    """How long the rest of a matrix will take, learned from each finished cell."""
+
+    def __init__(self) -> None:
+        self._took_s: defaultdict[_Key, list[float]] = defaultdict(list)
+        self._overheads_s: list[float] = []
+
+    def learn(self, cell: Cell, took_s: float) -> None:
+        """`cell` took so long, seconds."""
+        self._took_s[_key(cell)].append(took_s)
+        expected_s = cell.request.forecast.expected_s
+        if expected_s is not None:
+            self._overheads_s.append(took_s - expected_s)
+
+    def length_s(self, cell: Cell) -> float | None:
+        """Of one cell: the mean of its kind, else what its scenario and preset let foresee."""
+        known = self._took_s.get(_key(cell))
+        if known:
+            return fmean(known)
+        expected_s = cell.request.forecast.expected_s
+        if expected_s is not None:
+            return max(0.0, expected_s + fmean(self._overheads_s or [OVERHEAD_S]))
+        everything = [took_s for lengths in self._took_s.values() for took_s in lengths]
+        return fmean(everything) if everything else None
+
+    def left_s(self, cells: Iterable[Cell], elapsed_s: float = 0.0) -> float | None:
+        """Of all `cells`, the first having gone on for `elapsed_s`; None = nobody can say yet."""
+        left_s = 0.0
+        for place, cell in enumerate(cells):
+            length_s = self.length_s(cell)
+            if length_s is None:
+                return None
+            left_s += max(0.0, length_s - elapsed_s) if place == 0 else length_s
+        return left_s
+
+
+def _key(cell: Cell) -> _Key:
+    request = cell.request
+    return request.scenario.name, request.library, request.preset.name
 
 
 class Matrix:
     """One matrix under way.
 
-    `run_cell` carries one cell out in a process of its own; `save` gets all outcomes so far, after
-    every cell, so that nothing is lost if the matrix does not come to its end.
+    `save` gets all outcomes so far, after every cell, so that nothing is lost if the matrix does
+    not come to its end.
     """
 
-    def __init__(self, plan: Plan, run_cell: RunCell, observer: Observer, save: Save) -> None:
+    def __init__(self, plan: Plan, run_one: RunOne, observer: Observer, save: Save) -> None:
         self._plan = plan
-        self._run_cell = run_cell
+        self._run_one = run_one
         self._observer = observer
         self._save = save
         self._estimate = Estimate()
@@ -80,7 +133,7 @@ class Matrix:
             self._observer.tick(elapsed_s, self._estimate.left_s(self._pending, elapsed_s))
 
         try:
-            ended = self._run_cell(cell, tick, interrupted)
+            ended = self._run_one(cell.request, tick=tick, interrupted=interrupted)
         except OSError as error:
             return failed(cell, f"the run cannot be started: {error}", 0.0)
         if ended.complaint is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.run.forecast import Outlook, look_ahead
-from orchestrator.scenario.load import load_scenario
+from orchestrator.run.forecast import Forecast, foresee
+from orchestrator.scenario.load import resolve_scenario
 from worker_child.adapters.contract import Preset
 from worker_child.protocol import Rescue
 
@@ -16,19 +16,20 @@ def rescuing(lease_s: float, poll_s: float = 1.0) -> Preset:
     return Preset("some", {}, Rescue("a stale heartbeat", lease_s, 0.0, poll_s), {})
 
 
-def outlook(preset: Preset, *overrides: str, name: str = "crash_recovery_short") -> Outlook:
-    return look_ahead(load_scenario(name, overrides), preset)
+def forecast(preset: Preset, *overrides: str, name: str = "crash_recovery_short") -> Forecast:
+    resolved = resolve_scenario(name, overrides)
+    return foresee(resolved.scenario, preset, resolved.capacity)
 
 
 def test_a_quick_rescue_ends_soon_after_the_kill() -> None:
-    seen = outlook(rescuing(3.0))
+    seen = forecast(rescuing(3.0))
     assert seen.bound_s == 4.0
     assert seen.expected_s == 20.0, "kill at 8 s, bound 4 s: done before the stream is"
     assert seen.waits_s == 0.0
 
 
 def test_a_slow_rescue_is_waited_for_and_that_is_said_beforehand() -> None:
-    seen = outlook(rescuing(30.0, 30.0))
+    seen = forecast(rescuing(30.0, 30.0))
     assert seen.bound_s == 60.0
     assert seen.expected_s == pytest.approx(8 + 60 + seen.capacity.mean_length_s)
     assert seen.waits_s == pytest.approx(48 + seen.capacity.mean_length_s)
@@ -37,11 +38,11 @@ def test_a_slow_rescue_is_waited_for_and_that_is_said_beforehand() -> None:
 
 
 def test_the_outage_counts_where_it_is_longer_than_the_lease() -> None:
-    assert outlook(rescuing(1.0), "faults.0.respawn_after_s=10").bound_s == 11.0
+    assert forecast(rescuing(1.0), "faults.0.respawn_after_s=10").bound_s == 11.0
 
 
 def test_a_bound_above_the_limit_is_announced_as_unknown_and_not_waited_for() -> None:
-    seen = outlook(rescuing(500.0), "limits.max_bound_s=100")
+    seen = forecast(rescuing(500.0), "limits.max_bound_s=100")
     assert seen.expected_s == pytest.approx(8 + 100 + seen.capacity.mean_length_s)
     (line,) = [line for line in seen.lines if line.startswith("rescue:")]
     assert "limits.max_bound_s = 100" in line
@@ -49,42 +50,42 @@ def test_a_bound_above_the_limit_is_announced_as_unknown_and_not_waited_for() ->
 
 
 def test_a_preset_that_never_rescues_is_watched_for_its_own_limit() -> None:
-    seen = outlook(NEVER, "workload.duration_s=9", "limits.confirm_s=5")
+    seen = forecast(NEVER, "workload.duration_s=9", "limits.confirm_s=5")
     assert seen.bound_s is None
     assert seen.expected_s == 8 + 3 + 5
     assert "rescue: never, under the preset never; the drain watches for 5 s" in seen.lines
 
 
 def test_load_kill_respawn_and_backlog_are_told() -> None:
-    load, fault, backlog, *_ = outlook(rescuing(3.0)).lines
+    load, fault, backlog, *_ = forecast(rescuing(3.0)).lines
     assert load.startswith("load: 30 jobs/s of ")
-    assert load.endswith("of 20 places")
+    assert load.endswith("of the workers' total concurrency of 20")
     assert fault == "fault: SIGKILL of slot 0 at T+8 s, respawn 3 s later"
     assert backlog.startswith("the outage leaves a backlog of about 90 jobs; catching up takes")
 
 
 def test_a_load_that_can_never_be_caught_up_with_is_said_to_be() -> None:
-    lines = outlook(rescuing(3.0), "workload.rate_per_s=500", "over_capacity=true").lines
+    lines = forecast(rescuing(3.0), "workload.rate_per_s=500", "over_capacity=true").lines
     assert any(line.endswith("catching up takes for ever at this load") for line in lines)
 
 
 def test_a_run_without_a_fault_waits_for_no_rescue() -> None:
-    seen = outlook(rescuing(30.0), "faults=[]", "expectations={}")
+    seen = forecast(rescuing(30.0), "faults=[]", "expectations={}")
     assert (seen.bound_s, seen.waits_s, seen.expected_s) == (0.0, 0.0, 20.0)
     assert not any(line.startswith(("rescue", "fault")) for line in seen.lines)
 
 
 def test_the_length_of_an_endless_stream_is_not_guessed() -> None:
-    seen = outlook(rescuing(3.0), name="crash_recovery_repeated")
+    seen = forecast(rescuing(3.0), name="crash_recovery_repeated")
     assert seen.expected_s is None
     assert not any("expected to take" in line for line in seen.lines)
     assert any("20 times, each after the last has settled" in line for line in seen.lines)
 
 
 def test_held_and_state_triggers_are_told_in_words() -> None:
-    held = outlook(rescuing(3.0), name="crash_recovery_exact").lines
+    held = forecast(rescuing(3.0), name="crash_recovery_exact").lines
     assert any("as soon as every held job stands at its point" in line for line in held)
-    state = outlook(
+    state = forecast(
         rescuing(3.0), "faults=[{ when = { completed = 50, in_flight = 8 } }]", "expectations={}"
     ).lines
     assert any("50 completed and 8 in flight are seen, no respawn" in line for line in state)

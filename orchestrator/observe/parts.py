@@ -1,0 +1,27 @@
+"""What every part of a run that acts or judges looks at, handed on whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.history.recorder import Recorder
+from orchestrator.observe.probe import Probe
+from orchestrator.observe.sampler import Sampler
+from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """The parts of one run that travel together, from its setup to its end."""
+
+    fleet: Fleet
+    """The workers."""
+    tracker: Tracker
+    """What their events say so far."""
+    probe: Probe
+    """The rows and sessions, asked for."""
+    sampler: Sampler
+    """The rows and resources, once a second."""
+    recorder: Recorder
+    """The history."""

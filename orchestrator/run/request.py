@@ -1,0 +1,137 @@
+"""What the user asked for: every name checked, everything that follows from it made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.errors import NotOfferedError, UnknownNameError
+from orchestrator.libraries.build import require_built
+from orchestrator.libraries.guard import guard
+from orchestrator.libraries.library import find_library
+from orchestrator.run.forecast import Forecast, foresee
+from orchestrator.scenario.job_kinds import needed_offers
+from orchestrator.scenario.load import ResolvedScenario, resolve
+from orchestrator.scenario.reader import nearest_and_all
+from orchestrator.scenario.types import Scenario
+from worker_child.adapters.contract import (
+    Adapter,
+    Offering,
+    Preset,
+    UnusableWorkersError,
+    Workers,
+)
+
+DSN_VARIABLE = "CRASHBENCH_DSN"
+"""Names the server of a run where a command line, which anybody can read, may not."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run that is asked for. It is handed on whole; nothing of it is worked out again."""
+
+    resolved: ResolvedScenario
+    library: str
+    library_given: str
+    """What finds the library again: its name, or the path of its folder."""
+    adapter: Adapter
+    preset: Preset
+    ordinal: int
+    dsn: str | None
+    results: Path
+    overwrite: bool
+    adapter_sha256: str | None = None
+    """Of an outside adapter's folder; None = a bundled one."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """What its file says."""
+        return self.resolved.scenario
+
+    @property
+    def run_id(self) -> str:
+        """The same request has the same name, always."""
+        return f"{self.scenario.name}-{self.library}-{self.preset.name}-{self.ordinal:03d}"
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What the run will be like."""
+        return foresee(self.scenario, self.preset, self.resolved.capacity)
+
+
+def make_request(
+    scenario: ResolvedScenario | Scenario,
+    *,
+    library: str,
+    preset: str | None,
+    ordinal: int,
+    dsn: str | None,
+    results: Path,
+    overwrite: bool,
+) -> Request:
+    """Find library and preset. A scenario of no file is resolved here.
+
+    Raises `UnknownNameError` with the names there are, `NotOfferedError` where the library cannot
+    do what the scenario needs, `LibraryNotBuiltError` where its worker is not there, `AdapterError`
+    where the adapter itself fails, and `ManifestError` or `AdapterImportError` of an adapter that
+    is kept elsewhere.
+    """
+    whole = resolve(scenario) if isinstance(scenario, Scenario) else scenario
+    found = find_library(library)
+    adapter = guard(found)
+    _check_offers(whole.scenario, found.name, adapter)
+    wished = whole.scenario.preset
+    name = preset or (wished if wished in adapter.presets else "stock")
+    if name not in adapter.presets:
+        raise UnknownNameError(
+            f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
+        )
+    chosen = _preset(adapter, name, whole)
+    require_built(found)
+    return Request(
+        resolved=whole,
+        library=found.name,
+        library_given=found.given,
+        adapter=adapter,
+        preset=chosen,
+        ordinal=ordinal,
+        dsn=dsn,
+        results=results,
+        overwrite=overwrite,
+        adapter_sha256=found.sha256(),
+    )
+
+
+def workers_of(whole: ResolvedScenario) -> Workers:
+    """What an adapter is told of the scenario."""
+    settings = whole.scenario.workers
+    return Workers(
+        settings.slots,
+        settings.concurrency,
+        settings.pool_size,
+        settings.max_attempts,
+        whole.capacity.longest_length_s,
+    )
+
+
+def offers_of(adapter: Adapter) -> dict[str, str]:
+    """What the library can do that not every one can, and how."""
+    return {str(k): v for k, v in adapter.offers.items()} if isinstance(adapter, Offering) else {}
+
+
+def _preset(adapter: Adapter, name: str, whole: ResolvedScenario) -> Preset:
+    try:
+        return adapter.preset(name, workers_of(whole))
+    except UnusableWorkersError as error:
+        raise UnknownNameError(f"workers of {whole.scenario.name}: {error}") from error
+
+
+def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
+    offers = offers_of(adapter)
+    missing = [offer for offer in needed_offers(scenario.workload) if offer not in offers]
+    if missing:
+        raise NotOfferedError(
+            f"not offered: {scenario.name} needs {' and '.join(missing)}, which {library}'s "
+            "adapter does not offer. Nothing was started"
+        )
