@@ -13,7 +13,7 @@ from analysis.figures import Figures, put
 from analysis.history.columns import ABSENT, Bools, Ints
 from analysis.history.history import History
 from analysis.metrics.latency import Instants, by_group, distribution
-from analysis.metrics.window import Window
+from analysis.metrics.throughput import Window
 
 NOISY: Final = "t0000"
 """Of a skewed distribution the workload gives tenant number 0 the noisy share."""

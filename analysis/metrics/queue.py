@@ -14,7 +14,7 @@ from analysis.evidence.run_spec import AskedWorkload
 from analysis.figures import Figures, put, put_since
 from analysis.ledger.case import Case
 from analysis.metrics.latency import NEVER, Instants
-from analysis.metrics.window import Window
+from analysis.metrics.throughput import Window
 from orchestrator.history.records import QueueSnapshot
 
 COUNTS: Final = ("queued", "claimed", "retrying", "dead", "table_bytes")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from analysis.figures import Figures, put
 from analysis.history.history import History
-from analysis.metrics.window import Window
+from analysis.metrics.throughput import Window
 from orchestrator.history.records import ResourceSample
 
 SUBJECTS: Final = ("children", "parent", "postgres")

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.evidence.deaths import Death
 from analysis.figures import Figures
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.summary.verdict import worker_deaths
+from orchestrator.history.records import EnqueueFailed
 from worker_child.protocol import Note
 
 NOTES = frozenset(
@@ -32,8 +34,8 @@ UNPLANNED = "unplanned"
 """The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
-def findings(case: Case) -> list[str]:
-    """Whatever is worth knowing and voids nothing."""
+def findings(case: Case, jobs: Figures, recovery: list[Figures]) -> list[str]:
+    """Whatever is worth knowing and voids nothing; `jobs` and `recovery` are the summary's."""
     notes = (
         _repeated(note)
         for note in case.history.records.of(Note)
@@ -44,6 +46,9 @@ def findings(case: Case) -> list[str]:
         *_unplanned_failures(case.history),
         *_long_bounds(case),
         *dict.fromkeys(notes),
+        *_late_kills(recovery),
+        *_unannounced(case.deaths),
+        *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
     ]
 
 
@@ -94,3 +99,49 @@ def contradictions(case: Case, latency: Figures) -> list[str]:
         count = len(case.unplanned)
         sentences.append(f"{count} jobs were seen that the workload never planned: {named}{more}.")
     return sentences
+
+
+def unwitnessed_completions(jobs: Figures) -> list[str]:
+    """A sentence where a job_completed lacks the effect that must have been committed before it.
+
+    Whoever is to blame, two of the three witnesses contradict each other: no figure that rests on
+    them can be vouched for.
+    """
+    count = jobs["ambiguous_by_reason"].get("completed_without_effect", 0)
+    if not count:
+        return []
+    return [
+        f"{count} jobs have a job_completed and no effect row: the adapter broke the wire's "
+        "promise, or the database lost a commit. The ledger cannot be vouched for."
+    ]
+
+
+def _late_kills(recovery: list[Figures]) -> Iterator[str]:
+    for block in recovery:
+        if block["late"]:
+            yield (
+                f"Kill {block['fault']} was sent {block['late_s']:.3f} s after its intended "
+                "instant: what it met is no longer random, so it is not pooled."
+            )
+
+
+def _unannounced(deaths: list[Death]) -> Iterator[str]:
+    for death in deaths:
+        if death.unannounced and death.victim.fault is not None:
+            named = ", ".join(repr(identity) for identity in death.unannounced)
+            yield (
+                f"Kill {death.victim.fault.fault}: rows were claimed under an identity that no "
+                f"child_ready announced ({named}): whose they were is not known."
+            )
+
+
+def _failed_enqueues(jobs: Figures, failed: list[EnqueueFailed]) -> Iterator[str]:
+    indeterminate = len({record.job_id for record in failed if record.outcome == "indeterminate"})
+    counts = {
+        f"{jobs['rejected']} were rejected": jobs["rejected"],
+        f"{indeterminate} had an unknown outcome": indeterminate,
+        f"{jobs['not_enqueued']} of those were never seen in the queue": jobs["not_enqueued"],
+    }
+    told = [text for text, count in counts.items() if count]
+    if told:
+        yield f"Of the enqueues, {', '.join(told)}."

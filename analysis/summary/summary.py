@@ -27,14 +27,11 @@ from analysis.metrics.latency import Instants, instants, latencies
 from analysis.metrics.queue import queue_block
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_block
-from analysis.metrics.throughput import throughput
-from analysis.metrics.window import Window, load_window, warm_ns
+from analysis.metrics.throughput import Window, load_window, throughput, warm_ns
 from analysis.summary.counts import crash_block, jobs_block, run_block
 from analysis.summary.expectations import Expectation, Findings, judge_expectations
-from analysis.summary.findings import contradictions, findings
-from analysis.summary.remarks import remarks, unwitnessed_completions
+from analysis.summary.findings import contradictions, findings, unwitnessed_completions
 from analysis.summary.verdict import RunVerdict, came_to_its_end, judge_run, left_open
-from orchestrator.history.records import EnqueueFailed
 
 SUMMARY_VERSION = 1
 UNSAMPLED = "no hiccup sample covers the load"
@@ -143,10 +140,7 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=[
-            *findings(case),
-            *remarks(jobs, recovery, case.deaths, history.records.of(EnqueueFailed)),
-        ],
+        findings=findings(case, jobs, recovery),
         run=run_block(case),
         jobs=jobs,
         crash=crash,

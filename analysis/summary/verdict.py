@@ -8,8 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from analysis.checks.completeness import read_fault
-from analysis.history.history import History
+from analysis.history.history import History, read_fault
 from analysis.summary.expectations import Expectation
 from orchestrator.history.records import ChildExited
 

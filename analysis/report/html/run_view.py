@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
 from analysis.metrics.latency import instants
-from analysis.metrics.window import warm_ns
+from analysis.metrics.throughput import warm_ns
 from analysis.report.answer import answer
 from analysis.report.grid import Grid
 from analysis.report.html.latency_plot import latency_plot
