@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 
 from analysis.errors import AnalysisError, NoSuchHistoryError
-from analysis.figures import seconds
 from analysis.report.explain import explain
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
 from analysis.report.results_page import results_page
 from analysis.report.terminal import print_summary
+from analysis.section import seconds
 from analysis.summary.summary import write_summary
 from analysis.summary.verdict import worst
 

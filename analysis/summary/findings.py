@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.evidence.deaths import Death
-from analysis.figures import Figures
 from analysis.history.history import History
 from analysis.ledger.case import Case
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import Latencies, by_name
+from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed
 from worker_child.protocol import Note
@@ -34,7 +36,7 @@ UNPLANNED = "unplanned"
 """The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
-def findings(case: Case, jobs: Figures, recovery: list[Figures]) -> list[str]:
+def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[str]:
     """Whatever is worth knowing and voids nothing; `jobs` and `recovery` are the summary's."""
     notes = (
         _repeated(note)
@@ -86,12 +88,12 @@ def _long_bounds(case: Case) -> Iterator[str]:
         )
 
 
-def contradictions(case: Case, latency: Figures) -> list[str]:
+def contradictions(case: Case, latency: Latencies) -> list[str]:
     """Whatever cannot be true, and so voids the ledger."""
     sentences = [
-        f"{figures['out_of_range']} jobs have a latency ({name}) outside 0 to 24 hours."
-        for name, figures in latency.items()
-        if figures["out_of_range"]
+        f"{figures.out_of_range} jobs have a latency ({name}) outside 0 to 24 hours."
+        for name, figures in by_name(latency).items()
+        if figures.out_of_range
     ]
     if case.unplanned:
         named = ", ".join(case.unplanned[:MOST_NAMED])
@@ -101,13 +103,13 @@ def contradictions(case: Case, latency: Figures) -> list[str]:
     return sentences
 
 
-def unwitnessed_completions(jobs: Figures) -> list[str]:
+def unwitnessed_completions(jobs: JobsSection) -> list[str]:
     """A sentence where a job_completed lacks the effect that must have been committed before it.
 
     Whoever is to blame, two of the three witnesses contradict each other: no figure that rests on
     them can be vouched for.
     """
-    count = jobs["ambiguous_by_reason"].get("completed_without_effect", 0)
+    count = jobs.ambiguous_by_reason.get("completed_without_effect", 0)
     if not count:
         return []
     return [
@@ -116,11 +118,11 @@ def unwitnessed_completions(jobs: Figures) -> list[str]:
     ]
 
 
-def _late_kills(recovery: list[Figures]) -> Iterator[str]:
-    for block in recovery:
-        if block["late"]:
+def _late_kills(recovery: list[Recovery]) -> Iterator[str]:
+    for kill in recovery:
+        if kill.late:
             yield (
-                f"Kill {block['fault']} was sent {block['late_s']:.3f} s after its intended "
+                f"Kill {kill.fault} was sent {kill.late_s:.3f} s after its intended "
                 "instant: what it met is no longer random, so it is not pooled."
             )
 
@@ -135,13 +137,13 @@ def _unannounced(deaths: list[Death]) -> Iterator[str]:
             )
 
 
-def _failed_enqueues(jobs: Figures, failed: list[EnqueueFailed]) -> Iterator[str]:
+def _failed_enqueues(jobs: JobsSection, failed: list[EnqueueFailed]) -> Iterator[str]:
     indeterminate = len({record.job_id for record in failed if record.outcome == "indeterminate"})
     counts = {
-        f"{jobs['rejected']} were rejected": jobs["rejected"],
+        f"{jobs.rejected} were rejected": jobs.rejected,
         f"{indeterminate} had an unknown outcome": indeterminate,
-        f"{jobs['not_enqueued']} of those were never seen in the queue": jobs["not_enqueued"],
+        f"{jobs.not_enqueued} of those were never seen in the queue": jobs.not_enqueued,
     }
-    told = [text for text, count in counts.items() if count]
-    if told:
-        yield f"Of the enqueues, {', '.join(told)}."
+    some = [text for text, count in counts.items() if count]
+    if some:
+        yield f"Of the enqueues, {', '.join(some)}."

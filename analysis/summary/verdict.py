@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
 from analysis.history.history import History, read_fault
-from analysis.summary.expectations import Expectation
+from analysis.summary.types import Expectation, RunVerdict
 from orchestrator.history.records import ChildExited
-
-RunVerdict = Literal["pass", "fail", "unknown", "invalid"]
 
 EXIT_CODES: dict[RunVerdict, int] = {"pass": 0, "fail": 1, "invalid": 3, "unknown": 4}
 PRECEDENCE = (2, 3, 1, 4, 0)

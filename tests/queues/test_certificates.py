@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analysis.summary.summary import Summary, analyse
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from orchestrator.run.run import Request, carry_out
 from orchestrator.scenario.capacity import longest_length_s
 from orchestrator.scenario.load import load_scenario
@@ -84,7 +85,7 @@ def sleepers(mark: str) -> list[int]:
 def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Path) -> None:
     summary = run("nothing", database, tmp_path)
     assert summary.verdict == "pass", summary.reasons
-    assert summary.recovery[0]["certificate"]["missing"] == []
+    assert summary.recovery[0].certificate.missing == []
 
 
 @pytest.mark.parametrize(

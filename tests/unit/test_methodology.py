@@ -17,7 +17,7 @@ from analysis.ledger.flags import FLAGS
 from analysis.ledger.ledger import HARNESS_REASONS, VERDICTS
 from analysis.metrics.buckets import DIGITS
 from analysis.metrics.recovery import MAX_LATE_S
-from analysis.summary.summary import Summary
+from analysis.summary.types import Summary
 from orchestrator.load.provider_stub import RETRY_AFTER_S
 from orchestrator.scenario.capacity import MOST_UTILISATION, OVERHEAD_S
 from worker_child.adapters.contract import PARITY

@@ -5,33 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
-
-from analysis.summary.summary import SUMMARY_VERSION
-from analysis.summary.verdict import RunVerdict
+from analysis.errors import SummaryError
+from analysis.summary.summary import read_summary
+from analysis.summary.types import Summary
 from orchestrator.errors import ResultsError
 from orchestrator.run.subprocess_run import wait_for
 
 _LIMIT_S = 600.0
 
 
-class CrashCounts(msgspec.Struct, frozen=True):
-    """Of a summary's block `crash`."""
-
-    duplicate_executions: int
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """Of a summary: what a matrix shows."""
-
-    verdict: RunVerdict
-    exit_code: int
-    reasons: list[str]
-    crash: CrashCounts
-    summary_version: int
-
-
-def judgement_of(history: Path) -> Judgement:
+def judgement_of(history: Path) -> Summary:
     """The verdict on a finished history, which is analysed only where that has not been done yet.
 
     The analysis is a process of its own: what it makes of a strange history cannot harm the
@@ -52,12 +35,11 @@ def judgement_of(history: Path) -> Judgement:
     return made
 
 
-def _known(history: Path, summary: Path) -> Judgement | None:
+def _known(history: Path, summary: Path) -> Summary | None:
     """What a summary says that is of this version and not older than its history."""
     try:
         if summary.stat().st_mtime_ns < history.stat().st_mtime_ns:
             return None
-        found = msgspec.json.decode(summary.read_bytes(), type=Judgement)
-    except (OSError, msgspec.DecodeError):
+        return read_summary(summary)
+    except (OSError, SummaryError):
         return None
-    return found if found.summary_version == SUMMARY_VERSION else None

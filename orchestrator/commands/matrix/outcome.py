@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.summary.verdict import RunVerdict, worst
-from orchestrator.commands.matrix.judge import Judgement
+from analysis.summary.types import RunVerdict, Summary
+from analysis.summary.verdict import worst
 from orchestrator.commands.matrix.plan import Cell, NotOffered
 
 CellVerdict = RunVerdict | Literal["error", "not offered"]
@@ -35,7 +35,7 @@ class Outcome:
     """Duplicate executions; None = there is no ledger."""
 
 
-def judged(cell: Cell, judgement: Judgement, took_s: float, *, kept: bool) -> Outcome:
+def judged(cell: Cell, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
     """The outcome of a run that has a history."""
     return Outcome(
         run_id=cell.run_id,
