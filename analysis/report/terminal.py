@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from analysis.report.number_format import (
     words,
 )
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
-from analysis.summary.types import CrashSection, JobsSection, Summary
+from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
 
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
@@ -36,6 +36,8 @@ TABLE_INDENT = (0, 0, 1, 4)
 NOTABLE_TITLE = "Jobs to look at"
 """Of the table whose rows are jobs."""
 MAX_LISTED_JOBS = 10
+MOST_QUOTED = 3
+"""So many different endings of stderr are quoted."""
 MANY_KILLS = 3
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
@@ -67,6 +69,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Padding(Text(sentence), INDENT))
     for sentence in summary.findings:
         console.print(Padding(Text(sentence, style="dim"), INDENT))
+    for quoted in last_words(summary.unexpected_exits):
+        console.print(Padding(Text(quoted, style="dim"), INDENT))
     console.print()
     for title, grid in sections(summary):
         console.print(Padding(Text(title, style="bold"), INDENT))
@@ -76,6 +80,28 @@ def print_summary(summary: Summary, console: Console) -> None:
     if is_limited(summary):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
     console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
+
+
+def last_words(exits: Iterable[UnexpectedExit]) -> Iterator[str]:
+    """What the workers that died unasked said; those that said the same are quoted once."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for left in exits:
+        who = f"slot {left.slot} incarnation {left.incarnation}"
+        alike.setdefault(tuple(left.stderr), []).append(who)
+    for lines, workers in list(alike.items())[:MOST_QUOTED]:
+        more = f" and {len(workers) - 1:,} more" if len(workers) > 1 else ""
+        yield f"The last that {workers[0]}{more} wrote to stderr:"
+        yield from (f"  {harmless(line)}" for line in lines)
+    if len(alike) > MOST_QUOTED:
+        yield f"{len(alike) - MOST_QUOTED:,} more said something else: see the summary."
+
+
+def harmless(line: str) -> str:
+    """A foreign line for a terminal: nothing in it moves the cursor or changes a colour."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in line.expandtabs(4)
+    )
 
 
 def sections(summary: Summary) -> list[tuple[str, Grid]]:

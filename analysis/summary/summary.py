@@ -32,7 +32,7 @@ from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.expectations import Observed, judge_expectations
 from analysis.summary.findings import contradictions, findings, unwitnessed_completions
 from analysis.summary.types import SUMMARY_VERSION, CrashSection, Summary
-from analysis.summary.verdict import came_to_its_end, judge_run, left_open
+from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
 
 def analyse(path: Path) -> Summary:
@@ -124,6 +124,7 @@ def summarise(case: Case) -> Summary:
         queue=queue_section(case, times, window),
         resources=resources_section(history, window),
         expectations=expectations,
+        unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )
 

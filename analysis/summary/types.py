@@ -176,6 +176,19 @@ class CrashSection(Section, frozen=True, kw_only=True):
     """Jobs of which no witness can say it in the end."""
 
 
+class UnexpectedExit(Section, frozen=True, kw_only=True):
+    """A worker that died unasked, and what it said last."""
+
+    slot: int
+    """Its slot."""
+    incarnation: int
+    """Which process of the slot it was, from 0."""
+    ours: bool
+    """Its traceback ends in the instrument's own code."""
+    stderr: list[str]
+    """The last lines that it wrote to stderr, as it wrote them."""
+
+
 class Expectation(Section, frozen=True, kw_only=True):
     """One expectation of the scenario, and whether it is met."""
 
@@ -235,6 +248,9 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Every expectation, by name."""
     notable_jobs: list[NotableJob]
     """Jobs worth a look; at most a hundred of one verdict and reason."""
+
+    unexpected_exits: tuple[UnexpectedExit, ...] = ()
+    """Workers that died unasked and said something on stderr; left out where there is none."""
 
     def as_json(self) -> bytes:
         """The file's content: sorted keys, indented, a line end behind the last line."""
