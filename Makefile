@@ -75,9 +75,11 @@ contracts: setup ## imports point one way
 
 verify: setup ## generated documents and schemas are what the types say
 	$(BIN)/python -m orchestrator.documents --check
+	$(BIN)/python -m analysis schema --check
 
 docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
 	$(BIN)/python -m orchestrator.documents
+	$(BIN)/python -m analysis schema
 
 bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 
 from analysis.errors import AnalysisError, NoSuchHistoryError
-from analysis.figures import seconds
 from analysis.report.explain import explain
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
 from analysis.report.results_page import results_page
 from analysis.report.terminal import print_summary
+from analysis.section import seconds
+from analysis.summary.schema import SCHEMA, schema_text
 from analysis.summary.summary import write_summary
 from analysis.summary.verdict import worst
 
@@ -114,6 +115,20 @@ def report_command(
     )
 
 
+@app.command("schema")
+def schema_command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; leave with 1 where it has drifted.")
+    ] = False,
+) -> None:
+    """Write summary.schema.json, the JSON schema of a summary, from the analysis's own types."""
+    if not check:
+        SCHEMA.write_text(schema_text(), encoding="utf-8")
+    elif not SCHEMA.is_file() or SCHEMA.read_text(encoding="utf-8") != schema_text():
+        sys.stderr.write(f"{SCHEMA.name} is not what the types say. Write it with `make docs`\n")
+        raise typer.Exit(1)
+
+
 def histories(paths: list[Path]) -> list[Path]:
     """The files to judge, each once, in the order given; a folder gives its finished histories."""
     found: dict[Path, None] = {}
@@ -135,7 +150,7 @@ def complain(error: Exception) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
 
 
-COMMANDS = ("summary", "explain", "jobs", "results", "report")
+COMMANDS = ("summary", "explain", "jobs", "results", "report", "schema")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -24,6 +24,16 @@ class HistoryError(AnalysisError):
         super().__init__(f"{where}: {what}. {remedy}")
 
 
+class SummaryError(AnalysisError):
+    """The file is not a summary that this version of Crashbench wrote."""
+
+    def __init__(self, path: Path, reason: Exception) -> None:
+        super().__init__(
+            f"{path.name} is no summary of this version ({reason}). Judge its history again: "
+            "python -m analysis RUN.jsonl"
+        )
+
+
 class NoSuchHistoryError(AnalysisError):
     """Nothing to read where a history was looked for."""
 

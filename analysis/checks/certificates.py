@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from analysis.figures import Figures, seconds
 from analysis.history.history import Records
+from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
 
 Part = Callable[[FaultInjected, FaultEnded], bool]
@@ -35,32 +35,64 @@ def _out_of_order(sent: FaultInjected, seen: FaultEnded) -> bool:
     return early or any(not sent.t_ns <= instant <= seen.t_ns for instant in known)
 
 
-def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Figures:
+class Certificate(Section, frozen=True, kw_only=True):
+    """What was seen of one kill. Null = it was not seen; seconds count from the signal."""
+
+    complete: bool
+    """Nothing is missing: the kill may be concluded from."""
+    missing: list[str]
+    """What is missing, in words; empty where it is complete."""
+    signal: int | None
+    """The signal in the victim's wait status."""
+    exit_code: int | None
+    """Its exit code, where it left by itself."""
+    survivors: int
+    """Living members of its process group that were seen."""
+    sessions_before: int
+    """Its database sessions just before the signal."""
+    sessions_left: list[str | None]
+    """The last query of each of its sessions that did not go."""
+    intended_s: float | None
+    """When the kill was to be sent, seconds; negative = the signal came after that."""
+    reaped_s: float | None
+    """When the victim was reaped, seconds."""
+    eof_s: float | None
+    """When its pipe had been read to the end, seconds."""
+    sessions_gone_s: float | None
+    """When the last of its sessions was gone, seconds."""
+    rows_read_s: float | None
+    """When the rows that it held had been read, seconds."""
+
+
+def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Certificate:
     """One kill's certificate; `missing` is empty when it is complete."""
     if seen is None:
-        return {"complete": False, "missing": ["no fault_ended line"]}
-    missing = [name for name, lacks in PARTS.items() if lacks(sent, seen)]
+        nothing = FaultEnded(sent.t_ns, sent.fault, sent.slot, sent.incarnation, sent.pid)
+        return _certificate(sent, nothing, ["no fault_ended line"])
+    return _certificate(sent, seen, [name for name, lacks in PARTS.items() if lacks(sent, seen)])
 
+
+def _certificate(sent: FaultInjected, seen: FaultEnded, missing: list[str]) -> Certificate:
     def since_kill(at_ns: int | None) -> float | None:
         return None if at_ns is None else seconds(at_ns - sent.t_ns)
 
-    return {
-        "complete": not missing,
-        "missing": missing,
-        "signal": seen.signal,
-        "exit_code": seen.exit_code,
-        "survivors": len(seen.survivors),
-        "sessions_before": len(sent.sessions),
-        "sessions_left": [session.query for session in seen.sessions_left],
-        "intended_s": since_kill(sent.intended_ns),
-        "reaped_s": since_kill(seen.reaped_ns),
-        "eof_s": since_kill(seen.eof_ns),
-        "sessions_gone_s": since_kill(seen.sessions_gone_ns),
-        "rows_read_s": since_kill(seen.rows_read_ns),
-    }
+    return Certificate(
+        complete=not missing,
+        missing=missing,
+        signal=seen.signal,
+        exit_code=seen.exit_code,
+        survivors=len(seen.survivors),
+        sessions_before=len(sent.sessions),
+        sessions_left=[session.query for session in seen.sessions_left],
+        intended_s=since_kill(sent.intended_ns),
+        reaped_s=since_kill(seen.reaped_ns),
+        eof_s=since_kill(seen.eof_ns),
+        sessions_gone_s=since_kill(seen.sessions_gone_ns),
+        rows_read_s=since_kill(seen.rows_read_ns),
+    )
 
 
-def certificates(records: Records) -> dict[int, Figures]:
+def certificates(records: Records) -> dict[int, Certificate]:
     """By a fault's number: its certificate."""
     ended = {seen.fault: seen for seen in records.of(FaultEnded)}
     return {
@@ -68,10 +100,10 @@ def certificates(records: Records) -> dict[int, Figures]:
     }
 
 
-def missing_parts(all_certificates: dict[int, Figures]) -> list[str]:
+def missing_parts(all_certificates: dict[int, Certificate]) -> list[str]:
     """A sentence for every kill whose certificate is not complete."""
     return [
-        f"Kill {fault} has no complete certificate: {'; '.join(found['missing'])}."
+        f"Kill {fault} has no complete certificate: {'; '.join(found.missing)}."
         for fault, found in sorted(all_certificates.items())
-        if not found["complete"]
+        if not found.complete
     ]

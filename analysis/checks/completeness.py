@@ -13,8 +13,7 @@ import numpy as np
 from analysis.checks.executions import misused_executions
 from analysis.evidence.incarnations import Crew
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
-from analysis.history.history import History
-from orchestrator.history.records import RowRead
+from analysis.history.history import History, read_fault
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
 
 Voids = dict[int, str]
@@ -68,17 +67,6 @@ def examine(history: History, crew: Crew) -> Proofs:
     if effects is not None:
         sentences.append(f"The effects could not be read: {effects}.")
     return Proofs(voids, final_read, effects, list(dict.fromkeys(sentences)))
-
-
-def read_fault(closings: list[RowRead], lines: int) -> str | None:
-    """Why a read of rows does not count; None = it is complete. `lines` = lines that came."""
-    if len(closings) != 1:
-        return f"it has {len(closings)} closing lines where there must be one"
-    if closings[0].error is not None:
-        return closings[0].error
-    if closings[0].lines != lines:
-        return f"its closing line speaks of {closings[0].lines} lines, the history has {lines}"
-    return None
 
 
 Finding = tuple[int | None, str, str]

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from analysis.figures import Figures
 from analysis.ledger.case import Case, open_case
-from analysis.summary.summary import Summary, summarise
+from analysis.summary.summary import summarise
+from analysis.summary.types import Summary
 from orchestrator.history.records import RunStart
 from worker_child.protocol import ChildReady
 
@@ -34,21 +34,19 @@ class Run:
     """One history, judged."""
 
     start: RunStart
-    effective: tuple[Figures, ...]
+    effective: tuple[dict[str, Any], ...]
     """What each incarnation really opened and set; distinct ones only."""
-    summary: Figures
-    """As in ``<run_id>.summary.json``."""
+    summary: Summary
 
     @property
     def run_id(self) -> str:
         """The run's name."""
-        return str(self.summary["run_id"])
+        return self.summary.run_id
 
     @property
     def is_invalid(self) -> bool:
         """Whether nothing may be concluded from it; an interrupted run is a part of one."""
-        ended = self.summary["run"]["ended"]
-        return bool(self.summary["verdict"] == "invalid" or ended != "completed")
+        return self.summary.verdict == "invalid" or self.summary.run.ended != "completed"
 
     @cached_property
     def hardware_hash(self) -> str:
@@ -56,7 +54,7 @@ class Run:
         return str(self.start.environment.get("hardware_hash", ""))
 
     @cached_property
-    def conditions(self) -> Figures:
+    def conditions(self) -> dict[str, Any]:
         """What must be equal for two libraries to be compared."""
         start = self.start
         postgres = start.environment.get("postgres")
@@ -87,7 +85,7 @@ class Block:
 
     hardware_hash: str
     scenario: str
-    conditions: Figures
+    conditions: dict[str, Any]
     cells: list[Cell]
     invalid: list[Run]
 
@@ -110,7 +108,7 @@ def run_of(case: Case, summary: Summary) -> Run:
     return Run(
         start=case.history.start,
         effective=tuple(seen[key] for key in sorted(seen)),
-        summary=orjson.loads(summary.as_json()),
+        summary=summary,
     )
 
 
@@ -130,7 +128,7 @@ def canonical(value: Any) -> bytes:
 
 def _each_once(runs: Iterable[Run]) -> list[Run]:
     """A history that was given twice, as itself and as a copy, is one run."""
-    by_start = {(run.run_id, run.start.t_ns, canonical(run.summary)): run for run in runs}
+    by_start = {(run.run_id, run.start.t_ns, run.summary.as_json()): run for run in runs}
     return [by_start[key] for key in sorted(by_start)]
 
 

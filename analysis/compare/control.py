@@ -36,8 +36,8 @@ def controls_of(cell: Cell, machine: Sequence[Block]) -> list[Run] | None:
 def fails(controls: Iterable[Run]) -> bool:
     """Whether one of them shows a live duplicate, or breaks an expectation."""
     return any(
-        run.summary["verdict"] == "fail"
-        or (not run.is_invalid and run.summary["crash"]["duplicate_executions"] > 0)
+        run.summary.verdict == "fail"
+        or (not run.is_invalid and run.summary.crash.duplicate_executions > 0)
         for run in controls
     )
 
@@ -57,8 +57,8 @@ def told(cell: Cell, machine: Sequence[Block], *, needs_none: str) -> str:
         return needs_none
     if not controls:
         return "**none was run**"
-    duplicates = sum(run.summary["crash"]["duplicate_executions"] for run in controls)
-    text = f"{counted(run.summary['verdict'] for run in controls)}; {duplicates} duplicates"
+    duplicates = sum(run.summary.crash.duplicate_executions for run in controls)
+    text = f"{counted(run.summary.verdict for run in controls)}; {duplicates} duplicates"
     return f"{text}: **not reported as tuned**" if fails(controls) else text
 
 

@@ -1,17 +1,24 @@
 """What is compared between cells: a table of figures, and how each is found in a summary.
 
-A figure that a summary does not have is left out, so that older and newer summaries, and scenarios
-to which a figure does not apply, go side by side.
+A figure that a run does not have is left out, so that scenarios to which it does not apply go side
+by side with others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from analysis.figures import Figures
+from analysis.metrics.dedup import Dedup
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import Latencies, Latency
+from analysis.metrics.queue import DisturbanceRecovery
+from analysis.metrics.resources import LoadLevel, MemoryLevel
+from analysis.metrics.retries import Retries, Spread
+from analysis.summary.types import Summary
 from worker_child.protocol import ErrorClass
 
 Better = Literal["less", "more"]
@@ -40,216 +47,276 @@ class RunMeasure:
     """One figure a run. `scale` turns the summary's unit into the one of `title`."""
 
     title: str
-    path: tuple[str, ...]
+    figure: Callable[[Summary], float | None]
     better: Better | None
-    limited_by: tuple[str, ...] | None = None
-    """Where the summary says whether the machine stalled; None = no timing, it cannot be."""
+    limited: Callable[[Summary], bool | None] = lambda _: False
+    """Whether the machine stalled meanwhile; what is no timing cannot be."""
     scale: float = 1.0
-    awaited: bool = False
+    above: Callable[[Summary], float | None] = lambda _: None
+    """Where the figure is null: it is greater than this."""
+    awaited: Callable[[Summary], bool] = lambda _: False
     """It must come some time: where it has not, it is one that was never seen."""
 
-    def value(self, summary: Figures) -> Value | None:
-        """None = the summary has no such figure."""
-        number = at(summary, self.path)
-        limited = False if self.limited_by is None else at(summary, self.limited_by)
-        if isinstance(number, int | float):
+    def value(self, summary: Summary) -> Value | None:
+        """None = the run has no such figure."""
+        number, limited = self.figure(summary), self.limited(summary)
+        if number is not None:
             return Value(number * self.scale, limited=limited)
-        holder = at(summary, self.path[:-1])
-        if not isinstance(holder, Mapping):
-            return None
-        if holder.get("above") is not None:
-            return Value(inf, holder["above"] * self.scale, limited)
-        return Value(inf, None, limited) if self.awaited else None
+        above = self.above(summary)
+        if above is not None:
+            return Value(inf, above * self.scale, limited)
+        return Value(inf, None, limited) if self.awaited(summary) else None
 
 
 @dataclass(frozen=True)
 class KillMeasure:
-    """One figure a kill. `expected` says of a kill's block whether it must come some time: if it
-    must and has not come, it is one that was never seen, else it does not apply."""
+    """One figure a kill. `expected` says of a kill whether it must come some time: if it must and
+    has not come, it is one that was never seen, else it does not apply."""
 
     title: str
-    key: str
+    figure: Callable[[Recovery], float | None]
     better: Better | None
-    expected: Callable[[Figures], bool]
+    expected: Callable[[Recovery], bool]
     timing: bool = True
 
-    def value(self, block: Figures) -> Value | None:
-        """None = it does not apply to this kill, or the summary does not have it."""
-        if self.key not in block:
-            return None
-        limited = block.get("machine_limited") if self.timing else False
-        number = block[self.key]
+    def value(self, kill: Recovery) -> Value | None:
+        """None = it does not apply to this kill."""
+        limited = kill.machine_limited if self.timing else False
+        number = self.figure(kill)
         if number is not None:
             return Value(float(number), limited=limited)
-        return Value(inf, None, limited) if self.expected(block) else None
+        return Value(inf, None, limited) if self.expected(kill) else None
 
 
-def at(figures: Any, path: tuple[str, ...]) -> Any:
-    """What stands there; None where there is no such place. A list's entry is named by `what`."""
-    for key in path:
-        if isinstance(figures, list):
-            figures = next((entry for entry in figures if entry["what"] == key), None)
-        else:
-            figures = figures.get(key) if isinstance(figures, Mapping) else None
-    return figures
+def _load_limited(summary: Summary) -> bool | None:
+    return summary.throughput_machine_limited
+
+
+def _tenants_limited(summary: Summary) -> bool | None:
+    return summary.tenants.machine_limited
+
+
+_PERCENTILES: dict[str, Callable[[Latency], float | None]] = {
+    "p50": lambda latency: latency.p50,
+    "p95": lambda latency: latency.p95,
+    "p99": lambda latency: latency.p99,
+    "p99.9": lambda latency: latency.p99_9,
+}
+_LATENCIES: dict[str, tuple[Callable[[Latencies], Latency], tuple[str, ...]]] = {
+    "pickup": (lambda all_: all_.pickup, ("p50", "p95", "p99", "p99.9")),
+    "pickup uncorrected": (lambda all_: all_.pickup_uncorrected, ("p50", "p99")),
+    "total": (lambda all_: all_.total, ("p50", "p95", "p99")),
+}
 
 
 def _latencies() -> list[RunMeasure]:
-    asked = {
-        "pickup": ("p50", "p95", "p99", "p99_9"),
-        "pickup_uncorrected": ("p50", "p99"),
-        "total": ("p50", "p95", "p99"),
-    }
     return [
-        RunMeasure(
-            f"{name.replace('_', ' ')} {percentile.replace('_', '.')}, ms",
-            ("latency_ms", name, percentile),
-            "less",
-            ("latency_ms", name, "machine_limited"),
-        )
-        for name, percentiles in asked.items()
+        _latency(f"{name} {percentile}, ms", latency, _PERCENTILES[percentile])
+        for name, (latency, percentiles) in _LATENCIES.items()
         for percentile in percentiles
     ]
+
+
+def _latency(
+    title: str,
+    latency: Callable[[Latencies], Latency],
+    percentile: Callable[[Latency], float | None],
+) -> RunMeasure:
+    return RunMeasure(
+        title,
+        lambda summary: percentile(latency(summary.latency_ms)),
+        "less",
+        lambda summary: latency(summary.latency_ms).machine_limited,
+        above=lambda summary: latency(summary.latency_ms).above,
+    )
 
 
 def _error_rates() -> list[RunMeasure]:
     return [
-        RunMeasure(f"error rate, {error_class}", ("errors", "by_class", error_class, "rate"), None)
+        RunMeasure(f"error rate, {error_class}", partial(_error_rate, error_class), None)
         for error_class in (*get_args(ErrorClass), "unplanned")
     ]
 
 
+def _error_rate(error_class: str, summary: Summary) -> float | None:
+    found = summary.errors.by_class.get(error_class)
+    return None if found is None else found.rate
+
+
+_SPREADS: dict[str, Callable[[Retries], Spread | None]] = {
+    "retry spacing": lambda retries: retries.spacing_s,
+    "announced retry delay": lambda retries: retries.planned_delay_s,
+    "latency added by retries": lambda retries: retries.latency_added_s,
+}
+
+
 def _retries() -> list[RunMeasure]:
-    asked = {
-        "retry spacing": ("spacing_s", ("p50", "p95")),
-        "announced retry delay": ("planned_delay_s", ("p50", "p95")),
-        "latency added by retries": ("latency_added_s", ("p50", "p95")),
-    }
     return [
-        RunMeasure(
-            f"{title} {percentile}, s",
-            ("errors", "retries", key, percentile),
-            None,
-            _LOAD_LIMITED,
-        )
-        for title, (key, percentiles) in asked.items()
-        for percentile in percentiles
+        RunMeasure(f"{title} {name}, s", partial(_of_spread, spread, name), None, _load_limited)
+        for title, spread in _SPREADS.items()
+        for name in ("p50", "p95")
     ]
+
+
+def _of_spread(
+    spread: Callable[[Retries], Spread | None], name: str, summary: Summary
+) -> float | None:
+    found = spread(summary.errors.retries)
+    if found is None:
+        return None
+    return found.p50 if name == "p50" else found.p95
 
 
 def _recoveries() -> list[RunMeasure]:
     return [
         RunMeasure(
             f"backlog back after the {what}, s",
-            ("queue", "recovery", what, "recovered_s"),
+            partial(_recovered_s, what),
             "less",
-            _LOAD_LIMITED,
-            awaited=True,
+            _load_limited,
+            awaited=partial(_was_disturbed, what),
         )
         for what in ("burst", "errors")
     ]
 
 
-_LOAD_LIMITED = ("throughput_machine_limited",)
-_TENANTS_LIMITED = ("tenants", "machine_limited")
+def _recovery_from(what: str, summary: Summary) -> DisturbanceRecovery | None:
+    """The first of its kind."""
+    return next((found for found in summary.queue.recovery if found.what == what), None)
+
+
+def _recovered_s(what: str, summary: Summary) -> float | None:
+    found = _recovery_from(what, summary)
+    return None if found is None else found.recovered_s
+
+
+def _was_disturbed(what: str, summary: Summary) -> bool:
+    return _recovery_from(what, summary) is not None
+
+
+def _mean(level: LoadLevel | None) -> float | None:
+    return None if level is None else level.mean
+
+
+def _most(level: MemoryLevel | None) -> float | None:
+    return None if level is None else level.max
+
+
 _MIB = 1 / (1 << 20)
 
 RUN_MEASURES: tuple[RunMeasure, ...] = (
-    RunMeasure("throughput, jobs/s", ("throughput_per_s",), "more", _LOAD_LIMITED),
+    RunMeasure("throughput, jobs/s", lambda s: s.throughput_per_s, "more", _load_limited),
     *_latencies(),
     RunMeasure(
-        "tenant latency ratio, pickup", ("tenants", "latency_ratio_pickup"), None, _TENANTS_LIMITED
+        "tenant latency ratio, pickup",
+        lambda s: s.tenants.latency_ratio_pickup,
+        None,
+        _tenants_limited,
     ),
     RunMeasure(
-        "tenant latency ratio, total", ("tenants", "latency_ratio_total"), None, _TENANTS_LIMITED
+        "tenant latency ratio, total",
+        lambda s: s.tenants.latency_ratio_total,
+        None,
+        _tenants_limited,
     ),
-    RunMeasure("tenant throughput ratio", ("tenants", "throughput_ratio"), None, _TENANTS_LIMITED),
-    RunMeasure("error rate", ("errors", "rate"), None),
+    RunMeasure(
+        "tenant throughput ratio", lambda s: s.tenants.throughput_ratio, None, _tenants_limited
+    ),
+    RunMeasure("error rate", lambda s: s.errors.rate, None),
     *_error_rates(),
-    RunMeasure("executions a job, mean", ("errors", "attempts", "mean"), None),
+    RunMeasure("executions a job, mean", lambda s: s.errors.attempts.mean, None),
     *_retries(),
-    RunMeasure("backlog, mean jobs", ("queue", "backlog", "mean"), "less", _LOAD_LIMITED),
-    RunMeasure("backlog, most jobs", ("queue", "backlog", "max"), "less", _LOAD_LIMITED),
+    RunMeasure("backlog, mean jobs", lambda s: s.queue.backlog.mean, "less", _load_limited),
+    RunMeasure("backlog, most jobs", lambda s: s.queue.backlog.max, "less", _load_limited),
     *_recoveries(),
-    RunMeasure("drain after the load, s", ("queue", "drain_s"), "less", _LOAD_LIMITED),
-    RunMeasure("pool utilisation, mean", ("resources", "pool_utilisation", "mean"), None),
+    RunMeasure("drain after the load, s", lambda s: s.queue.drain_s, "less", _load_limited),
+    RunMeasure("pool utilisation, mean", lambda s: _mean(s.resources.pool_utilisation), None),
     RunMeasure(
         "workers' memory, most MiB",
-        ("resources", "rss_bytes", "children", "max"),
+        lambda s: _most(s.resources.rss_bytes.children),
         "less",
         scale=_MIB,
     ),
     RunMeasure(
         "PostgreSQL's memory, most MiB",
-        ("resources", "rss_bytes", "postgres", "max"),
+        lambda s: _most(s.resources.rss_bytes.postgres),
         "less",
         scale=_MIB,
     ),
     RunMeasure(
-        "queries/s on the queue, mean", ("resources", "queue_queries_per_s", "mean"), "less"
+        "queries/s on the queue, mean", lambda s: _mean(s.resources.queue_queries_per_s), "less"
     ),
 )
 """One row each, where any of the compared runs has it."""
 
 
-def _respawned(block: Figures) -> bool:
-    return block.get("respawned_s") is not None
+def _respawned(kill: Recovery) -> bool:
+    return kill.respawned_s is not None
 
 
-def _some_orphan(block: Figures) -> bool:
-    return bool(block.get("orphans"))
+def _some_orphan(kill: Recovery) -> bool:
+    return kill.orphans > 0
 
 
-def _some_unfinished_orphan(block: Figures) -> bool:
-    finished = (block.get("found") or {}).get("finished_unacknowledged") or 0
-    return (block.get("orphans") or 0) > finished
+def _some_unfinished_orphan(kill: Recovery) -> bool:
+    return kill.orphans > (kill.found.finished_unacknowledged or 0)
 
 
-def _always(_: Figures) -> bool:
+def _always(_: Recovery) -> bool:
     return True
 
 
-def _never(_: Figures) -> bool:
+def _never(_: Recovery) -> bool:
     return False
 
 
 KILL_MEASURES: tuple[KillMeasure, ...] = (
-    KillMeasure("worker resumes", "time_to_resume_s", "less", _respawned),
-    KillMeasure("... from its respawn", "resume_after_respawn_s", "less", _respawned),
-    KillMeasure("... from its readiness", "resume_after_ready_s", "less", _respawned),
-    KillMeasure("a survivor's next pickup", "survivor_next_pickup_s", "less", _never),
-    KillMeasure("first orphan picked up", "first_orphan_pickup_s", "less", _some_orphan),
-    KillMeasure("... predicted at the latest", "predicted_bound_s", None, _never, timing=False),
-    KillMeasure("last orphan settled", "last_orphan_settled_s", "less", _some_unfinished_orphan),
-    KillMeasure("backlog back", "backlog_recovered_s", "less", _always),
-    KillMeasure("orphans found, jobs", "orphans", None, _never, timing=False),
-    KillMeasure("duplicates, jobs", "duplicates", None, _never, timing=False),
+    KillMeasure("worker resumes", lambda k: k.time_to_resume_s, "less", _respawned),
+    KillMeasure("... from its respawn", lambda k: k.resume_after_respawn_s, "less", _respawned),
+    KillMeasure("... from its readiness", lambda k: k.resume_after_ready_s, "less", _respawned),
+    KillMeasure("a survivor's next pickup", lambda k: k.survivor_next_pickup_s, "less", _never),
+    KillMeasure("first orphan picked up", lambda k: k.first_orphan_pickup_s, "less", _some_orphan),
+    KillMeasure(
+        "... predicted at the latest", lambda k: k.predicted_bound_s, None, _never, timing=False
+    ),
+    KillMeasure(
+        "last orphan settled", lambda k: k.last_orphan_settled_s, "less", _some_unfinished_orphan
+    ),
+    KillMeasure("backlog back", lambda k: k.backlog_recovered_s, "less", _always),
+    KillMeasure("orphans found, jobs", lambda k: k.orphans, None, _never, timing=False),
+    KillMeasure("duplicates, jobs", lambda k: k.duplicates, None, _never, timing=False),
 )
 """Seconds from the kill unless the title says otherwise."""
 
-COUNTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("jobs enqueued", ("jobs", "enqueued")),
-    ("completed once", ("jobs", "completed_once")),
-    ("**duplicated**", ("jobs", "duplicated")),
-    ("**lost**", ("jobs", "lost")),
-    ("**stranded**", ("jobs", "stranded")),
-    ("discarded", ("jobs", "discarded")),
-    ("pending", ("jobs", "pending")),
-    ("ambiguous", ("jobs", "ambiguous")),
-    ("late", ("jobs", "late")),
-    ("deduplicated", ("jobs", "deduplicated")),
-    ("rejected", ("jobs", "rejected")),
-    ("not enqueued", ("jobs", "not_enqueued")),
-    ("duplicate executions by crash", ("crash", "duplicates_by_crash")),
-    ("duplicate executions re-enqueued", ("crash", "duplicates_re_enqueued")),
-    ("duplicate executions live", ("crash", "duplicates_live")),
-    ("duplicate effects", ("crash", "duplicate_effects")),
-    ("re-executions", ("crash", "re_executions")),
-    ("keys that were enqueued", ("jobs", "dedup", "keys")),
-    ("keys taken more than once", ("jobs", "dedup", "keys_taken_more_than_once")),
-    ("keys executed more than once", ("jobs", "dedup", "keys_executed_more_than_once")),
-    ("integrity surface at the kill", ("crash", "integrity_surface_at_kill")),
+
+def _of_keys(count: Callable[[Dedup], int]) -> Callable[[Summary], int | None]:
+    """None where a key has one enqueuer only."""
+    return lambda summary: None if summary.jobs.dedup is None else count(summary.jobs.dedup)
+
+
+COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
+    ("jobs enqueued", lambda s: s.jobs.enqueued),
+    ("completed once", lambda s: s.jobs.completed_once),
+    ("**duplicated**", lambda s: s.jobs.duplicated),
+    ("**lost**", lambda s: s.jobs.lost),
+    ("**stranded**", lambda s: s.jobs.stranded),
+    ("discarded", lambda s: s.jobs.discarded),
+    ("pending", lambda s: s.jobs.pending),
+    ("ambiguous", lambda s: s.jobs.ambiguous),
+    ("late", lambda s: s.jobs.late),
+    ("deduplicated", lambda s: s.jobs.deduplicated),
+    ("rejected", lambda s: s.jobs.rejected),
+    ("not enqueued", lambda s: s.jobs.not_enqueued),
+    ("duplicate executions by crash", lambda s: s.crash.duplicates_by_crash),
+    ("duplicate executions re-enqueued", lambda s: s.crash.duplicates_re_enqueued),
+    ("duplicate executions live", lambda s: s.crash.duplicates_live),
+    ("duplicate effects", lambda s: s.crash.duplicate_effects),
+    ("re-executions", lambda s: s.crash.re_executions),
+    ("keys that were enqueued", _of_keys(lambda dedup: dedup.keys)),
+    ("keys taken more than once", _of_keys(lambda dedup: dedup.keys_taken_more_than_once)),
+    ("keys executed more than once", _of_keys(lambda dedup: dedup.keys_executed_more_than_once)),
+    ("integrity surface at the kill", lambda s: s.crash.integrity_surface_at_kill),
 )
 """The ledger, and what the kills did: title and place in the summary."""
 ALWAYS_SHOWN = 5
-"""So many of `COUNTS` are shown even where they are nought in every run."""
+"""So many of `COUNTS` are shown even where they are 0 in every run."""

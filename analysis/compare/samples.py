@@ -72,8 +72,8 @@ def kill_sample(cell: Cell, measure: KillMeasure, *, biased: bool) -> Sample:
     """A kill-level figure: of the timed kills, or of those that aimed at a phase. Never of both."""
     runs = []
     for run in cell.runs:
-        blocks = [block for block in run.summary["recovery"] if block["biased"] == biased]
-        found = [measure.value(block) for block in blocks]
+        kills = [kill for kill in run.summary.recovery if kill.biased == biased]
+        found = [measure.value(kill) for kill in kills]
         runs.append(tuple(value for value in found if value is not None))
     return Sample(_ordinals(cell), tuple(runs))
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.checks.completeness import read_fault
 from analysis.evidence.executions import Found
 from analysis.evidence.incarnations import Crew, Incarnation
 from analysis.history.columns import EXECUTION_BITS, pack_one
-from analysis.history.history import History
+from analysis.history.history import History, read_fault
 from orchestrator.history.records import RowRead
 
 PHASES = (

@@ -16,6 +16,8 @@ MAX_SHARE_OVER_50_MS = 1 / 1000
 """p99.9 of the sleeper's lateness above 50 ms means: more than one tick in a thousand."""
 MAX_LATENESS_US = 50_000
 """A producer that woke later than this marks the latencies."""
+LOAD_UNSAMPLED = "no hiccup sample covers the load"
+"""Why nobody knows whether the machine stalled while the load was on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 
-from analysis.checks.completeness import Proofs
 from analysis.history.history import History
-from analysis.ledger.ledger import Rules
 from worker_child.protocol import Note, held_job_id, stream_job_id
 
 
@@ -98,19 +96,6 @@ def planned_kills(faults: list[AskedFault]) -> list[AskedFault]:
     kills = [fault for fault in faults for _ in range(fault.repeat or 1)]
     timed = iter(sorted((k for k in kills if k.at_s is not None), key=lambda k: k.at_s or 0.0))
     return [kill if kill.at_s is None else next(timed) for kill in kills]
-
-
-def rules_of(history: History, asked: Asked, proofs: Proofs) -> Rules:
-    """What every job of the run is judged by."""
-    return Rules(
-        effects=asked.effects,
-        rescues=history.start.rescue is not None,
-        final_read=proofs.final_read is None,
-        effects_readable=proofs.effects is None,
-        voids=proofs.voids,
-        margin_s=asked.limits.backlog_margin_s,
-        max_attempts=asked.workers.max_attempts,
-    )
 
 
 def started_ns(history: History) -> int | None:

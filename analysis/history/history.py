@@ -74,6 +74,17 @@ class History:
     records: Records
 
 
+def read_fault(closings: list[RowRead], lines: int) -> str | None:
+    """Why a read of rows does not count; None = it is complete. `lines` = lines that came."""
+    if len(closings) != 1:
+        return f"it has {len(closings)} closing lines where there must be one"
+    if closings[0].error is not None:
+        return closings[0].error
+    if closings[0].lines != lines:
+        return f"its closing line speaks of {closings[0].lines} lines, the history has {lines}"
+    return None
+
+
 class TableBuilder:
     """Takes the decoded lines block by block and makes a `History` of them."""
 

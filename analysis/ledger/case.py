@@ -17,7 +17,7 @@ from analysis.errors import HistoryError
 from analysis.evidence.deaths import Death, find_deaths, found_by_job
 from analysis.evidence.executions import Evidence, fold
 from analysis.evidence.incarnations import Crew, muster
-from analysis.evidence.run_spec import Asked, asked_of, rules_of, started_ns, unplanned
+from analysis.evidence.run_spec import Asked, asked_of, started_ns, unplanned
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.history.load import load
@@ -81,4 +81,17 @@ def open_case(path: Path) -> Case:
         deaths=find_deaths(history, crew),
         unplanned=unplanned(history),
         started_ns=started_ns(history),
+    )
+
+
+def rules_of(history: History, asked: Asked, proofs: Proofs) -> Rules:
+    """What every job of the run is judged by."""
+    return Rules(
+        effects=asked.effects,
+        rescues=history.start.rescue is not None,
+        final_read=proofs.final_read is None,
+        effects_readable=proofs.effects is None,
+        voids=proofs.voids,
+        margin_s=asked.limits.backlog_margin_s,
+        max_attempts=asked.workers.max_attempts,
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from analysis.evidence.deaths import Death
 from analysis.evidence.executions import Evidence
-from analysis.figures import Figures
 from analysis.history.columns import unpack_worker
 from analysis.ledger.duplicates import Cause, duplicate_cause
 from analysis.ledger.flags import flags
@@ -17,14 +16,46 @@ from analysis.ledger.ledger import (
     VERDICTS,
     Judgement,
     Rules,
+    Verdict,
     bound_reached,
     final_status,
     held_by_dead,
     judge,
 )
+from analysis.section import Section
 
-MOST_OF_A_SORT = 100
-"""So many jobs of one verdict and reason are listed; `python -m analysis explain` tells of all."""
+MOST_ALIKE = 100
+"""So many jobs of one verdict and reason are listed; `python -m analysis explain` shows any job."""
+
+
+class Reference(Section, frozen=True, kw_only=True):
+    """Where a line of the history is: a child's by its ordinal, the parent's by its instant."""
+
+    kind: str
+    """The line's kind."""
+    slot: int | None = None
+    """Of a child's line: its slot."""
+    incarnation: int | None = None
+    """Of a child's line: which process of the slot wrote it, from 0."""
+    n: int | None = None
+    """Of a child's line: its ordinal, from 0."""
+    t_ns: int | None = None
+    """Of the parent's line: its instant, CLOCK_MONOTONIC nanoseconds."""
+
+
+class NotableJob(Section, frozen=True, kw_only=True):
+    """A job with another verdict than completed_once, or with a flag."""
+
+    job_id: str
+    """Which job."""
+    verdict: Verdict
+    """What became of it."""
+    reason: str | None
+    """Which ambiguity, duplicate or pending it is."""
+    flags: list[str]
+    """What else is worth knowing of it."""
+    evidence: list[Reference]
+    """The lines that say so."""
 
 
 @dataclass(slots=True)
@@ -48,10 +79,10 @@ class Tally:
     unattributed: int = 0
     duplicate_effects: int = 0
     bound_not_reached: int = 0
-    jobs: list[Figures] = field(default_factory=list)
+    jobs: list[NotableJob] = field(default_factory=list)
     """The jobs worth a look, each with its evidence."""
     left_out: int = 0
-    """Jobs that would stand in `jobs`, were there not so many of their sort."""
+    """Jobs that would stand in `jobs`, were there not so many alike."""
     _listed: Counter[tuple[str, str | None]] = field(default_factory=Counter)
 
     def add_plain(self, count: int) -> None:
@@ -99,42 +130,37 @@ class Tally:
             self._list(evidence, judgement, raised)
 
     def _list(self, evidence: Evidence, judgement: Judgement, raised: list[str]) -> None:
-        sort = (judgement.verdict, judgement.reason)
-        self._listed[sort] += 1
-        if self._listed[sort] > MOST_OF_A_SORT:
+        alike = (judgement.verdict, judgement.reason)
+        self._listed[alike] += 1
+        if self._listed[alike] > MOST_ALIKE:
             self.left_out += 1
             return
         self.jobs.append(
-            {
-                "job_id": evidence.job_id,
-                "verdict": judgement.verdict,
-                "reason": judgement.reason,
-                "flags": raised,
-                "evidence": references(evidence),
-            }
+            NotableJob(
+                job_id=evidence.job_id,
+                verdict=judgement.verdict,
+                reason=judgement.reason,
+                flags=raised,
+                evidence=references(evidence),
+            )
         )
 
 
-def references(evidence: Evidence) -> list[Figures]:
+def references(evidence: Evidence) -> list[Reference]:
     """Where to find a job's lines: by (slot, incarnation, n), the parent's by (kind, t_ns)."""
-    found: list[Figures] = []
+    found: list[Reference] = []
     for enqueue in evidence.enqueues:
         if enqueue.worker is None or enqueue.n is None:
-            found.append({"kind": "job_enqueued", "t_ns": enqueue.t_ns})
+            found.append(Reference(kind="job_enqueued", t_ns=enqueue.t_ns))
         else:
             slot, number = unpack_worker(enqueue.worker)
-            found.append(
-                {"kind": "job_enqueued", "slot": slot, "incarnation": number, "n": enqueue.n}
-            )
+            found.append(Reference(kind="job_enqueued", slot=slot, incarnation=number, n=enqueue.n))
     for execution in evidence.executions:
         found.extend(
-            {
-                "kind": f"job_{what}",
-                "slot": execution.slot,
-                "incarnation": execution.incarnation,
-                "n": n,
-            }
+            Reference(
+                kind=f"job_{what}", slot=execution.slot, incarnation=execution.incarnation, n=n
+            )
             for what, n in sorted(execution.ordinals.items(), key=lambda item: item[1])
         )
-    found.extend({"kind": "row_read", "t_ns": row.t_ns} for row in evidence.rows)
+    found.extend(Reference(kind="row_read", t_ns=row.t_ns) for row in evidence.rows)
     return found

@@ -1,4 +1,4 @@
-"""Where several enqueue one key at once: how often it was executed, and what each was told."""
+"""Several enqueuers of one key at once: how often it ran, and what each enqueue was answered."""
 
 from __future__ import annotations
 
@@ -7,43 +7,76 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.figures import Figures
 from analysis.history.columns import Ints
 from analysis.history.job_ids import JobIds, stream_index
 from analysis.ledger.case import Case
+from analysis.section import Section
 from orchestrator.history.records import EnqueueFailed
 
 
-def dedup_block(case: Case) -> Figures:
-    """Counts by key and by answer; empty where the scenario has no ``workload.dedup``.
+class Dedup(Section, frozen=True, kw_only=True):
+    """What became of the keys that several enqueuers enqueue at once."""
+
+    enqueuers: int
+    """How many enqueue each key."""
+    keys: int
+    """Keys that were enqueued."""
+    enqueues: int
+    """Enqueues of all keys."""
+    accepted: int
+    """Enqueues that the queue took as a job of their own."""
+    deduplicated: int
+    """Enqueues that the queue answered with the job that it had already."""
+    deduplicated_told_which: int
+    """Those of them whose answer named that job."""
+    rejected: int
+    """Enqueues that the queue refused."""
+    indeterminate: int
+    """Enqueues whose outcome is not known."""
+    keys_taken_more_than_once: int
+    """Keys of which the queue took several jobs."""
+    keys_never_taken: int
+    """Keys of which the queue took no job."""
+    executions: int
+    """Executions of all keys."""
+    max_executions_per_key: int
+    """Executions of the key that was executed most often."""
+    keys_executed_more_than_once: int
+    """Keys with several executions."""
+    keys_never_executed: int
+    """Keys without any execution."""
+
+
+def dedup_section(case: Case) -> Dedup | None:
+    """Counts by key and by answer; None where the scenario has no ``workload.dedup``.
 
     Job i of the stream bears key i // enqueuers.
     """
     asked, history = case.asked.workload.dedup, case.history
     if asked is None:
-        return {}
+        return None
     taken = _keys(history.jobs, np.unique(history.enqueues.job), asked.enqueuers)
     executed = _keys(history.jobs, history.starts.job, asked.enqueuers)
     refused = list(_refused(case, asked.enqueuers))
-    told = Counter(record.outcome for record, _ in refused)
+    answers = Counter(record.outcome for record, _ in refused)
     keys = {*taken.tolist(), *(key for _, key in refused)}
     takings, executions = Counter(taken.tolist()), Counter(executed.tolist())
-    return {
-        "enqueuers": asked.enqueuers,
-        "keys": len(keys),
-        "enqueues": len(taken) + len(refused),
-        "accepted": len(taken),
-        "deduplicated": told["deduplicated"],
-        "deduplicated_told_which": sum(record.into is not None for record, _ in refused),
-        "rejected": told["rejected"],
-        "indeterminate": told["indeterminate"],
-        "keys_taken_more_than_once": sum(count > 1 for count in takings.values()),
-        "keys_never_taken": sum(key not in takings for key in keys),
-        "executions": len(executed),
-        "max_executions_per_key": max(executions.values(), default=0),
-        "keys_executed_more_than_once": sum(count > 1 for count in executions.values()),
-        "keys_never_executed": sum(key not in executions for key in keys),
-    }
+    return Dedup(
+        enqueuers=asked.enqueuers,
+        keys=len(keys),
+        enqueues=len(taken) + len(refused),
+        accepted=len(taken),
+        deduplicated=answers["deduplicated"],
+        deduplicated_told_which=sum(record.into is not None for record, _ in refused),
+        rejected=answers["rejected"],
+        indeterminate=answers["indeterminate"],
+        keys_taken_more_than_once=sum(count > 1 for count in takings.values()),
+        keys_never_taken=sum(key not in takings for key in keys),
+        executions=len(executed),
+        max_executions_per_key=max(executions.values(), default=0),
+        keys_executed_more_than_once=sum(count > 1 for count in executions.values()),
+        keys_never_executed=sum(key not in executions for key in keys),
+    )
 
 
 def _keys(ids: JobIds, jobs: Ints, enqueuers: int) -> Ints:

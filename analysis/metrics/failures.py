@@ -6,30 +6,105 @@ from collections import defaultdict
 
 import numpy as np
 
-from analysis.figures import Figures, put
 from analysis.history.columns import Ints
 from analysis.history.history import History
-from analysis.metrics.retries import retries_block
+from analysis.metrics.retries import Retries, retries_section
+from analysis.section import Section, why_none
 from worker_child.protocol import JobDiscarded
 
 
-def errors_block(history: History) -> Figures:
+class ClassOfErrors(Section, frozen=True, kw_only=True):
+    """The failed executions of one error class."""
+
+    failed: int
+    """Executions that failed with it."""
+    rate: float | None
+    """Their share of all executions, 0 to 1."""
+    rate_why: str | None = None
+
+
+class JobsByExecutions(Section, frozen=True, kw_only=True):
+    """A step of the histogram of attempts."""
+
+    executions: int
+    """How often these jobs were executed."""
+    jobs: int
+    """How many jobs were executed just so often."""
+
+
+class Attempts(Section, frozen=True, kw_only=True):
+    """Executions a job, over all jobs that were enqueued."""
+
+    n: int
+    """Jobs that were enqueued."""
+    mean: float | None
+    """Executions a job on average."""
+    mean_why: str | None = None
+    max: int | None
+    """Executions of the job that was executed most often."""
+    max_why: str | None = None
+    histogram: list[JobsByExecutions]
+    """How many jobs were executed how often."""
+
+
+class Discards(Section, frozen=True, kw_only=True):
+    """Jobs that the library gave up, by its own word or its rows."""
+
+    jobs: int
+    """How many there are."""
+    observed_by: dict[str, int]
+    """The same by what showed it, as in job_discarded; a job may stand in several."""
+
+
+class Errors(Section, frozen=True, kw_only=True):
+    """What went wrong inside the jobs themselves, and what the library made of it."""
+
+    executions: int
+    """Distinct executions that started."""
+    failed: int
+    """Executions with a job_failed."""
+    rate: float | None
+    """Failed executions over all executions, 0 to 1."""
+    rate_why: str | None = None
+    by_class: dict[str, ClassOfErrors]
+    """The failed ones by their error class."""
+    attempts: Attempts
+    """Executions a job."""
+    discards: Discards
+    """Jobs that the library gave up."""
+    retries: Retries
+    """What followed the failures."""
+
+
+NOTHING_EXECUTED = "nothing was ever executed"
+NOTHING_ENQUEUED = "no job was enqueued"
+
+
+def errors_section(history: History) -> Errors:
     """Error rate by error class = executions failed with it / all executions (METHODOLOGY)."""
     executions = _distinct(history.starts.key)
     failures = history.failures
     keys, firsts = np.unique(failures.key, return_index=True)
     names, codes = failures.error_class.names, failures.error_class.code[firsts]
     counts = np.bincount(codes, minlength=len(names)).tolist()
-    figures: Figures = {"executions": executions, "failed": len(keys)}
-    why = "nothing was ever executed"
-    put(figures, "rate", _share(len(keys), executions), why)
-    figures["by_class"] = {}
-    for name, count in zip(names, counts, strict=True):
-        figures["by_class"][name] = {"failed": count}
-        put(figures["by_class"][name], "rate", _share(count, executions), why)
-    figures["attempts"] = _attempts(history)
-    figures["discards"] = _discards(history)
-    return figures | {"retries": retries_block(history)}
+    rate = _share(len(keys), executions)
+    return Errors(
+        executions=executions,
+        failed=len(keys),
+        rate=rate,
+        rate_why=why_none(rate, NOTHING_EXECUTED),
+        by_class={
+            name: _of_class(count, executions) for name, count in zip(names, counts, strict=True)
+        },
+        attempts=_attempts(history),
+        discards=_discards(history),
+        retries=retries_section(history),
+    )
+
+
+def _of_class(failed: int, executions: int) -> ClassOfErrors:
+    rate = _share(failed, executions)
+    return ClassOfErrors(failed=failed, rate=rate, rate_why=why_none(rate, NOTHING_EXECUTED))
 
 
 def _distinct(keys: Ints) -> int:
@@ -41,30 +116,35 @@ def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
 
 
-def _attempts(history: History) -> Figures:
-    """Executions a job, over all jobs that were enqueued."""
+def _attempts(history: History) -> Attempts:
     jobs = len(history.jobs)
     enqueued = np.zeros(jobs, np.bool_)
     enqueued[history.enqueues.job] = True
     executions = np.bincount(history.starts.job, minlength=jobs)[enqueued]
     n = len(executions)
-    figures: Figures = {"n": n}
-    put(figures, "mean", round(int(executions.sum()) / n, 6) if n else None, "no job was enqueued")
-    put(figures, "max", int(executions.max()) if n else None, "no job was enqueued")
+    mean = round(int(executions.sum()) / n, 6) if n else None
+    most = int(executions.max()) if n else None
     counts = np.bincount(executions).tolist()
-    figures["histogram"] = [
-        {"executions": number, "jobs": count} for number, count in enumerate(counts) if count
-    ]
-    return figures
+    return Attempts(
+        n=n,
+        mean=mean,
+        mean_why=why_none(mean, NOTHING_ENQUEUED),
+        max=most,
+        max_why=why_none(most, NOTHING_ENQUEUED),
+        histogram=[
+            JobsByExecutions(executions=number, jobs=count)
+            for number, count in enumerate(counts)
+            if count
+        ],
+    )
 
 
-def _discards(history: History) -> Figures:
-    """Jobs that the library said it gave up, and who saw it."""
+def _discards(history: History) -> Discards:
     discarded = history.records.of(JobDiscarded)
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for record in discarded:
         seen[record.observed_by].add(record.job_id)
-    return {
-        "jobs": len({record.job_id for record in discarded}),
-        "observed_by": {who: len(jobs) for who, jobs in seen.items()},
-    }
+    return Discards(
+        jobs=len({record.job_id for record in discarded}),
+        observed_by={who: len(jobs) for who, jobs in seen.items()},
+    )

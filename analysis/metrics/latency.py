@@ -8,11 +8,12 @@ Jobs that were intended during the warm-up are left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 
-from analysis.figures import Figures
+from analysis.evidence.hiccups import LOAD_UNSAMPLED
 from analysis.history.columns import ABSENT, Bools, Ints
 from analysis.history.history import History
 from analysis.history.tables import Table
@@ -25,10 +26,82 @@ from analysis.metrics.buckets import (
     highest_us,
     recorded,
 )
+from analysis.section import Section, why_none
 
 PER_MILLE: Final = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99_9": 999}
 NEVER: Final = np.iinfo(np.int64).max
 AMONG_CENSORED = "a null percentile falls among the censored jobs"
+
+
+class Percentiles(Section, frozen=True, kw_only=True):
+    """Of one latency of some jobs, milliseconds, by nearest rank among all `n`."""
+
+    n: int
+    """Jobs that have the first of the two instants."""
+    censored: int
+    """Those among them that never came to the second instant: they rank above all others."""
+    p50: float | None
+    """The median, ms."""
+    p90: float | None
+    """The 90th percentile, ms."""
+    p95: float | None
+    """The 95th percentile, ms."""
+    p99: float | None
+    """The 99th percentile, ms."""
+    p99_9: float | None
+    """The 99.9th percentile, ms."""
+    max: float | None
+    """The greatest, ms."""
+    why: str | None = None
+    """Why some percentile is null; left out where none is."""
+    above: float | None = None
+    """A percentile that falls among the censored jobs is greater than this, ms."""
+
+
+class Distribution(Percentiles, frozen=True, kw_only=True):
+    """Percentiles, and the histogram that they were read from."""
+
+    out_of_range: int
+    """Jobs whose latency lies outside 0 to 24 hours, which cannot be true."""
+    histogram: str | None
+    """Microseconds, as an HdrHistogram (V2, base64): histograms of several runs can be added."""
+
+
+class Latency(Distribution, frozen=True, kw_only=True):
+    """One latency of all jobs of a run that were intended after the warm-up."""
+
+    machine_limited: bool | None
+    """Whether the machine stalled, or the producer woke late, while jobs were under way."""
+    machine_limited_why: str | None = None
+
+
+class Latencies(Section, frozen=True, kw_only=True):
+    """What is measured of every job."""
+
+    pickup: Latency
+    """From the intended enqueue to the first start."""
+    pickup_uncorrected: Latency
+    """From the enqueue that was really sent to the first start."""
+    total: Latency
+    """From the intended enqueue to the first completion."""
+
+
+def by_name(found: Latencies) -> dict[str, Latency]:
+    """All three, by name."""
+    return {
+        "pickup": found.pickup,
+        "pickup_uncorrected": found.pickup_uncorrected,
+        "total": found.total,
+    }
+
+
+class PickupAndTotal(Section, frozen=True, kw_only=True):
+    """Two latencies of one group of jobs, after the warm-up."""
+
+    pickup: Percentiles
+    """From the intended enqueue to the first start."""
+    total: Percentiles
+    """From the intended enqueue to the first completion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +113,10 @@ class Instants:
     started: Ints
     completed: Ints
     counted: Bools
-    """Intended after the warm-up: the jobs that latencies are told of."""
+    """Intended after the warm-up: the jobs that have latencies."""
 
     def measures(self) -> dict[str, tuple[Ints, Ints]]:
-        """What is told of every job, by name: from when until when."""
+        """What is measured of every job, by name: from when until when."""
         return {
             "pickup": (self.intended, self.started),
             "pickup_uncorrected": (self.sent, self.started),
@@ -76,14 +149,27 @@ def instants(history: History, warm_ns: int | None) -> Instants:
     )
 
 
-def latencies(times: Instants) -> Figures:
-    """pickup, pickup_uncorrected and total of every enqueued job, milliseconds."""
-    found = {}
-    for name, (begin_ns, end_ns) in times.measures().items():
-        figures = distribution(begin_ns, end_ns, times.counted)
-        figures["out_of_range"] = _impossible(begin_ns, end_ns)
-        found[name] = figures
-    return found
+def latencies(times: Instants, limited: bool | None) -> Latencies:
+    """pickup, pickup_uncorrected and total of every enqueued job, milliseconds.
+
+    `limited` = whether the machine stalled meanwhile; None = nobody knows.
+    """
+    return Latencies(
+        **{
+            name: _latency(begin_ns, end_ns, times.counted, limited)
+            for name, (begin_ns, end_ns) in times.measures().items()
+        }
+    )
+
+
+def _latency(begin_ns: Ints, end_ns: Ints, counted: Bools, limited: bool | None) -> Latency:
+    found = msgspec.structs.asdict(distribution(begin_ns, end_ns, counted))
+    found |= {
+        "out_of_range": _impossible(begin_ns, end_ns),
+        "machine_limited": limited,
+        "machine_limited_why": why_none(limited, LOAD_UNSAMPLED),
+    }
+    return Latency(**found)
 
 
 def _impossible(begin_ns: Ints, end_ns: Ints) -> int:
@@ -103,7 +189,7 @@ def whole_us(durations_ns: Ints) -> Ints:
     return rounded
 
 
-def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> Figures:
+def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> Distribution:
     """Percentiles of end - begin over the jobs that began; milliseconds.
 
     `counted` marks the jobs that are looked at; None = all. `histogram` is theirs, encoded. A
@@ -115,16 +201,14 @@ def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> 
     n, censored = int(began.sum()), int(began.sum() - ended.sum())
     durations_ns = end_ns[ended] - begin_ns[ended]
     out_of_range = int(_out_of_range(durations_ns).sum())
-    figures: Figures = {"n": n, "censored": censored, "out_of_range": out_of_range}
     if n == 0:
-        return figures | _nothing("no job has the first of the two instants")
-    if out_of_range:
-        return figures | _nothing(f"{out_of_range} jobs lie outside 0 to 24 hours")
-    return figures | _percentiles(whole_us(durations_ns), n)
-
-
-def _nothing(why: str) -> Figures:
-    return {**dict.fromkeys((*PER_MILLE, "max", "histogram")), "why": why}
+        figures = {"why": "no job has the first of the two instants"}
+    elif out_of_range:
+        figures = {"why": f"{out_of_range} jobs lie outside 0 to 24 hours"}
+    else:
+        figures = _percentiles(whole_us(durations_ns), n)
+    nothing: dict[str, Any] = dict.fromkeys((*PER_MILLE, "max", "histogram"))
+    return Distribution(n=n, censored=censored, out_of_range=out_of_range, **nothing | figures)
 
 
 def rank_of(n: int, per_mille: int) -> int:
@@ -132,23 +216,22 @@ def rank_of(n: int, per_mille: int) -> int:
     return -(-n * per_mille // 1000)
 
 
-def _percentiles(durations_us: Ints, n: int) -> Figures:
+def _percentiles(durations_us: Ints, n: int) -> dict[str, Any]:
+    """By the name of its field in `Distribution`: what can be read of a histogram."""
     histogram = recorded(durations_us)
     seen = len(durations_us)
     ranks = {name: rank_of(n, share) for name, share in PER_MILLE.items()} | {"max": n}
     at = {name: 100 * rank / seen for name, rank in ranks.items() if rank <= seen}
     values = histogram.get_percentile_to_value_dict(list(at.values()))
-    figures: Figures = {
-        name: values[at[name]] / 1000 if name in at else None for name in (*PER_MILLE, "max")
-    }
+    figures: dict[str, Any] = {name: values[share] / 1000 for name, share in at.items()}
     if len(at) < len(ranks):
         figures["why"] = AMONG_CENSORED
         figures["above"] = histogram.get_max_value() / 1000 if seen else 0.0
     return figures | {"histogram": encoded(histogram)}
 
 
-def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Figures]:
-    """The percentiles of each of many groups, as `distribution` has them; milliseconds.
+def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Percentiles]:
+    """The percentiles of each of many groups, as `distribution` finds them; milliseconds.
 
     `group` = each job's group, `ABSENT` where it is of none. All groups are sorted at once.
     """
@@ -168,16 +251,15 @@ def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Fig
 
 def _of_group(
     highest_ms: np.ndarray[tuple[int], np.dtype[np.float64]], n: int, out: int
-) -> Figures:
+) -> Percentiles:
     seen = len(highest_ms)
-    figures: Figures = {"n": n, "censored": n - seen}
     wanted = {name: rank_of(n, share) for name, share in PER_MILLE.items()} | {"max": n}
+    figures: dict[str, Any] = dict.fromkeys(wanted)
     if n == 0 or out:
         why = f"{out} jobs lie outside 0 to 24 hours" if out else "no job has the first instant"
-        return figures | dict.fromkeys(wanted) | {"why": why}
-    for name, rank in wanted.items():
-        figures[name] = float(highest_ms[rank - 1]) if rank <= seen else None
+        return Percentiles(n=n, censored=n - seen, **figures, why=why)
+    figures |= {name: float(highest_ms[r - 1]) for name, r in wanted.items() if r <= seen}
     if figures["max"] is None:
         figures["why"] = AMONG_CENSORED
         figures["above"] = float(highest_ms[-1]) if seen else 0.0
-    return figures
+    return Percentiles(n=n, censored=n - seen, **figures)

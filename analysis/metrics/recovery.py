@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.checks.certificates import Certificate
 from analysis.evidence import backlog
-from analysis.evidence.deaths import PHASES, Death
+from analysis.evidence.deaths import Death
 from analysis.evidence.hiccups import HiccupMeter
 from analysis.evidence.incarnations import Crew, Incarnation
 from analysis.evidence.run_spec import AskedFault
-from analysis.figures import Figures, put, put_since
 from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
-from orchestrator.history.records import FaultInjected, Rescue
+from analysis.metrics.kill_types import FoundInFlight, Recovery
+from analysis.section import Duration, duration, why_none
+from orchestrator.history.records import FaultInjected
 from worker_child.protocol import JobDiscarded
 
-EVENTS_ALONE = ("started", "effect_done")
-"""The phases that the events and effects tell without the rows."""
 MAX_LATE_S = 0.05
 """A timed kill that is sent later than this after its intended instant is late."""
 MAX_RESPAWN_DELAY_S = 0.1
@@ -41,10 +41,20 @@ class _Kill:
     fault: FaultInjected
     planned: AskedFault | None
     """The scenario's entry that it comes from."""
+    certificate: Certificate
+    duplicates: int
 
     @property
     def victim(self) -> Incarnation:
         return self.death.victim
+
+    @property
+    def sent_ns(self) -> int:
+        return self.fault.t_ns
+
+    @property
+    def raced(self) -> bool:
+        return self.victim.certificate is not None and self.victim.certificate.raced
 
     @property
     def successor(self) -> Incarnation | None:
@@ -61,104 +71,153 @@ def recoveries(
     history: History,
     crew: Crew,
     deaths: list[Death],
-    certificates: Mapping[int, Figures],
+    certificates: Mapping[int, Certificate],
     duplicates: Mapping[int, int],
     hiccups: HiccupMeter,
     planned: list[AskedFault],
-) -> list[Figures]:
-    """One block of figures a kill, the first kill first.
+) -> list[Recovery]:
+    """One entry a kill, the first kill first.
 
     `certificates`, `duplicates` (how many duplicate executions belong to it) and `planned` (the
     scenario's entry) are by fault.
     """
-    blocks = []
+    found = []
     for death in deaths:
         fault = death.victim.fault
         if fault is None:
             continue
-        entry = planned[fault.fault] if 0 <= fault.fault < len(planned) else None
-        block = _figures(_Kill(history, crew, death, fault, entry), hiccups)
-        block["certificate"] = certificates[fault.fault]
-        block["duplicates"] = duplicates.get(fault.fault, 0)
-        blocks.append(block)
-    return blocks
-
-
-def _figures(kill: _Kill, hiccups: HiccupMeter) -> Figures:
-    fault = kill.fault
-    figures: Figures = {
-        "fault": fault.fault,
-        "slot": fault.slot,
-        "incarnation": fault.incarnation,
-        "kill_sent_ns": fault.t_ns,
-        "trigger": fault.trigger,
-        "phases_s": fault.phases_s,
-        "raced": kill.victim.certificate is not None and kill.victim.certificate.raced,
-        "orphans": len(kill.death.phases),
-        "found": _found(kill.death),
-    }
-    _put_lateness(figures, fault)
-    _put_resumption(kill, figures)
-    _put_orphans(kill, figures)
-    _put_backlog(kill, figures)
-    _put_bound(kill, figures, kill.history.start.rescue)
-    spent = [
-        figures[name]
-        for name in ("time_to_resume_s", "last_orphan_settled_s", "backlog_recovered_s")
-        if figures[name] is not None
-    ]
-    end_ns = fault.t_ns + round(max(spent, default=0.0) * 1e9)
-    why = "no hiccup sample covers the recovery"
-    limited = _respawned_late(kill, figures) or hiccups.tripped(fault.t_ns, end_ns)
-    put(figures, "machine_limited", limited, why)
-    return figures
-
-
-def _put_lateness(figures: Figures, fault: FaultInjected) -> None:
-    """Set `late` and `late_s`: a timed kill that came late met another moment than was drawn."""
-    intended_ns = fault.intended_ns if fault.trigger == "timed" else None
-    put_since(figures, "late_s", intended_ns, fault.t_ns, "the kill was planned for no instant")
-    figures["late"] = figures["late_s"] is not None and figures["late_s"] > MAX_LATE_S
-    figures["biased"] = fault.biased or figures["late"]
-
-
-def _respawned_late(kill: _Kill, figures: Figures) -> bool:
-    planned_s = kill.planned.respawn_after_s if kill.planned else None
-    respawned_s = figures["respawned_s"]
-    if planned_s is None or respawned_s is None:
-        return False
-    return bool(respawned_s - planned_s > MAX_RESPAWN_DELAY_S)
-
-
-def _found(death: Death) -> Figures:
-    found: Figures = {}
-    for phase in PHASES:
-        known = death.claims_unknown is None or phase in EVENTS_ALONE
-        found[phase] = death.count(phase) if known else None
-    certificate = death.victim.certificate
-    found["raced"] = certificate is not None and certificate.raced
-    if death.claims_unknown is not None:
-        found["why"] = death.claims_unknown
+        kill = _Kill(
+            history=history,
+            crew=crew,
+            death=death,
+            fault=fault,
+            planned=planned[fault.fault] if 0 <= fault.fault < len(planned) else None,
+            certificate=certificates[fault.fault],
+            duplicates=duplicates.get(fault.fault, 0),
+        )
+        found.append(_recovery(kill, hiccups))
     return found
 
 
-def _put_resumption(kill: _Kill, figures: Figures) -> None:
-    since, certificate, successor = kill.fault.t_ns, kill.victim.certificate, kill.successor
+def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
+    fault = kill.fault
+    late, resumption, orphans = _lateness(fault), _resumption(kill), _orphans(kill)
+    is_late = late.s is not None and late.s > MAX_LATE_S
+    backlog_back, bound = _backlog_back(kill), _bound(kill)
+    within = None if orphans.first.s is None or bound.s is None else orphans.first.s <= bound.s
+    spent = (resumption.resumed.s, orphans.last.s, backlog_back.s)
+    end_ns = fault.t_ns + round(max((s for s in spent if s is not None), default=0.0) * 1e9)
+    limited = _respawned_late(kill, resumption) or hiccups.tripped(fault.t_ns, end_ns)
+    return Recovery(
+        fault=fault.fault,
+        slot=fault.slot,
+        incarnation=fault.incarnation,
+        trigger=fault.trigger,
+        kill_sent_ns=fault.t_ns,
+        late_s=late.s,
+        late_s_why=late.why,
+        late=is_late,
+        biased=fault.biased or is_late,
+        phases_s=fault.phases_s,
+        raced=kill.raced,
+        certificate=kill.certificate,
+        orphans=len(kill.death.phases),
+        found=_found(kill),
+        duplicates=kill.duplicates,
+        reaped_s=resumption.reaped.s,
+        reaped_s_why=resumption.reaped.why,
+        sessions_gone_s=resumption.sessions_gone.s,
+        sessions_gone_s_why=resumption.sessions_gone.why,
+        respawned_s=resumption.respawned.s,
+        respawned_s_why=resumption.respawned.why,
+        ready_s=resumption.ready.s,
+        ready_s_why=resumption.ready.why,
+        time_to_resume_s=resumption.resumed.s,
+        time_to_resume_s_why=resumption.resumed.why,
+        resume_after_respawn_s=resumption.after_respawn.s,
+        resume_after_respawn_s_why=resumption.after_respawn.why,
+        resume_after_ready_s=resumption.after_ready.s,
+        resume_after_ready_s_why=resumption.after_ready.why,
+        survivor_next_pickup_s=resumption.survivor.s,
+        survivor_next_pickup_s_why=resumption.survivor.why,
+        first_orphan_pickup_s=orphans.first.s,
+        first_orphan_pickup_s_why=orphans.first.why,
+        expected_first_orphan_s=orphans.expected.s,
+        expected_first_orphan_s_why=orphans.expected.why,
+        predicted_bound_s=bound.s,
+        predicted_bound_s_why=bound.why,
+        within_bound=within,
+        within_bound_why=why_none(within, "there is no bound, or no orphan was picked up again"),
+        last_orphan_settled_s=orphans.last.s,
+        last_orphan_settled_s_why=orphans.last.why,
+        backlog_recovered_s=backlog_back.s,
+        backlog_recovered_s_why=backlog_back.why,
+        machine_limited=limited,
+        machine_limited_why=why_none(limited, "no hiccup sample covers the recovery"),
+    )
+
+
+def _lateness(fault: FaultInjected) -> Duration:
+    """A timed kill that came late met another moment than was drawn."""
+    intended_ns = fault.intended_ns if fault.trigger == "timed" else None
+    return duration(intended_ns, fault.t_ns, "the kill was planned for no instant")
+
+
+def _respawned_late(kill: _Kill, resumption: _Resumption) -> bool:
+    planned_s = kill.planned.respawn_after_s if kill.planned else None
+    respawned_s = resumption.respawned.s
+    if planned_s is None or respawned_s is None:
+        return False
+    return respawned_s - planned_s > MAX_RESPAWN_DELAY_S
+
+
+def _found(kill: _Kill) -> FoundInFlight:
+    """Where the rows are not known, the events and effects still tell what had started."""
+    count, unknown = kill.death.count, kill.death.claims_unknown
+    return FoundInFlight(
+        claimed=None if unknown else count("claimed"),
+        started=count("started"),
+        effect_done=count("effect_done"),
+        finished_unacknowledged=None if unknown else count("finished_unacknowledged"),
+        failed_unacknowledged=None if unknown else count("failed_unacknowledged"),
+        raced=kill.raced,
+        why=unknown,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Resumption:
+    """From the kill until work went on."""
+
+    reaped: Duration
+    sessions_gone: Duration
+    respawned: Duration
+    ready: Duration
+    resumed: Duration
+    after_respawn: Duration
+    after_ready: Duration
+    survivor: Duration
+
+
+def _resumption(kill: _Kill) -> _Resumption:
+    since, certificate, successor = kill.sent_ns, kill.victim.certificate, kill.successor
     reaped_ns = certificate.reaped_ns if certificate else None
     gone_ns = certificate.sessions_gone_ns if certificate else None
     spawned_ns = successor.spawned_ns if successor else None
     ready_ns = successor.ready_ns if successor else None
-    put_since(figures, "reaped_s", since, reaped_ns, "the victim was not seen to be reaped")
-    put_since(figures, "sessions_gone_s", since, gone_ns, "its sessions were not seen to go")
-    put_since(figures, "respawned_s", since, spawned_ns, "the slot was not filled again")
-    put_since(figures, "ready_s", since, ready_ns, "no later incarnation of the slot was ready")
     resumed_ns = _resumed_ns(kill)
-    why = "no later incarnation of the slot started a job"
-    put_since(figures, "time_to_resume_s", since, resumed_ns, why)
-    put_since(figures, "resume_after_respawn_s", spawned_ns, resumed_ns, why)
-    put_since(figures, "resume_after_ready_s", ready_ns, resumed_ns, why)
-    why = "no other slot had a live worker that started a job"
-    put_since(figures, "survivor_next_pickup_s", since, _survivor_pickup_ns(kill), why)
+    not_resumed = "no later incarnation of the slot started a job"
+    no_survivor = "no other slot had a live worker that started a job"
+    return _Resumption(
+        reaped=duration(since, reaped_ns, "the victim was not seen to be reaped"),
+        sessions_gone=duration(since, gone_ns, "its sessions were not seen to go"),
+        respawned=duration(since, spawned_ns, "the slot was not filled again"),
+        ready=duration(since, ready_ns, "no later incarnation of the slot was ready"),
+        resumed=duration(since, resumed_ns, not_resumed),
+        after_respawn=duration(spawned_ns, resumed_ns, not_resumed),
+        after_ready=duration(ready_ns, resumed_ns, not_resumed),
+        survivor=duration(since, _survivor_pickup_ns(kill), no_survivor),
+    )
 
 
 def _slots_and_numbers(keys: Ints) -> tuple[Ints, Ints]:
@@ -173,7 +232,7 @@ def _resumed_ns(kill: _Kill) -> int | None:
 
 def _survivors(kill: _Kill) -> list[int]:
     """The keys of the workers in other slots that lived on."""
-    kill_ns = kill.fault.t_ns
+    kill_ns = kill.sent_ns
     return [
         member.key
         for member in kill.crew
@@ -186,7 +245,7 @@ def _survivors(kill: _Kill) -> list[int]:
 def _survivor_pickup_ns(kill: _Kill) -> int | None:
     starts = kill.history.starts
     theirs = np.isin(starts.key >> EXECUTION_BITS, _survivors(kill))
-    return kill.earliest(theirs & (starts.t_ns > kill.fault.t_ns))
+    return kill.earliest(theirs & (starts.t_ns > kill.sent_ns))
 
 
 def _expected_pickup_ns(kill: _Kill) -> int | None:
@@ -198,22 +257,34 @@ def _expected_pickup_ns(kill: _Kill) -> int | None:
     return None if ready_ns is None else max(claimable_ns, ready_ns)
 
 
-def _put_orphans(kill: _Kill, figures: Figures) -> None:
-    since = kill.fault.t_ns
+@dataclass(frozen=True, slots=True)
+class _Orphans:
+    """From the kill until what it had cut off went on."""
+
+    first: Duration
+    """Until the first was started again."""
+    expected: Duration
+    """Until the first could be."""
+    last: Duration
+    """Until the last had come to its end."""
+
+
+def _orphans(kill: _Kill) -> _Orphans:
+    since = kill.sent_ns
     orphans = sorted(kill.death.phases)
     starts = kill.history.starts
     mine = np.isin(starts.job, orphans) & (starts.t_ns > since)
     picked_ns = kill.earliest(mine & ((starts.key >> EXECUTION_BITS) != kill.victim.key))
     why = "no orphan was picked up again" if orphans else "the kill found nothing in flight"
-    put_since(figures, "first_orphan_pickup_s", since, picked_ns, why)
+    first = duration(since, picked_ns, why)
     settled_ns, unsettled = _settled_ns(kill, orphans)
     if orphans and unsettled:
         why = f"{unsettled} of {len(orphans)} orphans were not seen to settle"
     elif orphans and settled_ns is None:
         why = "all had finished before the kill and none was run again"
-    put_since(figures, "last_orphan_settled_s", since, None if unsettled else settled_ns, why)
+    last = duration(since, None if unsettled else settled_ns, why)
     why = kill.death.claims_unknown or "the adapter gave no instant, or no worker was ready again"
-    put_since(figures, "expected_first_orphan_s", since, _expected_pickup_ns(kill), why)
+    return _Orphans(first, duration(since, _expected_pickup_ns(kill), why), last)
 
 
 def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
@@ -224,7 +295,7 @@ def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
     """
     settled = _discarded_after(kill)
     table = kill.history.completions
-    after = np.isin(table.job, orphans) & (table.t_ns > kill.fault.t_ns)
+    after = np.isin(table.job, orphans) & (table.t_ns > kill.sent_ns)
     after &= (table.key >> EXECUTION_BITS) != kill.victim.key
     for job, t_ns in zip(table.job[after].tolist(), table.t_ns[after].tolist(), strict=True):
         settled[job] = min(settled.get(job, t_ns), t_ns)
@@ -240,7 +311,7 @@ def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
 def _discarded_after(kill: _Kill) -> dict[int, int]:
     number = kill.history.jobs.number
     discards = kill.history.records.of(JobDiscarded)
-    after = [discard for discard in reversed(discards) if discard.t_ns > kill.fault.t_ns]
+    after = [discard for discard in reversed(discards) if discard.t_ns > kill.sent_ns]
     return {job: d.t_ns for d in after if (job := number(d.job_id)) is not None}
 
 
@@ -250,24 +321,21 @@ def _still_owed(history: History) -> set[int]:
     return set(history.rows.job[unsettled].tolist())
 
 
-def _put_backlog(kill: _Kill, figures: Figures) -> None:
+def _backlog_back(kill: _Kill) -> Duration:
     """Counted while the slot is filled; from the kill on where it was never filled again."""
-    kill_ns, successor = kill.fault.t_ns, kill.successor
-    since_ns = kill_ns if successor is None else successor.ready_ns
-    recovered_ns = None
-    why = "the next incarnation never became ready"
-    if since_ns is not None:
-        recovered_ns = backlog.recovered_ns(kill.history, kill_ns, since_ns)
-        why = "no five samples of the backlog running were back in the band"
-    put_since(figures, "backlog_recovered_s", kill_ns, recovered_ns, why)
+    successor = kill.successor
+    since_ns = kill.sent_ns if successor is None else successor.ready_ns
+    if since_ns is None:
+        return Duration(None, "the next incarnation never became ready")
+    recovered_ns = backlog.recovered_ns(kill.history, kill.sent_ns, since_ns)
+    why = "no five samples of the backlog running were back in the band"
+    return duration(kill.sent_ns, recovered_ns, why)
 
 
-def _put_bound(kill: _Kill, figures: Figures, rescue: Rescue | None) -> None:
-    if rescue is None:
+def _bound(kill: _Kill) -> Duration:
+    """Until when an orphan must have been picked up, by the adapter's formula."""
+    if kill.history.start.rescue is None:
         why = "this preset never rescues by itself"
     else:
         why = "the next incarnation never became ready"
-    put(figures, "predicted_bound_s", kill.victim.bound_s, why)
-    picked_s, bound_s = figures["first_orphan_pickup_s"], figures["predicted_bound_s"]
-    within = None if picked_s is None or bound_s is None else picked_s <= bound_s
-    put(figures, "within_bound", within, "there is no bound, or no orphan was picked up again")
+    return Duration(kill.victim.bound_s, why_none(kill.victim.bound_s, why))

@@ -9,16 +9,66 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.figures import Figures, put, seconds
 from analysis.history.columns import ABSENT, Ints, pack_one
 from analysis.history.history import History
 from analysis.history.tables import Starts
 from analysis.metrics.latency import NEVER, first_ns, rank_of
+from analysis.section import Section, seconds, why_none
 from worker_child.protocol import JobRetried
+
+NO_DELAY = "the library announced no delay"
+
+
+class Spread(Section, frozen=True, kw_only=True):
+    """Of some durations, seconds; percentiles by nearest rank."""
+
+    n: int
+    """How many durations there are."""
+    mean: float | None
+    """Their mean, s."""
+    p50: float | None
+    """Their median, s."""
+    p95: float | None
+    """Their 95th percentile, s."""
+    max: float | None
+    """The longest, s."""
+    why: str | None = None
+    """Why all of it is null; left out where it is not."""
+
+
+class RetriesAfter(Section, frozen=True, kw_only=True):
+    """The retries that followed the nth attempt of their jobs."""
+
+    after_attempt: int
+    """Which attempt had failed, from 1."""
+    spacing_s: Spread
+    """From its job_failed to the next job_started, s."""
+    planned_delay_s: Spread | None
+    """The delays that the library announced for these retries, s."""
+    planned_delay_s_why: str | None = None
+
+
+class Retries(Section, frozen=True, kw_only=True):
+    """How far apart retries were, beside the library's own plan, and what they cost."""
+
+    retries: int
+    """Starts of a job whose execution before had failed."""
+    failed_without_retry: int
+    """Failed executions that no retry followed."""
+    by_attempt: list[RetriesAfter]
+    """The same by the attempt that had failed."""
+    spacing_s: Spread
+    """From a job_failed to the next job_started of its job, s."""
+    planned_delay_s: Spread | None
+    """The delays that the library announced, s."""
+    planned_delay_s_why: str | None = None
+    latency_added_s: Spread
+    """Of jobs that failed and then completed: from their first start to the start of the
+    execution that first completed them, s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
+class FoundRetries:
     """One entry a retry."""
 
     failed_key: Ints
@@ -39,18 +89,18 @@ def of_erring_jobs(history: History) -> Starts:
     return Starts(*(getattr(starts, name)[order] for name in ("job", "key", "t_ns", "n", "inbox")))
 
 
-def find_retries(history: History, starts: Starts) -> Retries:
+def find_retries(history: History, starts: Starts) -> FoundRetries:
     """All retries; `starts` = those of the erring jobs in their order."""
     failed_ns = look_up(history.failures.key, history.failures.t_ns, starts.key)
     if not len(starts):
-        return Retries(starts.key, starts.key, starts.t_ns)
+        return FoundRetries(starts.key, starts.key, starts.t_ns)
     same_job = starts.job[1:] == starts.job[:-1]
     spacing_ns = starts.t_ns[1:] - failed_ns[:-1]
     is_retry = same_job & (failed_ns[:-1] != ABSENT) & (spacing_ns >= 0)
     place = np.arange(len(starts))
     begins = np.r_[True, ~same_job]
     attempt = place - np.maximum.accumulate(np.where(begins, place, 0)) + 1
-    return Retries(starts.key[:-1][is_retry], attempt[:-1][is_retry], spacing_ns[is_retry])
+    return FoundRetries(starts.key[:-1][is_retry], attempt[:-1][is_retry], spacing_ns[is_retry])
 
 
 def look_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
@@ -88,54 +138,61 @@ def planned_delays_ns(history: History) -> dict[int, int]:
     return delays
 
 
-def spread_s(durations_ns: Ints) -> Figures:
+def spread_s(durations_ns: Ints) -> Spread:
     """n, mean, p50, p95 (nearest rank) and max of some durations; seconds."""
     n = len(durations_ns)
     if n == 0:
-        return {"n": 0, **dict.fromkeys(("mean", "p50", "p95", "max")), "why": "there is none"}
+        return Spread(n=0, mean=None, p50=None, p95=None, max=None, why="there is none")
     ordered = np.sort(durations_ns)
-    return {
-        "n": n,
-        "mean": seconds(round(int(ordered.sum()) / n)),
-        "p50": seconds(int(ordered[rank_of(n, 500) - 1])),
-        "p95": seconds(int(ordered[rank_of(n, 950) - 1])),
-        "max": seconds(int(ordered[-1])),
-    }
+    return Spread(
+        n=n,
+        mean=seconds(round(int(ordered.sum()) / n)),
+        p50=seconds(int(ordered[rank_of(n, 500) - 1])),
+        p95=seconds(int(ordered[rank_of(n, 950) - 1])),
+        max=seconds(int(ordered[-1])),
+    )
 
 
-def retries_block(history: History) -> Figures:
+def retries_section(history: History) -> Retries:
     """Spacing, the library's own plan and what it added to the jobs, all in seconds."""
     starts = of_erring_jobs(history)
-    retries = find_retries(history, starts)
+    found = find_retries(history, starts)
     delays = planned_delays_ns(history)
-    planned_ns = np.array(
-        [delays.get(key, ABSENT) for key in retries.failed_key.tolist()], np.int64
+    planned_ns = np.array([delays.get(key, ABSENT) for key in found.failed_key.tolist()], np.int64)
+    announced = _announced(planned_ns)
+    return Retries(
+        retries=len(found.spacing_ns),
+        failed_without_retry=len(np.unique(history.failures.key)) - len(found.failed_key),
+        by_attempt=[
+            _after(attempt, found, planned_ns)
+            for attempt in np.unique(found.after_attempt).tolist()
+        ],
+        spacing_s=spread_s(found.spacing_ns),
+        planned_delay_s=announced,
+        planned_delay_s_why=why_none(announced, NO_DELAY),
+        latency_added_s=spread_s(_added_ns(history, starts)),
     )
-    block: Figures = {
-        "retries": len(retries.spacing_ns),
-        "failed_without_retry": len(np.unique(history.failures.key)) - len(retries.failed_key),
-        "by_attempt": [],
-    }
-    _put_spacing(block, retries.spacing_ns, planned_ns)
-    for attempt in np.unique(retries.after_attempt).tolist():
-        of_attempt = retries.after_attempt == attempt
-        row: Figures = {"after_attempt": attempt}
-        _put_spacing(row, retries.spacing_ns[of_attempt], planned_ns[of_attempt])
-        block["by_attempt"].append(row)
-    block["latency_added_s"] = spread_s(_added_ns(history, starts))
-    return block
 
 
-def _put_spacing(block: Figures, spacing_ns: Ints, planned_ns: Ints) -> None:
-    block["spacing_s"] = spread_s(spacing_ns)
+def _after(attempt: int, found: FoundRetries, planned_ns: Ints) -> RetriesAfter:
+    of_attempt = found.after_attempt == attempt
+    announced = _announced(planned_ns[of_attempt])
+    return RetriesAfter(
+        after_attempt=attempt,
+        spacing_s=spread_s(found.spacing_ns[of_attempt]),
+        planned_delay_s=announced,
+        planned_delay_s_why=why_none(announced, NO_DELAY),
+    )
+
+
+def _announced(planned_ns: Ints) -> Spread | None:
     known = planned_ns[planned_ns != ABSENT]
-    announced = spread_s(known) if known.size else None
-    put(block, "planned_delay_s", announced, "the library announced no delay")
+    return spread_s(known) if known.size else None
 
 
 def _added_ns(history: History, starts: Starts) -> Ints:
     """Of each job that failed and then completed: from its first start to the start of the
-    execution that first completed it. A job that succeeds at once has nought."""
+    execution that first completed it. A job that succeeds at once has 0."""
     jobs = len(history.jobs)
     failed = first_ns(history.failures, history.failures.t_ns, jobs)
     completions = history.completions

@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 
 from analysis.evidence.executions import Evidence
-from analysis.figures import seconds
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
 from analysis.ledger.ledger import Judgement, final_status, judge
+from analysis.section import seconds
 
 COLUMNS = (
     "job_id",

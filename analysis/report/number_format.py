@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from analysis.figures import Figures
+from analysis.metrics.latency import Percentiles
 from analysis.report.grid import Grid
 
 MISSING = "-"
@@ -40,12 +40,12 @@ def milliseconds(value: float) -> str:
     return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
-def percentile(figures: Figures, name: str) -> str:
+def percentile(figures: Percentiles, name: str) -> str:
     """A percentile of a latency; ``>x`` where it falls among the censored jobs."""
-    value = figures[name]
+    value = getattr(figures, name)
     if value is not None:
         return milliseconds(value)
-    return f">{milliseconds(figures['above'])}" if "above" in figures else MISSING
+    return MISSING if figures.above is None else f">{milliseconds(figures.above)}"
 
 
 def share(value: float | None) -> str:

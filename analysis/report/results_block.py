@@ -14,7 +14,6 @@ from analysis.compare.measures import (
     KILL_MEASURES,
     RUN_MEASURES,
     Better,
-    at,
 )
 from analysis.compare.samples import (
     NO_VALUE,
@@ -30,7 +29,7 @@ from analysis.compare.samples import (
     told,
 )
 from analysis.compare.statistics import at_most_with_95_percent
-from analysis.figures import Figures
+from analysis.metrics.kill_types import Recovery
 from analysis.report.markdown import escaped, table
 
 Samples = dict[str, Sample]
@@ -87,7 +86,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
             escaped(cell.label),
             escaped(cell.runs[0].start.library_version),
             str(len(cell.runs)),
-            counted(run.summary["verdict"] for run in cell.runs),
+            counted(run.summary.verdict for run in cell.runs),
             f"`{cell.cell_hash}`",
             told_control(cell, machine, needs_none=NO_VALUE),
         )
@@ -97,9 +96,9 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
     rows += _not_offered(block, machine)
     lines = table(headings, rows, left=len(headings)) if rows else []
     reasons = [
-        f"- `{run.run_id}` {run.summary['verdict']}: {escaped(reason)}"
+        f"- `{run.run_id}` {run.summary.verdict}: {escaped(reason)}"
         for run in block.runs
-        for reason in run.summary["reasons"]
+        for reason in run.summary.reasons
     ]
     return [*lines, "", *reasons] if reasons else lines
 
@@ -128,8 +127,8 @@ def _not_offered(block: Block, machine: Sequence[Block]) -> list[Sequence[str]]:
 
 def _counts(block: Block) -> list[str]:
     rows = []
-    for place, (title, path) in enumerate(COUNTS):
-        values = [[at(run.summary, path) for run in cell.runs] for cell in block.cells]
+    for place, (title, count) in enumerate(COUNTS):
+        values = [[count(run.summary) for run in cell.runs] for cell in block.cells]
         if place < ALWAYS_SHOWN or any(value for column in values for value in column):
             texts = [" ".join(_count(value) for value in column) for column in values]
             rows.append((title, *texts))
@@ -149,7 +148,7 @@ def _kills(block: Block) -> list[str]:
             rows += _kills_of(sort, kills, is_sample=is_sample)
     if not rows:
         return []
-    lost = [sum(run.summary["jobs"]["lost"] for run in cell.runs) for cell in block.cells]
+    lost = [sum(run.summary.jobs.lost for run in cell.runs) for cell in block.cells]
     texts = [
         _seldom(hits, len(kills), is_sample=True) if kills and not hits else str(hits)
         for hits, kills in zip(lost, timed, strict=True)
@@ -157,20 +156,20 @@ def _kills(block: Block) -> list[str]:
     return table(_headings(block), [*rows, ("jobs lost", *texts)])
 
 
-def _kills_by_cell(block: Block, *, biased: bool) -> list[list[Figures]]:
+def _kills_by_cell(block: Block, *, biased: bool) -> list[list[Recovery]]:
     return [
-        [kill for run in cell.runs for kill in run.summary["recovery"] if kill["biased"] == biased]
+        [kill for run in cell.runs for kill in run.summary.recovery if kill.biased == biased]
         for cell in block.cells
     ]
 
 
 def _kills_of(
-    sort: str, cells: Sequence[Sequence[Figures]], *, is_sample: bool
+    sort: str, cells: Sequence[Sequence[Recovery]], *, is_sample: bool
 ) -> Iterator[Sequence[str]]:
     yield f"{sort} kills", *(str(len(kills)) for kills in cells)
-    idle = [sum(not kill["orphans"] for kill in kills) for kills in cells]
+    idle = [sum(not kill.orphans for kill in kills) for kills in cells]
     yield f"{sort} kills that found nothing in flight", *map(str, idle)
-    hits = [sum(bool(kill["duplicates"]) for kill in kills) for kills in cells]
+    hits = [sum(bool(kill.duplicates) for kill in kills) for kills in cells]
     yield (
         f"{sort} kills that led to a duplicate",
         *(
@@ -250,6 +249,6 @@ def _configuration(block: Block) -> list[str]:
 def _invalid(runs: Sequence[Run]) -> list[str]:
     """They void what they would have shown, and are named."""
     return [
-        f"- `{run.run_id}`: {escaped(' '.join(run.summary['reasons'])) or 'no reason was given'}"
+        f"- `{run.run_id}`: {escaped(' '.join(run.summary.reasons)) or 'no reason was given'}"
         for run in runs
     ]

@@ -110,8 +110,8 @@ def _load(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
 def _overview(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[str]:
     valid = sum(len(block.runs) for block in blocks)
     invalid = sum(len(block.invalid) for block in blocks)
-    kills = sum(run.summary["crash"]["kills"] for block in blocks for run in block.runs)
-    jobs = sum(run.summary["jobs"]["enqueued"] for block in blocks for run in block.runs)
+    kills = sum(run.summary.crash.kills for block in blocks for run in block.runs)
+    jobs = sum(run.summary.jobs.enqueued for block in blocks for run in block.runs)
     yield f"{valid} runs with a ledger, {jobs} jobs, {kills} kills; {invalid} invalid runs" + (
         f"; {len(unreadable)} files that are no histories." if unreadable else "."
     )

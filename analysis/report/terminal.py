@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from analysis.figures import Figures
 from analysis.ledger.ledger import VERDICTS
+from analysis.metrics.dedup import Dedup
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import Latencies, by_name
+from analysis.metrics.throughput import Throughput
 from analysis.report.answer import answer
 from analysis.report.grid import Grid
 from analysis.report.number_format import (
@@ -23,7 +27,7 @@ from analysis.report.number_format import (
     words,
 )
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
-from analysis.summary.summary import Summary
+from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
 
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
@@ -32,6 +36,8 @@ TABLE_INDENT = (0, 0, 1, 4)
 NOTABLE_TITLE = "Jobs to look at"
 """Of the table whose rows are jobs."""
 MAX_LISTED_JOBS = 10
+MOST_QUOTED = 3
+"""So many different endings of stderr are quoted."""
 MANY_KILLS = 3
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
@@ -63,27 +69,51 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(Padding(Text(sentence), INDENT))
     for sentence in summary.findings:
         console.print(Padding(Text(sentence, style="dim"), INDENT))
+    for quoted in last_words(summary.unexpected_exits):
+        console.print(Padding(Text(quoted, style="dim"), INDENT))
     console.print()
     for title, grid in sections(summary):
         console.print(Padding(Text(title, style="bold"), INDENT))
         for table in grid.tables(console.width - TABLE_INDENT[3]):
             console.print(Padding(table, TABLE_INDENT))
-    console.print(Padding(Text(throughput_said(summary.throughput)), INDENT))
+    console.print(Padding(Text(throughput_line(summary)), INDENT))
     if is_limited(summary):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
     console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
+
+
+def last_words(exits: Iterable[UnexpectedExit]) -> Iterator[str]:
+    """What the workers that died unasked said; those that said the same are quoted once."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for left in exits:
+        who = f"slot {left.slot} incarnation {left.incarnation}"
+        alike.setdefault(tuple(left.stderr), []).append(who)
+    for lines, workers in list(alike.items())[:MOST_QUOTED]:
+        more = f" and {len(workers) - 1:,} more" if len(workers) > 1 else ""
+        yield f"The last that {workers[0]}{more} wrote to stderr:"
+        yield from (f"  {harmless(line)}" for line in lines)
+    if len(alike) > MOST_QUOTED:
+        yield f"{len(alike) - MOST_QUOTED:,} more said something else: see the summary."
+
+
+def harmless(line: str) -> str:
+    """A foreign line for a terminal: nothing in it moves the cursor or changes a colour."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in line.expandtabs(4)
+    )
 
 
 def sections(summary: Summary) -> list[tuple[str, Grid]]:
     """The tables that have any rows, each under its title."""
     grids = (
         ("Jobs", _jobs(summary.jobs)),
-        ("Deduplication", _dedup(summary.jobs.get("dedup", {}))),
+        ("Deduplication", _dedup(summary.jobs.dedup)),
         ("Crash", _crash(summary.crash)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),
-        (_latency_title(summary.run["warmup_s"]), _latency(summary.latency_ms)),
+        (_latency_title(summary.run.warmup_s), _latency(summary.latency_ms)),
         ("Tenants, milliseconds", tenants_table(summary.tenants)),
         ("Errors", errors_table(summary.errors)),
         ("Load", load_table(summary)),
@@ -94,8 +124,10 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
 
 def is_limited(summary: Summary) -> bool:
     """Whether some figure bears the mark that `LIMITED_NOTE` explains."""
-    timed = [*summary.recovery, *summary.latency_ms.values()]
-    return any(figures["machine_limited"] for figures in timed)
+    latencies = by_name(summary.latency_ms).values()
+    return any(kill.machine_limited for kill in summary.recovery) or any(
+        latency.machine_limited for latency in latencies
+    )
 
 
 def _headline(summary: Summary) -> Text:
@@ -103,8 +135,8 @@ def _headline(summary: Summary) -> Text:
     text = Text.assemble((summary.run_id, "bold"), "  ", (summary.verdict, style))
     run = summary.run
     text.append(
-        f"\n  {run['library']} {run['library_version']}, preset {run['preset']}, "
-        f"seed {run['seed']}, time_scale {run['time_scale']:g}",
+        f"\n  {run.library} {run.library_version}, preset {run.preset}, "
+        f"seed {run.seed}, time_scale {run.time_scale:g}",
         style="dim",
     )
     return text
@@ -115,45 +147,47 @@ def _counts(named: Iterable[tuple[str, Any, str]]) -> Grid:
     return named_values((words(name), plain(value), remark) for name, value, remark in named)
 
 
-def _by_name(counts: Figures) -> str:
+def _by_name(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {words(name)}" for name, count in sorted(counts.items()) if count)
 
 
-def _jobs(jobs: Figures) -> Grid:
+def _jobs(jobs: JobsSection) -> Grid:
     remarks = {
-        "duplicated": _by_name(jobs["duplicated_by_sort"]),
-        "pending": _by_name(jobs["pending_by_reason"]),
-        "ambiguous": _by_name(jobs["ambiguous_by_reason"]),
+        "duplicated": _by_name(msgspec.structs.asdict(jobs.duplicated_by_kind)),
+        "pending": _by_name(jobs.pending_by_reason),
+        "ambiguous": _by_name(jobs.ambiguous_by_reason),
     }
-    for verdict, raised in jobs["flags_by_verdict"].items():
-        told = (remarks.get(verdict), f"flags: {_by_name(raised)}")
-        remarks[verdict] = "; ".join(text for text in told if text)
+    for verdict, raised in jobs.flags_by_verdict.items():
+        parts = (remarks.get(verdict), f"flags: {_by_name(raised)}")
+        remarks[verdict] = "; ".join(text for text in parts if text)
     apart = ("unexpected", "recovered", "not_enqueued", "rejected", "deduplicated")
-    rare = [name for name in apart if jobs[name] or name == "unexpected"]
+    rare = [name for name in apart if getattr(jobs, name) or name == "unexpected"]
     return _counts(
-        (name, jobs[name], remarks.get(name, "")) for name in ("enqueued", *VERDICTS, *rare)
+        (name, getattr(jobs, name), remarks.get(name, ""))
+        for name in ("enqueued", *VERDICTS, *rare)
     )
 
 
-def _dedup(dedup: Figures) -> Grid:
-    return _counts((name, count, "") for name, count in dedup.items())
+def _dedup(dedup: Dedup | None) -> Grid:
+    counts = {} if dedup is None else msgspec.structs.asdict(dedup)
+    return _counts((name, count, "") for name, count in counts.items())
 
 
-def _crash(crash: Figures) -> Grid:
+def _crash(crash: CrashSection) -> Grid:
     causes = {
-        "by crash": crash["duplicates_by_crash"],
-        "re-enqueued": crash["duplicates_re_enqueued"],
-        "live": crash["duplicates_live"],
+        "by crash": crash.duplicates_by_crash,
+        "re-enqueued": crash.duplicates_re_enqueued,
+        "live": crash.duplicates_live,
     }
     remarks = {
-        "kills": f"{crash['certificates']} with a complete certificate",
+        "kills": f"{crash.certificates} with a complete certificate",
         "duplicate_executions": _by_name(causes),
         "re_executions": "jobs that were delivered again",
         "integrity_surface_at_kill": "jobs of which the queue alone cannot say whether they ran",
         "integrity_surface_final": "jobs of which no witness can say it",
     }
     return _counts(
-        (name, crash[name], crash.get(f"{name}_why") or remarks.get(name, ""))
+        (name, getattr(crash, name), getattr(crash, f"{name}_why", None) or remarks.get(name, ""))
         for name in (
             "kills",
             "duplicate_executions",
@@ -178,27 +212,27 @@ def _expectations(summary: Summary) -> Grid:
     return grid
 
 
-def _recovery(recovery: list[Figures]) -> Grid:
+def _recovery(recovery: list[Recovery]) -> Grid:
     grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
-    for block in recovery:
-        mark = LIMITED_MARK if block["machine_limited"] else ""
-        values = [seconds(block[name]) for _, name in RECOVERY_COLUMNS]
-        grid.add_row(f"{block['fault']}{mark}", *values)
+    for kill in recovery:
+        mark = LIMITED_MARK if kill.machine_limited else ""
+        values = [seconds(getattr(kill, name)) for _, name in RECOVERY_COLUMNS]
+        grid.add_row(f"{kill.fault}{mark}", *values)
     _add_spread(grid, recovery)
     return grid
 
 
-def _remark(block: Figures) -> str:
+def _remark(kill: Recovery) -> str:
     marks = {
-        block["trigger"]: True,
-        "biased": block["biased"],
-        "raced": block["raced"],
-        "no certificate": not block["certificate"]["complete"],
+        kill.trigger: True,
+        "biased": kill.biased,
+        "raced": kill.raced,
+        "no certificate": not kill.certificate.complete,
     }
     return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
-def _add_spread(grid: Grid, recovery: list[Figures]) -> None:
+def _add_spread(grid: Grid, recovery: list[Recovery]) -> None:
     """Where there are many kills: the least, middle and greatest of each column."""
     if len(recovery) < MANY_KILLS:
         return
@@ -206,8 +240,8 @@ def _add_spread(grid: Grid, recovery: list[Figures]) -> None:
     for title, share in (("min", 0.0), ("med", 0.5), ("max", 1.0)):
         cells = []
         for _, name in RECOVERY_COLUMNS:
-            values = sorted(block[name] for block in recovery if block[name] is not None)
-            cells.append(seconds(_at(values, share)))
+            values = [getattr(kill, name) for kill in recovery]
+            cells.append(seconds(_at(sorted(v for v in values if v is not None), share)))
         grid.add_row(title, *cells, style="bold")
 
 
@@ -215,17 +249,17 @@ def _at(values: list[float], share: float) -> float | None:
     return values[round((len(values) - 1) * share)] if values else None
 
 
-def _found(recovery: list[Figures]) -> Grid:
+def _found(recovery: list[Recovery]) -> Grid:
     titles = ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
     grid = Grid(titles, text=(0, len(titles) - 1))
-    for block in recovery:
-        found = [plain(block["found"][name]) for _, name in FOUND_COLUMNS]
+    for kill in recovery:
+        found = [plain(getattr(kill.found, name)) for _, name in FOUND_COLUMNS]
         grid.add_row(
-            str(block["fault"]),
-            plain(block["orphans"]),
+            str(kill.fault),
+            plain(kill.orphans),
             *found,
-            plain(block["duplicates"]),
-            _remark(block),
+            plain(kill.duplicates),
+            _remark(kill),
         )
     return grid
 
@@ -235,37 +269,37 @@ def _latency_title(warmup_s: float) -> str:
     return f"Latency, milliseconds{left_out}"
 
 
-def _latency(latency: Figures) -> Grid:
+def _latency(latency: Latencies) -> Grid:
     percentiles = ("p50", "p90", "p95", "p99", "p99_9", "max")
-    censored = any(figures["censored"] for figures in latency.values())
+    censored = any(figures.censored for figures in by_name(latency).values())
     titles = ("", "n", *(name.replace("_", ".") for name in percentiles))
     grid = Grid((*titles, "censored") if censored else titles)
-    for measure, figures in latency.items():
-        mark = LIMITED_MARK if figures["machine_limited"] else ""
+    for measure, figures in by_name(latency).items():
+        mark = LIMITED_MARK if figures.machine_limited else ""
         cells = [percentile(figures, share) for share in percentiles]
         if censored:
-            cells.append(plain(figures["censored"]))
+            cells.append(plain(figures.censored))
         name = measure.removeprefix("pickup_")
-        grid.add_row(f"{name}{mark}", plain(figures["n"]), *cells)
+        grid.add_row(f"{name}{mark}", plain(figures.n), *cells)
     return grid
 
 
 def _notable(summary: Summary) -> Grid:
     grid = Grid(("job", "verdict", "flags"), text=(0, 1, 2))
-    grave = [job for job in summary.notable_jobs if job["verdict"] not in ("completed_once",)]
+    grave = [job for job in summary.notable_jobs if job.verdict not in ("completed_once",)]
     for job in grave[:MAX_LISTED_JOBS]:
-        reason = f" ({job['reason'].replace('_', ' ')})" if job["reason"] else ""
-        raised = ", ".join(job["flags"]).replace("_", " ")
-        grid.add_row(job["job_id"], f"{job['verdict'].replace('_', ' ')}{reason}", raised)
+        reason = f" ({job.reason.replace('_', ' ')})" if job.reason else ""
+        raised = ", ".join(job.flags).replace("_", " ")
+        grid.add_row(job.job_id, f"{job.verdict.replace('_', ' ')}{reason}", raised)
     if len(grave) > MAX_LISTED_JOBS:
         grid.add_row("...", f"and {len(grave) - MAX_LISTED_JOBS} more in the summary", "")
     return grid
 
 
-def throughput_said(throughput: Figures) -> str:
+def throughput_line(throughput: Throughput) -> str:
     """One line."""
-    value = throughput["throughput_per_s"]
+    value = throughput.throughput_per_s
     if value is None:
-        return f"Throughput: {MISSING} ({throughput['throughput_per_s_why']})"
-    limited = LIMITED_MARK if throughput["throughput_machine_limited"] else ""
+        return f"Throughput: {MISSING} ({throughput.throughput_per_s_why})"
+    limited = LIMITED_MARK if throughput.throughput_machine_limited else ""
     return f"Throughput: {value:,.1f} jobs/s{limited}"

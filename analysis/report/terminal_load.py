@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.figures import Figures
+from analysis.metrics.failures import Errors
+from analysis.metrics.fairness import Tenants
+from analysis.metrics.queue import Queue
+from analysis.metrics.resources import Resources
+from analysis.metrics.retries import Retries, RetriesAfter
 from analysis.report.grid import Grid
 from analysis.report.number_format import (
     LIMITED_MARK,
@@ -18,7 +22,7 @@ from analysis.report.number_format import (
     share,
     words,
 )
-from analysis.summary.summary import Summary
+from analysis.summary.types import Summary
 
 TENANT_PERCENTILES = ("p50", "p95", "p99", "max")
 MIB = 1 << 20
@@ -27,21 +31,22 @@ SUBJECTS = {"children": "workers", "parent": "harness", "postgres": "PostgreSQL"
 Row = tuple[str, str, str]
 
 
-def tenants_table(tenants: Figures) -> Grid:
+def tenants_table(tenants: Tenants) -> Grid:
     """The noisy tenant against all others; empty where no tenant is noisy."""
     grid = Grid(("", "n", *TENANT_PERCENTILES, "noisy / quiet p95"))
-    if tenants["noisy"] is None:
+    if tenants.noisy_ms is None:
         return grid
-    mark = LIMITED_MARK if tenants["machine_limited"] else ""
-    for measure in ("pickup", "total"):
-        for who in ("noisy", "quiet"):
-            figures = tenants[f"{who}_ms"][measure]
-            cells = [percentile(figures, name) for name in TENANT_PERCENTILES]
-            ratio = tenants[f"latency_ratio_{measure}"] if who == "noisy" else ""
-            told = ratio if isinstance(ratio, str) else _ratio(ratio)
-            grid.add_row(f"{measure}, {who}{mark}", plain(figures["n"]), *cells, told)
-    completed = tenants["throughput_ratio"]
-    grid.add_row("completed / enqueued", "", "", "", "", "", _ratio(completed))
+    mark = LIMITED_MARK if tenants.machine_limited else ""
+    rows = (
+        ("pickup, noisy", tenants.noisy_ms.pickup, _ratio(tenants.latency_ratio_pickup)),
+        ("pickup, quiet", tenants.quiet_ms.pickup, ""),
+        ("total, noisy", tenants.noisy_ms.total, _ratio(tenants.latency_ratio_total)),
+        ("total, quiet", tenants.quiet_ms.total, ""),
+    )
+    for title, figures, ratio in rows:
+        cells = [percentile(figures, name) for name in TENANT_PERCENTILES]
+        grid.add_row(f"{title}{mark}", plain(figures.n), *cells, ratio)
+    grid.add_row("completed / enqueued", "", "", "", "", "", _ratio(tenants.throughput_ratio))
     return grid
 
 
@@ -49,37 +54,38 @@ def _ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def errors_table(errors: Figures) -> Grid:
+def errors_table(errors: Errors) -> Grid:
     """Failed executions and what came of them; empty where none failed."""
-    return named_values(_errors(errors) if errors["failed"] else ())
+    return named_values(_errors(errors) if errors.failed else ())
 
 
-def _errors(errors: Figures) -> Iterator[Row]:
-    for name, found in sorted(errors["by_class"].items()):
-        remark = f"{share(found['rate'])} of {plain(errors['executions'])} executions"
-        yield words(name), plain(found["failed"]), remark
-    attempts = errors["attempts"]
-    yield "attempts a job", f"{attempts['mean']:.2f}", f"{attempts['max']} at most"
-    if errors["discards"]["jobs"]:
-        yield "discarded", plain(errors["discards"]["jobs"]), "jobs that the library gave up"
-    retries = errors["retries"]
-    if not retries["retries"]:
-        return
-    yield "retries", plain(retries["retries"]), ""
-    for row in retries["by_attempt"]:
-        name = f"  spacing after attempt {row['after_attempt']}"
-        yield name, *_spacing(row)
-    added = retries["latency_added_s"]
-    if added["n"]:
-        remark = f"median, {seconds(added['p95'])} s at p95 (n {added['n']:,})"
-        yield "  latency added", f"{seconds(added['p50'])} s", remark
+def _errors(errors: Errors) -> Iterator[Row]:
+    for name, found in sorted(errors.by_class.items()):
+        remark = f"{share(found.rate)} of {plain(errors.executions)} executions"
+        yield words(name), plain(found.failed), remark
+    attempts = errors.attempts
+    yield "attempts a job", f"{attempts.mean:.2f}", f"{attempts.max} at most"
+    if errors.discards.jobs:
+        yield "discarded", plain(errors.discards.jobs), "jobs that the library gave up"
+    if errors.retries.retries:
+        yield from _retries(errors.retries)
 
 
-def _spacing(row: Figures) -> tuple[str, str]:
-    spacing, planned = row["spacing_s"], row["planned_delay_s"]
-    announced = "" if planned is None else f", planned {seconds(planned['p50'])} s"
-    remark = f"median{announced}; {seconds(spacing['p95'])} s at p95 (n {spacing['n']:,})"
-    return f"{seconds(spacing['p50'])} s", remark
+def _retries(retries: Retries) -> Iterator[Row]:
+    yield "retries", plain(retries.retries), ""
+    for row in retries.by_attempt:
+        yield f"  spacing after attempt {row.after_attempt}", *_spacing(row)
+    added = retries.latency_added_s
+    if added.n:
+        remark = f"median, {seconds(added.p95)} s at p95 (n {added.n:,})"
+        yield "  latency added", f"{seconds(added.p50)} s", remark
+
+
+def _spacing(row: RetriesAfter) -> tuple[str, str]:
+    spacing, planned = row.spacing_s, row.planned_delay_s
+    announced = "" if planned is None else f", planned {seconds(planned.p50)} s"
+    remark = f"median{announced}; {seconds(spacing.p95)} s at p95 (n {spacing.n:,})"
+    return f"{seconds(spacing.p50)} s", remark
 
 
 def load_table(summary: Summary) -> Grid:
@@ -89,34 +95,34 @@ def load_table(summary: Summary) -> Grid:
     )
 
 
-def _queue(queue: Figures) -> Iterator[Row]:
-    backlog = queue["backlog"]
-    if backlog["mean"] is None:
+def _queue(queue: Queue) -> Iterator[Row]:
+    backlog = queue.backlog
+    if backlog.mean is None:
         return
-    left, drain_s = queue["backlog_at_end_of_load"], queue["drain_s"]
+    left, drain_s = queue.backlog_at_end_of_load, queue.drain_s
     drained = "" if drain_s is None else f"; done {drain_s:.1f} s later"
-    remark = f"on average, {backlog['max']:,} at most, {plain(left)} when the load ended{drained}"
-    yield "jobs waiting", f"{backlog['mean']:,.1f}", remark
+    remark = f"on average, {backlog.max:,} at most, {plain(left)} when the load ended{drained}"
+    yield "jobs waiting", f"{backlog.mean:,.1f}", remark
 
 
-def _recoveries(queue: Figures) -> Iterator[Row]:
-    for found in queue["recovery"]:
-        stretch = f"from T+{found['from_s']:g} to T+{found['to_s']:g} s"
-        lasting = "saturated" if found["saturated"] else "no lasting backlog"
-        value = "never" if found["recovered_s"] is None else f"{found['recovered_s']:.1f} s"
-        remark = f"until {found['band']:,} or fewer waited again; {stretch}: {lasting}"
-        yield f"after the {found['what']}", value, remark
+def _recoveries(queue: Queue) -> Iterator[Row]:
+    for found in queue.recovery:
+        stretch = f"from T+{found.from_s:g} to T+{found.to_s:g} s"
+        lasting = "saturated" if found.saturated else "no lasting backlog"
+        value = "never" if found.recovered_s is None else f"{found.recovered_s:.1f} s"
+        remark = f"until {found.band:,} or fewer waited again; {stretch}: {lasting}"
+        yield f"after the {found.what}", value, remark
 
 
-def _resources(resources: Figures) -> Iterator[Row]:
-    used, queries = resources["pool_utilisation"], resources["queue_queries_per_s"]
+def _resources(resources: Resources) -> Iterator[Row]:
+    used, queries = resources.pool_utilisation, resources.queue_queries_per_s
     if used is not None:
-        yield "places in use", share(used["mean"]), f"on average, {share(used['max'])} at most"
+        yield "places in use", share(used.mean), f"on average, {share(used.max)} at most"
     if queries is not None:
-        remark = f"on average on the queue's tables, {queries['max']:,.0f}/s at most"
-        yield "queries", f"{queries['mean']:,.1f}/s", remark
+        remark = f"on average on the queue's tables, {queries.max:,.0f}/s at most"
+        yield "queries", f"{queries.mean:,.1f}/s", remark
     for subject, name in SUBJECTS.items():
-        level = resources["rss_bytes"][subject]
+        level = getattr(resources.rss_bytes, subject)
         if level is not None:
-            remark = f"at most, {level['mean'] / MIB:,.0f} MiB on average"
-            yield f"memory, {name}", f"{level['max'] / MIB:,.0f} MiB", remark
+            remark = f"at most, {level.mean / MIB:,.0f} MiB on average"
+            yield f"memory, {name}", f"{level.max / MIB:,.0f} MiB", remark

@@ -1,80 +1,99 @@
-"""The blocks of a summary that are counted: what was run, the jobs by verdict, the crash."""
+"""The sections of a summary that are counted: what was run, the jobs by verdict, the crash."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-import msgspec
 import numpy as np
 
-from analysis.figures import Figures, put
 from analysis.ledger.case import Case
 from analysis.ledger.tally import Tally
-from analysis.metrics.dedup import dedup_block
+from analysis.metrics.dedup import dedup_section
+from analysis.section import why_none
+from analysis.summary.types import (
+    CrashSection,
+    DuplicatedByKind,
+    FinalStatuses,
+    JobsSection,
+    RunSection,
+)
 from orchestrator.history.records import EnqueueFailed, FaultInjected
 
 MOST_IDS = 100
 """So many ids of unexpected jobs are listed."""
 
 
-def run_block(case: Case) -> Figures:
+def run_section(case: Case) -> RunSection:
     """What was run, and on what."""
     start, end = case.history.start, case.history.end
-    return {
-        "scenario": start.scenario_name,
-        "scenario_sha256": start.scenario_sha256,
-        "library": start.library,
-        "library_version": start.library_version,
-        "preset": start.preset,
-        "ordinal": start.ordinal,
-        "seed": start.seed,
-        "time_scale": case.asked.workload.time_scale,
-        "warmup_s": case.asked.workload.warmup_s,
-        "settings": start.settings,
-        "environment": start.environment,
-        "cell_hash": start.cell_hash,
-        "rescue": msgspec.to_builtins(start.rescue),
-        "acknowledges_in_transaction": start.acknowledges_in_transaction,
-        "ended": end.ended if end is not None else None,
-        "drain": end.drain if end is not None else None,
-    }
+    return RunSection(
+        scenario=start.scenario_name,
+        scenario_sha256=start.scenario_sha256,
+        library=start.library,
+        library_version=start.library_version,
+        preset=start.preset,
+        ordinal=start.ordinal,
+        seed=start.seed,
+        time_scale=case.asked.workload.time_scale,
+        warmup_s=case.asked.workload.warmup_s,
+        settings=start.settings,
+        environment=start.environment,
+        cell_hash=start.cell_hash,
+        rescue=start.rescue,
+        acknowledges_in_transaction=start.acknowledges_in_transaction,
+        ended=end.ended if end is not None else None,
+        drain=end.drain if end is not None else None,
+    )
 
 
-def jobs_block(case: Case, tally: Tally) -> Figures:
+def jobs_section(case: Case, tally: Tally) -> JobsSection:
     """The ledger, and the jobs that stand outside it."""
     enqueues = case.history.enqueues
     failed = _failed_enqueues(case)
-    dedup = dedup_block(case)
-    return {
-        **({"dedup": dedup} if dedup else {}),
-        "enqueued": tally.verdicts.total(),
+    return JobsSection(
+        enqueued=tally.verdicts.total(),
         **tally.verdicts,
-        "unexpected": len(case.unplanned),
-        "unexpected_ids": case.unplanned[:MOST_IDS],
-        "recovered": int(np.unique(enqueues.job[enqueues.recovered == 1]).size),
-        "not_enqueued": sum(
+        unexpected=len(case.unplanned),
+        unexpected_ids=case.unplanned[:MOST_IDS],
+        recovered=int(np.unique(enqueues.job[enqueues.recovered == 1]).size),
+        not_enqueued=sum(
             case.history.jobs.number(job_id) is None for job_id in failed["indeterminate"]
         ),
-        "rejected": len(failed["rejected"]),
-        "deduplicated": len(failed["deduplicated"]),
-        "late": tally.flags["late"],
-        "bound_not_reached": tally.bound_not_reached,
-        "ambiguous_by_reason": dict(tally.reasons["ambiguous"]),
-        "duplicated_by_sort": {
-            sort: tally.reasons["duplicated"][sort]
-            for sort in ("sequential", "concurrent", "after_acknowledged", "re_enqueued")
-        },
-        "pending_by_reason": dict(tally.reasons["pending"]),
-        "flags": dict(tally.flags),
-        "flags_by_verdict": {
+        rejected=len(failed["rejected"]),
+        deduplicated=len(failed["deduplicated"]),
+        late=tally.flags["late"],
+        bound_not_reached=tally.bound_not_reached,
+        ambiguous_by_reason=dict(tally.reasons["ambiguous"]),
+        duplicated_by_kind=_duplicated(tally),
+        pending_by_reason=dict(tally.reasons["pending"]),
+        flags=dict(tally.flags),
+        flags_by_verdict={
             verdict: dict(raised) for verdict, raised in tally.flags_by_verdict.items() if raised
         },
-        "final_status": {
-            status: tally.final_status[status]
-            for status in ("completed", "failed", "discarded", "none")
-        },
-        "notable_left_out": tally.left_out,
-    }
+        final_status=_final_statuses(tally),
+        notable_left_out=tally.left_out,
+        dedup=dedup_section(case),
+    )
+
+
+def _duplicated(tally: Tally) -> DuplicatedByKind:
+    found = tally.reasons["duplicated"]
+    return DuplicatedByKind(
+        sequential=found["sequential"],
+        concurrent=found["concurrent"],
+        after_acknowledged=found["after_acknowledged"],
+        re_enqueued=found["re_enqueued"],
+    )
+
+
+def _final_statuses(tally: Tally) -> FinalStatuses:
+    found = tally.final_status
+    return FinalStatuses(
+        completed=found["completed"],
+        failed=found["failed"],
+        discarded=found["discarded"],
+        none=found["none"],
+    )
 
 
 def _failed_enqueues(case: Case) -> defaultdict[str, set[str]]:
@@ -85,28 +104,36 @@ def _failed_enqueues(case: Case) -> defaultdict[str, set[str]]:
     return failed
 
 
-def crash_block(case: Case, tally: Tally, certificates: int) -> Figures:
+def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
     """What all kills together did; `certificates` = how many of them have a complete one."""
-    crash: Figures = {
-        "kills": len(case.history.records.of(FaultInjected)),
-        "certificates": certificates,
-        "duplicate_executions": tally.causes.total(),
-        "duplicates_by_crash": tally.causes["by_crash"],
-        "duplicates_re_enqueued": tally.causes["re_enqueued"],
-        "duplicates_live": tally.causes["live"],
-        "duplicates_unattributed": tally.unattributed,
-        "re_executions": tally.flags["redelivered"],
-        "harness_ambiguity": tally.harness_ambiguity,
-        "integrity_surface_final": tally.verdicts["ambiguous"],
-    }
     effects = tally.duplicate_effects if case.rules.effects else None
-    put(crash, "duplicate_effects", effects, "the scenario has its jobs commit no effects")
-    kills = [death for death in case.deaths if death.victim.fault is not None]
+    surface, why_no_surface = _surface_at_kill(case)
+    return CrashSection(
+        kills=len(case.history.records.of(FaultInjected)),
+        certificates=certificates,
+        duplicate_executions=tally.causes.total(),
+        duplicates_by_crash=tally.causes["by_crash"],
+        duplicates_re_enqueued=tally.causes["re_enqueued"],
+        duplicates_live=tally.causes["live"],
+        duplicates_unattributed=tally.unattributed,
+        duplicate_effects=effects,
+        duplicate_effects_why=why_none(effects, "the scenario has its jobs commit no effects"),
+        re_executions=tally.flags["redelivered"],
+        harness_ambiguity=tally.harness_ambiguity,
+        integrity_surface_at_kill=surface,
+        integrity_surface_at_kill_why=why_no_surface,
+        integrity_surface_final=tally.verdicts["ambiguous"],
+    )
+
+
+def _surface_at_kill(case: Case) -> tuple[int | None, str | None]:
+    """Jobs whose rows the victims held, or why that is not known of every kill."""
+    kills = [(death, death.victim.fault) for death in case.deaths if death.victim.fault]
     unknown = [
-        f"kill {death.victim.fault.fault}: {death.claims_unknown}"
-        for death in kills
-        if death.claims_unknown is not None and death.victim.fault is not None
+        f"kill {fault.fault}: {death.claims_unknown}"
+        for death, fault in kills
+        if death.claims_unknown is not None
     ]
-    surface = None if unknown else sum(len(death.held) for death in kills)
-    put(crash, "integrity_surface_at_kill", surface, "; ".join(unknown))
-    return crash
+    if unknown:
+        return None, "; ".join(unknown)
+    return sum(len(death.held) for death, _ in kills), None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-Outcome = Literal["met", "broken", "unknown", "not_applicable"]
+from analysis.summary.types import Expectation, ExpectationOutcome
 
 DEFAULTS: dict[str, Any] = {"lost": 0, "stranded": 0, "unexpected": 0, "harness_ambiguity": 0}
 """What is expected where the scenario does not say; null = nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Observed:
     """Everything that an expectation may speak of."""
 
     counts: Mapping[str, int]
@@ -34,41 +34,36 @@ class Findings:
     """Whether the machine stalled during a recovery; None = of some nobody knows."""
 
 
-class Expectation(msgspec.Struct, frozen=True):
-    """One expectation and its outcome."""
-
-    name: str
-    expected: Any
-    found: Any
-    outcome: Outcome
-    why: str | None = None
-
-    def sentence(self) -> str:
-        """For people."""
-        why = f" ({self.why})" if self.why else ""
-        return f"Expected {self.name} = {self.expected}, found {self.found}: {self.outcome}{why}."
+Judge = Callable[[str, Any, Observed], Expectation]
 
 
-Judge = Callable[[str, Any, Findings], Expectation]
+def _expectation(
+    name: str, expected: Any, found: Any, outcome: ExpectationOutcome, why: str | None = None
+) -> Expectation:
+    return Expectation(name=name, expected=expected, found=found, outcome=outcome, why=why)
 
 
-def judge_expectations(asked: Mapping[str, Any], findings: Findings) -> list[Expectation]:
+def _plain(name: str, expected: Any, found: Any, *, met: bool) -> Expectation:
+    return _expectation(name, expected, found, "met" if met else "broken")
+
+
+def judge_expectations(asked: Mapping[str, Any], observed: Observed) -> list[Expectation]:
     """Judge all that is expected, in the order of their names."""
     expected = {**DEFAULTS, **asked}
     return [
-        JUDGES.get(name, _not_known)(name, expected[name], findings)
+        JUDGES.get(name, _not_known)(name, expected[name], observed)
         for name in sorted(expected)
         if expected[name] is not None
     ]
 
 
-def _not_known(name: str, expected: Any, _: Findings) -> Expectation:
-    return Expectation(name, expected, None, "unknown", "this analysis does not know it")
+def _not_known(name: str, expected: Any, _: Observed) -> Expectation:
+    return _expectation(name, expected, None, "unknown", "this analysis does not know it")
 
 
-def _exactly(name: str, expected: Any, findings: Findings) -> Expectation:
-    found = findings.counts[name]
-    return Expectation(name, expected, found, "met" if found == expected else "broken")
+def _exactly(name: str, expected: Any, observed: Observed) -> Expectation:
+    found = observed.counts[name]
+    return _plain(name, expected, found, met=found == expected)
 
 
 def _open_question(
@@ -84,49 +79,49 @@ def _open_question(
 BOUND = "jobs may yet be rescued: their bound was not reached"
 
 
-def _lost(name: str, expected: Any, findings: Findings) -> Expectation:
+def _lost(name: str, expected: Any, observed: Observed) -> Expectation:
     doubts = {
-        "jobs were still pending at the end": findings.pending,
-        "jobs may be done or lost: no effect witnessed them": findings.unwitnessed,
+        "jobs were still pending at the end": observed.pending,
+        "jobs may be done or lost: no effect witnessed them": observed.unwitnessed,
     }
-    plain = _exactly(name, expected, findings)
+    plain = _exactly(name, expected, observed)
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)
 
 
-def _stranded(name: str, expected: Any, findings: Findings) -> Expectation:
-    plain = _exactly(name, expected, findings)
-    if not findings.rescues:
+def _stranded(name: str, expected: Any, observed: Observed) -> Expectation:
+    plain = _exactly(name, expected, observed)
+    if not observed.rescues:
         why = "this preset never rescues by itself"
         return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
-    doubts = {BOUND: findings.bound_not_reached}
+    doubts = {BOUND: observed.bound_not_reached}
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)
 
 
-def _reruns(name: str, expected: Any, findings: Findings) -> Expectation:
-    found = findings.counts[name.removeprefix("min_")]
+def _reruns(name: str, expected: Any, observed: Observed) -> Expectation:
+    found = observed.counts[name.removeprefix("min_")]
     met = found >= expected if name.startswith("min_") else found == expected
-    plain = Expectation(name, expected, found, "met" if met else "broken")
-    if not findings.rescues:
+    plain = _plain(name, expected, found, met=met)
+    if not observed.rescues:
         why = "this preset never rescues by itself"
         return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
-    if findings.acknowledges_in_transaction:
+    if observed.acknowledges_in_transaction:
         why = "this preset acknowledges in the job's own transaction"
         return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
     settled = met and name.startswith("min_")
-    return _open_question(plain, {BOUND: findings.bound_not_reached}, more_could_come=not settled)
+    return _open_question(plain, {BOUND: observed.bound_not_reached}, more_could_come=not settled)
 
 
-def _resume(name: str, expected: Any, findings: Findings) -> Expectation:
-    found = findings.resume_s
+def _resume(name: str, expected: Any, observed: Observed) -> Expectation:
+    found = observed.resume_s
     if found is None:
-        return Expectation(name, expected, None, "unknown", "not every kill was followed by one")
-    if findings.machine_limited:
+        return _expectation(name, expected, None, "unknown", "not every kill was followed by one")
+    if observed.machine_limited:
         why = "the machine stalled meanwhile (machine_limited)"
-        return Expectation(name, expected, found, "unknown", why)
-    if findings.machine_limited is None:
+        return _expectation(name, expected, found, "unknown", why)
+    if observed.machine_limited is None:
         why = "nobody knows whether the machine stalled meanwhile: no hiccup sample covers it"
-        return Expectation(name, expected, found, "unknown", why)
-    return Expectation(name, expected, found, "met" if found <= expected else "broken")
+        return _expectation(name, expected, found, "unknown", why)
+    return _plain(name, expected, found, met=found <= expected)
 
 
 JUDGES: dict[str, Judge] = {

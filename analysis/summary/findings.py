@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.figures import Figures
+from analysis.evidence.deaths import Death
 from analysis.history.history import History
 from analysis.ledger.case import Case
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import Latencies, by_name
+from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
+from orchestrator.history.records import EnqueueFailed
 from worker_child.protocol import Note
 
 NOTES = frozenset(
@@ -32,8 +36,8 @@ UNPLANNED = "unplanned"
 """The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
-def findings(case: Case) -> list[str]:
-    """Whatever is worth knowing and voids nothing."""
+def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[str]:
+    """Whatever is worth knowing and voids nothing; `jobs` and `recovery` are the summary's."""
     notes = (
         _repeated(note)
         for note in case.history.records.of(Note)
@@ -44,6 +48,9 @@ def findings(case: Case) -> list[str]:
         *_unplanned_failures(case.history),
         *_long_bounds(case),
         *dict.fromkeys(notes),
+        *_late_kills(recovery),
+        *_unannounced(case.deaths),
+        *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
     ]
 
 
@@ -81,12 +88,12 @@ def _long_bounds(case: Case) -> Iterator[str]:
         )
 
 
-def contradictions(case: Case, latency: Figures) -> list[str]:
+def contradictions(case: Case, latency: Latencies) -> list[str]:
     """Whatever cannot be true, and so voids the ledger."""
     sentences = [
-        f"{figures['out_of_range']} jobs have a latency ({name}) outside 0 to 24 hours."
-        for name, figures in latency.items()
-        if figures["out_of_range"]
+        f"{figures.out_of_range} jobs have a latency ({name}) outside 0 to 24 hours."
+        for name, figures in by_name(latency).items()
+        if figures.out_of_range
     ]
     if case.unplanned:
         named = ", ".join(case.unplanned[:MOST_NAMED])
@@ -94,3 +101,49 @@ def contradictions(case: Case, latency: Figures) -> list[str]:
         count = len(case.unplanned)
         sentences.append(f"{count} jobs were seen that the workload never planned: {named}{more}.")
     return sentences
+
+
+def unwitnessed_completions(jobs: JobsSection) -> list[str]:
+    """A sentence where a job_completed lacks the effect that must have been committed before it.
+
+    Whoever is to blame, two of the three witnesses contradict each other: no figure that rests on
+    them can be vouched for.
+    """
+    count = jobs.ambiguous_by_reason.get("completed_without_effect", 0)
+    if not count:
+        return []
+    return [
+        f"{count} jobs have a job_completed and no effect row: the adapter broke the wire's "
+        "promise, or the database lost a commit. The ledger cannot be vouched for."
+    ]
+
+
+def _late_kills(recovery: list[Recovery]) -> Iterator[str]:
+    for kill in recovery:
+        if kill.late:
+            yield (
+                f"Kill {kill.fault} was sent {kill.late_s:.3f} s after its intended "
+                "instant: what it met is no longer random, so it is not pooled."
+            )
+
+
+def _unannounced(deaths: list[Death]) -> Iterator[str]:
+    for death in deaths:
+        if death.unannounced and death.victim.fault is not None:
+            named = ", ".join(repr(identity) for identity in death.unannounced)
+            yield (
+                f"Kill {death.victim.fault.fault}: rows were claimed under an identity that no "
+                f"child_ready announced ({named}): whose they were is not known."
+            )
+
+
+def _failed_enqueues(jobs: JobsSection, failed: list[EnqueueFailed]) -> Iterator[str]:
+    indeterminate = len({record.job_id for record in failed if record.outcome == "indeterminate"})
+    counts = {
+        f"{jobs.rejected} were rejected": jobs.rejected,
+        f"{indeterminate} had an unknown outcome": indeterminate,
+        f"{jobs.not_enqueued} of those were never seen in the queue": jobs.not_enqueued,
+    }
+    some = [text for text, count in counts.items() if count]
+    if some:
+        yield f"Of the enqueues, {', '.join(some)}."

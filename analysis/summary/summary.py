@@ -1,7 +1,7 @@
 """The summary of one run: every figure, and the verdict, from the JSONL alone.
 
 Where a figure cannot be had it is null, and a key of the same name with ``_why`` says why (see
-`analysis.figures`). Summaries are byte-identical on any machine for the same lines.
+`analysis.section`). Summaries are byte-identical on any machine for the same lines.
 """
 
 from __future__ import annotations
@@ -10,73 +10,29 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import orjson
 
 from analysis.checks.certificates import certificates, missing_parts
 from analysis.checks.consistency import disagreements
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
+from analysis.errors import SummaryError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
 from analysis.evidence.run_spec import planned_kills
-from analysis.figures import Figures, put
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
-from analysis.metrics.failures import errors_block
+from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
-from analysis.metrics.latency import Instants, instants, latencies
-from analysis.metrics.queue import queue_block
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import instants, latencies
+from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
-from analysis.metrics.resources import resources_block
-from analysis.metrics.throughput import throughput
-from analysis.metrics.window import Window, load_window, warm_ns
-from analysis.summary.counts import crash_block, jobs_block, run_block
-from analysis.summary.expectations import Expectation, Findings, judge_expectations
-from analysis.summary.findings import contradictions, findings
-from analysis.summary.remarks import remarks, unwitnessed_completions
-from analysis.summary.verdict import RunVerdict, came_to_its_end, judge_run, left_open
-from orchestrator.history.records import EnqueueFailed
-
-SUMMARY_VERSION = 1
-UNSAMPLED = "no hiccup sample covers the load"
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """One run, judged. The keys are those of ``<run_id>.summary.json``."""
-
-    run_id: str
-    verdict: RunVerdict
-    exit_code: int
-    reasons: list[str]
-    """Sentences; empty where the run passed."""
-    findings: list[str]
-    """What else a reader should know; no verdict rests on it."""
-    run: Figures
-    """What was run: scenario, library, preset, ordinal, seed, settings, environment."""
-    jobs: Figures
-    """The ledger: jobs by verdict, and what stands beside it."""
-    crash: Figures
-    recovery: list[Figures]
-    """One block a kill."""
-    latency_ms: Figures
-    latency_by_ms: dict[str, Figures]
-    """By kind and by class of job."""
-    throughput: Figures
-    tenants: Figures
-    errors: Figures
-    """Failed executions by error class, attempts, discards and retries."""
-    queue: Figures
-    """The inbox at 1 Hz, what the load left, and the recovery from bursts and errors."""
-    resources: Figures
-    expectations: list[Expectation]
-    notable_jobs: list[Figures]
-    """Jobs with another verdict than completed_once or with a flag, and where their lines are."""
-
-    def as_json(self) -> bytes:
-        """The file's content: sorted keys, indented, a line end behind the last line."""
-        figures = msgspec.to_builtins(self)
-        figures |= figures.pop("throughput")
-        options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        return orjson.dumps(figures | {"summary_version": SUMMARY_VERSION}, option=options)
+from analysis.metrics.resources import resources_section
+from analysis.metrics.throughput import load_window, throughput, warm_ns
+from analysis.summary.counts import crash_section, jobs_section, run_section
+from analysis.summary.expectations import Observed, judge_expectations
+from analysis.summary.findings import contradictions, findings, unwitnessed_completions
+from analysis.summary.types import SUMMARY_VERSION, CrashSection, Summary
+from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
 
 def analyse(path: Path) -> Summary:
@@ -99,6 +55,15 @@ def write_summary(path: Path) -> Summary:
     return summary
 
 
+def read_summary(path: Path) -> Summary:
+    """A summary that was written before. Raises OSError, and SummaryError where it is none of this
+    version."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Summary)
+    except msgspec.DecodeError as error:
+        raise SummaryError(path, error) from error
+
+
 def summarise(case: Case) -> Summary:
     """Everything that is to be said of a run."""
     history = case.history
@@ -117,14 +82,16 @@ def summarise(case: Case) -> Summary:
     window = load_window(case)
     times = instants(history, warm_ns(case))
     limited = _load_limited(case, hiccups)
-    latency = _latency(times, limited)
-    complete = sum(found["complete"] for found in found_certificates.values())
-    crash = crash_block(case, tally, complete)
-    expectations = judge_expectations(case.asked.expectations, _found(case, tally, crash, recovery))
+    latency = latencies(times, limited)
+    complete = sum(found.complete for found in found_certificates.values())
+    crash = crash_section(case, tally, complete)
+    expectations = judge_expectations(
+        case.asked.expectations, _observed(case, tally, crash, recovery)
+    )
     finished = came_to_its_end(history)
     if not finished:
         expectations = left_open(history, expectations)
-    jobs = jobs_block(case, tally)
+    jobs = jobs_section(case, tally)
     judgement = judge_run(
         history,
         [
@@ -139,27 +106,26 @@ def summarise(case: Case) -> Summary:
         expectations,
     )
     return Summary(
+        **msgspec.structs.asdict(throughput(times, window, history.end, hiccups)),
+        summary_version=SUMMARY_VERSION,
         run_id=history.run_id,
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=[
-            *findings(case),
-            *remarks(jobs, recovery, case.deaths, history.records.of(EnqueueFailed)),
-        ],
-        run=run_block(case),
+        findings=findings(case, jobs, recovery),
+        run=run_section(case),
         jobs=jobs,
         crash=crash,
         recovery=recovery,
         latency_ms=latency,
         latency_by_ms=by_label(history, times),
-        throughput=throughput(times, window, history.end, hiccups),
-        tenants=_tenants(case, times, window, limited),
-        errors=errors_block(history),
-        queue=queue_block(case, times, window),
-        resources=resources_block(history, window),
+        tenants=fairness(history, times, window, case.asked.workload.tenants.distribution, limited),
+        errors=errors_section(history),
+        queue=queue_section(case, times, window),
+        resources=resources_section(history, window),
         expectations=expectations,
-        notable_jobs=[job for job in tally.jobs if finished or job["verdict"] != "ambiguous"],
+        unexpected_exits=unexpected_exits(history),
+        notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )
 
 
@@ -174,13 +140,6 @@ def _tally(case: Case) -> Tally:
     return tally
 
 
-def _latency(times: Instants, limited: bool | None) -> Figures:
-    found = latencies(times)
-    for figures in found.values():
-        put(figures, "machine_limited", limited, UNSAMPLED)
-    return found
-
-
 def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
     """Whether the machine or the producer was late while jobs were under way."""
     ends = [case.history.completions.t_ns, case.history.starts.t_ns]
@@ -188,36 +147,29 @@ def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
     return hiccups.limited(case.history.end, case.started_ns, last_ns)
 
 
-def _tenants(case: Case, times: Instants, window: Window | str, limited: bool | None) -> Figures:
-    named = case.asked.workload.tenants.distribution
-    figures = fairness(case.history, times, window, named)
-    put(figures, "machine_limited", limited, UNSAMPLED)
-    return figures
-
-
-def _found(case: Case, tally: Tally, crash: Figures, recovery: list[Figures]) -> Findings:
-    resumed = [block["time_to_resume_s"] for block in recovery]
-    return Findings(
+def _observed(case: Case, tally: Tally, crash: CrashSection, recovery: list[Recovery]) -> Observed:
+    resumed = [kill.time_to_resume_s for kill in recovery if kill.time_to_resume_s is not None]
+    return Observed(
         counts={
             "lost": tally.verdicts["lost"],
             "stranded": tally.verdicts["stranded"],
             "unexpected": len(case.unplanned),
             "harness_ambiguity": tally.harness_ambiguity,
-            "certificates": crash["certificates"],
-            "duplicate_executions": crash["duplicate_executions"],
-            "re_executions": crash["re_executions"],
+            "certificates": crash.certificates,
+            "duplicate_executions": crash.duplicate_executions,
+            "re_executions": crash.re_executions,
         },
         bound_not_reached=tally.bound_not_reached,
         pending=tally.verdicts["pending"] - tally.reasons["pending"]["bound_not_reached"],
         unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
         rescues=case.rules.rescues,
         acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,
-        resume_s=max(resumed) if resumed and None not in resumed else None,
+        resume_s=max(resumed) if resumed and len(resumed) == len(recovery) else None,
         machine_limited=_any_limited(recovery),
     )
 
 
-def _any_limited(recovery: list[Figures]) -> bool | None:
+def _any_limited(recovery: list[Recovery]) -> bool | None:
     """Whether any recovery is known to be machine-limited; None = of some nobody knows."""
-    limited = {block["machine_limited"] for block in recovery}
+    limited = {kill.machine_limited for kill in recovery}
     return True if True in limited else None if None in limited else False

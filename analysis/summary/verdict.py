@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
-from analysis.checks.completeness import read_fault
-from analysis.history.history import History
-from analysis.summary.expectations import Expectation
+from analysis.history.history import History, read_fault
+from analysis.summary.types import Expectation, RunVerdict, UnexpectedExit
 from orchestrator.history.records import ChildExited
-
-RunVerdict = Literal["pass", "fail", "unknown", "invalid"]
 
 EXIT_CODES: dict[RunVerdict, int] = {"pass": 0, "fail": 1, "invalid": 3, "unknown": 4}
 PRECEDENCE = (2, 3, 1, 4, 0)
@@ -38,6 +34,10 @@ class RunJudgement:
         return EXIT_CODES[self.verdict]
 
 
+MOST_LINES = 8
+"""So many of the last lines of a dead worker's stderr are kept,"""
+WIDEST_LINE = 300
+"""and so many characters of each."""
 INTERRUPTED = "The run was interrupted before its scenario had ended: it has no verdict of its own."
 
 
@@ -85,6 +85,20 @@ def worker_deaths(history: History, *, ours: bool) -> list[str]:
         for left in history.records.of(ChildExited)
         if left.reason == "died" and left.ours == ours
     ]
+
+
+def unexpected_exits(history: History) -> tuple[UnexpectedExit, ...]:
+    """What the workers that died unasked wrote to stderr last."""
+    return tuple(
+        UnexpectedExit(
+            slot=left.slot,
+            incarnation=left.incarnation,
+            ours=left.ours,
+            stderr=[line[:WIDEST_LINE] for line in lines[-MOST_LINES:]],
+        )
+        for left in history.records.of(ChildExited)
+        if left.reason == "died" and (lines := left.stderr_tail.rstrip().splitlines())
+    )
 
 
 def judge_run(

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from analysis.errors import AnalysisError
 from analysis.report.terminal import print_summary
-from analysis.summary.summary import Summary, analyse, write_summary
+from analysis.summary.summary import analyse, write_summary
+from analysis.summary.types import Summary
 from orchestrator.commands.adapters import run_adapters
 from orchestrator.commands.calibration.controls import all_trials
 from orchestrator.commands.calibration.table import print_outcomes, print_progress, print_prospect

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from analysis.summary.summary import Summary
+from analysis.summary.types import Summary
 from orchestrator.errors import ResultsError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
@@ -99,7 +99,7 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
     A kill triggered by held jobs fixes the counts of duplicate executions and re-executions. A
     timed one makes them a sample: nothing is compared then.
     """
-    triggers = {kill["trigger"] for kill in [*old.recovery, *new.recovery]}
+    triggers = {kill.trigger for kill in [*old.recovery, *new.recovery]}
     for age, run in (("old", old), ("new", new)):
         console.print(f"{age}: {run.run_id}", highlight=False, soft_wrap=True)
     table = Table(box=None, padding=(0, 2))
@@ -108,7 +108,7 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
     table.add_column("new", justify="right")
     for section, name in _COUNTS:
         label = name.replace("_", " ")
-        table.add_row(label, *(str(getattr(run, section)[name]) for run in (old, new)))
+        table.add_row(label, *(str(getattr(getattr(run, section), name)) for run in (old, new)))
     console.print(table)
     if triggers != {"held"}:
         console.print(
@@ -118,7 +118,7 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
         )
         return True
     fixed = ("duplicate_executions", "re_executions")
-    agreed = all(old.crash[name] == new.crash[name] for name in fixed)
+    agreed = all(getattr(old.crash, name) == getattr(new.crash, name) for name in fixed)
     console.print(
         "Reproduced: a held state triggers the kill, and the counts that it fixes are the same."
         if agreed

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analysis.summary.summary import Summary, analyse
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from orchestrator.run.request import Request, workers_of
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import resolve_scenario
@@ -74,7 +75,7 @@ def sleepers(mark: str) -> list[int]:
 def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Path) -> None:
     summary = run("nothing", database, tmp_path)
     assert summary.verdict == "pass", summary.reasons
-    assert summary.recovery[0]["certificate"]["missing"] == []
+    assert summary.recovery[0].certificate.missing == []
 
 
 @pytest.mark.parametrize(

@@ -118,9 +118,9 @@ def test_a_producer_that_loses_its_session_leaves_no_job_out_of_the_sums(
 
     summary = analyse(history)
     jobs = summary.jobs
-    assert (jobs["recovered"], jobs["not_enqueued"]) == (len(unanswered), len(nowhere))
-    assert jobs["enqueued"] + jobs["not_enqueued"] == 60
-    assert sum(jobs[verdict] for verdict in VERDICTS) == jobs["enqueued"]
-    assert (jobs["unexpected"], jobs["lost"], jobs["ambiguous"]) == (0, 0, 0)
-    assert summary.crash["harness_ambiguity"] == 0
+    assert (jobs.recovered, jobs.not_enqueued) == (len(unanswered), len(nowhere))
+    assert jobs.enqueued + jobs.not_enqueued == 60
+    assert sum(getattr(jobs, verdict) for verdict in VERDICTS) == jobs.enqueued
+    assert (jobs.unexpected, jobs.lost, jobs.ambiguous) == (0, 0, 0)
+    assert summary.crash.harness_ambiguity == 0
     assert (summary.verdict, summary.exit_code) == ("pass", 0), summary.reasons

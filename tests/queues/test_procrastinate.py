@@ -167,5 +167,5 @@ def test_the_application_rescue_brings_back_exactly_what_a_kill_left(
     )
     summary = write_summary(carry_out(request, lambda _: None).history)
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert summary.crash["duplicates_by_crash"] == 8
-    assert summary.crash["re_executions"] == 12
+    assert summary.crash.duplicates_by_crash == 8
+    assert summary.crash.re_executions == 12

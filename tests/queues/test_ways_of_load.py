@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from analysis.summary.summary import Summary, write_summary
+from analysis.summary.summary import write_summary
+from analysis.summary.types import Summary
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import Request, make_request
 from orchestrator.run.run import carry_out
@@ -58,9 +59,9 @@ def test_coordinators_that_are_run_again_are_charged_with_their_second_rows(
 ) -> None:
     summary, lines = run(server, tmp_path, "crash_fan_out")
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert summary.crash["duplicate_executions"] == 18
-    assert summary.crash["duplicates_re_enqueued"] == 15
-    assert summary.jobs["unexpected"] == 0
+    assert summary.crash.duplicate_executions == 18
+    assert summary.crash.duplicates_re_enqueued == 15
+    assert summary.jobs.unexpected == 0
     enqueues = Counter(f["job_id"] for f in of(lines, "job_enqueued"))
     twice = {job_id for job_id, times in enqueues.items() if times > 1}
     assert twice == {f"h{parent:06d}/{child}" for parent in range(3) for child in range(5)}
@@ -94,8 +95,8 @@ def test_a_coordinator_that_dies_before_it_says_what_it_enqueued_hides_no_row(
     assert outcomes == Counter([*said, *((child, "recovered") for child in children)])
     rows = {f["inbox_id"] for f in of(lines, "job_started") if f["job_id"] in children}
     assert len(rows) == 10
-    assert summary.crash["duplicates_re_enqueued"] == 5
-    assert summary.jobs["unexpected"] == summary.crash["harness_ambiguity"] == 0
+    assert summary.crash.duplicates_re_enqueued == 5
+    assert summary.jobs.unexpected == summary.crash.harness_ambiguity == 0
     assert (summary.verdict, summary.reasons) == ("pass", [])
 
 
@@ -114,14 +115,14 @@ def test_a_key_that_many_enqueue_at_once_is_taken_and_executed_once(
     server: Server, tmp_path: Path
 ) -> None:
     summary, lines = run(server, tmp_path, "dedup_short", "workload.duration_s=2")
-    dedup = summary.jobs["dedup"]
-    assert summary.verdict == "pass"
-    assert (dedup["enqueuers"], dedup["keys"], dedup["enqueues"]) == (8, 20, 160)
-    assert dedup["accepted"] + dedup["deduplicated"] == 160
-    assert dedup["keys_never_executed"] == 0
+    dedup = summary.jobs.dedup
+    assert summary.verdict == "pass" and dedup is not None
+    assert (dedup.enqueuers, dedup.keys, dedup.enqueues) == (8, 20, 160)
+    assert dedup.accepted + dedup.deduplicated == 160
+    assert dedup.keys_never_executed == 0
     # A late enqueuer may come when the first one's job is done: then the key is rightly taken anew.
-    assert dedup["executions"] == dedup["accepted"] == len(of(lines, "job_enqueued"))
-    assert dedup["keys_taken_more_than_once"] <= 2
+    assert dedup.executions == dedup.accepted == len(of(lines, "job_enqueued"))
+    assert dedup.keys_taken_more_than_once <= 2
 
 
 def test_external_jobs_are_turned_away_by_the_provider_and_others_by_their_plan(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from analysis.summary.summary import Summary
+from analysis.summary.types import Summary
 from orchestrator.commands.conformance.finding import TrialName
 from orchestrator.commands.conformance.run_facts import RunFacts
 from orchestrator.commands.conformance.single_worker import DirectEvidence, Look
@@ -182,7 +182,9 @@ def failing() -> RunFacts:
 def facts(trial: TrialName, script: Script, verdicts: dict[str, str]) -> RunFacts:
     """What a run's history and its judgement come to."""
     path = SCENARIOS / "conformance" / f"conformance_{trial}.toml"
-    summary = SimpleNamespace(verdict="pass", reasons=[], jobs={"enqueued": len(verdicts)})
+    summary = SimpleNamespace(
+        verdict="pass", reasons=[], jobs=SimpleNamespace(enqueued=len(verdicts))
+    )
     return RunFacts(
         scenario=load_scenario(str(path)),
         preset=PRESET,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from analysis.metrics.latency import PER_MILLE
-from analysis.summary.summary import Summary, analyse
+from analysis.metrics.fairness import PooledTenants, Tenant
+from analysis.metrics.latency import PER_MILLE, PickupAndTotal, by_name
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
 from tests.histories.planted import crash
@@ -50,16 +52,16 @@ def test_the_counts_are_the_same(both: Both) -> None:
     summary, again = both
     errors = summary.errors
 
-    assert summary.crash["duplicate_executions"] == again.executions_completed()
-    assert summary.jobs["enqueued"] == again.one("SELECT count(*) FROM jobs")
-    assert errors["executions"] == again.one(
+    assert summary.crash.duplicate_executions == again.executions_completed()
+    assert summary.jobs.enqueued == again.one("SELECT count(*) FROM jobs")
+    assert errors.executions == again.one(
         "SELECT count(DISTINCT (slot, incarnation, execution)) FROM events"
         " WHERE kind = 'job_started'"
     )
-    assert {name: found["failed"] for name, found in errors["by_class"].items()} == again.counts(
+    assert {name: found.failed for name, found in errors.by_class.items()} == again.counts(
         "SELECT error_class, count(*) FROM events WHERE kind = 'job_failed' GROUP BY ALL"
     )
-    assert [(row["executions"], row["jobs"]) for row in errors["attempts"]["histogram"]] == (
+    assert [(row.executions, row.jobs) for row in errors.attempts.histogram] == (
         again.rows("SELECT executions, count(*) FROM jobs GROUP BY ALL ORDER BY ALL")
     )
 
@@ -67,55 +69,55 @@ def test_the_counts_are_the_same(both: Both) -> None:
 def test_the_error_rates_are_the_same(both: Both) -> None:
     summary, again = both
 
-    for name, found in summary.errors["by_class"].items():
+    for name, found in summary.errors.by_class.items():
         rate = again.one(
             f"SELECT (SELECT count(*) FROM events WHERE error_class = '{name}')"
             " / count(*) FROM events WHERE kind = 'job_started'"
         )
-        assert found["rate"] == pytest.approx(rate, abs=1e-6)
+        assert found.rate == pytest.approx(rate, abs=1e-6)
 
 
 def test_the_percentiles_are_the_same_within_the_histograms_precision(both: Both) -> None:
     summary, again = both
 
-    for measure, figures in summary.latency_ms.items():
+    for measure, figures in by_name(summary.latency_ms).items():
         for name, per_mille in (*PER_MILLE.items(), ("max", 1000)):
             exact_ns = again.percentile_ns(measure, per_mille)
-            assert_close(figures[name], exact_ns, f"{measure} {name}")
+            assert_close(getattr(figures, name), exact_ns, f"{measure} {name}")
 
 
 def test_the_percentiles_of_every_tenant_kind_and_class_are_the_same(both: Both) -> None:
     summary, again = both
-    groups = {f"tenant = '{row['tenant']}'": row for row in summary.tenants["each"]}
-    for what in ("kind", "class"):
-        for name, found in summary.latency_by_ms[what].items():
-            groups[f"job_{what} = '{name}'"] = found
-    groups[QUIET if summary.tenants["noisy"] else "tenant IS NOT NULL"] = summary.tenants[
-        "quiet_ms"
-    ]
+    by_label, tenants = summary.latency_by_ms, summary.tenants
+    groups: dict[str, Tenant | PickupAndTotal | PooledTenants] = {
+        **{f"tenant = '{row.tenant}'": row for row in tenants.each},
+        **{f"job_kind = '{name}'": found for name, found in by_label.kind.items()},
+        **{f"job_class = '{name}'": found for name, found in by_label.job_class.items()},
+        QUIET if tenants.noisy else "tenant IS NOT NULL": tenants.quiet_ms,
+    }
 
-    for where, found in groups.items():
-        for measure in ("pickup", "total"):
+    for where, group in groups.items():
+        for measure, found in (("pickup", group.pickup), ("total", group.total)):
             for name, per_mille in PER_MILLE.items():
                 exact_ns = again.percentile_ns(measure, per_mille, where)
-                assert_close(found[measure][name], exact_ns, f"{where}: {measure} {name}")
+                assert_close(getattr(found, name), exact_ns, f"{where}: {measure} {name}")
 
 
 def test_the_tenants_ratios_are_the_same(both: Both) -> None:
     summary, again = both
     tenants = summary.tenants
-    if tenants["noisy"] is None:
-        assert tenants["throughput_ratio"] is None
+    if tenants.noisy is None:
+        assert tenants.throughput_ratio is None
         return
     for measure in ("pickup", "total"):
         noisy, quiet = (again.percentile_ns(measure, 950, who) for who in (NOISY, QUIET))
-        found = tenants[f"latency_ratio_{measure}"]
+        found = getattr(tenants, f"latency_ratio_{measure}")
         assert (found is None) == (noisy is None or quiet is None)
         if noisy is not None and quiet is not None:
             assert found == pytest.approx(noisy / quiet, rel=2e-3)
     (sent, done), (quiet_sent, quiet_done) = again.in_window(NOISY), again.in_window(QUIET)
 
-    assert tenants["throughput_ratio"] == pytest.approx(
+    assert tenants.throughput_ratio == pytest.approx(
         (done / sent) / (quiet_done / quiet_sent), abs=1e-6
     )
 
@@ -124,12 +126,12 @@ def test_the_throughput_is_the_same(both: Both) -> None:
     summary, again = both
     begin_ns, end_ns = again.window
     if end_ns <= begin_ns:
-        assert summary.throughput["throughput_per_s"] is None
+        assert summary.throughput_per_s is None
         return
     where = f"completed_ns BETWEEN {begin_ns} AND {end_ns} AND {EVERY_JOB}"
     completed = again.one(f"SELECT count(*) FROM jobs WHERE {where}")
 
-    assert summary.throughput["throughput_per_s"] == pytest.approx(
+    assert summary.throughput_per_s == pytest.approx(
         completed * 1e9 / (end_ns - begin_ns), abs=1e-3
     )
 
@@ -137,12 +139,12 @@ def test_the_throughput_is_the_same(both: Both) -> None:
 def test_the_spacing_of_retries_is_the_same(both: Both) -> None:
     summary, again = both
     spacings = again.retry_spacings_ns()
-    retries = summary.errors["retries"]
+    retries = summary.errors.retries
 
-    assert retries["retries"] == len(spacings)
-    for row in retries["by_attempt"]:
-        longest = max(ns for attempt, ns in spacings if attempt == row["after_attempt"])
-        assert row["spacing_s"]["max"] == pytest.approx(longest / 1e9, abs=1e-6)
+    assert retries.retries == len(spacings)
+    for row in retries.by_attempt:
+        longest = max(ns for attempt, ns in spacings if attempt == row.after_attempt)
+        assert row.spacing_s.max == pytest.approx(longest / 1e9, abs=1e-6)
 
 
 def test_the_queues_levels_are_the_same(both: Both) -> None:
@@ -152,4 +154,4 @@ def test_the_queues_levels_are_the_same(both: Both) -> None:
         " WHERE kind = 'queue_snapshot'"
     )
 
-    assert summary.queue["backlog"]["max"] == most
+    assert summary.queue.backlog.max == most

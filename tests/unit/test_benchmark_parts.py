@@ -67,10 +67,10 @@ def test_the_synthetic_history_is_judged_as_it_was_written(tmp_path: Path) -> No
     told = write_history(path, jobs=20_000)
     summary = analyse(path)
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert summary.jobs["enqueued"] == told.jobs
-    assert summary.jobs["lost"] == 0
-    assert summary.crash["duplicates_by_crash"] == told.duplicates > 0
-    assert summary.crash["re_executions"] == told.re_executions > told.duplicates
+    assert summary.jobs.enqueued == told.jobs
+    assert summary.jobs.lost == 0
+    assert summary.crash.duplicates_by_crash == told.duplicates > 0
+    assert summary.crash.re_executions == told.re_executions > told.duplicates
 
 
 def test_the_synthetic_history_is_the_same_bytes_each_time(tmp_path: Path) -> None:

@@ -6,13 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from orchestrator.commands.calibration.compare import Comparison, compare, doubts
 from orchestrator.commands.calibration.controls import CONTROLS, SETS, Control, all_trials
 from orchestrator.commands.calibration.oracle import Expected, JobSets, expect, fixed_sets
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
+from tests.histories.planted import healthy
 
 Line = tuple[str, dict[str, Any]]
 
@@ -208,6 +212,20 @@ def test_each_source_of_an_expectation_is_compared_by_itself() -> None:
     assert differing == [("duplicated", "fixed")]
 
 
+def summary_with(folder: Path, **figures: Any) -> Summary:
+    """A healthy run's, with other figures where they belong."""
+    replace = msgspec.structs.replace
+    summary = analyse(healthy().write(folder))
+    jobs = {name: figures.pop(name) for name in ("ambiguous", "lost") if name in figures}
+    crash = {n: figures.pop(n) for n in ("certificates", "re_executions") if n in figures}
+    return replace(
+        summary,
+        jobs=replace(summary.jobs, **jobs),
+        crash=replace(summary.crash, **crash),
+        **figures,
+    )
+
+
 @pytest.mark.parametrize(
     ("flaw", "doubt"),
     [
@@ -224,32 +242,14 @@ def test_sets_that_agree_are_not_enough(
 ) -> None:
     figures = {"verdict": "fail", "certificates": 1, "ambiguous": 0, "lost": 1, "re_executions": 0}
     figures |= flaw
-    summary = tmp_path / "run.summary.json"
-    judged = {
-        "verdict": figures["verdict"],
-        "reasons": ["no certificate"],
-        "jobs": {
-            "stranded": 0,
-            "duplicated": 0,
-            "lost": figures["lost"],
-            "ambiguous": figures["ambiguous"],
-        },
-        "crash": {
-            "certificates": figures["certificates"],
-            "re_executions": figures["re_executions"],
-        },
-    }
-    summary.write_text(json.dumps(judged))
+    judged = summary_with(tmp_path, reasons=["no certificate"], **figures)
     expected = Expected("run", predicted=sets(lost={"a"}), fixed={}, at_least={})
-    assert doubts(summary, expected, sets(lost={"a"}), kills=1) == ([doubt] if doubt else [])
+    assert doubts(judged, expected, sets(lost={"a"}), kills=1) == ([doubt] if doubt else [])
 
 
 def test_a_demand_on_no_job_at_all_proves_nothing(tmp_path: Path) -> None:
-    summary = tmp_path / "run.summary.json"
-    counts = {"stranded": 0, "duplicated": 0, "lost": 0, "ambiguous": 0}
-    crash = {"certificates": 0, "re_executions": 0}
-    summary.write_text(json.dumps({"verdict": "pass", "jobs": counts, "crash": crash}))
+    judged = summary_with(tmp_path)
     expected = Expected("run", sets(), {}, at_least={"duplicated": frozenset()})
-    assert doubts(summary, expected, sets(), kills=0) == [
+    assert doubts(judged, expected, sets(), kills=0) == [
         "no job of the scenario must be duplicated: the check is empty"
     ]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from analysis.summary.expectations import Findings, judge_expectations
+from analysis.summary.expectations import Observed, judge_expectations
 from analysis.summary.summary import analyse
 from analysis.summary.verdict import worst
 from tests.histories.builder import Story
 from tests.histories.planted import A, crash, left_claimed, one_job
 
-CALM = Findings(
+CALM = Observed(
     counts={
         "lost": 0,
         "stranded": 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,8 +30,9 @@ def test_many_groups_at_once_have_the_percentiles_of_each_alone(
     end = np.array([NEVER if us is None else us * 1000 for _, us in jobs], np.int64)
     found = by_group(begin, end, group, 5)
 
-    for code, figures in enumerate(found):
-        alone = distribution(begin, end, group == code)
+    for code, of_group in enumerate(found):
+        figures = msgspec.to_builtins(of_group)
+        alone = msgspec.to_builtins(distribution(begin, end, group == code))
         assert {name: figures[name] for name in alone if name in figures and name != "why"} == {
             name: value for name, value in alone.items() if name in figures and name != "why"
         }
@@ -39,7 +41,8 @@ def test_many_groups_at_once_have_the_percentiles_of_each_alone(
 
 
 def tenants_of(path: Path) -> dict[str, Any]:
-    return analyse(path).tenants
+    tenants: dict[str, Any] = msgspec.to_builtins(analyse(path).tenants)
+    return tenants
 
 
 def test_the_latency_ratio_is_the_noisy_p95_over_that_of_all_quiet_jobs(tmp_path: Path) -> None:
@@ -76,13 +79,13 @@ def test_every_tenant_has_a_row_and_the_systems_jobs_have_none(tmp_path: Path) -
 def test_the_warm_up_is_left_out_of_every_latency(tmp_path: Path) -> None:
     summary = analyse(unfair(warmup_s=0.035).write(tmp_path))
 
-    assert summary.run["warmup_s"] == 0.035
-    assert summary.latency_ms["pickup"]["n"] == 4
-    assert summary.tenants["noisy"] == "t0000"
-    assert summary.tenants["noisy_ms"]["pickup"]["n"] == 0
-    assert summary.tenants["latency_ratio_pickup"] is None
-    assert "noisy tenant" in summary.tenants["latency_ratio_pickup_why"]
-    assert summary.latency_by_ms["kind"]["entity_update"]["pickup"]["n"] == 4
+    assert summary.run.warmup_s == 0.035
+    assert summary.latency_ms.pickup.n == 4
+    assert summary.tenants.noisy == "t0000"
+    assert summary.tenants.noisy_ms is not None and summary.tenants.noisy_ms.pickup.n == 0
+    assert summary.tenants.latency_ratio_pickup is None
+    assert "noisy tenant" in str(summary.tenants.latency_ratio_pickup_why)
+    assert summary.latency_by_ms.kind["entity_update"].pickup.n == 4
 
 
 def test_without_a_noisy_tenant_there_is_no_ratio_and_it_says_why(tmp_path: Path) -> None:
@@ -100,9 +103,9 @@ def test_latencies_stand_by_kind_and_by_class(tmp_path: Path) -> None:
     story.first("job_enqueued", job_id="j000005").update({"class": "medium"})
     by = analyse(story.write(tmp_path)).latency_by_ms
 
-    assert {kind: found["total"]["n"] for kind, found in by["kind"].items()} == {
+    assert {kind: found.total.n for kind, found in by.kind.items()} == {
         "daily_coordinator": 1,
         "entity_update": 7,
     }
-    assert round(by["kind"]["daily_coordinator"]["pickup"]["max"]) == 1000
-    assert by["class"]["medium"]["pickup"]["n"] == 1
+    assert round(by.kind["daily_coordinator"].pickup.max or 0) == 1000
+    assert by.job_class["medium"].pickup.n == 1

@@ -6,17 +6,18 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
 
 from analysis.evidence.run_spec import AskedFault, planned_kills
-from analysis.figures import Figures
 from analysis.ledger.ledger import VERDICTS
 from analysis.report.answer import answer
 from analysis.report.terminal import print_summary
-from analysis.summary.summary import Summary, analyse, write_summary
+from analysis.summary.summary import analyse, write_summary
+from analysis.summary.types import Summary
 from orchestrator.faults.plan import plan_kills
 from orchestrator.scenario.types import Fault
 from tests.histories.builder import RUN_ID, Story
@@ -38,7 +39,7 @@ def test_a_forged_history_gets_its_verdict(name: str, read: Read) -> None:
 
     assert summary.verdict == FORGED[name].verdict, summary.reasons
     assert says is None or any(says in reason for reason in summary.reasons), summary.reasons
-    assert sum(summary.jobs[verdict] for verdict in VERDICTS) == summary.jobs["enqueued"]
+    assert sum(getattr(summary.jobs, verdict) for verdict in VERDICTS) == summary.jobs.enqueued
 
 
 def test_a_timed_kill_that_came_late_is_biased(read: Read) -> None:
@@ -46,18 +47,18 @@ def test_a_timed_kill_that_came_late_is_biased(read: Read) -> None:
     intime = changed(setting("fault_injected", intended_ns=sent_ns - 50_000_000))
     late = changed(setting("fault_injected", intended_ns=sent_ns - 51_000_000))
 
-    assert read(intime).recovery[0]["late"] is False
-    assert read(intime).recovery[0]["biased"] is False
+    assert read(intime).recovery[0].late is False
+    assert read(intime).recovery[0].biased is False
     (block,) = read(late).recovery
-    assert (block["late"], block["biased"], block["late_s"]) == (True, True, 0.051)
+    assert (block.late, block.biased, block.late_s) == (True, True, 0.051)
     assert any("0.051 s after its intended" in sentence for sentence in read(late).findings)
 
 
 def test_an_aimed_kill_is_never_late(read: Read) -> None:
     aimed = changed(setting("fault_injected", trigger="state", biased=True, intended_ns=1))
 
-    assert read(aimed).recovery[0]["late"] is False
-    assert read(aimed).recovery[0]["late_s"] is None
+    assert read(aimed).recovery[0].late is False
+    assert read(aimed).recovery[0].late_s is None
 
 
 @pytest.mark.parametrize(("respawn_after_s", "limited"), [(0.0, None), (0.01, None), (-0.11, True)])
@@ -68,7 +69,7 @@ def test_a_respawn_that_came_late_makes_its_recovery_machine_limited(
     entry = {"at_s": 1.0, "slot": 0, "respawn_after_s": respawn_after_s}
     story.first("run_start")["scenario"]["faults"] = [entry]
 
-    assert read(story).recovery[0]["machine_limited"] is limited
+    assert read(story).recovery[0].machine_limited is limited
 
 
 def stalled(stall_s: float, after_s: float, code: str = "parent_stalled") -> Story:
@@ -91,14 +92,14 @@ def test_a_stalled_parent_makes_what_it_touches_machine_limited(
 ) -> None:
     summary = read(stalled(stall_s, after_s))
 
-    assert summary.recovery[0]["machine_limited"] is limited
-    assert summary.latency_ms["pickup"]["machine_limited"] is limited
+    assert summary.recovery[0].machine_limited is limited
+    assert summary.latency_ms.pickup.machine_limited is limited
 
 
 def test_a_stalled_provider_makes_what_it_touches_machine_limited(read: Read) -> None:
     summary = read(stalled(0.6, 1.0, "provider_stalled"))
 
-    assert summary.latency_ms["total"]["machine_limited"] is True
+    assert summary.latency_ms.total.machine_limited is True
 
 
 def test_claims_under_an_identity_that_nobody_announced_are_unknown(read: Read) -> None:
@@ -107,12 +108,12 @@ def test_claims_under_an_identity_that_nobody_announced_are_unknown(read: Read) 
         if kind == "row_read" and "claimed_by" in fields:
             fields["claimed_by"] = "nobody"
     summary = read(story)
-    found = summary.recovery[0]["found"]
+    found = summary.recovery[0].found
 
-    assert found["claimed"] is found["finished_unacknowledged"] is None
-    assert "'nobody'" in found["why"]
-    assert summary.crash["integrity_surface_at_kill"] is None
-    assert summary.crash["duplicates_live"] == 0
+    assert found.claimed is found.finished_unacknowledged is None
+    assert "'nobody'" in str(found.why)
+    assert summary.crash.integrity_surface_at_kill is None
+    assert summary.crash.duplicates_live == 0
     assert any("no child_ready announced ('nobody')" in said for said in summary.findings)
 
 
@@ -127,7 +128,7 @@ def test_failed_enqueues_are_told(read: Read) -> None:
 def test_flags_are_counted_by_verdict(read: Read) -> None:
     jobs = read(crash()).jobs
 
-    assert jobs["flags_by_verdict"] == {
+    assert jobs.flags_by_verdict == {
         "completed_once": {"redelivered": 1},
         "duplicated": {"redelivered": 1, "finished_unacknowledged": 1},
     }
@@ -148,7 +149,7 @@ def test_an_unfinished_run_does_not_list_its_ambiguous_jobs(read: Read) -> None:
     story.records = [r for r in story.records if r[0] != "run_end" and r[1].get("read") != "final"]
     summary = read(story)
 
-    assert summary.jobs["ambiguous"] == summary.jobs["enqueued"] == 3
+    assert summary.jobs.ambiguous == summary.jobs.enqueued == 3
     assert summary.notable_jobs == []
 
 
@@ -220,13 +221,13 @@ def test_an_invalid_run_that_was_cut_short_is_not_accused_of_a_bad_ledger(
     assert f"INVALID ({told}, so no figure of this run is a result)." in printed(story, tmp_path)
 
 
-ORPHANS: Figures = {
+ORPHANS: dict[str, Any] = {
     "orphans": 2,
     "first_orphan_pickup_s": 17.26,
     "predicted_bound_s": 60.0,
     "last_orphan_settled_s": 36.9,
     "resume_after_ready_s": None,
-    "trigger": "exact",
+    "trigger": "held",
 }
 
 
@@ -251,14 +252,15 @@ ORPHANS: Figures = {
     ],
 )
 def test_what_is_not_known_of_the_orphans_is_left_out_of_the_answer(
-    changed: Figures, told: str, tmp_path: Path
+    changed: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
     summary = analyse(crash().write(tmp_path))
-    discards = {"jobs": int("settled" in told)}
-    of_one_kill = msgspec.structs.replace(
+    replace = msgspec.structs.replace
+    discards = replace(summary.errors.discards, jobs=int("settled" in told))
+    of_one_kill = replace(
         summary,
-        recovery=[{**ORPHANS, **changed}],
-        errors={**summary.errors, "discards": discards},
+        recovery=[replace(summary.recovery[0], **ORPHANS | changed)],
+        errors=replace(summary.errors, discards=discards),
     )
 
     assert answer(of_one_kill).endswith(f"lost none. {told}")

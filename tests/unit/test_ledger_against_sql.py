@@ -51,11 +51,11 @@ def test_the_ledger_agrees_with_sql_on_every_job(story: Story) -> None:
     assert found == expected
     summary = summarise(case)
     counted = Counter(verdict.partition(":")[0] for verdict in expected.values())
-    assert {verdict: summary.jobs[verdict] for verdict in counted} == counted
-    assert summary.jobs["enqueued"] == len(expected)
-    assert summary.crash["duplicate_executions"] == duplicate_executions(story.lines())
+    assert {verdict: getattr(summary.jobs, verdict) for verdict in counted} == counted
+    assert summary.jobs.enqueued == len(expected)
+    assert summary.crash.duplicate_executions == duplicate_executions(story.lines())
     causes = ("duplicates_by_crash", "duplicates_re_enqueued", "duplicates_live")
-    assert sum(summary.crash[c] for c in causes) == summary.crash["duplicate_executions"]
+    assert sum(getattr(summary.crash, c) for c in causes) == summary.crash.duplicate_executions
 
 
 @pytest.mark.timeout(300)
@@ -99,7 +99,7 @@ def test_a_recount_in_ten_lines_gives_the_same_duplicates(name: str) -> None:
             completed[record["fields"]["job_id"]] += 1
     recount = sum(times >= 2 for times in completed.values())
 
-    assert summarise(opened(story)).crash["duplicate_executions"] == recount
+    assert summarise(opened(story)).crash.duplicate_executions == recount
 
 
 @pytest.mark.parametrize("row", LEDGER[:-1], ids=lambda row: row.__name__.strip("_"))

@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from analysis.summary.summary import analyse
+from analysis.summary.types import FinalStatuses
 from tests.histories.builder import Story
 from tests.histories.loaded import at, enqueue, erring, job
 from tests.histories.planted import crash
 
 
 def errors_of(path: Path) -> dict[str, Any]:
-    return analyse(path).errors
+    errors: dict[str, Any] = msgspec.to_builtins(analyse(path).errors)
+    return errors
 
 
 def test_the_error_rate_is_by_class_over_all_executions(tmp_path: Path) -> None:
@@ -101,9 +105,9 @@ def test_discards_are_counted_by_who_saw_them(tmp_path: Path) -> None:
 
 
 def test_the_final_status_is_how_each_job_itself_ended(tmp_path: Path) -> None:
-    status = analyse(erring().write(tmp_path)).jobs["final_status"]
+    status = analyse(erring().write(tmp_path)).jobs.final_status
 
-    assert status == {"completed": 2, "failed": 0, "discarded": 1, "none": 1}
+    assert status == FinalStatuses(completed=2, failed=0, discarded=1, none=1)
 
 
 def test_a_failure_that_nothing_followed_is_a_failed_job(tmp_path: Path) -> None:
@@ -112,7 +116,7 @@ def test_a_failure_that_nothing_followed_is_a_failed_job(tmp_path: Path) -> None
     story.records = [record for record in story.records if record[0] != "job_discarded"]
     story.first("child_exited")["events"] -= 1
 
-    assert analyse(story.write(tmp_path)).jobs["final_status"]["failed"] == 1
+    assert analyse(story.write(tmp_path)).jobs.final_status.failed == 1
 
 
 def test_a_redelivery_is_no_retry(tmp_path: Path) -> None:

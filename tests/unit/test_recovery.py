@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from analysis.evidence.incarnations import muster
-from analysis.figures import seconds
 from analysis.history.history import Records
-from analysis.summary.summary import Summary, analyse
+from analysis.metrics.kill_types import FoundInFlight
+from analysis.section import seconds
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from tests.histories.builder import Story
 from tests.histories.planted import A, B, C, crash, left_claimed, run_twice
 from worker_child.protocol import ChildReady
@@ -36,19 +38,19 @@ def test_every_instant_counts_from_the_signal(read: Read) -> None:
     resumed_s = since_kill(story, "job_started", incarnation=1)
     spawned_s = since_kill(story, "child_spawned", incarnation=1)
 
-    assert found["reaped_s"] == 0.000001
-    assert found["sessions_gone_s"] == 0.000003
-    assert found["respawned_s"] == spawned_s
-    assert found["ready_s"] == ready_s
-    assert found["time_to_resume_s"] == resumed_s
-    assert found["resume_after_respawn_s"] == round(resumed_s - spawned_s, 6)
-    assert found["resume_after_ready_s"] == round(resumed_s - ready_s, 6)
-    assert found["first_orphan_pickup_s"] == resumed_s
-    assert found["last_orphan_settled_s"] == since_kill(
+    assert found.reaped_s == 0.000001
+    assert found.sessions_gone_s == 0.000003
+    assert found.respawned_s == spawned_s
+    assert found.ready_s == ready_s
+    assert found.time_to_resume_s == resumed_s
+    assert found.resume_after_respawn_s == round(resumed_s - spawned_s, 6)
+    assert found.resume_after_ready_s == round(resumed_s - ready_s, 6)
+    assert found.first_orphan_pickup_s == resumed_s
+    assert found.last_orphan_settled_s == since_kill(
         story, "job_completed", incarnation=1, job_id=B
     )
-    assert found["expected_first_orphan_s"] == 3.0
-    assert found["survivor_next_pickup_s"] is None
+    assert found.expected_first_orphan_s == 3.0
+    assert found.survivor_next_pickup_s is None
 
 
 def test_the_kill_found_each_job_in_its_phase(read: Read) -> None:
@@ -70,18 +72,18 @@ def test_the_kill_found_each_job_in_its_phase(read: Read) -> None:
     story.exit(second)
     story.end()
     summary = read(story)
-    found = summary.recovery[0]["found"]
+    found = summary.recovery[0].found
 
-    assert found == {
-        "claimed": 1,
-        "started": 1,
-        "effect_done": 1,
-        "finished_unacknowledged": 1,
-        "failed_unacknowledged": 1,
-        "raced": False,
-    }
-    assert summary.recovery[0]["orphans"] == 5
-    assert summary.crash["integrity_surface_at_kill"] == 5
+    assert found == FoundInFlight(
+        claimed=1,
+        started=1,
+        effect_done=1,
+        finished_unacknowledged=1,
+        failed_unacknowledged=1,
+        raced=False,
+    )
+    assert summary.recovery[0].orphans == 5
+    assert summary.crash.integrity_surface_at_kill == 5
 
 
 def test_a_raced_read_leaves_the_claims_unknown(read: Read) -> None:
@@ -97,15 +99,15 @@ def test_a_raced_read_leaves_the_claims_unknown(read: Read) -> None:
     story.exit(second)
     story.end()
     summary = read(story)
-    found = summary.recovery[0]["found"]
+    found = summary.recovery[0].found
 
-    assert found["started"] == 1
-    assert found["claimed"] is None
-    assert found["finished_unacknowledged"] is None
-    assert "raced" in found["why"]
-    assert summary.crash["integrity_surface_at_kill"] is None
-    assert "raced" in summary.crash["integrity_surface_at_kill_why"]
-    assert summary.crash["duplicates_by_crash"] == 1
+    assert found.started == 1
+    assert found.claimed is None
+    assert found.finished_unacknowledged is None
+    assert "raced" in str(found.why)
+    assert summary.crash.integrity_surface_at_kill is None
+    assert "raced" in str(summary.crash.integrity_surface_at_kill_why)
+    assert summary.crash.duplicates_by_crash == 1
 
 
 def test_a_queue_that_hides_its_claims_still_has_its_duplicates_by_crash(read: Read) -> None:
@@ -115,17 +117,17 @@ def test_a_queue_that_hides_its_claims_still_has_its_duplicates_by_crash(read: R
             fields.pop("claimed_by", None)
     summary = read(story)
 
-    assert summary.crash["integrity_surface_at_kill"] is None
-    assert summary.crash["duplicates_by_crash"] == 1
-    assert summary.recovery[0]["duplicates"] == 1
+    assert summary.crash.integrity_surface_at_kill is None
+    assert summary.crash.duplicates_by_crash == 1
+    assert summary.recovery[0].duplicates == 1
 
 
 def test_a_duplicate_belongs_to_the_kill_that_ended_it(read: Read) -> None:
     summary = read(crash())
 
-    assert summary.crash["duplicates_by_crash"] == 1
-    assert summary.crash["duplicates_unattributed"] == 0
-    assert summary.recovery[0]["duplicates"] == 1
+    assert summary.crash.duplicates_by_crash == 1
+    assert summary.crash.duplicates_unattributed == 0
+    assert summary.recovery[0].duplicates == 1
 
 
 def test_a_duplicate_belongs_to_the_kill_of_the_one_who_had_completed_it(read: Read) -> None:
@@ -144,8 +146,8 @@ def test_a_duplicate_belongs_to_the_kill_of_the_one_who_had_completed_it(read: R
     story.end()
     summary = read(story)
 
-    assert summary.crash["duplicates_by_crash"] == 1
-    assert [kill["duplicates"] for kill in summary.recovery] == [0, 1]
+    assert summary.crash.duplicates_by_crash == 1
+    assert [kill.duplicates for kill in summary.recovery] == [0, 1]
 
 
 @pytest.mark.parametrize("effect", [False, True], ids=["started", "effect done"])
@@ -166,9 +168,9 @@ def test_two_live_workers_who_both_complete_an_orphan_are_to_blame_themselves(
     story.end()
     summary = read(story)
 
-    assert summary.crash["duplicates_live"] == 1
-    assert summary.crash["duplicates_by_crash"] == 0
-    assert summary.recovery[0]["duplicates"] == 0
+    assert summary.crash.duplicates_live == 1
+    assert summary.crash.duplicates_by_crash == 0
+    assert summary.recovery[0].duplicates == 0
 
 
 def test_a_job_that_was_done_already_when_the_victim_took_it_up_is_a_live_duplicate(
@@ -186,7 +188,7 @@ def test_a_job_that_was_done_already_when_the_victim_took_it_up_is_a_live_duplic
     story.exit(again)
     story.end()
 
-    assert read(story).crash["duplicates_live"] == 1
+    assert read(story).crash.duplicates_live == 1
 
 
 def test_a_duplicate_by_an_unasked_death_is_a_crashs_and_no_kills(read: Read) -> None:
@@ -201,15 +203,15 @@ def test_a_duplicate_by_an_unasked_death_is_a_crashs_and_no_kills(read: Read) ->
     story.end()
     crash_figures = read(story).crash
 
-    assert crash_figures["duplicates_by_crash"] == 1
-    assert crash_figures["duplicates_unattributed"] == 1
+    assert crash_figures.duplicates_by_crash == 1
+    assert crash_figures.duplicates_unattributed == 1
 
 
 def test_a_healthy_job_run_twice_is_a_live_duplicate(read: Read) -> None:
     crash_figures = read(run_twice()).crash
 
-    assert crash_figures["duplicates_live"] == 1
-    assert crash_figures["duplicates_unattributed"] == 1
+    assert crash_figures.duplicates_live == 1
+    assert crash_figures.duplicates_unattributed == 1
 
 
 @pytest.mark.parametrize("held", [[], [A]])
@@ -223,7 +225,7 @@ def test_a_duplicate_from_before_the_kill_is_not_the_kills(held: list[str], read
     story.exit(other)
     story.end()
 
-    assert read(story).crash["duplicates_live"] == 1
+    assert read(story).crash.duplicates_live == 1
 
 
 def test_a_job_run_again_after_its_acknowledgement_is_not_the_kills(read: Read) -> None:
@@ -238,7 +240,7 @@ def test_a_job_run_again_after_its_acknowledgement_is_not_the_kills(read: Read) 
     story.row(A, "done", picked_after_done=True)
     story.end()
 
-    assert read(story).crash["duplicates_live"] == 1
+    assert read(story).crash.duplicates_live == 1
 
 
 def test_an_identity_that_two_incarnations_announce_is_the_later_ones_from_then_on() -> None:
@@ -265,17 +267,17 @@ def test_a_survivor_in_another_slot_is_timed(read: Read) -> None:
     story.end()
     (found,) = read(story).recovery
 
-    assert found["survivor_next_pickup_s"] == since_kill(story, "job_started", job_id=B)
-    assert found["time_to_resume_s"] is None
-    assert found["time_to_resume_s_why"]
-    assert found["predicted_bound_s"] == 4.5
+    assert found.survivor_next_pickup_s == since_kill(story, "job_started", job_id=B)
+    assert found.time_to_resume_s is None
+    assert found.time_to_resume_s_why
+    assert found.predicted_bound_s == 4.5
 
 
 def test_an_orphan_that_never_settles_leaves_the_figure_null(read: Read) -> None:
     (found,) = read(left_claimed(10)).recovery
 
-    assert found["last_orphan_settled_s"] is None
-    assert found["last_orphan_settled_s_why"] == "1 of 1 orphans were not seen to settle"
+    assert found.last_orphan_settled_s is None
+    assert found.last_orphan_settled_s_why == "1 of 1 orphans were not seen to settle"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +296,7 @@ def test_the_bound_waits_for_the_lease_or_the_worker(
     story.end()
     (found,) = read(story).recovery
 
-    assert found["predicted_bound_s"] == bound_s
+    assert found.predicted_bound_s == bound_s
 
 
 def sampled(story: Story, *backlogs: int) -> None:
@@ -335,7 +337,7 @@ def test_the_backlog_is_back_after_five_samples_in_the_band(
     backlogs: list[int], sample: int | None, read: Read
 ) -> None:
     (found,) = read(backlog_story(backlogs)).recovery
-    recovered_s = found["backlog_recovered_s"]
+    recovered_s = found.backlog_recovered_s
 
     assert (None if recovered_s is None else int(recovered_s)) == sample
 
@@ -354,7 +356,7 @@ def test_a_calm_queue_before_the_respawn_is_no_recovery(read: Read) -> None:
     story.end()
     (found,) = read(story).recovery
 
-    assert int(found["backlog_recovered_s"]) == 8
+    assert int(found.backlog_recovered_s or 0) == 8
 
 
 @pytest.mark.parametrize(
@@ -374,10 +376,10 @@ def test_the_backlog_waits_for_a_respawn_only_where_there_is_one(
     story.exit(survivor)
     story.end()
     (found,) = read(story).recovery
-    seen_s = found["backlog_recovered_s"]
+    seen_s = found.backlog_recovered_s
 
     assert (None if seen_s is None else int(seen_s)) == recovered_s
-    assert found.get("backlog_recovered_s_why") == why
+    assert found.backlog_recovered_s_why == why
 
 
 @pytest.mark.parametrize(
@@ -405,7 +407,7 @@ def test_the_band_is_the_backlogs_p95_over_thirty_seconds_or_a_seconds_arrivals(
         story.end()
         (found,) = read(story).recovery
 
-        assert (found["backlog_recovered_s"] is not None) is recovered
+        assert (found.backlog_recovered_s is not None) is recovered
 
 
 @pytest.mark.parametrize(
@@ -428,8 +430,8 @@ def test_a_stalled_machine_marks_the_timings(
         story.records.append(end)
     summary = read(story)
 
-    assert summary.recovery[0]["machine_limited"] is limited
-    assert summary.latency_ms["pickup"]["machine_limited"] is limited
+    assert summary.recovery[0].machine_limited is limited
+    assert summary.latency_ms.pickup.machine_limited is limited
     assert summary.verdict == "pass"
 
 
@@ -437,4 +439,4 @@ def test_a_producer_that_woke_late_marks_the_latencies(read: Read) -> None:
     story = crash()
     story.first("run_end")["max_lateness_us"] = 50_001
 
-    assert read(story).latency_ms["total"]["machine_limited"] is True
+    assert read(story).latency_ms.total.machine_limited is True

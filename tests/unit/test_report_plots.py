@@ -171,9 +171,9 @@ def test_the_percentile_plot_agrees_with_the_table(tmp_path: Path) -> None:
     figures = distribution(np.zeros(1000, np.int64), ends)
     found = dict(zip(*curve(figures), strict=True))
 
-    assert found[10.0] == figures["p90"]
-    assert found[100.0] == figures["p99"]
-    assert found[1000.0] == figures["p99_9"]
+    assert found[10.0] == figures.p90
+    assert found[100.0] == figures.p99
+    assert found[1000.0] == figures.p99_9
 
 
 def test_the_percentile_plot_ends_where_the_censored_jobs_begin() -> None:

@@ -104,7 +104,7 @@ def _plots(block: Block, key: str, *, many: bool, number: int) -> Iterator[Shown
         if plot is not None:
             yield plot
     latencies = [
-        (cell.label, run.summary["latency_ms"]["pickup"], style)
+        (cell.label, run.summary.latency_ms.pickup, style)
         for style, cell in enumerate(block.cells)
         for run in cell.runs
     ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from analysis.figures import Figures
+from analysis.metrics.latency import Distribution
 from analysis.report.html.plot import Json, NoPlot, Plot, Shown, line
 
 KEY, TITLE = "percentiles", "Latency by percentile"
@@ -26,11 +26,11 @@ DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def percentile_plot(
-    latencies: Sequence[tuple[str, Figures, int]], key: str = KEY, title: str = TITLE
+    latencies: Sequence[tuple[str, Distribution, int]], key: str = KEY, title: str = TITLE
 ) -> Shown:
     """`latencies` = name, a summary's figures of one measure, and the number of its style; lines
     of one name have one place in the legend."""
-    drawn = [(*one, curve(one[1])) for one in latencies if one[1].get("histogram")]
+    drawn = [(*one, curve(one[1])) for one in latencies if one[1].histogram]
     if not drawn:
         return NoPlot(key, title, "No latency was measured.")
     names: set[str] = set()
@@ -40,10 +40,10 @@ def percentile_plot(
         traces.append(trace | {"showlegend": name not in names})
         names.add(name)
     censored = [
-        f"of {name}, {figures['censored']:,} of {figures['n']:,} jobs never came so far and lie "
+        f"of {name}, {figures.censored:,} of {figures.n:,} jobs never came so far and lie "
         "beyond the end of the line"
         for name, figures, _, _ in drawn
-        if figures["censored"]
+        if figures.censored
     ]
     says = (
         "Each step to the right is one more nine: ninety, ninety-nine, ninety-nine point nine "
@@ -65,13 +65,13 @@ def _layout() -> Json:
     }
 
 
-def curve(figures: Figures) -> tuple[list[float], list[float]]:
+def curve(figures: Distribution) -> tuple[list[float], list[float]]:
     """1 / (1 - share) and milliseconds, of the jobs that came so far.
 
     The ranks are counted over all jobs, the censored ones as the slowest.
     """
-    histogram: Any = HdrHistogram.decode(figures["histogram"])
-    n, seen = figures["n"], figures["n"] - figures["censored"]
+    histogram: Any = HdrHistogram.decode(figures.histogram)
+    n, seen = figures.n, figures.n - figures.censored
     x, y = [], []
     for step in range(floor(STEPS_A_NINE * log10(n)) + 1 if n else 0):
         beyond = 10 ** (step / STEPS_A_NINE)

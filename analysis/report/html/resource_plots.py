@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from analysis.figures import Figures
 from analysis.ledger.case import Case
+from analysis.metrics.resources import Resources
 from analysis.report.html.plot import Clock, NoPlot, Plot, Shown, bands_said, line, over_time
 from analysis.report.terminal_load import MIB, SUBJECTS
 from orchestrator.history.records import ResourceSample
@@ -14,8 +14,8 @@ from orchestrator.history.records import ResourceSample
 STYLES: Final = (("--series-1", "solid"), ("--series-2", "dash"), ("--series-3", "dot"))
 
 
-def resource_plots(case: Case, resources: Figures, clock: Clock) -> list[Shown]:
-    """`resources` is the summary's block: it says why a figure cannot be had."""
+def resource_plots(case: Case, resources: Resources, clock: Clock) -> list[Shown]:
+    """`resources` is the summary's section: it says why a figure cannot be had."""
     samples = case.history.records.of(ResourceSample)
     return [
         _memory(samples, clock),
@@ -42,7 +42,7 @@ def _memory(samples: list[ResourceSample], clock: Clock) -> Shown:
     return Plot(key, title, says, traces, over_time(clock, "MiB"), over_time=True)
 
 
-def _queries(samples: list[ResourceSample], resources: Figures, clock: Clock) -> Shown:
+def _queries(samples: list[ResourceSample], resources: Resources, clock: Clock) -> Shown:
     key, title = "queries", "Queries on the queue's tables"
     counted = [(s.t_ns, s.calls) for s in samples if s.calls is not None]
     steps = [
@@ -51,7 +51,7 @@ def _queries(samples: list[ResourceSample], resources: Figures, clock: Clock) ->
         if after >= before and to_ns > from_ns
     ]
     if not steps:
-        why = resources.get("queue_queries_per_s_why", "no two samples hold a count")
+        why = resources.queue_queries_per_s_why or "no two samples hold a count"
         return NoPlot(key, title, f"They were not counted: {why}.")
     x = clock.seconds([t_ns for t_ns, _ in steps])
     traces = [line("queries", x, [round(rate, 1) for _, rate in steps], *STYLES[0])]
@@ -62,11 +62,11 @@ def _queries(samples: list[ResourceSample], resources: Figures, clock: Clock) ->
     return Plot(key, title, says, traces, over_time(clock, "queries a second"), over_time=True)
 
 
-def _places(samples: list[ResourceSample], resources: Figures, clock: Clock) -> Shown:
+def _places(samples: list[ResourceSample], resources: Resources, clock: Clock) -> Shown:
     key, title = "places", "Places in use"
     known = [s for s in samples if s.capacity]
     if not known:
-        why = resources.get("pool_utilisation_why", "no sample tells it")
+        why = resources.pool_utilisation_why or "no sample tells it"
         return NoPlot(key, title, f"The use of the workers' places is not known: {why}.")
     x = clock.seconds([s.t_ns for s in known])
     y = [round(100 * (s.open_executions or 0) / (s.capacity or 1), 1) for s in known]

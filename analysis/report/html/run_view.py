@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
-from analysis.metrics.latency import instants
-from analysis.metrics.window import warm_ns
+from analysis.metrics.latency import by_name, instants
+from analysis.metrics.throughput import warm_ns
 from analysis.report.answer import answer
 from analysis.report.grid import Grid
 from analysis.report.html.latency_plot import latency_plot
@@ -20,10 +20,8 @@ from analysis.report.html.resource_plots import resource_plots
 from analysis.report.html.tenant_plot import tenant_plot
 from analysis.report.html.timeline_plot import crossings, timeline_plot, timeline_table
 from analysis.report.results_page import MACHINE_ROWS
-from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_said
-from analysis.summary.summary import Summary
-
-MEASURES = ("pickup", "pickup_uncorrected", "total")
+from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
+from analysis.summary.types import Summary
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ def run_view(case: Case, summary: Summary, number: int) -> RunView:
     clock = clock_of(case)
     times = instants(case.history, warm_ns(case))
     latencies = [
-        (name.replace("_", " "), summary.latency_ms[name], style)
-        for style, name in enumerate(MEASURES)
+        (name.replace("_", " "), latency, style)
+        for style, (name, latency) in enumerate(by_name(summary.latency_ms).items())
     ]
     return RunView(
         number=number,
@@ -107,19 +105,19 @@ def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
     run = summary.run
     described = str(case.history.start.scenario.get("description", "")).strip()
-    yield "scenario", run["scenario"] + (f": {described}" if described else "")
-    yield "library", f"{run['library']} {run['library_version']}, preset {run['preset']}"
-    yield "ordinal and seed", f"{run['ordinal']}, {run['seed']}"
-    yield "time_scale", f"{run['time_scale']:g} (multiplies medium and long jobs)"
+    yield "scenario", run.scenario + (f": {described}" if described else "")
+    yield "library", f"{run.library} {run.library_version}, preset {run.preset}"
+    yield "ordinal and seed", f"{run.ordinal}, {run.seed}"
+    yield "time_scale", f"{run.time_scale:g} (multiplies medium and long jobs)"
     environment = dict(flattened(case.history.start.environment))
     for title, keys in MACHINE_ROWS:
-        told = [plain_text(environment[key]) for key in keys if environment.get(key) is not None]
-        if told:
-            yield title, " ".join(told)
-    yield "cell_hash", run["cell_hash"]
+        values = [plain_text(environment[key]) for key in keys if environment.get(key) is not None]
+        if values:
+            yield title, " ".join(values)
+    yield "cell_hash", run.cell_hash
 
 
 def _notes(summary: Summary) -> Iterator[str]:
-    yield throughput_said(summary.throughput)
+    yield throughput_line(summary)
     if is_limited(summary):
         yield LIMITED_NOTE

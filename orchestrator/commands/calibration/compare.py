@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from analysis.report.jobs_table import job_rows
+from analysis.summary.types import Summary
 from orchestrator.commands.calibration.controls import SETS, SetName
 from orchestrator.commands.calibration.oracle import Expected, JobSets
 
@@ -73,26 +73,25 @@ def compare(expected: Expected, found: JobSets) -> list[Comparison]:
     ]
 
 
-def doubts(summary: Path, expected: Expected, found: JobSets, kills: int) -> list[str]:
+def doubts(judged: Summary, expected: Expected, found: JobSets, kills: int) -> list[str]:
     """Why the run cannot be trusted, although its sets may agree; empty = it can."""
-    judged: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
     return [*_void(judged, kills), *_miscounted(judged, found), *_vacuous(expected)]
 
 
-def _void(judged: dict[str, Any], kills: int) -> Iterator[str]:
-    if judged["verdict"] == "invalid":
-        yield "the run is invalid: " + " ".join(judged["reasons"])
-    if (certificates := judged["crash"]["certificates"]) != kills:
+def _void(judged: Summary, kills: int) -> Iterator[str]:
+    if judged.verdict == "invalid":
+        yield "the run is invalid: " + " ".join(judged.reasons)
+    if (certificates := judged.crash.certificates) != kills:
         yield f"{certificates} certificates for {kills} kills"
-    if ambiguous := judged["jobs"]["ambiguous"]:
+    if ambiguous := judged.jobs.ambiguous:
         yield f"{ambiguous} jobs are ambiguous"
 
 
-def _miscounted(judged: dict[str, Any], found: JobSets) -> Iterator[str]:
-    counts = {**judged["jobs"], "redelivered": judged["crash"]["re_executions"]}
+def _miscounted(judged: Summary, found: JobSets) -> Iterator[str]:
     for name in SETS:
-        if counts[name] != len(found[name]):
-            yield f"the summary counts {counts[name]} {name}, the table of jobs {len(found[name])}"
+        count = judged.crash.re_executions if name == "redelivered" else getattr(judged.jobs, name)
+        if count != len(found[name]):
+            yield f"the summary counts {count} {name}, the table of jobs {len(found[name])}"
 
 
 def _vacuous(expected: Expected) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from analysis.summary.summary import read_summary
 from orchestrator.commands.calibration.compare import Comparison, compare, doubts, found_sets
 from orchestrator.commands.calibration.controls import PRESET, Trial
 from orchestrator.commands.calibration.oracle import expect
@@ -83,9 +84,9 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
     """
     expected = expect(trial.control, scenario, history)
     expected.write(history.parent)
-    summary = history.parent / f"{expected.run_id}.summary.json"
     try:
         found = found_sets(history)
+        summary = read_summary(history.parent / f"{expected.run_id}.summary.json")
     except AnalysisError as error:
         return Outcome(trial, [], [str(error)], took_s)
     found_doubts = doubts(summary, expected, found, planned_kills(scenario))

@@ -102,7 +102,7 @@ def books_balanced(run: RunFacts) -> Iterator[str]:
         yield "the run is invalid: " + run.summary.reasons[0]
         return
     verdicts = Counter(job["verdict"] for job in run.jobs)
-    enqueued = run.summary.jobs["enqueued"]
+    enqueued = run.summary.jobs.enqueued
     if sum(verdicts.values()) - verdicts["unexpected"] != enqueued:
         yield f"{enqueued} jobs were enqueued, and there are {sum(verdicts.values())} verdicts"
     for verdict in ("lost", "ambiguous", "unexpected"):

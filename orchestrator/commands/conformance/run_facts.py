@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.report.jobs_table import job_rows
-from analysis.summary.summary import Summary, analyse
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
 from orchestrator.commands.conformance.finding import NotCheckedError
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset

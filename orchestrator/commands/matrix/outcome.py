@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from analysis.summary.summary import SUMMARY_VERSION
-from analysis.summary.verdict import RunVerdict, worst
+from analysis.errors import SummaryError
+from analysis.summary.summary import read_summary
+from analysis.summary.types import RunVerdict, Summary
+from analysis.summary.verdict import worst
 from orchestrator.commands.matrix.plan import Cell, NotOffered
 from orchestrator.errors import ResultsError
 from orchestrator.run.subprocess_run import wait_for
@@ -21,22 +21,6 @@ CellVerdict = RunVerdict | Literal["error", "not offered"]
 EXIT_ERROR = 2
 """README's code for a world that would not let the run happen."""
 _ANALYSIS_LIMIT_S = 600.0
-
-
-class CrashCounts(msgspec.Struct, frozen=True):
-    """Of a summary's block `crash`."""
-
-    duplicate_executions: int
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """Of a summary: what a matrix shows."""
-
-    verdict: RunVerdict
-    exit_code: int
-    reasons: list[str]
-    crash: CrashCounts
-    summary_version: int
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,7 @@ class Outcome:
     """Duplicate executions; None = there is no ledger."""
 
 
-def judged(cell: Cell, judgement: Judgement, took_s: float, *, kept: bool) -> Outcome:
+def judged(cell: Cell, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
     """The outcome of a run that has a history."""
     return Outcome(
         run_id=cell.run_id,
@@ -108,7 +92,7 @@ def exit_code_of(outcomes: Iterable[Outcome]) -> int:
     return worst(outcome.exit_code for outcome in outcomes)
 
 
-def judgement_of(history: Path) -> Judgement:
+def judgement_of(history: Path) -> Summary:
     """The verdict on a finished history, which is analysed only where that has not been done yet.
 
     The analysis is a process of its own: what it makes of a strange history cannot harm the
@@ -129,12 +113,11 @@ def judgement_of(history: Path) -> Judgement:
     return made
 
 
-def _known(history: Path, summary: Path) -> Judgement | None:
+def _known(history: Path, summary: Path) -> Summary | None:
     """What a summary says that is of this version and not older than its history."""
     try:
         if summary.stat().st_mtime_ns < history.stat().st_mtime_ns:
             return None
-        found = msgspec.json.decode(summary.read_bytes(), type=Judgement)
-    except (OSError, msgspec.DecodeError):
+        return read_summary(summary)
+    except (OSError, SummaryError):
         return None
-    return found if found.summary_version == SUMMARY_VERSION else None

@@ -1,0 +1,258 @@
+"""The summary of one run: every key of ``<run_id>.summary.json``, with its meaning and unit.
+
+`summary.schema.json` is made from these types (`python -m analysis schema`). The sections that are
+measured are typed where they are made; what is counted, judged and said of a run is typed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from analysis.ledger.tally import NotableJob
+from analysis.metrics.dedup import Dedup
+from analysis.metrics.failures import Errors
+from analysis.metrics.fairness import ByLabel, Tenants
+from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import Latencies
+from analysis.metrics.queue import Queue
+from analysis.metrics.resources import Resources
+from analysis.metrics.throughput import Throughput
+from analysis.section import Section
+from orchestrator.history.records import Rescue
+
+SUMMARY_VERSION: Literal[2] = 2
+
+RunVerdict = Literal["pass", "fail", "unknown", "invalid"]
+ExpectationOutcome = Literal["met", "broken", "unknown", "not_applicable"]
+
+
+class RunSection(Section, frozen=True, kw_only=True):
+    """What was run, on what, and how it came to its end."""
+
+    scenario: str
+    """The scenario's name."""
+    scenario_sha256: str
+    """Of the resolved scenario."""
+    library: str
+    """The queue under test."""
+    library_version: str
+    """The version that was really loaded."""
+    preset: str
+    """The group of the library's own settings."""
+    ordinal: int
+    """Which repetition it was, from 1."""
+    seed: int
+    """What the workload was drawn from."""
+    time_scale: float
+    """The factor on the lengths of medium and long jobs."""
+    warmup_s: float
+    """Jobs intended in so many seconds from T = 0 are left out of latencies and rates."""
+    settings: dict[str, Any]
+    """The library's own settings."""
+    environment: dict[str, Any]
+    """Hardware, kernel, Python, PostgreSQL and its settings, packages, code."""
+    cell_hash: str
+    """Runs with the same one on the same hardware may be pooled."""
+    rescue: Rescue | None
+    """How the library frees the jobs of a dead worker; null = this preset never does."""
+    acknowledges_in_transaction: bool
+    """The preset records a job's end in the job's own transaction."""
+    ended: Literal["completed", "interrupted", "failed"] | None
+    """How the run came to its end; null = the history has no run_end."""
+    drain: str | None
+    """``agreed`` = nothing was left in the queue; else what was still waited for."""
+
+
+class DuplicatedByKind(Section, frozen=True, kw_only=True):
+    """Duplicated jobs by how it came about: the first row that holds, from below."""
+
+    sequential: int
+    """Done again after an earlier execution was over."""
+    concurrent: int
+    """Two executions at once."""
+    after_acknowledged: int
+    """Done again although the queue had recorded it as done."""
+    re_enqueued: int
+    """Done from several rows of the queue."""
+
+
+class FinalStatuses(Section, frozen=True, kw_only=True):
+    """Jobs by how they themselves ended, whatever the queue made of it."""
+
+    completed: int
+    """Done at least once."""
+    failed: int
+    """Never done; the last execution failed."""
+    discarded: int
+    """Never done; given up by the library."""
+    none: int
+    """None of the three."""
+
+
+class JobsSection(Section, frozen=True, kw_only=True):
+    """The ledger: every accepted job has one verdict; and the jobs that stand outside it."""
+
+    enqueued: int
+    """Jobs of the ledger: the sum of the seven verdicts."""
+    completed_once: int
+    """Done once."""
+    duplicated: int
+    """Done more than once."""
+    lost: int
+    """Never done, and gone from the queue."""
+    stranded: int
+    """Left with a dead worker beyond their deadline."""
+    pending: int
+    """Still in the queue when the run ended."""
+    discarded: int
+    """Given up by the library."""
+    ambiguous: int
+    """A needed witness is missing, or two contradict each other."""
+    duplicated_by_kind: DuplicatedByKind
+    """`duplicated` by how it came about."""
+    pending_by_reason: dict[str, int]
+    """`pending` by where they were left."""
+    ambiguous_by_reason: dict[str, int]
+    """`ambiguous` by the witness that fails."""
+    unexpected: int
+    """Jobs that were seen and never planned."""
+    unexpected_ids: list[str]
+    """Their ids, the first hundred."""
+    recovered: int
+    """Jobs whose enqueue nobody recorded and that the queue has."""
+    not_enqueued: int
+    """Planned jobs whose enqueue had an unknown outcome and that were never seen."""
+    rejected: int
+    """Jobs that the queue refused."""
+    deduplicated: int
+    """Jobs that the queue answered with another one that it had already."""
+    late: int
+    """Jobs first completed after their deadline."""
+    bound_not_reached: int
+    """Jobs left with a dead worker whose deadline had not come when the run ended."""
+    flags: dict[str, int]
+    """Jobs by flag; a job may have several."""
+    flags_by_verdict: dict[str, dict[str, int]]
+    """The same within each verdict that has any."""
+    final_status: FinalStatuses
+    """Jobs by how they themselves ended."""
+    notable_left_out: int
+    """Jobs that `notable_jobs` has no room for."""
+    dedup: Dedup | None = None
+    """Where the scenario has several enqueuers of one key: what became of the keys."""
+
+
+class CrashSection(Section, frozen=True, kw_only=True):
+    """What all kills together did."""
+
+    kills: int
+    """Kills that were sent."""
+    certificates: int
+    """Those of them whose certificate is complete."""
+    duplicate_executions: int
+    """Jobs with two or more job_completed; the sum of the next three."""
+    duplicates_by_crash: int
+    """A worker that had completed them died, and they were completed again elsewhere."""
+    duplicates_re_enqueued: int
+    """The completions belong to several rows of the queue."""
+    duplicates_live: int
+    """The library ran them twice without any death."""
+    duplicates_unattributed: int
+    """Those of `duplicate_executions` that belong to no kill."""
+    duplicate_effects: int | None
+    """Jobs with two or more committed effects."""
+    duplicate_effects_why: str | None = None
+    re_executions: int
+    """Jobs that were delivered again before an earlier execution had failed."""
+    harness_ambiguity: int
+    """Ambiguous jobs whose reason is the instrument's own failure: there must be none."""
+    integrity_surface_at_kill: int | None
+    """Jobs whose rows the victims held: the queue alone cannot say whether they had run."""
+    integrity_surface_at_kill_why: str | None = None
+    integrity_surface_final: int
+    """Jobs of which no witness can say it in the end."""
+
+
+class UnexpectedExit(Section, frozen=True, kw_only=True):
+    """A worker that died unasked, and what it said last."""
+
+    slot: int
+    """Its slot."""
+    incarnation: int
+    """Which process of the slot it was, from 0."""
+    ours: bool
+    """Its traceback ends in the instrument's own code."""
+    stderr: list[str]
+    """The last lines that it wrote to stderr, as it wrote them."""
+
+
+class Expectation(Section, frozen=True, kw_only=True):
+    """One expectation of the scenario, and whether it is met."""
+
+    name: str
+    """What is counted or timed; ``min_`` and ``max_`` = at least and at most."""
+    expected: Any
+    """The scenario's value."""
+    found: Any
+    """What the run showed; null = nothing that could be held against it."""
+    outcome: ExpectationOutcome
+    """Whether it is met."""
+    why: str | None
+    """Why it is neither met nor broken, in words."""
+
+    def sentence(self) -> str:
+        """For people."""
+        why = f" ({self.why})" if self.why else ""
+        return f"Expected {self.name} = {self.expected}, found {self.found}: {self.outcome}{why}."
+
+
+class Summary(Throughput, frozen=True, kw_only=True):
+    """One run, judged. The throughput's keys stand beside those of the verdict."""
+
+    summary_version: Literal[2]
+    """Counts the changes of this file's form."""
+    run_id: str
+    """Which run."""
+    verdict: RunVerdict
+    """Whether the scenario's expectations are met, and whether the run can be trusted at all."""
+    exit_code: int
+    """What a command that ended with this run exits with."""
+    reasons: list[str]
+    """Sentences: why it did not pass; empty where it did."""
+    findings: list[str]
+    """Sentences: what else a reader should know. No verdict rests on them."""
+    run: RunSection
+    """What was run, on what, and how it came to its end."""
+    jobs: JobsSection
+    """The ledger, and the jobs that stand outside it."""
+    crash: CrashSection
+    """What all kills together did."""
+    recovery: list[Recovery]
+    """One a kill, the first kill first."""
+    latency_ms: Latencies
+    """Latencies of all jobs, milliseconds."""
+    latency_by_ms: ByLabel
+    """The same by kind and by class of job, milliseconds."""
+    tenants: Tenants
+    """Who gets how much."""
+    errors: Errors
+    """Failed executions, attempts, discards and retries."""
+    queue: Queue
+    """The queue at 1 Hz, what the load left, and the recovery from bursts and errors."""
+    resources: Resources
+    """Memory, the use of the workers' capacity, and queries."""
+    expectations: list[Expectation]
+    """Every expectation, by name."""
+    notable_jobs: list[NotableJob]
+    """Jobs worth a look; at most a hundred of one verdict and reason."""
+
+    unexpected_exits: tuple[UnexpectedExit, ...] = ()
+    """Workers that died unasked and said something on stderr; left out where there is none."""
+
+    def as_json(self) -> bytes:
+        """The file's content: sorted keys, indented, a line end behind the last line."""
+        options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        return orjson.dumps(msgspec.to_builtins(self), option=options)
