@@ -101,7 +101,7 @@ def test_a_coordinator_that_dies_before_it_says_what_it_enqueued_hides_no_row(
 
 
 def test_in_a_closed_loop_no_two_jobs_are_ever_under_way(server: Server, tmp_path: Path) -> None:
-    overrides = ("workload.duration_s=3", "workload.warmup_s=0")
+    overrides = ("workload.duration_s=3", "workload.warmup_s=0", "workload.think_s=0.1")
     summary, lines = run(server, tmp_path, "notify_latency_short", *overrides)
     assert summary.verdict == "pass"
     completed = {f["job_id"]: f["t_ns"] for f in of(lines, "job_completed")}
