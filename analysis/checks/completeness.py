@@ -49,14 +49,14 @@ def examine(history: History, crew: Crew) -> Proofs:
     voids: Voids = {}
     sentences: list[str] = []
     lines = _child_lines(history)
-    findings = [
+    flaws: list[Flaw] = [
         *_ordinal_gaps(lines, crew),
         *_clock_faults(lines),
         *_outside_their_life(lines, crew),
         *_noted(history),
         *_misused(history),
     ]
-    for worker, reason, sentence in findings:
+    for worker, reason, sentence in flaws:
         sentences.append(sentence)
         if worker is not None:
             voids.setdefault(worker, reason)
@@ -69,7 +69,7 @@ def examine(history: History, crew: Crew) -> Proofs:
     return Proofs(voids, final_read, effects, list(dict.fromkeys(sentences)))
 
 
-Finding = tuple[int | None, str, str]
+Flaw = tuple[int | None, str, str]
 """(an incarnation's key or None, the reason's name, a sentence)"""
 
 
@@ -109,7 +109,7 @@ def worker_name(worker: int) -> str:
     return f"slot {slot} incarnation {number}"
 
 
-def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Flaw]:
     workers, counts = np.unique(lines.worker, return_counts=True)
     received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
     uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
@@ -127,7 +127,7 @@ def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
         yield worker, "ordinal_gap", f"Ordinal gap: {worker_name(worker)} {what}."
 
 
-def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
+def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
     back = (np.diff(lines.t_ns) < 0) & (np.diff(lines.worker) == 0)
     for worker in sorted(set(lines.worker[1:][back].tolist())):
         what = (
@@ -136,7 +136,7 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
         yield worker, "clock_violation", what
 
 
-def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Flaw]:
     workers, first = np.unique(lines.worker, return_index=True)
     if not workers.size:
         return
@@ -162,7 +162,7 @@ MISUSED = {
 """By the reason that voids an incarnation: the sentence."""
 
 
-def _misused(history: History) -> Iterator[Finding]:
+def _misused(history: History) -> Iterator[Flaw]:
     for reason, workers in misused_executions(history):
         for worker in workers:
             name = worker_name(worker).capitalize()
@@ -176,7 +176,7 @@ NOTED = {
 """Notes of the parent that void what an incarnation says."""
 
 
-def _noted(history: History) -> Iterator[Finding]:
+def _noted(history: History) -> Iterator[Flaw]:
     for note in history.records.of(Note):
         if note.code not in NOTED or note.n is not None:
             continue

@@ -83,13 +83,13 @@ def _fault_lines(history: History) -> Iterator[str]:
 
 
 def _agree(sent: FaultInjected, left: ChildExited, seen: FaultEnded | None) -> bool:
-    told: list[FaultInjected | ChildExited | FaultEnded] = [sent, left]
+    lines: list[FaultInjected | ChildExited | FaultEnded] = [sent, left]
     signals = {left.signal}
     if seen is not None:
-        told.append(seen)
+        lines.append(seen)
     if seen is not None and seen.reaped_ns is not None:
         signals.add(seen.signal)
-    victims = {(line.slot, line.incarnation, line.pid) for line in told}
+    victims = {(line.slot, line.incarnation, line.pid) for line in lines}
     return len(victims) == len(signals) == 1 and left.reason == "killed"
 
 

@@ -28,9 +28,9 @@ def missing_enqueues(history: History) -> list[str]:
         return []
     failed = [record.job_id for record in history.records.of(EnqueueFailed)]
     stream = _enqueued_stream(history, failed)
-    told = {history.jobs.name(job) for job in _others(history)} | set(failed)
+    mentioned = {history.jobs.name(job) for job in _others(history)} | set(failed)
     held = [held_job_id(index) for index in range(end.held_jobs)]
-    missing_held = [job_id for job_id in held if job_id not in told]
+    missing_held = [job_id for job_id in held if job_id not in mentioned]
     within = stream[stream < end.stream_jobs]
     count = end.stream_jobs - len(within) + len(missing_held)
     if not count:

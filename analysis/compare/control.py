@@ -50,7 +50,7 @@ def reported(block: Block, machine: Sequence[Block]) -> Block:
     return replace(block, cells=cells)
 
 
-def told(cell: Cell, machine: Sequence[Block], *, needs_none: str) -> str:
+def control_text(cell: Cell, machine: Sequence[Block], *, needs_none: str) -> str:
     """For the table of runs: what the controls showed, or that there was none."""
     controls = controls_of(cell, machine)
     if controls is None:

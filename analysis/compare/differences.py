@@ -71,7 +71,7 @@ def differing(columns: Sequence[Sequence[Configuration]]) -> list[Difference]:
     for key in sorted({key for run in runs for key in run}):
         if len({frozenset(run.get(key, {None})) for run in runs}) > 1:
             values = [{v for run in column for v in run.get(key, {None})} for column in columns]
-            found.append(Difference(key, _told(values)))
+            found.append(Difference(key, _texts(values)))
     return found
 
 
@@ -96,7 +96,7 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _told(columns: Sequence[set[str | None]]) -> tuple[str, ...]:
+def _texts(columns: Sequence[set[str | None]]) -> tuple[str, ...]:
     """Plain texts, or JSON where two values would look the same."""
     distinct = {value for column in columns for value in column}
     plain = {

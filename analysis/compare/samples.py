@@ -82,7 +82,7 @@ def _ordinals(cell: Cell) -> tuple[int, ...]:
     return tuple(run.start.ordinal for run in cell.runs)
 
 
-def told(sample: Sample) -> str:
+def sample_text(sample: Sample) -> str:
     """As a table's cell shows it: every value, or the median with its interval."""
     if not sample.values:
         return NO_VALUE

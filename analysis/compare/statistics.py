@@ -1,7 +1,7 @@
 """Honest statistics of few runs: values, medians, intervals, paired differences.
 
 One kill is an anecdote, and a handful of runs is no distribution. Below `ENOUGH_RUNS` independent
-runs nothing but the values themselves is told. Nothing here assumes a shape of the distribution:
+runs nothing but the values themselves is printed. Nothing here assumes a shape of the distribution:
 intervals come from order statistics (exact for independent values of any continuous distribution)
 or, where a run holds several kills, from a bootstrap that draws runs first and kills within them.
 

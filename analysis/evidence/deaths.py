@@ -8,19 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.evidence.executions import Found
+from analysis.evidence.executions import Found, Phase
 from analysis.evidence.incarnations import Crew, Incarnation
 from analysis.history.columns import EXECUTION_BITS, pack_one
 from analysis.history.history import History, read_fault
+from analysis.history.tables import Ends
 from orchestrator.history.records import RowRead
-
-PHASES = (
-    "claimed",
-    "started",
-    "effect_done",
-    "finished_unacknowledged",
-    "failed_unacknowledged",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +21,7 @@ class Death:
     """One incarnation's death, and the jobs that were in flight in it."""
 
     victim: Incarnation
-    phases: dict[int, str]
+    phases: dict[int, Phase]
     """By a job's number: the phase in which it was found."""
     claims_unknown: str | None
     """Why the rows that the victim held are not known; None = they are. Then `phases` rests on
@@ -40,7 +33,7 @@ class Death:
     unannounced: tuple[str, ...] = ()
     """Identities that held rows after the kill and that no child_ready announced."""
 
-    def count(self, phase: str) -> int:
+    def count(self, phase: Phase) -> int:
         """How many jobs were found in a phase."""
         return sum(found == phase for found in self.phases.values())
 
@@ -94,7 +87,7 @@ def _death(
     rows = [] if unknown else _rows_of(victim, read, crew)
     held = frozenset(_numbers(history, rows))
     with_effect = _effects(history, victim)
-    phases = dict.fromkeys(held, "claimed")
+    phases: dict[int, Phase] = dict.fromkeys(held, "claimed")
     phases |= _ended_phases(history, victim, held)
     phases |= {
         job: "effect_done" if key in with_effect else "started" for job, key in open_jobs.items()
@@ -165,15 +158,17 @@ def _open_executions(history: History, victim: Incarnation) -> dict[int, int]:
     return dict(zip(jobs[still_open].tolist(), keys[still_open].tolist(), strict=True))
 
 
-def _ended_phases(history: History, victim: Incarnation, held: frozenset[int]) -> dict[int, str]:
+def _ended_phases(history: History, victim: Incarnation, held: frozenset[int]) -> dict[int, Phase]:
     """Of the held jobs that the victim had finished with: how its last execution ended."""
-    last: dict[int, tuple[int, str]] = {}
-    for table, phase in (
+    last: dict[int, tuple[int, Phase]] = {}
+    ends: tuple[tuple[Ends, Phase], ...] = (
         (history.failures, "failed_unacknowledged"),
         (history.completions, "finished_unacknowledged"),
-    ):
+    )
+    for table, phase in ends:
         mine = (table.key >> EXECUTION_BITS) == victim.key
         mine &= np.isin(table.job, list(held))
         for job, key in zip(table.job[mine].tolist(), table.key[mine].tolist(), strict=True):
-            last[job] = max(last.get(job, (0, "")), (key, phase))
+            if job not in last or key >= last[job][0]:
+                last[job] = (key, phase)
     return {job: phase for job, (_, phase) in last.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from analysis.history.tables import STATES, Table
 from worker_child.protocol import JobDiscarded, JobRetried, RowState
 
 FAR_FUTURE_NS = 1 << 62
+
+Phase = Literal[
+    "claimed", "started", "effect_done", "finished_unacknowledged", "failed_unacknowledged"
+]
+"""Where a death found a job in flight."""
 
 
 @dataclass(slots=True)
@@ -100,9 +106,7 @@ class Found:
     """A job was in flight when an incarnation died, and where it was found."""
 
     victim: Incarnation
-    phase: str
-    """``claimed``, ``started``, ``effect_done``, ``finished_unacknowledged`` or
-    ``failed_unacknowledged``."""
+    phase: Phase
 
 
 @dataclass(slots=True)

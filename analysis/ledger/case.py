@@ -42,7 +42,7 @@ class Case:
     started_ns: int | None
     """T = 0."""
 
-    def strangers(self) -> list[int]:
+    def unplanned_numbers(self) -> list[int]:
         """Numbers of the jobs that the workload never planned."""
         numbers = (self.history.jobs.number(job_id) for job_id in self.unplanned)
         return [number for number in numbers if number is not None]
@@ -50,14 +50,14 @@ class Case:
     def evidence(self, wanted: Bools) -> Iterator[Evidence]:
         """What is known of the marked jobs, in the order of their ids; some at a time."""
         found = found_by_job(self.deaths)
-        strangers = set(self.unplanned)
+        unplanned = set(self.unplanned)
         ids = self.history.jobs
         numbers = sorted(np.flatnonzero(wanted).tolist(), key=ids.name)
         for begin in range(0, len(numbers), JOBS_AT_ONCE):
             some = np.zeros(len(ids), np.bool_)
             some[numbers[begin : begin + JOBS_AT_ONCE]] = True
             for evidence in fold(self.history, self.crew, some, found):
-                evidence.planned = evidence.job_id not in strangers
+                evidence.planned = evidence.job_id not in unplanned
                 yield evidence
 
 

@@ -68,13 +68,13 @@ class Judgement:
     reason: str | None = None
 
 
-Check = Callable[[Evidence, Rules], "Judgement | None"]
+LedgerRow = Callable[[Evidence, Rules], "Judgement | None"]
 
 
 def judge(evidence: Evidence, rules: Rules) -> Judgement:
     """The first row of the ledger that matches."""
-    for check in LEDGER:
-        judgement = check(evidence, rules)
+    for row in LEDGER:
+        judgement = row(evidence, rules)
         if judgement is not None:
             return judgement
     raise AssertionError(f"no row of the ledger matches job {evidence.job_id}")
@@ -109,9 +109,9 @@ def _void(evidence: Evidence, rules: Rules) -> str | None:
     workers = {worker_key(e.slot, e.incarnation) for e in evidence.executions}
     said: list[JobRetried | JobDiscarded] = [*evidence.retries, *evidence.discards]
     workers |= {
-        worker_key(told.slot, told.incarnation)
-        for told in said
-        if told.slot is not None and told.incarnation is not None
+        worker_key(line.slot, line.incarnation)
+        for line in said
+        if line.slot is not None and line.incarnation is not None
     }
     workers |= {row.holder.key for row in evidence.rows if row.holder is not None}
     if not evidence.done:
@@ -231,7 +231,7 @@ def _lost(_: Evidence, rules: Rules) -> Judgement | None:
     return Judgement("lost") if rules.effects else Judgement("ambiguous", "done_unwitnessed")
 
 
-LEDGER: tuple[Check, ...] = (
+LEDGER: tuple[LedgerRow, ...] = (
     _ambiguous,
     _duplicated,
     _completed_once,

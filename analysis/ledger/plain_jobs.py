@@ -38,22 +38,22 @@ def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bool
         plain &= started == _key_of(history.effects, history.effects.key, jobs)
     plain[list(in_flight)] = False
     if rules.voids:
-        plain[list(_told_of(history))] = False
+        plain[list(_mentioned(history))] = False
         plain &= ~np.isin(started >> EXECUTION_BITS, list(rules.voids))
     if rules.max_attempts < 1:
         plain[:] = False
     return plain
 
 
-def _told_of(history: History) -> Iterator[int]:
+def _mentioned(history: History) -> Iterator[int]:
     """Numbers of the jobs that a retry or a discard speaks of: its author may be a void one."""
     said: list[JobRetried | JobDiscarded] = [
         *history.records.of(JobRetried),
         *history.records.of(JobDiscarded),
     ]
-    for told in said:
-        number = history.jobs.number(told.job_id)
-        assert number is not None, f"job {told.job_id} has no number"
+    for line in said:
+        number = history.jobs.number(line.job_id)
+        assert number is not None, f"job {line.job_id} has no number"
         yield number
 
 

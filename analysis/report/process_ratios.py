@@ -1,4 +1,4 @@
-"""Several worker processes against one: the same places dealt out, so what differs is the queue.
+"""Several worker processes against one, with the same concurrency in all: the queue differs.
 
 A ratio pairs runs by their ordinal: run k of N processes over run k of one.
 """
@@ -12,7 +12,7 @@ from math import inf
 
 from analysis.compare.cells import Block, Cell, canonical
 from analysis.compare.measures import RUN_MEASURES, RunMeasure, Value
-from analysis.compare.samples import Sample, run_sample, told
+from analysis.compare.samples import Sample, run_sample, sample_text
 from analysis.report.markdown import escaped, table
 
 _NAME = re.compile(r"multi_process_(?P<processes>\d+)(?P<variant>\w*)")
@@ -50,7 +50,7 @@ def process_ratios(blocks: Sequence[Block]) -> list[str]:
 
 
 def _likeness(cell: Cell) -> bytes:
-    """Equal for cells that differ only in how many processes share the places and connections."""
+    """Equal for cells that differ only in how many processes share concurrency and connections."""
     start, conditions = cell.runs[0].start, cell.runs[0].conditions
     workers = dict(conditions["scenario"]["workers"])
     slots = workers.pop("slots")
@@ -63,7 +63,7 @@ def _rows(cells: dict[int, Cell]) -> Iterator[Sequence[str]]:
     one = cells.get(_BASE)
     for processes, cell in sorted(cells.items()):
         if one is not None and processes != _BASE:
-            ratios = (told(_ratio(cell, one, measure)) for measure in _MEASURES)
+            ratios = (sample_text(_ratio(cell, one, measure)) for measure in _MEASURES)
             yield escaped(cell.label), str(processes), *ratios
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.compare.cells import Block, Run
-from analysis.compare.control import counted, reported
-from analysis.compare.control import told as told_control
+from analysis.compare.control import control_text, counted, reported
 from analysis.compare.differences import differences_of
 from analysis.compare.measures import (
     ALWAYS_SHOWN,
@@ -26,7 +25,7 @@ from analysis.compare.samples import (
     needs_room,
     number_text,
     run_sample,
-    told,
+    sample_text,
 )
 from analysis.compare.statistics import at_most_with_95_percent
 from analysis.metrics.kill_types import Recovery
@@ -88,7 +87,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
             str(len(cell.runs)),
             counted(run.summary.verdict for run in cell.runs),
             f"`{cell.cell_hash}`",
-            told_control(cell, machine, needs_none=NO_VALUE),
+            control_text(cell, machine, needs_none=NO_VALUE),
         )
         for cell in block.cells
     ]
@@ -196,7 +195,10 @@ def _figures(block: Block, rows: Sequence[Row]) -> list[str]:
         return []
     lines = table(
         _headings(block),
-        [(title, *(told(samples[c.label]) for c in block.cells)) for title, samples in shown],
+        [
+            (title, *(sample_text(samples[c.label]) for c in block.cells))
+            for title, samples in shown
+        ],
     )
     hidden = [
         f"- {title}, {escaped(cell.label)}: {every_value(samples[cell.label])}"

@@ -117,7 +117,7 @@ def _recoveries(queue: Queue) -> Iterator[Row]:
 def _resources(resources: Resources) -> Iterator[Row]:
     used, queries = resources.pool_utilisation, resources.queue_queries_per_s
     if used is not None:
-        yield "places in use", share(used.mean), f"on average, {share(used.max)} at most"
+        yield "concurrency in use", share(used.mean), f"on average, {share(used.max)} at most"
     if queries is not None:
         remark = f"on average on the queue's tables, {queries.max:,.0f}/s at most"
         yield "queries", f"{queries.mean:,.1f}/s", remark

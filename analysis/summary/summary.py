@@ -133,7 +133,7 @@ def _tally(case: Case) -> Tally:
     history = case.history
     in_flight = {job for death in case.deaths for job in death.phases}
     plain = plain_jobs(history, case.rules, in_flight)
-    plain[case.strangers()] = False
+    plain[case.unplanned_numbers()] = False
     tally = Tally()
     tally.add_plain(int(np.count_nonzero(plain)))
     tally.add_all(case.evidence(~plain), case.rules, case.deaths)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from analysis.ledger import ledger
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
-from analysis.ledger.ledger import LEDGER, Check, Judgement, judge
+from analysis.ledger.ledger import LEDGER, Judgement, LedgerRow, judge
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.summary.summary import summarise
 from tests.histories.builder import Story
@@ -104,7 +104,7 @@ def test_a_recount_in_ten_lines_gives_the_same_duplicates(name: str) -> None:
 
 @pytest.mark.parametrize("row", LEDGER[:-1], ids=lambda row: row.__name__.strip("_"))
 def test_the_oracle_catches_a_ledger_that_lacks_a_row(
-    row: Check, monkeypatch: pytest.MonkeyPatch
+    row: LedgerRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "LEDGER", tuple(other for other in LEDGER if other is not row))
     disagreements = 0

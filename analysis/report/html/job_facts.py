@@ -68,7 +68,7 @@ class _Gatherer:
         self._take(job, t_ns, codes[which], numbers)
 
     def add_some(self, facts: Iterable[tuple[int | None, int, str]]) -> None:
-        """Facts told one by one: the job's number (None is passed over), instant and sentence."""
+        """Facts one by one: the job's number (None is passed over), instant and sentence."""
         known = [(job, t_ns, self._sentences[text]) for job, t_ns, text in facts if job is not None]
         if known:
             job, t_ns, code = (np.array(column, np.int64) for column in zip(*known, strict=True))
@@ -78,7 +78,7 @@ class _Gatherer:
         self._parts.append((job.astype(np.int32), t_ns, sentence.astype(np.int32), number))
 
     def sorted_facts(self) -> JobFacts:
-        """All of it; what has the same instant keeps the order of the sorts of facts.
+        """All of it; what has the same instant keeps the order of the kinds of facts.
 
         Nothing here depends on the order of the history's lines.
         """
@@ -182,10 +182,10 @@ def _failed_enqueues(
 
 
 def _rare(case: Case) -> Iterator[tuple[int | None, int, str]]:
-    """What comes by the dozen: each line told by itself."""
+    """What comes by the dozen: each line by itself."""
     history = case.history
-    told: dict[type[Any], str] = {JobRetried: "job_retried", JobDiscarded: "job_discarded"}
-    for record_type, kind in told.items():
+    kinds: dict[type[Any], str] = {JobRetried: "job_retried", JobDiscarded: "job_discarded"}
+    for record_type, kind in kinds.items():
         for record in history.records.of(record_type):
             yield history.jobs.number(record.job_id), record.t_ns, SENTENCES[kind](record)
     for death in case.deaths:

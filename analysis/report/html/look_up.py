@@ -7,7 +7,7 @@ the page says so. What follows on something like it is a difference, since that 
 - an id of the stream counts on from the last one in its chunk; any other id is a text;
 - a job's first fact counts from the first fact of the job before it, each further one from the fact
   before it, and a fact of the final read from the last such fact;
-- an execution's number counts from the last one told.
+- an execution's number counts from the last one named.
 """
 
 from __future__ import annotations
@@ -86,18 +86,18 @@ def _outcomes(case: Case, beyond: int) -> tuple[list[list[str]], Ints]:
     """
     in_flight = {job for death in case.deaths for job in death.phases}
     plain = plain_jobs(case.history, case.rules, in_flight)
-    plain[case.strangers()] = False
+    plain[case.unplanned_numbers()] = False
     seen = Interner()
     outcome = np.full(len(case.history.jobs), seen["completed once\n"], np.int64)
     for evidence in case.evidence(~plain):
         number = case.history.jobs.number(evidence.job_id)
-        told = "unexpected: the workload never planned it\n"
+        text = "unexpected: the workload never planned it\n"
         if evidence.planned:
             judgement = judge(evidence, case.rules)
             reason = f" ({words(judgement.reason)})" if judgement.reason else ""
             raised = ", ".join(map(words, flags(evidence, judgement, case.rules)))
-            told = f"{words(judgement.verdict)}{reason}\n{raised}"
-        outcome[number] = seen[told]
+            text = f"{words(judgement.verdict)}{reason}\n{raised}"
+        outcome[number] = seen[text]
     if beyond:
         outcome = np.append(outcome, np.full(beyond, seen["never enqueued\n"], np.int64))
     return [text.split("\n") for text in seen], outcome
@@ -145,13 +145,13 @@ class _Columns:
 
 
 def _counted_on(ids: Sequence[str]) -> list[int | str]:
-    told: list[int | str] = []
+    counted: list[int | str] = []
     last = 0
     for job_id in ids:
         index = stream_index(job_id)
-        told.append(job_id if index is None else index - last)
+        counted.append(job_id if index is None else index - last)
         last = last if index is None else index
-    return told
+    return counted
 
 
 def _steps(at: Ints, is_final: Bools, first: Ints) -> Ints:

@@ -174,12 +174,12 @@ def bands_said(clock: Clock) -> str:
         return ""
     if len(clock.bands) >= MANY_BANDS:
         return f" Shaded: the {len(clock.bands)} kills, each until its worker's slot was ready."
-    told = (
+    sentences = (
         f"{band.label} at {band.from_s:.3f} s, "
         + (f"ready again at {band.to_s:.3f} s" if band.refilled else "never filled again")
         for band in clock.bands
     )
-    return f" Shaded: {'; '.join(told)}."
+    return f" Shaded: {'; '.join(sentences)}."
 
 
 def numbers(values: ArrayLike) -> Json:
@@ -191,7 +191,7 @@ def numbers(values: ArrayLike) -> Json:
 
 
 def line(name: str, x: ArrayLike, y: ArrayLike, colour: str, dash: str = "solid") -> Json:
-    """A line that is told from others by its dash as well as by its colour."""
+    """A line that differs from others by its dash as well as by its colour."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -205,8 +205,8 @@ def line(name: str, x: ArrayLike, y: ArrayLike, colour: str, dash: str = "solid"
 def dots(
     name: str, x: ArrayLike, y: ArrayLike, colour: str, symbol: str, text: Sequence[str] = ()
 ) -> Json:
-    """Points that are told from others by their shape as well as by their colour."""
-    told = {"text": list(text), "hovertemplate": "%{text}<br>%{x} s: %{y}"} if text else {}
+    """Points that differ from others by their shape as well as by their colour."""
+    hover = {"text": list(text), "hovertemplate": "%{text}<br>%{x} s: %{y}"} if text else {}
     return {
         "type": "scatter",
         "mode": "markers",
@@ -214,5 +214,5 @@ def dots(
         "x": numbers(x),
         "y": numbers(y),
         "marker": {"color": colour, "symbol": symbol, "size": 5},
-        **told,
+        **hover,
     }

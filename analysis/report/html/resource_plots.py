@@ -1,4 +1,4 @@
-"""Memory, queries on the queue's tables and the use of the workers' places, at 1 Hz."""
+"""Memory, queries on the queue's tables and the use of the workers' concurrency, at 1 Hz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def resource_plots(case: Case, resources: Resources, clock: Clock) -> list[Shown
     return [
         _memory(samples, clock),
         _queries(samples, resources, clock),
-        _places(samples, resources, clock),
+        _concurrency(samples, resources, clock),
     ]
 
 
@@ -62,16 +62,16 @@ def _queries(samples: list[ResourceSample], resources: Resources, clock: Clock) 
     return Plot(key, title, says, traces, over_time(clock, "queries a second"), over_time=True)
 
 
-def _places(samples: list[ResourceSample], resources: Resources, clock: Clock) -> Shown:
-    key, title = "places", "Places in use"
+def _concurrency(samples: list[ResourceSample], resources: Resources, clock: Clock) -> Shown:
+    key, title = "concurrency", "Concurrency in use"
     known = [s for s in samples if s.capacity]
     if not known:
         why = resources.pool_utilisation_why or "no sample tells it"
-        return NoPlot(key, title, f"The use of the workers' places is not known: {why}.")
+        return NoPlot(key, title, f"The use of the workers' concurrency is not known: {why}.")
     x = clock.seconds([s.t_ns for s in known])
     y = [round(100 * (s.open_executions or 0) / (s.capacity or 1), 1) for s in known]
     says = (
-        "Open executions as a share of all places (slots times concurrency); an empty slot has "
+        "Open executions as a share of slots times concurrency; an empty slot has "
         f"none open.{bands_said(clock)}"
     )
     traces = [line("in use", x, y, *STYLES[0])]
