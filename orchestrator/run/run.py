@@ -6,14 +6,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace as replace_struct
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator.errors import (
@@ -21,14 +22,16 @@ from orchestrator.errors import (
     DatabaseLostError,
     LibraryProgramError,
     NotOfferedError,
+    SettingError,
     UnknownNameError,
 )
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import HISTORY_VERSION, RunStart
+from orchestrator.history.records import HISTORY_VERSION, Invocation, RunStart
 from orchestrator.libraries.build import require_built
 from orchestrator.libraries.library import Library, find_library
 from orchestrator.libraries.origin import told_with_origin
+from orchestrator.libraries.settings import digest, preset_label, read_changes, setting_words
 from orchestrator.load.provider import provider_of
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
@@ -45,9 +48,11 @@ from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
 from orchestrator.workers.child import RUN_VARIABLE, Spawner
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Adapter,
     Offering,
     Preset,
+    UnusableSettingsError,
     UnusableWorkersError,
     Workers,
 )
@@ -56,6 +61,7 @@ from worker_child.paths import BENCH_SQL
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
+_HASH_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,32 @@ class Request:
     """What finds the library again: its name, or the path of its folder."""
     adapter: Adapter
     preset: Preset
+    """Resolved, single settings changed; by the name that stands in the run's."""
     ordinal: int
     dsn: str | None
     results: Path
     overwrite: bool
     adapter_sha256: str | None = None
     """Of an outside adapter's folder; None = a bundled one."""
+    base_preset: str = ""
+    """The adapter's own name of the preset, before single settings were changed."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Single settings that differ from the preset's own, by name."""
+    preset_hash: str | None = None
+    """Of the preset as it is for any workers: equal hashes = the same settings, save those that
+    follow from slots, concurrency, pool and attempts. None = it cannot be said."""
+    invocation: Invocation | None = None
+    """The words that lead to this scenario; None = no words do."""
 
     @property
     def run_id(self) -> str:
         """The same request has the same name, always."""
         return f"{self.scenario.name}-{self.library}-{self.preset.name}-{self.ordinal:03d}"
+
+    @property
+    def setting_words(self) -> tuple[str, ...]:
+        """What ``--setting`` would be given to change the same settings."""
+        return setting_words(self.changes)
 
     def outlook(self) -> Outlook:
         """What the run will be like."""
@@ -94,11 +115,16 @@ def make_request(
     dsn: str | None,
     results: Path,
     overwrite: bool,
+    settings: Sequence[str] = (),
+    invocation: Invocation | None = None,
 ) -> Request:
-    """Resolve library and preset. Raises `UnknownNameError` with the names there are,
-    `NotOfferedError` where the library cannot do what the scenario needs, `LibraryNotBuiltError`
-    where its worker is not there, `AdapterError` where the adapter itself fails, and
-    `ManifestError` or `AdapterImportError` of an adapter that is kept elsewhere."""
+    """Resolve library and preset, `settings` (``KEY=VALUE``) on top.
+
+    Raises `UnknownNameError` with the names there are, `SettingError`, `NotOfferedError` where the
+    library cannot do what the scenario needs, `LibraryNotBuiltError` where its worker is not there,
+    `AdapterError` where the adapter itself fails, and `ManifestError` or `AdapterImportError` of an
+    adapter that is kept elsewhere.
+    """
     found = find_library(library)
     adapter = found.load()
     _check_offers(scenario, found.name, adapter)
@@ -107,19 +133,27 @@ def make_request(
         raise UnknownNameError(
             f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
-    chosen = _preset(found, adapter, name, scenario)
+    workers = workers_of(scenario)
+    chosen, changes = _preset(found, adapter, name, workers), NO_CHANGES
+    if settings:
+        changes = read_changes(settings, adapter, chosen, workers)
+        chosen = _preset(found, adapter, name, workers, changes)
     require_built(found)
     return Request(
         scenario=scenario,
         library=found.name,
         library_given=found.given,
         adapter=adapter,
-        preset=chosen,
+        preset=replace(chosen, name=preset_label(name, changes)),
         ordinal=ordinal,
         dsn=dsn,
         results=results,
         overwrite=overwrite,
         adapter_sha256=found.sha256(),
+        base_preset=name,
+        changes=changes,
+        preset_hash=_preset_hash(adapter, name, workers, changes),
+        invocation=invocation and replace_struct(invocation, library=found.given),
     )
 
 
@@ -135,17 +169,49 @@ def workers_of(scenario: Scenario) -> Workers:
     )
 
 
-def _preset(library: Library, adapter: Adapter, name: str, scenario: Scenario) -> Preset:
-    workers = workers_of(scenario)
+def _preset(
+    library: Library,
+    adapter: Adapter,
+    name: str,
+    workers: Workers,
+    changes: Mapping[str, Any] = NO_CHANGES,
+) -> Preset:
     try:
-        return adapter.preset(name, workers)
+        # An adapter that is kept elsewhere may know of no changes.
+        resolved = adapter.preset(name, workers, *([changes] if changes else []))
     except UnusableWorkersError as error:
-        raise UnknownNameError(f"workers of {scenario.name}: {error}") from error
+        raise UnknownNameError(f"the scenario's workers: {error}") from error
+    except UnusableSettingsError as error:
+        words = " ".join(f"--setting {word}" for word in setting_words(changes))
+        raise SettingError(f"{library.name} {name} with {words}: {error}") from error
     except Exception as error:
+        more = f", {dict(changes)}" if changes else ""
         raise AdapterError(
-            f"{library.name}'s adapter failed in preset({name!r}, {workers}): "
+            f"{library.name}'s adapter failed in preset({name!r}, {workers}{more}): "
             f"{told_with_origin(error, library.folder)}. A preset that it names has to resolve"
         ) from error
+    ignored = [key for key, value in changes.items() if resolved.settings.get(key) != value]
+    if ignored:
+        raise AdapterError(
+            f"{library.name}'s adapter was given {dict(changes)} and did not take "
+            f"{', '.join(ignored)}: changes stand above all else that its preset says"
+        )
+    return resolved
+
+
+_ANY_WORKERS = Workers(slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0)
+"""So many that no library refuses them."""
+
+
+def _preset_hash(
+    adapter: Adapter, name: str, workers: Workers, changes: Mapping[str, Any]
+) -> str | None:
+    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
+    try:
+        resolved = adapter.preset(name, same_for_all, *([changes] if changes else []))
+    except (UnusableWorkersError, UnusableSettingsError):
+        return None
+    return digest(resolved.settings)[:_HASH_DIGITS]
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
@@ -297,6 +363,9 @@ def _run_start(request: Request, server: Server) -> RunStart:
         offers=_offers(request.adapter),
         needs=tuple(needed_offers(scenario.workload)),
         planned_stream_jobs=_planned_stream_jobs(scenario),
+        changed_settings=dict(request.changes),
+        preset_hash=request.preset_hash,
+        invocation=request.invocation,
     )
 
 

@@ -72,11 +72,12 @@ def _argv(cell: Cell) -> list[str]:
     options = {
         "--scenario": cell.source,
         "--library": request.library_given,
-        "--preset": request.preset.name,
+        "--preset": request.base_preset,
         "--ordinal": request.ordinal,
         "--results": request.results,
     }
     more = [f"--set={override}" for override in cell.overrides]
+    more += [f"--setting={word}" for word in request.setting_words]
     return run_argv(options, *more, *(["--overwrite"] if request.overwrite else []))
 
 

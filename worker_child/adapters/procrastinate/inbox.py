@@ -16,6 +16,7 @@ from psycopg.errors import UniqueViolation
 
 from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     Deduplicated,
     EnqueueResult,
@@ -136,8 +137,10 @@ class ProcrastinateAdapter:
         (found,) = Distribution.discover(name="procrastinate", path=[str(_packages())])
         return found.version
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         """By the library's own schema manager, in the library's own environment."""

@@ -10,6 +10,7 @@ import psycopg
 
 from worker_child.adapters.built import built
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     Enqueuer,
     EnqueueResult,
@@ -105,8 +106,10 @@ class RiverAdapter:
     def version(self) -> str:
         return ask_program(self.name, "version")
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         ask_program(self.name, "install", dsn=dsn)

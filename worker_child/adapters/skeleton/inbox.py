@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     EnqueueResult,
     InboxRow,
@@ -78,8 +79,10 @@ class SkeletonAdapter:
         """What stands in every report: the library's version, such as version("your-library")."""
         return "0.1"
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:
