@@ -97,7 +97,7 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("campaign", "held", "kill", "settling"):
-        monkeypatch.setattr(f"orchestrator.{module}.time", world.clock)
+    for module in ("injector", "held", "certificate", "settled"):
+        monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
     monkeypatch.setattr("orchestrator.faults.certificate.survivors", lambda group, own_pids: [])
     return world

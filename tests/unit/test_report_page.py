@@ -25,7 +25,7 @@ from tests.histories.side_by_side import compared, golden_stories, write
 from tests.unit.test_summary_bytes import shuffled
 
 ROOT = Path(__file__).parent.parent.parent
-HTML = ROOT / "analysis" / "html"
+HTML = ROOT / "analysis" / "report" / "html"
 NOTHING = "no job at all"
 TIED = "two workers at one instant"
 
