@@ -10,6 +10,7 @@ from analysis.figures import Figures
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.summary.verdict import worker_deaths
+from orchestrator.history.records import RunStart
 from worker_child.protocol import Note
 
 NOTES = frozenset(
@@ -40,11 +41,18 @@ def findings(case: Case) -> list[str]:
         if note.code in NOTES and note.n is None
     )
     return [
+        *_changed_settings(case.history.start),
         *worker_deaths(case.history, ours=False),
         *_unplanned_failures(case.history),
         *_long_bounds(case),
         *dict.fromkeys(notes),
     ]
+
+
+def _changed_settings(start: RunStart) -> Iterator[str]:
+    if start.changed_settings:
+        words = ", ".join(start.setting_words)
+        yield f"The preset {start.preset} is {start.base_preset} with {words}."
 
 
 def _unplanned_failures(history: History) -> Iterator[str]:

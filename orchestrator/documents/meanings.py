@@ -62,7 +62,7 @@ MEANINGS: dict[str, str] = {
     "Rescue.poll_s": "How long an idle worker may sleep before it looks for work.",
     "RunStart.history_version": "The version of this format.",
     "RunStart.scenario_name": "The scenario's name.",
-    "RunStart.preset": "The preset's name.",
+    "RunStart.preset": "The preset's name; with changed settings `{preset}.{8 hex of them}`.",
     "RunStart.ordinal": "Which repetition; timed kills fall elsewhere in each.",
     "RunStart.seed": "The workload's seed.",
     "RunStart.library_version": "The installed version of the library under test.",

@@ -8,6 +8,7 @@ ordered by (t_ns, slot, incarnation, n), never by their place in the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -26,6 +27,14 @@ from worker_child.protocol import (
 from worker_child.protocol import Rescue as Rescue
 
 HISTORY_VERSION = 1
+
+
+def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words ``KEY=VALUE`` that lead to changed settings, by name."""
+    return tuple(
+        f"{name}={'none' if value is None else msgspec.json.encode(value).decode()}"
+        for name, value in sorted(changes.items())
+    )
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -88,6 +97,16 @@ class RunStart(msgspec.Struct, frozen=True):
     def base_preset(self) -> str:
         """The preset's own name."""
         return self.preset.rpartition(".")[0] if self.changed_settings else self.preset
+
+    @property
+    def setting_words(self) -> tuple[str, ...]:
+        """What ``--setting`` changes them with."""
+        return setting_words(self.changed_settings)
+
+    @property
+    def value_words(self) -> tuple[str, ...]:
+        """What ``--set`` put on top of the scenario's file."""
+        return () if self.invocation is None else self.invocation.values
 
 
 class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):

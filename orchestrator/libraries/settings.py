@@ -53,14 +53,6 @@ def read_changes(
     return {name: value for name, value in changes.items() if value != base.settings[name]}
 
 
-def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
-    """The words that `read_changes` reads as `changes`, by name."""
-    return tuple(
-        f"{name}={NONE_WORD if value is None else json.dumps(value)}"
-        for name, value in sorted(changes.items())
-    )
-
-
 def preset_label(name: str, changes: Mapping[str, Any]) -> str:
     """What stands for the preset in a run's name: ``{preset}.{8 hex}`` where something changed."""
     return f"{name}.{digest(changes)[:_DIGITS]}" if changes else name

@@ -27,11 +27,11 @@ from orchestrator.errors import (
 )
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import HISTORY_VERSION, Invocation, RunStart
+from orchestrator.history.records import HISTORY_VERSION, Invocation, RunStart, setting_words
 from orchestrator.libraries.build import require_built
 from orchestrator.libraries.library import Library, find_library
 from orchestrator.libraries.origin import told_with_origin
-from orchestrator.libraries.settings import digest, preset_label, read_changes, setting_words
+from orchestrator.libraries.settings import digest, preset_label, read_changes
 from orchestrator.load.provider import provider_of
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
@@ -199,7 +199,9 @@ def _preset(
     return resolved
 
 
-_ANY_WORKERS = Workers(slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0)
+_ANY_WORKERS = Workers(
+    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
+)
 """So many that no library refuses them."""
 
 

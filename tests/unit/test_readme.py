@@ -67,7 +67,7 @@ def test_every_matrix_that_it_shows_can_be_laid_out_with_nothing_left_out(words:
             results=Path("results/matrix"),
         )
     )
-    assert plan.cells
+    assert plan.runs
     assert plan.not_offered == []
 
 

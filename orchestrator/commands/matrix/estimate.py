@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import fmean
 
-from orchestrator.commands.matrix.plan import Cell
+from orchestrator.commands.matrix.plan import MatrixRun
 
 OVERHEAD_S = 8.0
 """Beside the scenario itself, before anything was seen: the server, the workers, the audit."""
@@ -21,14 +21,14 @@ class Estimate:
         self._took_s: defaultdict[_Key, list[float]] = defaultdict(list)
         self._overheads_s: list[float] = []
 
-    def learn(self, cell: Cell, took_s: float) -> None:
+    def learn(self, cell: MatrixRun, took_s: float) -> None:
         """`cell` took so long, seconds."""
         self._took_s[_key(cell)].append(took_s)
         expected_s = cell.request.outlook().expected_s
         if expected_s is not None:
             self._overheads_s.append(took_s - expected_s)
 
-    def length_s(self, cell: Cell) -> float | None:
+    def length_s(self, cell: MatrixRun) -> float | None:
         """Of one cell: the mean of its kind, else what its scenario and preset let foresee."""
         known = self._took_s.get(_key(cell))
         if known:
@@ -39,7 +39,7 @@ class Estimate:
         everything = [took_s for lengths in self._took_s.values() for took_s in lengths]
         return fmean(everything) if everything else None
 
-    def left_s(self, cells: Iterable[Cell], elapsed_s: float = 0.0) -> float | None:
+    def left_s(self, cells: Iterable[MatrixRun], elapsed_s: float = 0.0) -> float | None:
         """Of all `cells`, the first having gone on for `elapsed_s`; None = nobody can say yet."""
         left_s = 0.0
         for place, cell in enumerate(cells):
@@ -50,6 +50,6 @@ class Estimate:
         return left_s
 
 
-def _key(cell: Cell) -> _Key:
+def _key(cell: MatrixRun) -> _Key:
     request = cell.request
     return request.scenario.name, request.library, request.preset.name

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from orchestrator.commands.matrix.plan import Cell
+from orchestrator.commands.matrix.plan import MatrixRun
 from orchestrator.processes.death_signal import tethered
 from orchestrator.run.run_plan import Interrupted
 from orchestrator.run.subprocess_run import JUDGED, run_argv, run_environment, tail
@@ -31,7 +31,9 @@ class Ended:
     took_s: float
 
 
-def run_cell(cell: Cell, tick: Callable[[float], None], interrupted: Callable[[], bool]) -> Ended:
+def run_cell(
+    cell: MatrixRun, tick: Callable[[float], None], interrupted: Callable[[], bool]
+) -> Ended:
     """Carry one cell out and wait for its end. Call it in the main thread (see `tether`).
 
     `tick` hears each second how long the run has gone on. The process dies with us. It is in a
@@ -67,7 +69,7 @@ def longest_s(scenario: Scenario) -> float:
     return scenario.workload.duration_s + outages_s + kills * each_kill_s + once_s + _SLACK_S
 
 
-def _argv(cell: Cell) -> list[str]:
+def _argv(cell: MatrixRun) -> list[str]:
     request = cell.request
     options = {
         "--scenario": cell.source,

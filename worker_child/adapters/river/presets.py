@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from math import ceil
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from worker_child.adapters.contract import NO_CHANGES, Preset, UnusableSettingsError, Workers
