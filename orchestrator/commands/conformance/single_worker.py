@@ -235,7 +235,7 @@ def sighted(connection: psycopg.Connection[Any], job_ids: Sequence[str]) -> set[
 
 def spellings(job_id: str) -> list[str]:
     """How `job_id` can look within a longer text, JSON, bytea or base64."""
-    # With the quote behind it: a last digit is not all told by the whole characters before it.
+    # With the quote behind it: whole characters before it do not determine all of a last digit.
     quoted = f'{job_id}"'.encode()
     return [job_id, job_id.encode().hex(), *(_in_base64(quoted, offset) for offset in range(3))]
 

@@ -19,7 +19,7 @@ from orchestrator.errors import ResultsError
 
 
 class Observer(Protocol):
-    """Who is told how a matrix goes on."""
+    """Who hears how a matrix goes on."""
 
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
         """What is about to happen: `kept` runs are done already, the rest will take so long."""
