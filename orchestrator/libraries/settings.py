@@ -7,14 +7,25 @@ import inspect
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from orchestrator.errors import SettingError, UnknownSettingError
+from orchestrator.errors import AdapterError, SettingError, UnknownNameError, UnknownSettingError
+from orchestrator.libraries.library import Library
+from orchestrator.libraries.origin import told_with_origin
 from orchestrator.scenario.load import parse_value
 from orchestrator.scenario.reader import NONE_WORD, nearest
-from worker_child.adapters.contract import Adapter, Preset, Workers
+from worker_child.adapters.contract import (
+    NO_CHANGES,
+    Adapter,
+    Preset,
+    UnusableSettingsError,
+    UnusableWorkersError,
+    Workers,
+)
 
 _DIGITS = 8
+_HASH_DIGITS = 16
 
 
 def read_changes(
@@ -53,12 +64,65 @@ def read_changes(
     return {name: value for name, value in changes.items() if value != base.settings[name]}
 
 
+def resolve_preset(
+    library: Library,
+    adapter: Adapter,
+    name: str,
+    workers: Workers,
+    changes: Mapping[str, Any] = NO_CHANGES,
+) -> Preset:
+    """The adapter's preset, `changes` on top.
+
+    Raises `UnknownNameError` and `SettingError` where the library cannot work so, and
+    `AdapterError` where the adapter fails, or passes over a change.
+    """
+    try:
+        # An adapter that is kept elsewhere may know of no changes.
+        resolved = adapter.preset(name, workers, *([changes] if changes else []))
+    except UnusableWorkersError as error:
+        raise UnknownNameError(f"the scenario's workers: {error}") from error
+    except UnusableSettingsError as error:
+        words = " ".join(f"--setting {key}={value!r}" for key, value in changes.items())
+        raise SettingError(f"{library.name} {name} with {words}: {error}") from error
+    except Exception as error:
+        more = f", {dict(changes)}" if changes else ""
+        raise AdapterError(
+            f"{library.name}'s adapter failed in preset({name!r}, {workers}{more}): "
+            f"{told_with_origin(error, library.folder)}. A preset that it names has to resolve"
+        ) from error
+    ignored = [key for key, value in changes.items() if resolved.settings.get(key) != value]
+    if ignored:
+        raise AdapterError(
+            f"{library.name}'s adapter was given {dict(changes)} and did not take "
+            f"{', '.join(ignored)}: changes stand above all else that its preset says"
+        )
+    return resolved
+
+
+_ANY_WORKERS = Workers(
+    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
+)
+"""So many that no library refuses them."""
+
+
+def preset_hash(
+    adapter: Adapter, name: str, workers: Workers, changes: Mapping[str, Any]
+) -> str | None:
+    """16 hex digits of the preset as it is for any workers; None = it cannot be had for them."""
+    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
+    try:
+        resolved = adapter.preset(name, same_for_all, *([changes] if changes else []))
+    except (UnusableWorkersError, UnusableSettingsError):
+        return None
+    return _digest(resolved.settings)[:_HASH_DIGITS]
+
+
 def preset_label(name: str, changes: Mapping[str, Any]) -> str:
     """What stands for the preset in a run's name: ``{preset}.{8 hex}`` where something changed."""
-    return f"{name}.{digest(changes)[:_DIGITS]}" if changes else name
+    return f"{name}.{_digest(changes)[:_DIGITS]}" if changes else name
 
 
-def digest(settings: Mapping[str, Any]) -> str:
+def _digest(settings: Mapping[str, Any]) -> str:
     """SHA-256 of the settings' canonical JSON."""
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -18,20 +18,17 @@ from msgspec.structs import replace as replace_struct
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator.errors import (
-    AdapterError,
     DatabaseLostError,
     LibraryProgramError,
     NotOfferedError,
-    SettingError,
     UnknownNameError,
 )
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import HISTORY_VERSION, Invocation, RunStart, setting_words
 from orchestrator.libraries.build import require_built
-from orchestrator.libraries.library import Library, find_library
-from orchestrator.libraries.origin import told_with_origin
-from orchestrator.libraries.settings import digest, preset_label, read_changes
+from orchestrator.libraries.library import find_library
+from orchestrator.libraries.settings import preset_hash, preset_label, read_changes, resolve_preset
 from orchestrator.load.provider import provider_of
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
@@ -52,8 +49,6 @@ from worker_child.adapters.contract import (
     Adapter,
     Offering,
     Preset,
-    UnusableSettingsError,
-    UnusableWorkersError,
     Workers,
 )
 from worker_child.adapters.program import ProgramFailedError
@@ -61,7 +56,6 @@ from worker_child.paths import BENCH_SQL
 from worker_child.protocol import Note
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
-_HASH_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -134,10 +128,10 @@ def make_request(
             f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
     workers = workers_of(scenario)
-    chosen, changes = _preset(found, adapter, name, workers), NO_CHANGES
+    chosen, changes = resolve_preset(found, adapter, name, workers), NO_CHANGES
     if settings:
         changes = read_changes(settings, adapter, chosen, workers)
-        chosen = _preset(found, adapter, name, workers, changes)
+        chosen = resolve_preset(found, adapter, name, workers, changes)
     require_built(found)
     return Request(
         scenario=scenario,
@@ -152,7 +146,7 @@ def make_request(
         adapter_sha256=found.sha256(),
         base_preset=name,
         changes=changes,
-        preset_hash=_preset_hash(adapter, name, workers, changes),
+        preset_hash=preset_hash(adapter, name, workers, changes),
         invocation=invocation and replace_struct(invocation, library=found.given),
     )
 
@@ -167,53 +161,6 @@ def workers_of(scenario: Scenario) -> Workers:
         settings.max_attempts,
         longest_length_s(scenario.workload),
     )
-
-
-def _preset(
-    library: Library,
-    adapter: Adapter,
-    name: str,
-    workers: Workers,
-    changes: Mapping[str, Any] = NO_CHANGES,
-) -> Preset:
-    try:
-        # An adapter that is kept elsewhere may know of no changes.
-        resolved = adapter.preset(name, workers, *([changes] if changes else []))
-    except UnusableWorkersError as error:
-        raise UnknownNameError(f"the scenario's workers: {error}") from error
-    except UnusableSettingsError as error:
-        words = " ".join(f"--setting {word}" for word in setting_words(changes))
-        raise SettingError(f"{library.name} {name} with {words}: {error}") from error
-    except Exception as error:
-        more = f", {dict(changes)}" if changes else ""
-        raise AdapterError(
-            f"{library.name}'s adapter failed in preset({name!r}, {workers}{more}): "
-            f"{told_with_origin(error, library.folder)}. A preset that it names has to resolve"
-        ) from error
-    ignored = [key for key, value in changes.items() if resolved.settings.get(key) != value]
-    if ignored:
-        raise AdapterError(
-            f"{library.name}'s adapter was given {dict(changes)} and did not take "
-            f"{', '.join(ignored)}: changes stand above all else that its preset says"
-        )
-    return resolved
-
-
-_ANY_WORKERS = Workers(
-    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
-)
-"""So many that no library refuses them."""
-
-
-def _preset_hash(
-    adapter: Adapter, name: str, workers: Workers, changes: Mapping[str, Any]
-) -> str | None:
-    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
-    try:
-        resolved = adapter.preset(name, same_for_all, *([changes] if changes else []))
-    except (UnusableWorkersError, UnusableSettingsError):
-        return None
-    return digest(resolved.settings)[:_HASH_DIGITS]
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
