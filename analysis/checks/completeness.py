@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.checks.executions import misused_executions
-from analysis.evidence.incarnations import Crew
+from analysis.evidence.incarnations import Incarnations
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import RowRead
@@ -45,7 +45,7 @@ class _ChildLines:
     """What n should be: the line's place among its incarnation's lines."""
 
 
-def examine(history: History, crew: Crew) -> Proofs:
+def examine(history: History, crew: Incarnations) -> Proofs:
     """Look for whatever voids the ledger."""
     voids: Voids = {}
     sentences: list[str] = []
@@ -121,7 +121,7 @@ def worker_name(worker: int) -> str:
     return f"slot {slot} incarnation {number}"
 
 
-def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+def _ordinal_gaps(lines: _ChildLines, crew: Incarnations) -> Iterator[Finding]:
     workers, counts = np.unique(lines.worker, return_counts=True)
     received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
     uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
@@ -148,7 +148,7 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
         yield worker, "clock_violation", what
 
 
-def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
+def _outside_their_life(lines: _ChildLines, crew: Incarnations) -> Iterator[Finding]:
     workers, first = np.unique(lines.worker, return_index=True)
     if not workers.size:
         return

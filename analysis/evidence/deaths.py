@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.checks.completeness import read_fault
 from analysis.evidence.executions import Found
-from analysis.evidence.incarnations import Crew, Incarnation
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import EXECUTION_BITS, pack_one
 from analysis.history.history import History
 from orchestrator.history.records import RowRead
@@ -46,7 +46,7 @@ class Death:
         return sum(found == phase for found in self.phases.values())
 
 
-def find_deaths(history: History, crew: Crew) -> list[Death]:
+def find_deaths(history: History, crew: Incarnations) -> list[Death]:
     """All deaths, the first one first."""
     reads = _reads_by_fault(history)
     visible = bool(history.identities) or any(
@@ -82,7 +82,7 @@ def _effects(history: History, victim: Incarnation) -> set[int]:
 
 def _death(
     history: History,
-    crew: Crew,
+    crew: Incarnations,
     victim: Incarnation,
     reads: dict[int | None, list[RowRead]],
     *,
@@ -104,7 +104,7 @@ def _death(
     return Death(victim, phases, unknown, held, min(claimable, default=None), strange)
 
 
-def _unannounced(read: list[RowRead], crew: Crew) -> tuple[str, ...]:
+def _unannounced(read: list[RowRead], crew: Incarnations) -> tuple[str, ...]:
     strange = {
         row.claimed_by
         for row in read
@@ -140,7 +140,7 @@ def _numbers(history: History, rows: list[RowRead]) -> Iterator[int]:
         yield number
 
 
-def _rows_of(victim: Incarnation, read: list[RowRead], crew: Crew) -> list[RowRead]:
+def _rows_of(victim: Incarnation, read: list[RowRead], crew: Incarnations) -> list[RowRead]:
     place = (victim.slot, victim.number)
     rows = []
     for row in read:

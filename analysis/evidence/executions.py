@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.evidence.incarnations import Crew, Incarnation
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import ABSENT, Bools, Ints, unpack
 from analysis.history.history import History
 from analysis.history.tables import STATES, Table
@@ -147,7 +147,7 @@ class Evidence:
 class _Fold:
     """Takes the tables one after the other; each adds to the evidence of the wanted jobs."""
 
-    def __init__(self, history: History, crew: Crew, wanted: Bools) -> None:
+    def __init__(self, history: History, crew: Incarnations, wanted: Bools) -> None:
         self._history = history
         self._crew = crew
         self._wanted = wanted
@@ -252,7 +252,7 @@ class _Fold:
 
 
 def fold(
-    history: History, crew: Crew, wanted: Bools, found: Mapping[int, list[Found]]
+    history: History, crew: Incarnations, wanted: Bools, found: Mapping[int, list[Found]]
 ) -> list[Evidence]:
     """The evidence of every job that `wanted` marks by its number, in the order of their ids.
 

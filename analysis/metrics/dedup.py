@@ -19,17 +19,17 @@ def dedup_block(case: Case) -> Figures:
 
     Job i of the stream bears key i // enqueuers.
     """
-    asked, history = case.asked.workload.dedup, case.history
-    if asked is None:
+    dedup, history = case.scenario.workload.dedup, case.history
+    if dedup is None:
         return {}
-    taken = _keys(history.jobs, np.unique(history.enqueues.job), asked.enqueuers)
-    executed = _keys(history.jobs, history.starts.job, asked.enqueuers)
-    refused = list(_refused(case, asked.enqueuers))
+    taken = _keys(history.jobs, np.unique(history.enqueues.job), dedup.enqueuers)
+    executed = _keys(history.jobs, history.starts.job, dedup.enqueuers)
+    refused = list(_refused(case, dedup.enqueuers))
     told = Counter(record.outcome for record, _ in refused)
     keys = {*taken.tolist(), *(key for _, key in refused)}
     takings, executions = Counter(taken.tolist()), Counter(executed.tolist())
     return {
-        "enqueuers": asked.enqueuers,
+        "enqueuers": dedup.enqueuers,
         "keys": len(keys),
         "enqueues": len(taken) + len(refused),
         "accepted": len(taken),

@@ -14,13 +14,13 @@ import numpy as np
 from analysis.evidence import backlog
 from analysis.evidence.deaths import PHASES, Death
 from analysis.evidence.hiccups import HiccupMeter
-from analysis.evidence.incarnations import Crew, Incarnation
-from analysis.evidence.run_spec import AskedFault
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.figures import Figures, put, put_since
 from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
 from orchestrator.history.records import FaultInjected, Rescue
+from orchestrator.scenario.types import Fault
 from worker_child.protocol import JobDiscarded
 
 EVENTS_ALONE = ("started", "effect_done")
@@ -36,10 +36,10 @@ class _Kill:
     """One kill, and what every figure of it needs."""
 
     history: History
-    crew: Crew
+    crew: Incarnations
     death: Death
     fault: FaultInjected
-    planned: AskedFault | None
+    planned: Fault | None
     """The scenario's entry that it comes from."""
 
     @property
@@ -59,12 +59,12 @@ class _Kill:
 
 def recoveries(
     history: History,
-    crew: Crew,
+    crew: Incarnations,
     deaths: list[Death],
     certificates: Mapping[int, Figures],
     duplicates: Mapping[int, int],
     hiccups: HiccupMeter,
-    planned: list[AskedFault],
+    planned: list[Fault],
 ) -> list[Figures]:
     """One block of figures a kill, the first kill first.
 
@@ -88,8 +88,8 @@ def _figures(kill: _Kill, hiccups: HiccupMeter) -> Figures:
     fault = kill.fault
     figures: Figures = {
         "fault": fault.fault,
-        "slot": fault.slot,
-        "incarnation": fault.incarnation,
+        "slot": kill.victim.slot,
+        "incarnation": kill.victim.number,
         "kill_sent_ns": fault.t_ns,
         "trigger": fault.trigger,
         "phases_s": fault.phases_s,
@@ -123,7 +123,7 @@ def _put_lateness(figures: Figures, fault: FaultInjected) -> None:
 
 
 def _respawned_late(kill: _Kill, figures: Figures) -> bool:
-    planned_s = kill.planned.respawn_after_s if kill.planned else None
+    planned_s = kill.planned.outage_s if kill.planned else None
     respawned_s = figures["respawned_s"]
     if planned_s is None or respawned_s is None:
         return False
@@ -143,9 +143,9 @@ def _found(death: Death) -> Figures:
 
 
 def _put_resumption(kill: _Kill, figures: Figures) -> None:
-    since, certificate, successor = kill.fault.t_ns, kill.victim.certificate, kill.successor
-    reaped_ns = certificate.reaped_ns if certificate else None
-    gone_ns = certificate.sessions_gone_ns if certificate else None
+    since, end, successor = kill.fault.t_ns, kill.victim.end, kill.successor
+    reaped_ns = end.reaped_ns if end else None
+    gone_ns = end.sessions_gone_ns if end else None
     spawned_ns = successor.spawned_ns if successor else None
     ready_ns = successor.ready_ns if successor else None
     put_since(figures, "reaped_s", since, reaped_ns, "the victim was not seen to be reaped")

@@ -192,7 +192,7 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
     """All that is said of one scenario; `machine` has every block of its machine."""
     lines = [f"### {scenario}", ""]
-    described = {str(run.start.scenario.get("description", "")) for b in blocks for run in b.runs}
+    described = {run.start.scenario.description for b in blocks for run in b.runs}
     lines += [line for text in sorted(described) if text.strip() for line in (_quoted(text), "")]
     if len(blocks) > 1:
         lines += _apart(blocks)

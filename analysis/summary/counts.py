@@ -28,8 +28,8 @@ def run_block(case: Case) -> Figures:
         "preset": start.preset,
         "ordinal": start.ordinal,
         "seed": start.seed,
-        "time_scale": case.asked.workload.time_scale,
-        "warmup_s": case.asked.workload.warmup_s,
+        "time_scale": case.scenario.workload.time_scale,
+        "warmup_s": case.scenario.workload.warmup_s,
         "settings": start.settings,
         "environment": start.environment,
         "cell_hash": start.cell_hash,
@@ -88,7 +88,7 @@ def _failed_enqueues(case: Case) -> defaultdict[str, set[str]]:
 def crash_block(case: Case, tally: Tally, certificates: int) -> Figures:
     """What all kills together did; `certificates` = how many of them have a complete one."""
     crash: Figures = {
-        "kills": len(case.history.records.of(FaultInjected)),
+        "kills": sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
         "certificates": certificates,
         "duplicate_executions": tally.causes.total(),
         "duplicates_by_crash": tally.causes["by_crash"],

@@ -16,7 +16,7 @@ from analysis.checks.certificates import certificates, missing_parts
 from analysis.checks.consistency import disagreements
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
-from analysis.evidence.run_spec import planned_kills
+from analysis.evidence.run_spec import planned_faults
 from analysis.figures import Figures, put
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.plain_jobs import plain_jobs
@@ -112,7 +112,7 @@ def summarise(case: Case) -> Summary:
         found_certificates,
         tally.attributed,
         hiccups,
-        planned_kills(case.asked.faults),
+        planned_faults(case.scenario.faults),
     )
     window = load_window(case)
     times = instants(history, warm_ns(case))
@@ -120,7 +120,9 @@ def summarise(case: Case) -> Summary:
     latency = _latency(times, limited)
     complete = sum(found["complete"] for found in found_certificates.values())
     crash = crash_block(case, tally, complete)
-    expectations = judge_expectations(case.asked.expectations, _found(case, tally, crash, recovery))
+    expectations = judge_expectations(
+        msgspec.to_builtins(case.scenario.expectations), _found(case, tally, crash, recovery)
+    )
     finished = came_to_its_end(history)
     if not finished:
         expectations = left_open(history, expectations)
@@ -129,13 +131,13 @@ def summarise(case: Case) -> Summary:
         history,
         [
             *case.proofs.sentences,
-            *missing_parts(found_certificates),
+            *missing_parts(history.records, found_certificates),
             *contradictions(case, latency),
             *unwitnessed_completions(jobs),
             *disagreements(history),
             *missing_enqueues(history),
         ],
-        [*nothing_enqueued(history), *missing_kills(history, case.asked)],
+        [*nothing_enqueued(history), *missing_kills(history, case.scenario)],
         expectations,
     )
     return Summary(
@@ -189,7 +191,7 @@ def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
 
 
 def _tenants(case: Case, times: Instants, window: Window | str, limited: bool | None) -> Figures:
-    named = case.asked.workload.tenants.distribution
+    named = case.scenario.workload.tenants.distribution
     figures = fairness(case.history, times, window, named)
     put(figures, "machine_limited", limited, UNSAMPLED)
     return figures

@@ -14,14 +14,15 @@ from worker_child.protocol import Rescue
 _NS_PER_S = 1_000_000_000
 _LOOK_EVERY_NS = 100_000_000
 
-Harm = tuple[int, int | None]
-"""(when a worker was killed or died, when the next one of its slot was ready), monotonic ns."""
+Outage = tuple[int, int | None]
+"""(when a fault came or a worker died, when it was healed or the next one of its slot was ready),
+monotonic ns."""
 
 
 class Drain:
     """Waits until no row is left and no execution is open.
 
-    `ended_by` is ``agreed``, or what was still missing at the bound. With a harm the bound is
+    `ended_by` is ``agreed``, or what was still missing at the bound. With an outage the bound is
     that of the rescue and the longest job behind it; always at least `limits.drain_s`.
     """
 
@@ -30,7 +31,7 @@ class Drain:
         *,
         probe: Probe,
         fleet: Fleet,
-        harms: Callable[[], list[Harm]],
+        outages: Callable[[], list[Outage]],
         rescue: Rescue | None,
         limits: Limits,
         longest_length_s: float,
@@ -40,7 +41,7 @@ class Drain:
         """Claimed rows at the last look."""
         self._probe = probe
         self._fleet = fleet
-        self._harms = harms
+        self._outages = outages
         self._rescue = rescue
         self._limits = limits
         self._longest_length_s = longest_length_s
@@ -74,11 +75,11 @@ class Drain:
         now_ns = time.monotonic_ns()
         deadlines_s = [self._limits.drain_s + self._begun_ns / _NS_PER_S]
         if self._rescue is not None:
-            for harmed_ns, ready_ns in self._harms():
-                outage_s = ((ready_ns or now_ns) - harmed_ns) / _NS_PER_S
+            for begun_ns, ready_ns in self._outages():
+                outage_s = ((ready_ns or now_ns) - begun_ns) / _NS_PER_S
                 bound_s = min(self._rescue.bound_s(outage_s), self._limits.max_bound_s)
                 margin_s = self._limits.backlog_margin_s + self._longest_length_s
-                deadlines_s.append(harmed_ns / _NS_PER_S + bound_s + margin_s)
+                deadlines_s.append(begun_ns / _NS_PER_S + bound_s + margin_s)
         return round(max(deadlines_s) * _NS_PER_S)
 
     def _never_rescued(self, counts: QueueCounts, open_: int, now_ns: int) -> bool:

@@ -43,7 +43,7 @@ from orchestrator.scenario.load import resolved, scenario_digest
 from orchestrator.scenario.reader import nearest_and_all
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
-from orchestrator.workers.child import RUN_VARIABLE, Spawner
+from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
 from worker_child.adapters.contract import (
     Adapter,
     Offering,
@@ -218,7 +218,7 @@ def _supervise(
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
-    with provider_of(request.scenario, janitor) as provider:
+    with marked_environment(mark), provider_of(request.scenario, janitor) as provider:
         Supervisor(
             orders_of(request, provider.url if provider else None),
             dsn=server.dsn,
@@ -283,7 +283,7 @@ def _run_start(request: Request, server: Server) -> RunStart:
         preset=preset.name,
         ordinal=request.ordinal,
         seed=scenario.seed,
-        scenario=table,
+        scenario=scenario,
         scenario_sha256=scenario_digest(scenario),
         settings=preset.settings,
         library_version=request.adapter.version(),

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -22,8 +21,8 @@ from orchestrator.errors import (
     OurBugError,
 )
 from orchestrator.faults.held import Held
-from orchestrator.faults.injector import Campaign
-from orchestrator.faults.plan import plan_kills
+from orchestrator.faults.injector import FaultInjector
+from orchestrator.faults.plan import plan_faults
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import ResourceSample, RunEnd
 from orchestrator.load.closed_loop import closed_loop_of
@@ -116,9 +115,8 @@ class Supervisor:
             claims_visible=orders.preset.claims_visible,
             acknowledges_in_transaction=orders.preset.acknowledges_in_transaction,
         )
-        self._own_pids: frozenset[int] = frozenset()
-        self._campaign = Campaign(
-            plan_kills(
+        self._campaign = FaultInjector(
+            plan_faults(
                 scenario.faults,
                 seed=scenario.seed,
                 ordinal=orders.ordinal,
@@ -133,7 +131,6 @@ class Supervisor:
             sampler=self._sampler,
             recorder=recorder,
             held=self._held,
-            own_pids=lambda: self._own_pids,
         )
         self._workers_seen = WorkersSeen()
         self._producer: Source | None = None
@@ -181,7 +178,6 @@ class Supervisor:
         self._hiccups.start()
         self._fleet.watch(self._hiccups.fileno(), self._take_hiccups)
         self._sampler.start()
-        self._own_pids = frozenset(process.pid for process in psutil.Process().children())
         slots = range(self._orders.scenario.workers.slots)
         for slot in slots:
             self._fleet.spawn(slot)
@@ -235,7 +231,7 @@ class Supervisor:
             child.stop()
         limit_ns = round(self._limits.stop_s * _NS_PER_S)
         give_up_ns = time.monotonic_ns() + limit_ns
-        while self._fleet.unburied():
+        while self._fleet.unfinished():
             if time.monotonic_ns() > give_up_ns:
                 self._kill_the_stubborn()
                 self._fleet.abandon_held_pipes()
@@ -264,7 +260,7 @@ class Supervisor:
         self._note_stall()
         self._fleet.wait(self._time_to_next())
         self._workers_seen = WorkersSeen(
-            frozenset(self._fleet.process_groups()), self._fleet.open_in_living()
+            tuple(self._fleet.unreaped()), self._fleet.open_in_living()
         )
         if watch_world:
             self._check_world()
@@ -339,7 +335,7 @@ class Supervisor:
         return Drain(
             probe=self._probe,
             fleet=self._fleet,
-            harms=lambda: [*self._campaign.harms(), *self._fleet.deaths()],
+            outages=lambda: [*self._campaign.outages(), *self._fleet.deaths()],
             rescue=self._orders.preset.rescue,
             limits=self._limits,
             longest_length_s=self._orders.longest_length_s,
@@ -383,7 +379,7 @@ class Supervisor:
             for child in self._fleet.living():
                 self._fleet.kill(child, None)
             limit_ns = time.monotonic_ns() + round(self._limits.stop_s * _NS_PER_S)
-            while self._fleet.unburied() and time.monotonic_ns() < limit_ns:
+            while self._fleet.unfinished() and time.monotonic_ns() < limit_ns:
                 self._fleet.wait(_TICK_S)
         finally:
             self._close()
@@ -427,7 +423,7 @@ class Supervisor:
             enqueued=accepted + len(self._tracker.fanned_out),
             completed=self._tracker.completed,
             in_flight=self._sampler.in_flight if self._settled is None else self._settled.in_flight,
-            kills=len(self._campaign.kills),
+            kills=len(self._campaign.injected),
             duplicates=self._tracker.duplicates,
             waiting_for=self._waiting_for,
         )

@@ -20,11 +20,14 @@ from orchestrator.scenario.capacity import capacity
 from orchestrator.scenario.checks import check, is_sound
 from orchestrator.scenario.reader import Flaw, nearest, read_section
 from orchestrator.scenario.types import (
+    FORMER_FAULTS,
+    UNTAGGED_FAULT,
     Burst,
     ErrorInjection,
     Expectations,
     Fault,
     HeldJobs,
+    Kill,
     Limits,
     Points,
     Ramp,
@@ -42,6 +45,7 @@ __all__ = [
     "Expectations",
     "Fault",
     "HeldJobs",
+    "Kill",
     "Limits",
     "Points",
     "Ramp",
@@ -106,9 +110,24 @@ def scenario_digest(scenario: Scenario) -> str:
 
 
 def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
-    scenario = read_section(Scenario, table, flaws)
+    scenario = read_section(Scenario, _with_faults_named(table), flaws)
     flaws += check(scenario, flaws)
     return scenario
+
+
+def _with_faults_named(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Each fault by today's name, so that a file may leave the name out or use a former one."""
+    faults = table.get("faults")
+    if not isinstance(faults, list):
+        return table
+    return {**table, "faults": [_named(fault) for fault in faults]}
+
+
+def _named(fault: Any) -> Any:
+    if not isinstance(fault, Mapping):
+        return fault
+    what = fault.get("what", UNTAGGED_FAULT)
+    return {**fault, "what": FORMER_FAULTS.get(what, what) if isinstance(what, str) else what}
 
 
 def _refuse(source: str, flaws: Sequence[Flaw]) -> None:

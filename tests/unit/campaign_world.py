@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 
 from orchestrator.faults.held import Held
-from orchestrator.faults.injector import Campaign
-from orchestrator.faults.plan import plan_kills
+from orchestrator.faults.injector import FaultInjector
+from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import HistoryRecord
 from orchestrator.observe.sampler import Backlog
 from orchestrator.scenario.types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
@@ -53,8 +53,8 @@ class World:
             faults=faults,
             limits=LIMITS,
         )
-        self.campaign = Campaign(
-            plan_kills(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
+        self.campaign = FaultInjector(
+            plan_faults(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
             scenario=scenario,
             rescue=RESCUE,
             fleet=self.fleet,
@@ -63,7 +63,6 @@ class World:
             sampler=self.sampler,
             recorder=self.recorder,
             held=Held([], self.fleet, self.tracker, self.probe, claims_visible=True),
-            own_pids=frozenset,
         )
 
     def start(self) -> int:
@@ -97,7 +96,6 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("injector", "held", "certificate", "settled"):
+    for module in ("injector", "injected", "held", "certificate", "settled"):
         monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
-    monkeypatch.setattr("orchestrator.faults.certificate.survivors", lambda group, own_pids: [])
     return world

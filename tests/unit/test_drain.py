@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestrator.run.drain import Drain, Harm
+from orchestrator.run.drain import Drain, Outage
 from orchestrator.scenario.types import Limits
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
@@ -35,7 +35,7 @@ class World:
 
     clock: Clock = field(default_factory=Clock)
     tracker: Tracker = field(default_factory=Tracker)
-    harms: list[Harm] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.fleet = StillFleet(self.tracker, self.clock)
@@ -47,7 +47,7 @@ class World:
         return Drain(
             probe=self.probe,
             fleet=self.fleet,
-            harms=lambda: self.harms,
+            outages=lambda: self.outages,
             rescue=rescue,
             limits=LIMITS,
             longest_length_s=LONGEST_S,
@@ -206,25 +206,25 @@ def test_with_a_harm_it_is_that_of_the_rescue_and_of_the_longest_job_behind_it(
     world: World, ready_after_s: float, bound_s: float
 ) -> None:
     harmed_ns = world.clock.now_ns
-    world.harms.append((harmed_ns, harmed_ns + round(ready_after_s * S)))
+    world.outages.append((harmed_ns, harmed_ns + round(ready_after_s * S)))
     assert world.drain().deadline_ns() == harmed_ns + round((bound_s + 10 + 6) * S)
 
 
 def test_it_is_never_less_than_the_drains_own(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.harms.append((begun_ns - 60 * S, begun_ns - 50 * S))
+    world.outages.append((begun_ns - 60 * S, begun_ns - 50 * S))
     assert world.drain().deadline_ns() == begun_ns + 20 * S
 
 
 def test_of_several_harms_the_latest_deadline_counts(world: World) -> None:
     now_ns = world.clock.now_ns
-    world.harms += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
+    world.outages += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
     assert world.drain().deadline_ns() == now_ns + (-10 + 33 + 10 + 6) * S
 
 
 def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(world: World) -> None:
     harmed_ns = world.clock.now_ns
-    world.harms.append((harmed_ns, None))
+    world.outages.append((harmed_ns, None))
     drain = world.drain()
     assert drain.deadline_ns() == harmed_ns + (33 + 10 + 6) * S
     world.clock.forward(50)
@@ -235,13 +235,13 @@ def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(worl
 
 def test_where_nothing_rescues_a_harm_moves_nothing(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.harms.append((begun_ns, None))
+    world.outages.append((begun_ns, None))
     assert world.drain(rescue=None).deadline_ns() == begun_ns + 20 * S
 
 
 def test_an_orphan_is_waited_for_to_the_rescues_bound_and_no_longer(world: World) -> None:
     world.leave_an_orphan()
-    world.harms.append((world.clock.now_ns, world.clock.now_ns + S))
+    world.outages.append((world.clock.now_ns, world.clock.now_ns + S))
     drain = world.drain()
     world.clock.now_ns = drain.deadline_ns() - MS
     assert drain.look() is not None

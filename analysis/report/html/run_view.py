@@ -106,7 +106,7 @@ def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
 
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
     run = summary.run
-    described = str(case.history.start.scenario.get("description", "")).strip()
+    described = case.scenario.description.strip()
     yield "scenario", run["scenario"] + (f": {described}" if described else "")
     yield "library", f"{run['library']} {run['library_version']}, preset {run['preset']}"
     yield "ordinal and seed", f"{run['ordinal']}, {run['seed']}"

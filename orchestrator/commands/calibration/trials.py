@@ -18,7 +18,7 @@ from orchestrator.postgres.server import open_server
 from orchestrator.processes.janitor import Janitor
 from orchestrator.run.run_plan import Interrupted
 from orchestrator.run.subprocess_run import run_argv, wait_for
-from orchestrator.scenario.fault_checks import planned_kills
+from orchestrator.scenario.fault_checks import planned_faults
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
 
@@ -98,7 +98,7 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
         found = found_sets(history)
     except AnalysisError as error:
         return Outcome(trial, [], [str(error)], took_s)
-    found_doubts = doubts(summary, expected, found, planned_kills(scenario))
+    found_doubts = doubts(summary, expected, found, planned_faults(scenario))
     return Outcome(trial, compare(expected, found), found_doubts, took_s)
 
 

@@ -59,7 +59,7 @@ def longest_s(scenario: Scenario) -> float:
     """The sum of all limits that a run may use up, one after the other; then something hangs."""
     limits = scenario.limits
     kills = sum(fault.repeat or 1 for fault in scenario.faults)
-    outages_s = sum((f.respawn_after_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
+    outages_s = sum((f.outage_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
     each_kill_s = limits.max_bound_s + limits.settle_s + limits.ready_s + limits.sessions_gone_s
     once_s = limits.ready_s + limits.held_s + limits.drain_s + limits.confirm_s + limits.stop_s
     if scenario.workload.closed_loop:
