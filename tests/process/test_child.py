@@ -21,7 +21,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
 from orchestrator.processes.subreaper import become_subreaper
-from orchestrator.workers.child import ChildHandle, Spawner, State
+from orchestrator.workers.child import ChildHandle, Spawner, State, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.process.fake_argv import RUN_ID, argv, make_init
@@ -334,6 +334,53 @@ def test_a_grandchild_that_fled_into_a_session_of_its_own_is_seen(make_crew: Mak
         os.kill(grandchild, signal.SIGKILL)
     wait_for("the grandchild's end", lambda: child.survivors() == [])
     assert not psutil.pid_exists(grandchild), "a zombie is reaped"
+
+
+@pytest.mark.usefixtures("_subreaper")
+def test_a_grandchild_that_fled_and_cleared_its_environment_is_seen(make_crew: MakeCrew) -> None:
+    crew = make_crew("has_a_fled_child_without_a_mark")
+    child = crew.spawn_ready()
+    grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
+    crew.fleet.kill(child, 0)
+    crew.until_gone(child)
+    try:
+        assert child.survivors() == [grandchild]
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
+    wait_for("the grandchild's end", lambda: child.survivors() == [])
+    assert not psutil.pid_exists(grandchild), "a zombie is reaped"
+
+
+@pytest.mark.usefixtures("_subreaper")
+def test_a_grandchild_is_a_survivor_of_its_own_worker_alone(make_crew: MakeCrew) -> None:
+    crew = make_crew("has_a_fled_child")
+    first, second = crew.spawn_ready(0), crew.spawn_ready(1)
+    fled = {line["slot"]: line["effective"]["grandchild"] for line in crew.lines("child_ready")}
+    crew.fleet.kill(first, 0)
+    crew.until_gone(first)
+    try:
+        assert first.survivors() == [fled[0]]
+        assert second.survivors() == sorted([second.pid, fled[1]])
+    finally:
+        for pid in fled.values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_what_the_parent_starts_later_is_no_survivor(make_crew: MakeCrew, tmp_path: Path) -> None:
+    crew = make_crew("works")
+    child = crew.spawn_ready()
+    wait = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with marked_environment(str(tmp_path)):
+        ours = subprocess.Popen(wait, stdin=subprocess.PIPE, start_new_session=True)
+    nobodys = subprocess.Popen(wait, stdin=subprocess.PIPE, start_new_session=True)
+    with ours, nobodys:
+        crew.fleet.kill(child, 0)
+        crew.until_gone(child)
+        wait_for("both to have their own environment", lambda: child.survivors() == [nobodys.pid])
+        for process in (ours, nobodys):
+            assert process.stdin is not None
+            process.stdin.close()
+    assert (ours.returncode, nobodys.returncode) == (0, 0), "their exit statuses were left to us"
 
 
 @pytest.mark.usefixtures("_subreaper")
