@@ -31,7 +31,7 @@ class Case:
     """Everything that the judgement of a run's jobs starts from."""
 
     history: History
-    crew: Incarnations
+    incarnations: Incarnations
     proofs: Proofs
     rules: Rules
     deaths: list[Death]
@@ -45,7 +45,7 @@ class Case:
         """What was asked of the run, defaults filled in."""
         return self.history.start.scenario
 
-    def strangers(self) -> list[int]:
+    def unexpected(self) -> list[int]:
         """Numbers of the jobs that the workload never planned."""
         numbers = (self.history.jobs.number(job_id) for job_id in self.unplanned)
         return [number for number in numbers if number is not None]
@@ -53,28 +53,28 @@ class Case:
     def evidence(self, wanted: Bools) -> Iterator[Evidence]:
         """What is known of the marked jobs, in the order of their ids; some at a time."""
         found = found_by_job(self.deaths)
-        strangers = set(self.unplanned)
+        unplanned = set(self.unplanned)
         ids = self.history.jobs
         numbers = sorted(np.flatnonzero(wanted).tolist(), key=ids.name)
         for begin in range(0, len(numbers), JOBS_AT_ONCE):
             some = np.zeros(len(ids), np.bool_)
             some[numbers[begin : begin + JOBS_AT_ONCE]] = True
-            for evidence in fold(self.history, self.crew, some, found):
-                evidence.planned = evidence.job_id not in strangers
+            for evidence in fold(self.history, self.incarnations, some, found):
+                evidence.planned = evidence.job_id not in unplanned
                 yield evidence
 
 
 def open_case(path: Path) -> Case:
     """Read a history and find out what its judgement rests on. Raises HistoryError, OSError."""
     history = load(path)
-    crew = load_incarnations(history.records, history.start.rescue)
-    proofs = examine(history, crew)
+    incarnations = load_incarnations(history.records, history.start.rescue)
+    proofs = examine(history, incarnations)
     return Case(
         history=history,
-        crew=crew,
+        incarnations=incarnations,
         proofs=proofs,
         rules=rules_of(history, proofs),
-        deaths=find_deaths(history, crew),
+        deaths=find_deaths(history, incarnations),
         unplanned=unplanned(history),
         started_ns=started_ns(history),
     )

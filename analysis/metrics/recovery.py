@@ -36,7 +36,7 @@ class _Kill:
     """One kill, and what every figure of it needs."""
 
     history: History
-    crew: Incarnations
+    incarnations: Incarnations
     death: Death
     fault: FaultInjected
     planned: Fault | None
@@ -49,7 +49,7 @@ class _Kill:
     @property
     def successor(self) -> Incarnation | None:
         place = self.victim.successor
-        return None if place is None else self.crew.get(*place)
+        return None if place is None else self.incarnations.get(*place)
 
     def earliest(self, mask: Bools) -> int | None:
         """The first job_started among those that `mask` marks."""
@@ -59,7 +59,7 @@ class _Kill:
 
 def recoveries(
     history: History,
-    crew: Incarnations,
+    incarnations: Incarnations,
     deaths: list[Death],
     certificates: Mapping[int, Figures],
     duplicates: Mapping[int, int],
@@ -77,7 +77,7 @@ def recoveries(
         if fault is None:
             continue
         entry = planned[fault.fault] if 0 <= fault.fault < len(planned) else None
-        block = _figures(_Kill(history, crew, death, fault, entry), hiccups)
+        block = _figures(_Kill(history, incarnations, death, fault, entry), hiccups)
         block["certificate"] = certificates[fault.fault]
         block["duplicates"] = duplicates.get(fault.fault, 0)
         blocks.append(block)
@@ -176,7 +176,7 @@ def _survivors(kill: _Kill) -> list[int]:
     kill_ns = kill.fault.t_ns
     return [
         member.key
-        for member in kill.crew
+        for member in kill.incarnations
         if member.slot != kill.victim.slot
         and (member.spawned_ns is None or member.spawned_ns < kill_ns)
         and (member.gone_ns is None or member.gone_ns > kill_ns)

@@ -107,7 +107,7 @@ def summarise(case: Case) -> Summary:
     found_certificates = certificates(history.records)
     recovery = recoveries(
         history,
-        case.crew,
+        case.incarnations,
         case.deaths,
         found_certificates,
         tally.attributed,
@@ -169,7 +169,7 @@ def _tally(case: Case) -> Tally:
     history = case.history
     in_flight = {job for death in case.deaths for job in death.phases}
     plain = plain_jobs(history, case.rules, in_flight)
-    plain[case.strangers()] = False
+    plain[case.unexpected()] = False
     tally = Tally()
     tally.add_plain(int(np.count_nonzero(plain)))
     tally.add_all(case.evidence(~plain), case.rules, case.deaths)

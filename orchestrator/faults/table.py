@@ -15,7 +15,7 @@ from orchestrator.faults import signals, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.types import Fault, Kill
+from orchestrator.scenario.types import Kill, Triggered
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Row:
     """What is waited for once it has been healed."""
 
 
-TABLE: dict[type[Fault], Row] = {
+TABLE: dict[type[Triggered], Row] = {
     Kill: Row(
         target=targets.worker,
         inject=signals.kill,
@@ -54,11 +54,11 @@ TABLE: dict[type[Fault], Row] = {
 """By the type of the scenario's entry."""
 
 
-def row_of(entry: Fault) -> Row:
+def row_of(entry: Triggered) -> Row:
     """The row of an entry's sort."""
     return TABLE[type(entry)]
 
 
-def word_of(entry: Fault) -> str:
+def word_of(entry: Triggered) -> str:
     """The scenario's word for it, which is the history's `what`."""
     return str(entry.__struct_config__.tag)

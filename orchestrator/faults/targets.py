@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.history.records import Target, WorkerTarget
 from orchestrator.observe.probe import Probe
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.types import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
@@ -48,7 +48,7 @@ class Worker:
         return self.child.slot, self.child.incarnation
 
 
-def worker(reach: Reach, entry: Fault) -> Worker | None:
+def worker(reach: Reach, entry: Triggered) -> Worker | None:
     """The ready worker of the entry's only slot; None = the slot has none at this moment."""
     (slot,) = entry.slots
     child = reach.fleet.in_slot(slot)

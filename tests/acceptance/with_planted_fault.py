@@ -83,7 +83,7 @@ def nudge(reach: Reach, victim: Worker, fault: int) -> int:
 
 def at_whom(reach: Reach, entry: Nudge) -> Worker | None:
     """The worker; the look is noted here, as the row's functions know the entry."""
-    found = targets.worker(reach, entry)  # type: ignore[arg-type]
+    found = targets.worker(reach, entry)
     if found is not None and entry.seen:
         SEEN.add(found.place)
     return found
@@ -91,7 +91,7 @@ def at_whom(reach: Reach, entry: Nudge) -> Worker | None:
 
 def plant() -> None:
     """The row, and the two halves of its part of the certificate."""
-    table.TABLE[Nudge] = table.Row(  # type: ignore[index]
+    table.TABLE[Nudge] = table.Row(
         target=at_whom,
         inject=nudge,
         heal=None,

@@ -86,7 +86,7 @@ def _outcomes(case: Case, beyond: int) -> tuple[list[list[str]], Ints]:
     """
     in_flight = {job for death in case.deaths for job in death.phases}
     plain = plain_jobs(case.history, case.rules, in_flight)
-    plain[case.strangers()] = False
+    plain[case.unexpected()] = False
     seen = Interner()
     outcome = np.full(len(case.history.jobs), seen["completed once\n"], np.int64)
     for evidence in case.evidence(~plain):
