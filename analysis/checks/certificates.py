@@ -1,47 +1,31 @@
-"""What a kill must show for itself before anything is concluded from it."""
+"""What a fault must show for itself before anything is concluded from it."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from analysis.history.history import Records
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
 
-Part = Callable[[FaultInjected, FaultEnded], bool]
-
-PARTS: dict[str, Part] = {
-    "no intended instant": lambda sent, _: sent.trigger == "timed" and sent.intended_ns is None,
-    "the victim was not reaped": lambda _, seen: seen.reaped_ns is None,
-    "the wait status is not SIGKILL": lambda _, seen: seen.signal != signal.SIGKILL,
-    "members of its process group live on": lambda _, seen: bool(seen.survivors),
-    "no session of the victim was seen before the kill": lambda sent, _: not sent.sessions,
-    "sessions that bear no name of the run were open": lambda sent, _: bool(sent.strangers),
-    "its sessions were not seen to go": lambda _, seen: seen.sessions_gone_ns is None,
-    "sessions of the victim are left": lambda _, seen: bool(seen.sessions_left),
-    "its pipe was not read to the end": lambda _, seen: seen.eof_ns is None,
-    "the rows were not read": lambda _, seen: seen.rows_read_ns is None,
-    "its instants contradict one another": lambda sent, seen: _out_of_order(sent, seen),
-}
-"""By what it says when it is missing: whether that part of a certificate is missing."""
-
-
-def _out_of_order(sent: FaultInjected, seen: FaultEnded) -> bool:
-    """Whether something was seen before the signal or after the certificate was closed."""
-    instants = (seen.reaped_ns, seen.eof_ns, seen.sessions_gone_ns, seen.rows_read_ns)
-    known = [instant for instant in instants if instant is not None]
-    early = sent.intended_ns is not None and sent.intended_ns > sent.t_ns
-    return early or any(not sent.t_ns <= instant <= seen.t_ns for instant in known)
-
 
 class Certificate(Section, frozen=True, kw_only=True):
-    """What was seen of one kill. Null = it was not seen; seconds count from the signal."""
+    """What every fault's certificate says."""
 
     complete: bool
-    """Nothing is missing: the kill may be concluded from."""
+    """Nothing is missing: the fault may be concluded from."""
     missing: list[str]
     """What is missing, in words; empty where it is complete."""
+
+
+class KillCertificate(Certificate, frozen=True, kw_only=True):
+    """What was seen of one kill. Null = it was not seen; seconds count from the signal."""
+
     signal: int | None
     """The signal in the victim's wait status."""
     exit_code: int | None
@@ -64,32 +48,103 @@ class Certificate(Section, frozen=True, kw_only=True):
     """When the rows that it held had been read, seconds."""
 
 
-def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Certificate:
-    """One kill's certificate; `missing` is empty when it is complete."""
-    if seen is None:
-        nothing = FaultEnded(sent.t_ns, sent.fault, sent.slot, sent.incarnation, sent.pid)
-        return _certificate(sent, nothing, ["no fault_ended line"])
-    return _certificate(sent, seen, [name for name, lacks in PARTS.items() if lacks(sent, seen)])
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The two lines of a fault, and their parts by the type that belongs to its `what`."""
+
+    sent: FaultInjected
+    seen: FaultEnded
+    before: Any
+    after: Any
+
+    def since(self, at_ns: int | None) -> float | None:
+        """Seconds from the fault to an instant."""
+        return None if at_ns is None else seconds(at_ns - self.sent.t_ns)
 
 
-def _certificate(sent: FaultInjected, seen: FaultEnded, missing: list[str]) -> Certificate:
-    def since_kill(at_ns: int | None) -> float | None:
-        return None if at_ns is None else seconds(at_ns - sent.t_ns)
+Part = Callable[[Witnessed], bool]
 
-    return Certificate(
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the certificate of one sort of fault consists of."""
+
+    parts: Mapping[str, Part]
+    """By what it says when it is missing: whether that part is missing."""
+    filled_in: Callable[[Witnessed, list[str]], Certificate]
+    """What the summary shows of it, given what is missing."""
+
+
+def _no_intended_instant(fault: Witnessed) -> bool:
+    return fault.sent.trigger == "timed" and fault.sent.intended_ns is None
+
+
+def _out_of_order(fault: Witnessed) -> bool:
+    """Whether something was seen before the fault or after the certificate was closed."""
+    parts = msgspec.to_builtins(fault.after)
+    known = [value for name, value in parts.items() if name.endswith("_ns") and value is not None]
+    intended_ns, sent_ns = fault.sent.intended_ns, fault.sent.t_ns
+    early = intended_ns is not None and intended_ns > sent_ns
+    return early or any(not sent_ns <= instant <= fault.seen.t_ns for instant in known)
+
+
+FIRST: dict[str, Part] = {"no intended instant": _no_intended_instant}
+LAST: dict[str, Part] = {"its instants contradict one another": _out_of_order}
+"""The parts of every certificate, around those of its own."""
+
+
+def _kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
+    return KillCertificate(
         complete=not missing,
         missing=missing,
-        signal=seen.signal,
-        exit_code=seen.exit_code,
-        survivors=len(seen.survivors),
-        sessions_before=len(sent.sessions),
-        sessions_left=[session.query for session in seen.sessions_left],
-        intended_s=since_kill(sent.intended_ns),
-        reaped_s=since_kill(seen.reaped_ns),
-        eof_s=since_kill(seen.eof_ns),
-        sessions_gone_s=since_kill(seen.sessions_gone_ns),
-        rows_read_s=since_kill(seen.rows_read_ns),
+        signal=kill.after.signal,
+        exit_code=kill.after.exit_code,
+        survivors=len(kill.after.survivors),
+        sessions_before=len(kill.before.sessions),
+        sessions_left=[session.query for session in kill.after.sessions_left],
+        intended_s=kill.since(kill.sent.intended_ns),
+        reaped_s=kill.since(kill.after.reaped_ns),
+        eof_s=kill.since(kill.after.eof_ns),
+        sessions_gone_s=kill.since(kill.after.sessions_gone_ns),
+        rows_read_s=kill.since(kill.after.rows_read_ns),
     )
+
+
+FORMS: dict[str, Form] = {
+    "kill": Form(
+        {
+            "the victim was not reaped": lambda k: k.after.reaped_ns is None,
+            "the wait status is not SIGKILL": lambda k: k.after.signal != signal.SIGKILL,
+            "members of its process group live on": lambda k: bool(k.after.survivors),
+            "no session of the victim was seen before the kill": lambda k: not k.before.sessions,
+            "sessions that bear no name of the run were open": lambda k: bool(
+                k.before.unknown_sessions
+            ),
+            "its sessions were not seen to go": lambda k: k.after.sessions_gone_ns is None,
+            "sessions of the victim are left": lambda k: bool(k.after.sessions_left),
+            "its pipe was not read to the end": lambda k: k.after.eof_ns is None,
+            "the rows were not read": lambda k: k.after.rows_read_ns is None,
+        },
+        _kill_certificate,
+    ),
+}
+"""By a fault's `what`."""
+
+
+def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Certificate:
+    """One fault's certificate; `missing` is empty when it is complete."""
+    form = FORMS[sent.what]
+    if seen is None or seen.what != sent.what:
+        nothing = FaultEnded(sent.t_ns, sent.fault, sent.what, sent.target, parts={})
+        why = "no fault_ended line" if seen is None else f"its end is that of a {seen.what}"
+        return form.filled_in(_witnessed(sent, nothing), [why])
+    fault = _witnessed(sent, seen)
+    parts = {**FIRST, **form.parts, **LAST}
+    return form.filled_in(fault, [name for name, lacks in parts.items() if lacks(fault)])
+
+
+def _witnessed(sent: FaultInjected, seen: FaultEnded) -> Witnessed:
+    return Witnessed(sent, seen, sent.before, seen.after)
 
 
 def certificates(records: Records) -> dict[int, Certificate]:
@@ -100,10 +155,11 @@ def certificates(records: Records) -> dict[int, Certificate]:
     }
 
 
-def missing_parts(all_certificates: dict[int, Certificate]) -> list[str]:
-    """A sentence for every kill whose certificate is not complete."""
+def missing_parts(records: Records, all_certificates: dict[int, Certificate]) -> list[str]:
+    """A sentence for every fault whose certificate is not complete."""
+    words = {sent.fault: sent.what.capitalize() for sent in records.of(FaultInjected)}
     return [
-        f"Kill {fault} has no complete certificate: {'; '.join(found.missing)}."
+        f"{words[fault]} {fault} has no complete certificate: {'; '.join(found.missing)}."
         for fault, found in sorted(all_certificates.items())
         if not found.complete
     ]

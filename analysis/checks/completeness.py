@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.checks.executions import misused_executions
-from analysis.evidence.incarnations import Crew
+from analysis.evidence.incarnations import Incarnations
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
 from analysis.history.history import History, read_fault
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
@@ -44,15 +44,15 @@ class _ChildLines:
     """What n should be: the line's place among its incarnation's lines."""
 
 
-def examine(history: History, crew: Crew) -> Proofs:
+def examine(history: History, incarnations: Incarnations) -> Proofs:
     """Look for whatever voids the ledger."""
     voids: Voids = {}
     sentences: list[str] = []
     lines = _child_lines(history)
     flaws: list[Flaw] = [
-        *_ordinal_gaps(lines, crew),
+        *_ordinal_gaps(lines, incarnations),
         *_clock_faults(lines),
-        *_outside_their_life(lines, crew),
+        *_outside_their_life(lines, incarnations),
         *_noted(history),
         *_misused(history),
     ]
@@ -109,12 +109,12 @@ def worker_name(worker: int) -> str:
     return f"slot {slot} incarnation {number}"
 
 
-def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Flaw]:
+def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
     workers, counts = np.unique(lines.worker, return_counts=True)
     received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
     uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
-    for worker in sorted({*received, *(member.key for member in crew)}):
-        member = crew.by_key(worker)
+    for worker in sorted({*received, *(member.key for member in incarnations)}):
+        member = incarnations.by_key(worker)
         count = received.get(worker, 0)
         if member is None or member.exited is None:
             what = "has no child_exited line to prove that its events are complete"
@@ -136,14 +136,14 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
         yield worker, "clock_violation", what
 
 
-def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Flaw]:
+def _outside_their_life(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
     workers, first = np.unique(lines.worker, return_index=True)
     if not workers.size:
         return
     earliest = np.minimum.reduceat(lines.t_ns, first).tolist()
     latest = np.maximum.reduceat(lines.t_ns, first).tolist()
     for worker, from_ns, to_ns in zip(workers.tolist(), earliest, latest, strict=True):
-        member = crew.by_key(worker)
+        member = incarnations.by_key(worker)
         if member is None:
             continue
         too_early = member.spawned_ns is not None and from_ns < member.spawned_ns

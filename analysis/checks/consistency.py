@@ -22,6 +22,7 @@ from orchestrator.history.records import (
     EnqueueFailed,
     FaultEnded,
     FaultInjected,
+    ProcessEnd,
     QueueSnapshot,
     ResourceSample,
 )
@@ -68,29 +69,36 @@ def _fault_numbers(history: History) -> Iterator[str]:
 
 
 def _fault_lines(history: History) -> Iterator[str]:
-    """fault_injected, fault_ended and child_exited speak of the same process and signal."""
+    """fault_injected, fault_ended and child_exited speak of the same processes and signal."""
     sent = {record.fault: record for record in history.records.of(FaultInjected)}
     seen = {record.fault: record for record in history.records.of(FaultEnded)}
-    exits = history.records.of(ChildExited)
-    left = {record.fault: record for record in exits if record.fault is not None}
+    left: defaultdict[int, list[ChildExited]] = defaultdict(list)
+    for record in history.records.of(ChildExited):
+        if record.fault is not None:
+            left[record.fault].append(record)
     for fault in sorted({*sent, *seen, *left}):
         if fault not in sent:
             yield f"Fault {fault} has a victim and no fault_injected line."
-        elif fault not in left:
+        elif sent[fault].ends_process and not left[fault]:
             yield f"Fault {fault} was injected, and no child_exited line names it."
         elif not _agree(sent[fault], left[fault], seen.get(fault)):
             yield f"Fault {fault}: its lines disagree about the victim or how it ended."
 
 
-def _agree(sent: FaultInjected, left: ChildExited, seen: FaultEnded | None) -> bool:
-    lines: list[FaultInjected | ChildExited | FaultEnded] = [sent, left]
-    signals = {left.signal}
-    if seen is not None:
-        lines.append(seen)
-    if seen is not None and seen.reaped_ns is not None:
-        signals.add(seen.signal)
-    victims = {(line.slot, line.incarnation, line.pid) for line in lines}
-    return len(victims) == len(signals) == 1 and left.reason == "killed"
+def _agree(sent: FaultInjected, left: list[ChildExited], seen: FaultEnded | None) -> bool:
+    if seen is not None and seen.target != sent.target:
+        return False
+    if not sent.ends_process:
+        return not left
+    victims = {(worker.slot, worker.incarnation, worker.pid) for worker in sent.target.workers}
+    signals = {record.signal for record in left}
+    if seen is not None and isinstance(end := seen.after, ProcessEnd) and end.reaped_ns is not None:
+        signals.add(end.signal)
+    return (
+        victims == {(record.slot, record.incarnation, record.pid) for record in left}
+        and len(signals) == 1
+        and all(record.reason == "killed" for record in left)
+    )
 
 
 def _seen_workers(history: History) -> set[int]:
@@ -98,8 +106,10 @@ def _seen_workers(history: History) -> set[int]:
     tables = (history.starts, history.completions, history.failures, history.effects)
     seen = {worker for table in tables for worker in distinct_workers(table.key)}
     seen |= set(np.unique(history.enqueues.worker).tolist()) - {ABSENT}
-    kinds = (ChildReady, ChildExited, FaultInjected, FaultEnded)
-    seen |= {worker_key(r.slot, r.incarnation) for r in _records(history, *kinds)}
+    faults = _records(history, FaultInjected, FaultEnded)
+    hit = [worker for record in faults for worker in record.target.workers]
+    told = [*_records(history, ChildReady, ChildExited), *hit]
+    seen |= {worker_key(r.slot, r.incarnation) for r in told}
     effects = (effect for read in history.kill_reads for effect in read.effects)
     return seen | {worker_key(slot, number) for slot, number, _ in effects}
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.evidence.run_spec import Asked, planned_kills
+from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import Ints
 from analysis.history.history import History
 from analysis.history.job_ids import stream_index
 from orchestrator.history.records import EnqueueFailed, FaultInjected
+from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Note, held_job_id, stream_job_id
 
 MOST_NAMED = 3
@@ -75,14 +76,14 @@ def _first_missing(seen: Ints, planned: int) -> list[str]:
     return [stream_job_id(index) for index in some if index not in known][:MOST_NAMED]
 
 
-def missing_kills(history: History, asked: Asked) -> Iterator[str]:
+def missing_kills(history: History, scenario: Scenario) -> Iterator[str]:
     """A completed run has sent every kill that was planned for an instant, or says why not."""
     if history.end is None or history.end.ended != "completed":
         return
     sent = {kill.fault for kill in history.records.of(FaultInjected)}
     missing = [
         str(number)
-        for number, fault in enumerate(planned_kills(asked.faults))
+        for number, fault in enumerate(planned_faults(scenario.faults))
         if fault.at_s is not None and number not in sent
     ]
     explained = any(note.code in LEFT_OUT_BY_PLAN for note in history.records.of(Note))

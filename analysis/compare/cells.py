@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from analysis.ledger.case import Case, open_case
@@ -57,11 +58,12 @@ class Run:
     def conditions(self) -> dict[str, Any]:
         """What must be equal for two libraries to be compared."""
         start = self.start
+        scenario = msgspec.to_builtins(start.scenario)
         postgres = start.environment.get("postgres")
         if isinstance(postgres, dict):
             postgres = {key: value for key, value in postgres.items() if key != "measured"}
         return {
-            "scenario": {part: start.scenario.get(part) for part in SHARED_PARTS},
+            "scenario": {part: scenario[part] for part in SHARED_PARTS},
             "postgres": postgres,
             "code": start.environment.get("code"),
         }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.evidence.executions import Found, Phase
-from analysis.evidence.incarnations import Crew, Incarnation
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import EXECUTION_BITS, pack_one
 from analysis.history.history import History, read_fault
 from analysis.history.tables import Ends
@@ -38,13 +38,16 @@ class Death:
         return sum(found == phase for found in self.phases.values())
 
 
-def find_deaths(history: History, crew: Crew) -> list[Death]:
+def find_deaths(history: History, incarnations: Incarnations) -> list[Death]:
     """All deaths, the first one first."""
     reads = _reads_by_fault(history)
     visible = bool(history.identities) or any(
         read.claimed_by is not None for read in history.kill_reads
     )
-    return [_death(history, crew, victim, reads, visible=visible) for victim in crew.dead()]
+    return [
+        _death(history, incarnations, victim, reads, visible=visible)
+        for victim in incarnations.dead()
+    ]
 
 
 def found_by_job(deaths: list[Death]) -> dict[int, list[Found]]:
@@ -74,7 +77,7 @@ def _effects(history: History, victim: Incarnation) -> set[int]:
 
 def _death(
     history: History,
-    crew: Crew,
+    incarnations: Incarnations,
     victim: Incarnation,
     reads: dict[int | None, list[RowRead]],
     *,
@@ -82,9 +85,9 @@ def _death(
 ) -> Death:
     open_jobs = _open_executions(history, victim)
     read = reads.get(victim.fault.fault, []) if victim.fault is not None else []
-    strange = _unannounced(read, crew)
+    strange = _unannounced(read, incarnations)
     unknown = _claims_unknown(victim, read, strange, visible=visible or not open_jobs)
-    rows = [] if unknown else _rows_of(victim, read, crew)
+    rows = [] if unknown else _rows_of(victim, read, incarnations)
     held = frozenset(_numbers(history, rows))
     with_effect = _effects(history, victim)
     phases: dict[int, Phase] = dict.fromkeys(held, "claimed")
@@ -96,13 +99,13 @@ def _death(
     return Death(victim, phases, unknown, held, min(claimable, default=None), strange)
 
 
-def _unannounced(read: list[RowRead], crew: Crew) -> tuple[str, ...]:
+def _unannounced(read: list[RowRead], incarnations: Incarnations) -> tuple[str, ...]:
     strange = {
         row.claimed_by
         for row in read
         if row.state == "claimed"
         and row.claimed_by is not None
-        and crew.holder(row.claimed_by, row.t_ns) is None
+        and incarnations.holder(row.claimed_by, row.t_ns) is None
     }
     return tuple(sorted(strange))
 
@@ -132,13 +135,13 @@ def _numbers(history: History, rows: list[RowRead]) -> Iterator[int]:
         yield number
 
 
-def _rows_of(victim: Incarnation, read: list[RowRead], crew: Crew) -> list[RowRead]:
+def _rows_of(victim: Incarnation, read: list[RowRead], incarnations: Incarnations) -> list[RowRead]:
     place = (victim.slot, victim.number)
     rows = []
     for row in read:
         if row.state != "claimed" or row.claimed_by is None:
             continue
-        holder = crew.holder(row.claimed_by, row.t_ns)
+        holder = incarnations.holder(row.claimed_by, row.t_ns)
         if holder is not None and (holder.slot, holder.number) == place:
             rows.append(row)
     return rows

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.evidence.incarnations import Crew, Incarnation
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import ABSENT, Bools, Ints, unpack
 from analysis.history.history import History
 from analysis.history.tables import STATES, Table
@@ -151,9 +151,9 @@ class Evidence:
 class _Fold:
     """Takes the tables one after the other; each adds to the evidence of the wanted jobs."""
 
-    def __init__(self, history: History, crew: Crew, wanted: Bools) -> None:
+    def __init__(self, history: History, incarnations: Incarnations, wanted: Bools) -> None:
         self._history = history
-        self._crew = crew
+        self._crew = incarnations
         self._wanted = wanted
         numbers = np.flatnonzero(wanted).tolist()
         self.evidence = {job: Evidence(history.jobs.name(job)) for job in numbers}
@@ -256,13 +256,13 @@ class _Fold:
 
 
 def fold(
-    history: History, crew: Crew, wanted: Bools, found: Mapping[int, list[Found]]
+    history: History, incarnations: Incarnations, wanted: Bools, found: Mapping[int, list[Found]]
 ) -> list[Evidence]:
     """The evidence of every job that `wanted` marks by its number, in the order of their ids.
 
     `found` = by a job's number, the deaths that found it in flight.
     """
-    folding = _Fold(history, crew, wanted)
+    folding = _Fold(history, incarnations, wanted)
     folding.run()
     for job, deaths in found.items():
         if job in folding.evidence:

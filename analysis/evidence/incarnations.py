@@ -13,6 +13,7 @@ from orchestrator.history.records import (
     ChildSpawned,
     FaultEnded,
     FaultInjected,
+    ProcessEnd,
     Rescue,
 )
 from worker_child.protocol import ChildReady
@@ -31,7 +32,11 @@ class Incarnation:
     ready_ns: int | None
     exited: ChildExited | None
     fault: FaultInjected | None
+    """The fault that ended its process; None = none did, whatever else may have hit it."""
     certificate: FaultEnded | None
+    """Of that fault."""
+    end: ProcessEnd | None
+    """What the certificate saw of its end."""
     bound_s: float | None
     """Dead ones: from the death until an orphan must have been picked up (METHODOLOGY,
     predicted_bound_s). None = this preset never rescues, or no successor became ready."""
@@ -45,7 +50,7 @@ class Incarnation:
 
     @property
     def dead(self) -> bool:
-        """Killed, or died unasked; one that stopped when asked counts as live."""
+        """A fault ended it, or it died unasked; one that stopped when asked counts as live."""
         return self.fault is not None or (self.exited is not None and self.exited.reason == "died")
 
     @property
@@ -56,7 +61,7 @@ class Incarnation:
 
     @property
     def died_ns(self) -> int:
-        """Of a dead one: `kill_sent`, or when its unasked exit was seen."""
+        """Of a dead one: the instant of the fault, or when its unasked exit was seen."""
         assert self.dead, f"slot {self.slot} incarnation {self.number} is not dead"
         if self.fault is not None:
             return self.fault.t_ns
@@ -66,8 +71,8 @@ class Incarnation:
     @property
     def gone_ns(self) -> int | None:
         """From when on none of its code can have run; None = it was never seen to leave."""
-        if self.certificate is not None and self.certificate.reaped_ns is not None:
-            return self.certificate.reaped_ns
+        if self.end is not None and self.end.reaped_ns is not None:
+            return self.end.reaped_ns
         if self.exited is not None:
             return self.exited.t_ns
         return None
@@ -83,7 +88,7 @@ class Incarnation:
         return self.died_ns + round((self.bound_s + margin_s) * 1e9) + length_us * 1000
 
 
-class Crew:
+class Incarnations:
     """Every incarnation of a run."""
 
     def __init__(self, members: Iterable[Incarnation], ready: Iterable[ChildReady]) -> None:
@@ -116,17 +121,19 @@ class Crew:
         return self.get(before[-1].slot, before[-1].incarnation) if before else None
 
 
-def muster(records: Records, rescue: Rescue | None) -> Crew:
+def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     """All incarnations that any line of the parent or any `child_ready` tells of."""
     spawned = {(r.slot, r.incarnation): r for r in records.of(ChildSpawned)}
     ready = {(r.slot, r.incarnation): r for r in reversed(records.of(ChildReady))}
     exited = {(r.slot, r.incarnation): r for r in records.of(ChildExited)}
-    faults = {(r.slot, r.incarnation): r for r in reversed(records.of(FaultInjected))}
+    hits = [(r, w) for r in reversed(records.of(FaultInjected)) for w in r.target.workers]
+    faults = {(w.slot, w.incarnation): r for r, w in hits if r.ends_process}
     certificates = {r.fault: r for r in records.of(FaultEnded)}
 
     def incarnation(place: Place) -> Incarnation:
         fault = faults.get(place)
         left = exited.get(place)
+        certificate = certificates.get(fault.fault) if fault else None
         successor = _successor(place, spawned)
         died_ns = fault.t_ns if fault else left.t_ns if left and left.reason == "died" else None
         return Incarnation(
@@ -136,13 +143,19 @@ def muster(records: Records, rescue: Rescue | None) -> Crew:
             ready_ns=ready[place].t_ns if place in ready else None,
             exited=left,
             fault=fault,
-            certificate=certificates.get(fault.fault) if fault else None,
+            certificate=certificate,
+            end=_process_end(certificate),
             bound_s=_bound_s(rescue, died_ns, successor, ready),
             successor=successor,
         )
 
-    places = {*spawned, *ready, *exited, *faults}
-    return Crew(map(incarnation, sorted(places)), records.of(ChildReady))
+    places = {*spawned, *ready, *exited, *((w.slot, w.incarnation) for _, w in hits)}
+    return Incarnations(map(incarnation, sorted(places)), records.of(ChildReady))
+
+
+def _process_end(certificate: FaultEnded | None) -> ProcessEnd | None:
+    after = None if certificate is None else certificate.after
+    return after if isinstance(after, ProcessEnd) else None
 
 
 def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | None:

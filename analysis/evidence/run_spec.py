@@ -1,101 +1,24 @@
-"""What was asked of a run: the parts of the resolved scenario that the judgement rests on."""
+"""What was asked of a run, as far as it does not stand in the scenario itself: which entry each
+fault comes from, when T = 0 was, which jobs were planned."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from collections.abc import Sequence
 
 from analysis.history.history import History
+from orchestrator.scenario.types import Fault
 from worker_child.protocol import Note, held_job_id, stream_job_id
 
 
-class AskedWorkers(msgspec.Struct, frozen=True):
-    """Of the scenario's workers."""
+def planned_faults(faults: Sequence[Fault]) -> list[Fault]:
+    """By a fault's number: the scenario's entry that it comes from.
 
-    slots: int = 1
-    concurrency: int = 1
-    max_attempts: int = 1
-
-
-class AskedCurve(msgspec.Struct, frozen=True):
-    """Of the load's curve; a burst lasts `length_s` from `from_s` on."""
-
-    shape: str = "steady"
-    from_s: float | None = None
-    length_s: float | None = None
-
-
-class AskedErrors(msgspec.Struct, frozen=True):
-    """Of one set of planned errors: when the jobs that fail are intended."""
-
-    from_s: float | None = None
-    to_s: float | None = None
-
-
-class AskedTenants(msgspec.Struct, frozen=True):
-    """Of the scenario's tenants."""
-
-    distribution: str = "uniform"
-
-
-class AskedDedup(msgspec.Struct, frozen=True):
-    """How many enqueue each key."""
-
-    enqueuers: int
-
-
-class AskedWorkload(msgspec.Struct, frozen=True):
-    """Of the scenario's workload."""
-
-    warmup_s: float = 0.0
-    time_scale: float = 1.0
-    curve: AskedCurve = AskedCurve()
-    errors: tuple[AskedErrors, ...] = ()
-    tenants: AskedTenants = AskedTenants()
-    dedup: AskedDedup | None = None
-
-
-class AskedLimits(msgspec.Struct, frozen=True):
-    """Of the scenario's limits."""
-
-    backlog_margin_s: float = 0.0
-    max_bound_s: float | None = None
-
-
-class AskedFault(msgspec.Struct, frozen=True):
-    """Of one entry of the scenario's faults."""
-
-    at_s: float | None = None
-    repeat: int | None = None
-    respawn_after_s: float | None = None
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """Of the scenario as a whole."""
-
-    effects: bool = True
-    workers: AskedWorkers = AskedWorkers()
-    workload: AskedWorkload = AskedWorkload()
-    limits: AskedLimits = AskedLimits()
-    faults: list[AskedFault] = []
-    expectations: dict[str, Any] = {}
-
-
-def asked_of(history: History) -> Asked:
-    """Read the resolved scenario of a run. Raises msgspec.ValidationError."""
-    return msgspec.convert(history.start.scenario, Asked)
-
-
-def planned_kills(faults: list[AskedFault]) -> list[AskedFault]:
-    """By a fault's number: the entry that it comes from.
-
-    A repeated entry stands for as many kills; those planned for an instant are numbered in the
-    order of time, all others keep their place (as `orchestrator.faults.plan.plan_kills` has it).
+    A repeated entry stands for as many faults; those planned for an instant are numbered in the
+    order of time, all others keep their place (as `orchestrator.faults.plan.plan_faults` has it).
     """
-    kills = [fault for fault in faults for _ in range(fault.repeat or 1)]
-    timed = iter(sorted((k for k in kills if k.at_s is not None), key=lambda k: k.at_s or 0.0))
-    return [kill if kill.at_s is None else next(timed) for kill in kills]
+    each = [fault for fault in faults for _ in range(fault.repeat or 1)]
+    timed = iter(sorted((k for k in each if k.at_s is not None), key=lambda k: k.at_s or 0.0))
+    return [fault if fault.at_s is None else next(timed) for fault in each]
 
 
 def started_ns(history: History) -> int | None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from analysis.errors import HistoryError
 from analysis.history.columns import ABSENT, Interner, Values, by_field
 from analysis.history.job_ids import JobIds, RawJobIds
@@ -24,7 +26,15 @@ from analysis.history.tables import (
     StartColumns,
     Starts,
 )
-from orchestrator.history.records import HISTORY_VERSION, RowRead, RunEnd, RunStart
+from orchestrator.history.records import (
+    FAULT_PARTS,
+    HISTORY_VERSION,
+    FaultEnded,
+    FaultInjected,
+    RowRead,
+    RunEnd,
+    RunStart,
+)
 from worker_child.protocol import JobDiscarded, JobRetried
 
 RecordT = TypeVar("RecordT")
@@ -55,6 +65,8 @@ class History:
     run_id: str
     start: RunStart
     end: RunEnd | None
+    version: int
+    """Of the lines as they stand in the file; all that is here is as in today's version."""
     truncated: bool
     """The last line was cut short."""
     jobs: JobIds
@@ -125,8 +137,9 @@ class TableBuilder:
             closings = (read for read in fields if read.read == "final" and read.job_id is None)
             self._closings.extend(closings)
 
-    def history(self, path: Path, run_id: str, *, truncated: bool) -> History:
+    def history(self, path: Path, run_id: str, version: int, *, truncated: bool) -> History:
         """All lines taken, as one history. Raises HistoryError where it is not a whole one."""
+        self._check_faults(path)
         named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
         raw = [self._jobs.numbers([r.job_id for r in named if r.job_id is not None])]
         frequent = (self._enqueues, self._starts, self._completions, self._failures)
@@ -136,6 +149,7 @@ class TableBuilder:
             run_id=run_id,
             start=self._only_start(path),
             end=self._only_end(path),
+            version=version,
             truncated=truncated,
             jobs=ids,
             identities=list(self._identities),
@@ -161,6 +175,21 @@ class TableBuilder:
             raise HistoryError(path, None, what, remedy)
         start: RunStart = starts[0]
         return start
+
+    def _check_faults(self, path: Path) -> None:
+        """See that every fault is a known one, with the parts that belong to it."""
+        sent, seen = self._records[FaultInjected], self._records[FaultEnded]
+        for line, parts in [*((s, "before") for s in sent), *((s, "after") for s in seen)]:
+            if line.what not in FAULT_PARTS:
+                what = f"fault {line.fault} is {line.what!r}; known are {', '.join(FAULT_PARTS)}"
+                remedy = "Read it with the version of Crashbench that wrote it"
+                raise HistoryError(path, None, what, remedy)
+            try:
+                getattr(line, parts)
+            except msgspec.ValidationError as error:
+                what = f"the parts {parts} fault {line.fault} do not fit a {line.what} ({error})"
+                remedy = "Restore the file or repeat the run"
+                raise HistoryError(path, None, what, remedy) from error
 
     def _only_end(self, path: Path) -> RunEnd | None:
         ends = self._records[RunEnd]

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from analysis.history.columns import ABSENT
-from orchestrator.history.records import KINDS
+from analysis.history.upgrade import CHANGED
+from orchestrator.history.records import HISTORY_VERSION, KINDS
 from worker_child.protocol import EnqueueOutcome
 
 
@@ -104,10 +105,13 @@ def line_types(fields_of: dict[str, type[Any]]) -> dict[type[Any], str]:
     }
 
 
-KIND_OF_LINE = line_types({**KINDS, **SHORT})
-"""The struct type of each kind of line, and the kind."""
+LINES: dict[int, dict[type[Any], str]] = {
+    1: line_types({**KINDS, **SHORT, **CHANGED}),
+    HISTORY_VERSION: line_types({**KINDS, **SHORT}),
+}
+"""By a history's version: the struct type of each kind of line, and the kind."""
 
 
-def line_decoder() -> msgspec.json.Decoder[Any]:
-    """A decoder for any one line; `decode_lines` takes a block of them."""
-    return msgspec.json.Decoder(reduce(or_, KIND_OF_LINE))
+def line_decoder(version: int = HISTORY_VERSION) -> msgspec.json.Decoder[Any]:
+    """A decoder for any one line of a version; `decode_lines` takes a block of them."""
+    return msgspec.json.Decoder(reduce(or_, LINES[version]))

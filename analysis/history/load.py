@@ -16,7 +16,9 @@ import msgspec
 
 from analysis.errors import HistoryError
 from analysis.history.history import History, TableBuilder
-from analysis.history.lines import KIND_OF_LINE, Head, line_decoder
+from analysis.history.lines import LINES, Head, line_decoder
+from analysis.history.upgrade import CHANGED, READABLE, VersionOf, upgrade
+from orchestrator.history.records import HISTORY_VERSION
 
 BLOCK_BYTES: Final = 256 * 1024
 RUN_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -46,7 +48,9 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._decoder = line_decoder()
+        self.version = HISTORY_VERSION
+        """Of the history; known once its first line was read."""
+        self._decoder = line_decoder(HISTORY_VERSION)
         self._run_id: str | None = None
         self._opening = b""
         self._torn: HistoryError | None = None
@@ -99,8 +103,23 @@ class Reader:
         if not RUN_ID.fullmatch(head.run_id):
             what = f"{head.run_id!r} cannot be the name of a run"
             raise HistoryError(self._path, 1, what, FOREIGN_REMEDY)
+        if head.kind == "run_start":
+            self._take_version(head)
         self._run_id = head.run_id
         self._opening = b'{"run_id":' + msgspec.json.encode(head.run_id) + b',"timestamp":'
+
+    def _take_version(self, head: Head) -> None:
+        try:
+            version = msgspec.json.decode(head.fields, type=VersionOf).history_version
+        except msgspec.ValidationError:
+            return  # the line does not fit its kind, and is refused with all that is wrong with it
+        if version not in READABLE:
+            known = " or ".join(map(str, READABLE))
+            what = f"the history has version {version}, not {known}"
+            remedy = "Read it with the version of Crashbench that wrote it"
+            raise HistoryError(self._path, None, what, remedy)
+        self.version = version
+        self._decoder = line_decoder(version)
 
     def _check_heads(self, block: bytes) -> None:
         for number, line in self._numbered(block):
@@ -146,9 +165,20 @@ def load(path: Path) -> History:
                 by_type: defaultdict[type[Any], list[Any]] = defaultdict(list)
                 for line in reader.lines(block):
                     by_type[type(line)].append(line.fields)
-                tables.add({KIND_OF_LINE[line]: fields for line, fields in by_type.items()})
-        return tables.history(path, reader.run_id, truncated=reader.truncated)
+                kind_of = LINES[reader.version]
+                by_kind = {kind_of[line]: fields for line, fields in by_type.items()}
+                tables.add(by_kind if reader.version == HISTORY_VERSION else _upgraded(by_kind))
+        return tables.history(path, reader.run_id, reader.version, truncated=reader.truncated)
     except OverflowError as error:
         what = f"near or before line {reader.lines_read}: {error}"
         remedy = "Crashbench did not write that line; repeat the run"
         raise HistoryError(path, None, what, remedy) from error
+    except msgspec.ValidationError as error:
+        what = f"near or before line {reader.lines_read}: a line does not fit its kind ({error})"
+        raise HistoryError(path, None, what, "Restore the file or repeat the run") from error
+
+
+def _upgraded(by_kind: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Of an older version, the kinds that have changed since, as today's types."""
+    changed = {kind: [*map(upgrade, by_kind[kind])] for kind in CHANGED if kind in by_kind}
+    return {**by_kind, **changed}

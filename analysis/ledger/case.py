@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from analysis.checks.completeness import Proofs, examine
-from analysis.errors import HistoryError
 from analysis.evidence.deaths import Death, find_deaths, found_by_job
 from analysis.evidence.executions import Evidence, fold
-from analysis.evidence.incarnations import Crew, muster
-from analysis.evidence.run_spec import Asked, asked_of, started_ns, unplanned
+from analysis.evidence.incarnations import Incarnations, load_incarnations
+from analysis.evidence.run_spec import started_ns, unplanned
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.history.load import load
 from analysis.ledger.ledger import Rules
+from orchestrator.scenario.types import Scenario
 
 JOBS_AT_ONCE = 20_000
 """So many jobs' evidence is held in memory at a time."""
@@ -32,8 +31,7 @@ class Case:
     """Everything that the judgement of a run's jobs starts from."""
 
     history: History
-    asked: Asked
-    crew: Crew
+    incarnations: Incarnations
     proofs: Proofs
     rules: Rules
     deaths: list[Death]
@@ -41,6 +39,11 @@ class Case:
     """Ids that some line names and the workload never planned."""
     started_ns: int | None
     """T = 0."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """What was asked of the run, defaults filled in."""
+        return self.history.start.scenario
 
     def unplanned_numbers(self) -> list[int]:
         """Numbers of the jobs that the workload never planned."""
@@ -56,7 +59,7 @@ class Case:
         for begin in range(0, len(numbers), JOBS_AT_ONCE):
             some = np.zeros(len(ids), np.bool_)
             some[numbers[begin : begin + JOBS_AT_ONCE]] = True
-            for evidence in fold(self.history, self.crew, some, found):
+            for evidence in fold(self.history, self.incarnations, some, found):
                 evidence.planned = evidence.job_id not in unplanned
                 yield evidence
 
@@ -64,34 +67,28 @@ class Case:
 def open_case(path: Path) -> Case:
     """Read a history and find out what its judgement rests on. Raises HistoryError, OSError."""
     history = load(path)
-    try:
-        asked = asked_of(history)
-    except msgspec.ValidationError as error:
-        what = f"run_start.scenario does not fit ({error})"
-        remedy = "Read it with the version of Crashbench that wrote it"
-        raise HistoryError(path, None, what, remedy) from error
-    crew = muster(history.records, history.start.rescue)
-    proofs = examine(history, crew)
+    incarnations = load_incarnations(history.records, history.start.rescue)
+    proofs = examine(history, incarnations)
     return Case(
         history=history,
-        asked=asked,
-        crew=crew,
+        incarnations=incarnations,
         proofs=proofs,
-        rules=rules_of(history, asked, proofs),
-        deaths=find_deaths(history, crew),
+        rules=rules_of(history, proofs),
+        deaths=find_deaths(history, incarnations),
         unplanned=unplanned(history),
         started_ns=started_ns(history),
     )
 
 
-def rules_of(history: History, asked: Asked, proofs: Proofs) -> Rules:
+def rules_of(history: History, proofs: Proofs) -> Rules:
     """What every job of the run is judged by."""
+    scenario = history.start.scenario
     return Rules(
-        effects=asked.effects,
+        effects=scenario.effects,
         rescues=history.start.rescue is not None,
         final_read=proofs.final_read is None,
         effects_readable=proofs.effects is None,
         voids=proofs.voids,
-        margin_s=asked.limits.backlog_margin_s,
-        max_attempts=asked.workers.max_attempts,
+        margin_s=scenario.limits.backlog_margin_s,
+        max_attempts=scenario.workers.max_attempts,
     )

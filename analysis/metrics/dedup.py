@@ -52,17 +52,17 @@ def dedup_section(case: Case) -> Dedup | None:
 
     Job i of the stream bears key i // enqueuers.
     """
-    asked, history = case.asked.workload.dedup, case.history
-    if asked is None:
+    dedup, history = case.scenario.workload.dedup, case.history
+    if dedup is None:
         return None
-    taken = _keys(history.jobs, np.unique(history.enqueues.job), asked.enqueuers)
-    executed = _keys(history.jobs, history.starts.job, asked.enqueuers)
-    refused = list(_refused(case, asked.enqueuers))
+    taken = _keys(history.jobs, np.unique(history.enqueues.job), dedup.enqueuers)
+    executed = _keys(history.jobs, history.starts.job, dedup.enqueuers)
+    refused = list(_refused(case, dedup.enqueuers))
     answers = Counter(record.outcome for record, _ in refused)
     keys = {*taken.tolist(), *(key for _, key in refused)}
     takings, executions = Counter(taken.tolist()), Counter(executed.tolist())
     return Dedup(
-        enqueuers=asked.enqueuers,
+        enqueuers=dedup.enqueuers,
         keys=len(keys),
         enqueues=len(taken) + len(refused),
         accepted=len(taken),

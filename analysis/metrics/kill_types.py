@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from analysis.checks.certificates import Certificate
+from analysis.checks.certificates import KillCertificate
 from analysis.section import Section
 
 
@@ -54,7 +54,7 @@ class Recovery(Section, frozen=True, kw_only=True):
     """Repeated kills: where in each of the library's periods the intended instant lies, seconds."""
     raced: bool
     """Another incarnation could already have claimed the victim's rows when they were read."""
-    certificate: Certificate
+    certificate: KillCertificate
     """What shows that the process is really gone."""
 
     orphans: int

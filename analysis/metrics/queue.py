@@ -10,12 +10,12 @@ import numpy as np
 
 from analysis.evidence.backlog import band, five_running, in_the_end, waiting
 from analysis.evidence.hiccups import SECOND_NS
-from analysis.evidence.run_spec import AskedWorkload
 from analysis.ledger.case import Case
 from analysis.metrics.latency import NEVER, Instants
 from analysis.metrics.throughput import Window
 from analysis.section import Duration, Section, duration, why_none
 from orchestrator.history.records import QueueSnapshot
+from orchestrator.scenario.types import Burst, WorkloadSettings
 
 DRAINED: Final = "agreed"
 """What run_end.drain says where nothing was left in the queue."""
@@ -113,7 +113,7 @@ def queue_section(case: Case, times: Instants, window: Window | str) -> Queue:
         drain_s_why=drain.why,
         recovery=[
             _recovery(case, since_ns, disturbance)
-            for disturbance in disturbances(case.asked.workload)
+            for disturbance in disturbances(case.scenario.workload)
             if case.started_ns is not None
         ],
     )
@@ -153,12 +153,12 @@ def _drain(times: Instants, window: Window | str) -> Duration:
     return duration(window.to_ns, end_ns, "no job was completed")
 
 
-def disturbances(asked: AskedWorkload) -> Iterator[Disturbance]:
+def disturbances(workload: WorkloadSettings) -> Iterator[Disturbance]:
     """The bursts and the times of errors that the scenario plans, where they end by plan."""
-    curve = asked.curve
-    if curve.from_s is not None and curve.length_s is not None:
+    curve = workload.curve
+    if isinstance(curve, Burst):
         yield Disturbance("burst", curve.from_s, curve.from_s + curve.length_s)
-    for errors in asked.errors:
+    for errors in workload.errors:
         if errors.to_s is not None:
             yield Disturbance("errors", errors.from_s or 0.0, errors.to_s)
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.checks.certificates import Certificate
+from analysis.checks.certificates import Certificate, KillCertificate
 from analysis.evidence import backlog
 from analysis.evidence.deaths import Death
 from analysis.evidence.hiccups import HiccupMeter
-from analysis.evidence.incarnations import Crew, Incarnation
-from analysis.evidence.run_spec import AskedFault
+from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
 from analysis.metrics.kill_types import FoundInFlight, Recovery
 from analysis.section import Duration, duration, why_none
 from orchestrator.history.records import FaultInjected
+from orchestrator.scenario.types import Fault
 from worker_child.protocol import JobDiscarded
 
 MAX_LATE_S = 0.05
@@ -36,12 +36,12 @@ class _Kill:
     """One kill, and what every figure of it needs."""
 
     history: History
-    crew: Crew
+    incarnations: Incarnations
     death: Death
     fault: FaultInjected
-    planned: AskedFault | None
+    planned: Fault | None
     """The scenario's entry that it comes from."""
-    certificate: Certificate
+    certificate: KillCertificate
     duplicates: int
 
     @property
@@ -59,7 +59,7 @@ class _Kill:
     @property
     def successor(self) -> Incarnation | None:
         place = self.victim.successor
-        return None if place is None else self.crew.get(*place)
+        return None if place is None else self.incarnations.get(*place)
 
     def earliest(self, mask: Bools) -> int | None:
         """The first job_started among those that `mask` marks."""
@@ -69,34 +69,36 @@ class _Kill:
 
 def recoveries(
     history: History,
-    crew: Crew,
+    incarnations: Incarnations,
     deaths: list[Death],
     certificates: Mapping[int, Certificate],
     duplicates: Mapping[int, int],
     hiccups: HiccupMeter,
-    planned: list[AskedFault],
+    planned: list[Fault],
 ) -> list[Recovery]:
     """One entry a kill, the first kill first.
 
     `certificates`, `duplicates` (how many duplicate executions belong to it) and `planned` (the
     scenario's entry) are by fault.
     """
-    found = []
+    entries = []
     for death in deaths:
         fault = death.victim.fault
         if fault is None:
             continue
+        found = certificates[fault.fault]
+        assert isinstance(found, KillCertificate), f"fault {fault.fault} ends workers as no kill"
         kill = _Kill(
             history=history,
-            crew=crew,
+            incarnations=incarnations,
             death=death,
             fault=fault,
             planned=planned[fault.fault] if 0 <= fault.fault < len(planned) else None,
-            certificate=certificates[fault.fault],
+            certificate=found,
             duplicates=duplicates.get(fault.fault, 0),
         )
-        found.append(_recovery(kill, hiccups))
-    return found
+        entries.append(_recovery(kill, hiccups))
+    return entries
 
 
 def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
@@ -110,8 +112,8 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
     limited = _respawned_late(kill, resumption) or hiccups.tripped(fault.t_ns, end_ns)
     return Recovery(
         fault=fault.fault,
-        slot=fault.slot,
-        incarnation=fault.incarnation,
+        slot=kill.victim.slot,
+        incarnation=kill.victim.number,
         trigger=fault.trigger,
         kill_sent_ns=fault.t_ns,
         late_s=late.s,
@@ -164,7 +166,7 @@ def _lateness(fault: FaultInjected) -> Duration:
 
 
 def _respawned_late(kill: _Kill, resumption: _Resumption) -> bool:
-    planned_s = kill.planned.respawn_after_s if kill.planned else None
+    planned_s = kill.planned.outage_s if kill.planned else None
     respawned_s = resumption.respawned.s
     if planned_s is None or respawned_s is None:
         return False
@@ -200,9 +202,9 @@ class _Resumption:
 
 
 def _resumption(kill: _Kill) -> _Resumption:
-    since, certificate, successor = kill.sent_ns, kill.victim.certificate, kill.successor
-    reaped_ns = certificate.reaped_ns if certificate else None
-    gone_ns = certificate.sessions_gone_ns if certificate else None
+    since, end, successor = kill.sent_ns, kill.victim.end, kill.successor
+    reaped_ns = end.reaped_ns if end else None
+    gone_ns = end.sessions_gone_ns if end else None
     spawned_ns = successor.spawned_ns if successor else None
     ready_ns = successor.ready_ns if successor else None
     resumed_ns = _resumed_ns(kill)
@@ -235,7 +237,7 @@ def _survivors(kill: _Kill) -> list[int]:
     kill_ns = kill.sent_ns
     return [
         member.key
-        for member in kill.crew
+        for member in kill.incarnations
         if member.slot != kill.victim.slot
         and (member.spawned_ns is None or member.spawned_ns < kill_ns)
         and (member.gone_ns is None or member.gone_ns > kill_ns)

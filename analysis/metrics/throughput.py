@@ -42,7 +42,7 @@ def load_window(case: Case) -> Window | str:
     last_ns = _last_intended_ns(case.history)
     if case.started_ns is None or last_ns is None:
         return "the load never began"
-    from_ns = case.started_ns + round(case.asked.workload.warmup_s * 1e9)
+    from_ns = case.started_ns + round(case.scenario.workload.warmup_s * 1e9)
     to_ns = last_ns
     if to_ns <= from_ns:
         return "no job was intended after the warm-up"
@@ -63,7 +63,7 @@ def _last_intended_ns(history: History) -> int | None:
 
 def warm_ns(case: Case) -> int | None:
     """The end of the warm-up; None = there is none to leave out."""
-    warmup_s = case.asked.workload.warmup_s
+    warmup_s = case.scenario.workload.warmup_s
     if case.started_ns is None or warmup_s == 0:
         return None
     return case.started_ns + round(warmup_s * 1e9)

@@ -12,10 +12,11 @@ import numpy as np
 
 from analysis.errors import NoSuchJobError
 from analysis.history.history import fact_order
+from analysis.history.upgrade import read_fields
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
 from analysis.ledger.ledger import judge
-from orchestrator.history.records import KINDS
+from orchestrator.history.records import ChildExited, FaultInjected
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +84,27 @@ def _facts(path: Path, job_id: str, case: Case) -> Iterator[Fact]:
             if not raw.endswith(b"\n") or not any(text in raw for text in (needle, *context)):
                 continue
             line = decoder.decode(raw)
-            record: Any = msgspec.json.decode(line.fields, type=KINDS[line.kind])
+            record = read_fields(line.kind, line.fields, case.history.version)
             ours = getattr(record, "job_id", None) == job_id
-            if ours or (line.kind in DEATHS and (record.slot, record.incarnation) in victims):
+            if ours or not victims.isdisjoint(_whom(record)):
                 yield Fact(record, raw.decode().rstrip("\n"), SENTENCES[line.kind](record))
 
 
-DEATHS = ("fault_injected", "child_exited")
+def _whom(record: Any) -> set[tuple[int, int]]:
+    """The incarnations whose end a line tells of."""
+    if isinstance(record, FaultInjected):
+        return {(worker.slot, worker.incarnation) for worker in record.target.workers}
+    return {(record.slot, record.incarnation)} if isinstance(record, ChildExited) else set()
 
 
 def _where(record: Any) -> str:
     if record.slot is None:
         return "the parent"
     return f"slot {record.slot} incarnation {record.incarnation}"
+
+
+def _victims(record: Any) -> str:
+    return " and ".join(map(_where, record.target.workers))
 
 
 def _enqueued(record: Any) -> str:
@@ -124,7 +133,7 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "job_retried": lambda r: f"The library takes it for another attempt (by {r.observed_by}).",
     "job_discarded": lambda r: f"The library gave the job up (seen by {r.observed_by}).",
     "row_read": _row_read,
-    "fault_injected": lambda r: f"{_where(r)} was killed while the job was in flight in it.",
+    "fault_injected": lambda r: f"{_victims(r)} was killed while the job was in flight in it.",
     "child_exited": lambda r: f"{_where(r)} is gone: {r.reason}.",
 }
 """By kind: what a line says of the job."""

@@ -166,9 +166,7 @@ def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Blo
     """All that is said of one scenario; `machine` has every block of its machine."""
     lines = [f"### {scenario}", ""]
     starts = [run.start for block in blocks for run in [*block.runs, *block.invalid]]
-    described = {
-        (str(start.scenario.get("description", "")), start.value_words) for start in starts
-    }
+    described = {(start.scenario.description, start.value_words) for start in starts}
     for text, values in sorted(described):
         lines += [_quoted(text), ""] if text.strip() else []
         lines += [_put_on_top(values), ""] if values else []

@@ -34,8 +34,8 @@ def run_section(case: Case) -> RunSection:
         preset=start.preset,
         ordinal=start.ordinal,
         seed=start.seed,
-        time_scale=case.asked.workload.time_scale,
-        warmup_s=case.asked.workload.warmup_s,
+        time_scale=case.scenario.workload.time_scale,
+        warmup_s=case.scenario.workload.warmup_s,
         settings=start.settings,
         environment=start.environment,
         cell_hash=start.cell_hash,
@@ -109,7 +109,7 @@ def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
     effects = tally.duplicate_effects if case.rules.effects else None
     surface, why_no_surface = _surface_at_kill(case)
     return CrashSection(
-        kills=len(case.history.records.of(FaultInjected)),
+        kills=sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
         certificates=certificates,
         duplicate_executions=tally.causes.total(),
         duplicates_by_crash=tally.causes["by_crash"],

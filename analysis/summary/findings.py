@@ -84,10 +84,10 @@ def _repeated(note: Note) -> str:
 
 
 def _long_bounds(case: Case) -> Iterator[str]:
-    limit_s = case.asked.limits.max_bound_s
+    limit_s = case.scenario.limits.max_bound_s
     for death in case.deaths:
         fault, bound_s = death.victim.fault, death.victim.bound_s
-        if fault is None or bound_s is None or limit_s is None or bound_s <= limit_s:
+        if fault is None or bound_s is None or bound_s <= limit_s:
             continue
         yield (
             f"Kill {fault.fault}: the predicted bound of {bound_s:g} s is above the scenario's "

@@ -16,7 +16,7 @@ from analysis.checks.consistency import disagreements
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.errors import SummaryError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
-from analysis.evidence.run_spec import planned_kills
+from analysis.evidence.run_spec import planned_faults
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
@@ -72,12 +72,12 @@ def summarise(case: Case) -> Summary:
     found_certificates = certificates(history.records)
     recovery = recoveries(
         history,
-        case.crew,
+        case.incarnations,
         case.deaths,
         found_certificates,
         tally.attributed,
         hiccups,
-        planned_kills(case.asked.faults),
+        planned_faults(case.scenario.faults),
     )
     window = load_window(case)
     times = instants(history, warm_ns(case))
@@ -86,7 +86,7 @@ def summarise(case: Case) -> Summary:
     complete = sum(found.complete for found in found_certificates.values())
     crash = crash_section(case, tally, complete)
     expectations = judge_expectations(
-        case.asked.expectations, _observed(case, tally, crash, recovery)
+        msgspec.to_builtins(case.scenario.expectations), _observed(case, tally, crash, recovery)
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -96,13 +96,13 @@ def summarise(case: Case) -> Summary:
         history,
         [
             *case.proofs.sentences,
-            *missing_parts(found_certificates),
+            *missing_parts(history.records, found_certificates),
             *contradictions(case, latency),
             *unwitnessed_completions(jobs),
             *disagreements(history),
             *missing_enqueues(history),
         ],
-        [*nothing_enqueued(history), *missing_kills(history, case.asked)],
+        [*nothing_enqueued(history), *missing_kills(history, case.scenario)],
         expectations,
     )
     return Summary(
@@ -119,7 +119,9 @@ def summarise(case: Case) -> Summary:
         recovery=recovery,
         latency_ms=latency,
         latency_by_ms=by_label(history, times),
-        tenants=fairness(history, times, window, case.asked.workload.tenants.distribution, limited),
+        tenants=fairness(
+            history, times, window, case.scenario.workload.tenants.distribution, limited
+        ),
         errors=errors_section(history),
         queue=queue_section(case, times, window),
         resources=resources_section(history, window),

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.history.upgrade import read_run_start
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.options import Dsn
@@ -18,7 +19,7 @@ from orchestrator.errors import ResultsError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.load import scenario_from_resolved
+from orchestrator.scenario.load import resolved, scenario_from_resolved
 
 _COUNTS = (
     ("jobs", "enqueued"),
@@ -38,11 +39,6 @@ _COUNTS = (
     ("crash", "integrity_surface_at_kill"),
 )
 _LAST_ORDINAL = 999
-
-
-class _StartLine(msgspec.Struct):
-    run_id: str
-    fields: RunStart
 
 
 def reproduce(
@@ -80,7 +76,7 @@ def read_start(history: Path) -> RunStart:
     """The run_start of a history. Raises `ResultsError` when there is none to be read."""
     try:
         with history.open("rb") as file:
-            return msgspec.json.decode(file.readline(), type=_StartLine).fields
+            return read_run_start(file.readline())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(
             f"{history} does not begin with the run_start of a history: {error}. Give a finished "
@@ -109,7 +105,7 @@ def read_request(
         )
     folder = results or history.parent
     request = make_request(
-        scenario_from_resolved(start.scenario),
+        scenario_from_resolved(resolved(start.scenario)),
         library=library or start.library,
         preset=start.base_preset,
         ordinal=ordinal or _free_ordinal(folder, start),

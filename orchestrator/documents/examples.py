@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from orchestrator.history.records import (
+    HISTORY_VERSION,
     KIND_OF,
     ChildExited,
     ChildSpawned,
@@ -15,6 +16,7 @@ from orchestrator.history.records import (
     FaultEnded,
     FaultInjected,
     HistoryRecord,
+    ProcessEnd,
     QueueSnapshot,
     Rescue,
     ResourceSample,
@@ -22,7 +24,10 @@ from orchestrator.history.records import (
     RunEnd,
     RunStart,
     Session,
+    SessionsBefore,
+    WorkerTarget,
 )
+from orchestrator.scenario.types import Kill, Scenario, WorkerSettings, WorkloadSettings
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,
@@ -43,6 +48,8 @@ _IDENTITY = "5f0c1a52-7a08-4d3c-9a58-0d3f6a1c9b11"
 _SESSION = Session(
     pid=4242, backend_start="2026-11-21 12:00:01.02+00", state="idle", query="COMMIT"
 )
+
+_VICTIM = WorkerTarget(slot=0, incarnation=0, pid=4201)
 
 
 def at(seconds: float) -> int:
@@ -65,13 +72,20 @@ def line_of(record: HistoryRecord) -> str:
 _RECORDS: list[HistoryRecord] = [
     RunStart(
         t_ns=at(0.1),
-        history_version=1,
+        history_version=HISTORY_VERSION,
         scenario_name="crash_recovery_short",
         library="pgqueuer",
         preset="tuned",
         ordinal=1,
         seed=1,
-        scenario={"name": "crash_recovery_short", "seed": 1},
+        scenario=Scenario(
+            name="crash_recovery_short",
+            description="crash_recovery in short.",
+            seed=1,
+            workload=WorkloadSettings(duration_s=20.0, rate_per_s=30.0, mix={"entity_enrich": 1.0}),
+            workers=WorkerSettings(concurrency=20),
+            faults=(Kill(at_s=8.0, respawn_after_s=3.0),),
+        ),
         scenario_sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         settings={"heartbeat_timeout_s": 3.0, "dequeue_timeout_s": 0.5},
         library_version="1.6.0",
@@ -197,26 +211,28 @@ _RECORDS: list[HistoryRecord] = [
     FaultInjected(
         t_ns=at(10.0002),
         fault=0,
-        slot=0,
-        incarnation=0,
-        pid=4201,
-        what="sigkill",
+        what="kill",
+        target=_VICTIM,
+        ends_process=True,
         trigger="timed",
         biased=False,
         intended_ns=at(10.0),
-        sessions=[_SESSION],
+        parts=msgspec.to_builtins(SessionsBefore([_SESSION])),
     ),
     FaultEnded(
         t_ns=at(10.021),
         fault=0,
-        slot=0,
-        incarnation=0,
-        pid=4201,
-        reaped_ns=at(10.0031),
-        signal=9,
-        eof_ns=at(10.0032),
-        sessions_gone_ns=at(10.0151),
-        rows_read_ns=at(10.018),
+        what="kill",
+        target=_VICTIM,
+        parts=msgspec.to_builtins(
+            ProcessEnd(
+                reaped_ns=at(10.0031),
+                signal=9,
+                eof_ns=at(10.0032),
+                sessions_gone_ns=at(10.0151),
+                rows_read_ns=at(10.018),
+            )
+        ),
     ),
     RowRead(
         t_ns=at(10.018),

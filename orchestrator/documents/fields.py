@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from orchestrator.documents.meanings import MEANINGS
+from orchestrator.scenario.types import Scenario
 
 FIELD_TABLE_HEAD = "| field | type | unit | always | meaning |\n|---|---|---|---|---|"
 
@@ -65,17 +66,26 @@ def unit_of(name: str) -> str:
 
 def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
     """Every field, in the order of the type. Raises KeyError for one whose meaning is unknown."""
-    docs = attribute_docs(struct)
+    meanings = meanings_of(struct)
     omits = struct.__struct_config__.omit_defaults
     return [
         Field(
             name=field.encode_name,
             type=json_type(field.type),
             always=field.required or not omits,
-            meaning=docs.get(field.name) or _meaning(struct, field.name),
+            meaning=meanings[field.encode_name],
         )
         for field in msgspec.structs.fields(struct)
     ]
+
+
+def meanings_of(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """By a field's name in JSON: its meaning. Raises KeyError for one whose meaning is unknown."""
+    docs = attribute_docs(struct)
+    return {
+        field.encode_name: docs.get(field.name) or _meaning(struct, field.name)
+        for field in msgspec.structs.fields(struct)
+    }
 
 
 def doc_of(struct: type[msgspec.Struct]) -> str:
@@ -93,6 +103,8 @@ def json_type(wanted: Any) -> str:
         return "object"
     if get_origin(wanted) in (list, tuple):
         return f"list of {_items(wanted)}"
+    if wanted is Scenario:
+        return "[a scenario](scenarios/README.md), `faults` each with `what`"
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         return f"[{wanted.__name__}](#{wanted.__name__.lower()})"
     return _JSON_TYPES[wanted]
@@ -113,7 +125,13 @@ def _meaning(struct: type[msgspec.Struct], name: str) -> str:
 
 @cache
 def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """The strings that stand under the fields, each on one line."""
+    """The strings that stand under the fields, inherited ones too, each on one line."""
+    bases = [base for base in struct.__mro__[1:-1] if base.__module__ == struct.__module__]
+    docs = {name: doc for base in reversed(bases) for name, doc in _own_docs(base).items()}
+    return docs | _own_docs(struct)
+
+
+def _own_docs(struct: type[Any]) -> dict[str, str]:
     definition = ast.parse(inspect.getsource(struct)).body[0]
     assert isinstance(definition, ast.ClassDef)
     docs = {}

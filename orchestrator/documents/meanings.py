@@ -33,13 +33,12 @@ MEANINGS: dict[str, str] = {
     "Session.backend_start": "When the session began, by the server's clock.",
     "Session.state": "The backend's state.",
     "Session.query": "Its current or last query, cut at 300 characters.",
-    "FaultInjected.what": "What was done to the child.",
     "FaultInjected.trigger": "What called for it: an instant, a state of the run, or held jobs "
     "that all stood at their points.",
-    "FaultEnded.reaped_ns": "When its exit status was collected, CLOCK_MONOTONIC.",
-    "FaultEnded.sessions_gone_ns": "When none of its sessions was left, CLOCK_MONOTONIC.",
-    "FaultEnded.sessions_left": "Sessions that were there still at the limit.",
-    "FaultEnded.rows_read_ns": "The instant of the `row_read` lines of this fault.",
+    "ProcessEnd.reaped_ns": "When its exit status was collected, CLOCK_MONOTONIC.",
+    "ProcessEnd.sessions_gone_ns": "When none of its sessions was left, CLOCK_MONOTONIC.",
+    "ProcessEnd.sessions_left": "Sessions that were there still at the limit.",
+    "ProcessEnd.rows_read_ns": "The instant of the `row_read` lines of this fault.",
 }
 """By a field's name, or ``Type.field`` where it means something else there."""
 

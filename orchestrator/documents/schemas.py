@@ -7,8 +7,18 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.documents.fields import fields_of
-from orchestrator.history.records import HISTORY_VERSION, KINDS, Invocation, Rescue, Session
+from orchestrator.documents.fields import meanings_of
+from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.records import (
+    HISTORY_VERSION,
+    KINDS,
+    Invocation,
+    ProcessEnd,
+    Rescue,
+    Session,
+    SessionsBefore,
+    WorkerTarget,
+)
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
@@ -29,6 +39,16 @@ _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 _SIGNATURE = ["incarnation", "n", "slot", "t_ns"]
 """What every line of a child carries, whatever its kind."""
 
+HISTORY_PARTS: list[type[msgspec.Struct]] = [
+    Rescue,
+    Invocation,
+    Session,
+    WorkerTarget,
+    SessionsBefore,
+    ProcessEnd,
+]
+"""What the lines of a history are made of, the scenario apart."""
+
 WIRE_LINES: list[type[msgspec.Struct]] = [Init, Command, EnqueueCommand, EnqueueAnswer]
 """Those lines of the wire that are no events."""
 WIRE_PARTS: list[type[msgspec.Struct]] = [ClockAnchor, JobToEnqueue, JobAnswer, Plan]
@@ -43,7 +63,7 @@ def history_schema() -> Schema:
         "$schema": _DIALECT,
         "title": f"One line of a Crashbench history, version {HISTORY_VERSION}",
         "oneOf": [_line(kind, {"$ref": _reference(of)}) for kind, of in KINDS.items()],
-        "$defs": _definitions([*KINDS.values(), Rescue, Invocation, Session]),
+        "$defs": _definitions([*KINDS.values(), *HISTORY_PARTS, *TABLES]),
     }
 
 
@@ -82,8 +102,8 @@ def _definitions(structs: Iterable[type[msgspec.Struct]]) -> Schema:
     _, definitions = msgspec.json.schema_components(by_name.values(), ref_template="#/$defs/{name}")
     assert definitions.keys() == by_name.keys()
     for name, struct in by_name.items():
-        for field in fields_of(struct):
-            definitions[name]["properties"][field.name]["description"] = field.meaning
+        for field, meaning in meanings_of(struct).items():
+            definitions[name]["properties"][field]["description"] = meaning
     return definitions
 
 

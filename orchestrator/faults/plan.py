@@ -37,21 +37,26 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class PlannedKill:
-    """One SIGKILL to come. Offsets count from T = 0; the phase counts from the child's ready."""
+class PlannedFault:
+    """One fault to come. Offsets count from T = 0; the phase counts from the child's ready."""
 
     fault: int
-    slot: int
+    """Its number in the run."""
+    entry: Fault
+    """The scenario's entry that it comes from."""
     trigger: Trigger
-    respawn_after_ns: int | None
-    """None = the slot stays empty."""
     at_ns: int | None = None
     when: When | None = None
     phases: tuple[Phase, ...] = ()
-    """Repeated kills: where in each of the library's periods this one is to fall, the longest
+    """Repeated faults: where in each of the library's periods this one is to fall, the longest
     period first."""
     repeated: bool = False
     not_before_ns: int = 0
+
+    @property
+    def heal_after_ns(self) -> int | None:
+        """From the fault until it is to be healed; None = never."""
+        return None if self.entry.outage_s is None else _ns(self.entry.outage_s)
 
     @property
     def biased(self) -> bool:
@@ -70,83 +75,98 @@ class View:
     """Rows that are claimed and not yet acknowledged."""
     held_reached: bool
     settled_since_ns: int | None
-    """Since when every earlier kill has settled and the backlog is back in its band."""
+    """Since when every earlier fault has settled and the backlog is back in its band."""
     ready_ns: Mapping[int, int]
     """When the living incarnation of each slot became ready."""
 
 
-def plan_kills(
+def plan_faults(
     faults: tuple[Fault, ...],
     *,
     seed: int,
     ordinal: int,
     periods_s: Mapping[str, float],
     first_repeat_s: float,
-) -> list[PlannedKill]:
-    """Lay out every kill of a run, in the order in which they are to be carried out.
+) -> list[PlannedFault]:
+    """Lay out every fault of a run, in the order in which they are to be carried out.
 
-    Repeated kills get a place in each of `periods_s`, stratified: with k kills every kth part of a
+    Repeated ones get a place in each of `periods_s`, stratified: with k of them every kth part of a
     period is aimed at once, in seeded order, at a seeded place within it.
     """
-    kills: list[PlannedKill] = []
+    planned: list[PlannedFault] = []
     for number, fault in enumerate(faults):
-        respawn_ns = None if fault.respawn_after_s is None else _ns(fault.respawn_after_s)
         if fault.repeat:
             for phases in _spread(periods_s, fault.repeat, f"{seed}/{ordinal}/{number}"):
-                kills.append(
-                    PlannedKill(
-                        fault=len(kills),
-                        slot=fault.slot,
+                planned.append(
+                    PlannedFault(
+                        fault=len(planned),
+                        entry=fault,
                         trigger="timed",
-                        respawn_after_ns=respawn_ns,
                         phases=phases,
                         repeated=True,
                         not_before_ns=_ns(first_repeat_s),
                     )
                 )
         else:
-            kills.append(
-                PlannedKill(
-                    fault=len(kills),
-                    slot=fault.slot,
+            planned.append(
+                PlannedFault(
+                    fault=len(planned),
+                    entry=fault,
                     trigger="held" if fault.when_held else "state" if fault.when else "timed",
-                    respawn_after_ns=respawn_ns,
                     at_ns=None if fault.at_s is None else _ns(fault.at_s),
                     when=fault.when,
                 )
             )
-    return _in_order(kills)
+    return _in_order(planned)
 
 
-def _in_order(kills: list[PlannedKill]) -> list[PlannedKill]:
-    """Timed kills of one run by their instant; the others keep their place in the file."""
-    timed = sorted((kill for kill in kills if kill.at_ns is not None), key=_instant)
+def _in_order(planned: list[PlannedFault]) -> list[PlannedFault]:
+    """Timed faults of one run by their instant; the others keep their place in the file."""
+    timed = sorted((fault for fault in planned if fault.at_ns is not None), key=_instant)
     upcoming = iter(timed)
-    ordered = [kill if kill.at_ns is None else next(upcoming) for kill in kills]
-    return [replace(kill, fault=number) for number, kill in enumerate(ordered)]
+    ordered = [fault if fault.at_ns is None else next(upcoming) for fault in planned]
+    return [replace(fault, fault=number) for number, fault in enumerate(ordered)]
 
 
-def _instant(kill: PlannedKill) -> int:
-    assert kill.at_ns is not None
-    return kill.at_ns
+def _instant(fault: PlannedFault) -> int:
+    assert fault.at_ns is not None
+    return fault.at_ns
 
 
-def due_ns(kill: PlannedKill, view: View) -> int | None:
-    """The instant at which `kill` is intended, or None while that cannot be said.
+def due_ns(fault: PlannedFault, view: View) -> int | None:
+    """The instant at which `fault` is intended, or None while that cannot be said.
 
-    A state-triggered kill is due at the moment its state is seen.
+    A state-triggered one is due at the moment its state is seen.
     """
-    if kill.at_ns is not None:
-        return view.started_ns + kill.at_ns
-    if kill.when is not None:
-        return view.now_ns if _reached(kill.when, view) else None
-    if kill.trigger == "held":
+    if fault.at_ns is not None:
+        return view.started_ns + fault.at_ns
+    if fault.when is not None:
+        return view.now_ns if _reached(fault.when, view) else None
+    if fault.trigger == "held":
         return view.now_ns if view.held_reached else None
-    ready_ns = view.ready_ns.get(kill.slot)
+    ready_ns = phase_origin_ns(fault, view)
     if view.settled_since_ns is None or ready_ns is None:
         return None
-    earliest_ns = max(view.settled_since_ns, view.started_ns + kill.not_before_ns)
-    return _next_in_phase(earliest_ns, ready_ns, kill.phases)
+    earliest_ns = max(view.settled_since_ns, view.started_ns + fault.not_before_ns)
+    return _next_in_phase(earliest_ns, ready_ns, fault.phases)
+
+
+def phase_origin_ns(fault: PlannedFault, view: View) -> int | None:
+    """From when the library's periods are counted: the ready of the last of the workers that it
+    hits, of any worker where it hits none; None = one of them is not ready."""
+    slots = fault.entry.slots or tuple(view.ready_ns)
+    known = [view.ready_ns[slot] for slot in slots if slot in view.ready_ns]
+    return max(known, default=None) if len(known) == len(slots) else None
+
+
+def phases_s(fault: PlannedFault, origin_ns: int | None, at_ns: int) -> dict[str, float]:
+    """By a period's name: how far into it `at_ns` lies, seconds."""
+    if origin_ns is None:
+        return {}
+    return {
+        phase.name: round((at_ns - origin_ns) % phase.period_ns / _NS_PER_S, 6)
+        for phase in fault.phases
+    }
 
 
 def _reached(when: When, view: View) -> bool:

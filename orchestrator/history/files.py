@@ -18,16 +18,21 @@ from pathlib import Path
 import msgspec
 
 from orchestrator.errors import ResultsError
-from orchestrator.history.records import RunStart
 
 _LOCK_TRIES = 5
 _LOCK_PAUSE_S = 0.02
 
 
+class _Asked(msgspec.Struct):
+    scenario_sha256: str
+
+
 class _StartLine(msgspec.Struct):
+    """As much of the first line as is needed here, of any version of the history."""
+
     run_id: str
     kind: str
-    fields: RunStart
+    fields: _Asked
 
 
 class RunFiles:

@@ -9,10 +9,11 @@ ordered by (t_ns, slot, incarnation, n), never by their place in the file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,
@@ -26,7 +27,7 @@ from worker_child.protocol import (
 )
 from worker_child.protocol import Rescue as Rescue
 
-HISTORY_VERSION = 1
+HISTORY_VERSION = 2
 
 
 def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class RunStart(msgspec.Struct, frozen=True):
     """Which repetition; timed kills fall elsewhere in each."""
     seed: int
     """The workload's seed."""
-    scenario: dict[str, Any]
+    scenario: Scenario
     """The scenario, resolved: defaults filled in, overrides applied."""
     scenario_sha256: str
     """Of the resolved scenario: two runs with equal digests were asked for the same thing."""
@@ -187,48 +188,105 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     query: str | None = None
 
 
-class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A signal was sent; `t_ns` was stamped just before (`kill_sent`)."""
+class WorkerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="worker"):
+    """A target whose `kind` is `worker`: one incarnation."""
 
-    t_ns: int
-    fault: int
     slot: int
     incarnation: int
     pid: int
-    what: Literal["sigkill"]
-    trigger: Literal["timed", "state", "held"]
-    biased: bool
-    """Aimed at a phase: never pooled with timed ones."""
-    intended_ns: int | None
+
+    @property
+    def workers(self) -> tuple[WorkerTarget, ...]:
+        """The incarnations that were hit; a target of another kind has none."""
+        return (self,)
+
+
+Target = WorkerTarget
+"""Whom or what a fault hit: the union of the types whose tag `kind` is."""
+
+
+class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_injected` whose `what` is `kill`: seen just before the signal."""
+
     sessions: list[Session]
-    """The victim's sessions, seen just before the signal."""
-    strangers: list[Session] = []
+    """The victim's."""
+    unknown_sessions: list[Session] = []
     """Sessions in the run's own database that bear no name of this run: whose are they?"""
-    phases_s: dict[str, float] = {}
-    """Repeated kills: where in each of the library's periods the intended instant lies, seconds
-    counted from the child's ready."""
 
 
-class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The certificate of a fault: what was seen after it. None = not seen within its limit."""
+class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `kill`: what was seen of the victim's end.
+    What is left out was not seen within its limit."""
 
-    t_ns: int
-    fault: int
-    slot: int
-    incarnation: int
-    pid: int
     reaped_ns: int | None = None
     signal: int | None = None
     exit_code: int | None = None
     survivors: list[int] = []
-    """Living members of the victim's process group (zombies do not count)."""
+    """Living processes of the victim: of its process group or session, or with its mark in their
+    environment, or fallen to the parent without any mark. Zombies do not count."""
     eof_ns: int | None = None
     """The victim's pipe was read to its end."""
     sessions_gone_ns: int | None = None
     sessions_left: list[Session] = []
     rows_read_ns: int | None = None
+
+
+class PartsOfAFault(NamedTuple):
+    """The types of a fault's `parts`, before it and after it."""
+
+    before: type[msgspec.Struct]
+    after: type[msgspec.Struct]
+
+
+FAULT_PARTS: dict[str, PartsOfAFault] = {"kill": PartsOfAFault(SessionsBefore, ProcessEnd)}
+"""By `what`."""
+
+
+class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Harm was done; `t_ns` was stamped just before (of a kill: `kill_sent`)."""
+
+    t_ns: int
+    fault: int
+    what: str
+    """What was done: the scenario's word for it."""
+    target: Target
+    """Whom or what it hit."""
+    ends_process: bool
+    """The workers that it hit are dead by it."""
+    trigger: Literal["timed", "state", "held"]
+    biased: bool
+    """Aimed at a phase: never pooled with timed ones."""
+    intended_ns: int | None
+    parts: dict[str, Any]
+    """What of the certificate was seen before; a kill's are [SessionsBefore](#sessionsbefore)."""
+    phases_s: dict[str, float] = {}
+    """Repeated faults: where in each of the library's periods the intended instant lies, seconds
+    counted from the child's ready."""
+
+    @property
+    def before(self) -> Any:
+        """`parts`, typed by `FAULT_PARTS`. Raises KeyError and msgspec.ValidationError."""
+        return msgspec.convert(self.parts, FAULT_PARTS[self.what].before)
+
+
+class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The certificate of a fault is closed: what was seen after it, within its limits."""
+
+    t_ns: int
+    fault: int
+    what: str
+    """As in `fault_injected`."""
+    target: Target
+    """As in `fault_injected`."""
+    parts: dict[str, Any]
+    """The rest of the certificate; a kill's are [ProcessEnd](#processend)."""
     raced: bool = False
     """Another incarnation could already have claimed the victim's rows when they were read."""
+
+    @property
+    def after(self) -> Any:
+        """`parts`, typed by `FAULT_PARTS`. Raises KeyError and msgspec.ValidationError."""
+        return msgspec.convert(self.parts, FAULT_PARTS[self.what].after)
 
 
 class RowRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

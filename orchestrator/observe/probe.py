@@ -19,7 +19,7 @@ _SESSIONS = """
 SELECT pid, backend_start::text, state, left(query, 300)
 FROM pg_stat_activity WHERE application_name = ANY(%s) ORDER BY pid
 """
-_STRANGERS = """
+_UNKNOWN_SESSIONS = """
 SELECT pid, backend_start::text, state, left(query, 300)
 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend'
@@ -98,10 +98,10 @@ class Probe:
         rows = self._connection.execute(_SESSIONS, (list(names),)).fetchall()
         return [Session(*row) for row in rows]
 
-    def strangers(self) -> list[Session]:
+    def unknown_sessions(self) -> list[Session]:
         """Sessions in the run's database that bear no name of this run. Raises psycopg.Error."""
         ours = f"cb:{run_digest(self._run_id)}:%"
-        return [Session(*row) for row in self._connection.execute(_STRANGERS, (ours,))]
+        return [Session(*row) for row in self._connection.execute(_UNKNOWN_SESSIONS, (ours,))]
 
     def counts(self) -> QueueCounts:
         """Rows of the inbox by state. Raises psycopg.Error."""

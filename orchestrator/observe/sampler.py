@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.observe.probe import parent_session_name
 from orchestrator.observe.queue_calls import QueueCalls, role_of_its_own
+from orchestrator.workers.child import ChildHandle, memory_of
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Note
 
@@ -34,7 +34,8 @@ class Backlog:
 class WorkersSeen:
     """What the main loop saw of the workers in its last turn; handed over whole."""
 
-    process_groups: frozenset[int] = frozenset()
+    unreaped: tuple[ChildHandle, ...] = ()
+    """Those whose process has not ended."""
     open_executions: int = 0
 
 
@@ -135,12 +136,12 @@ class Sampler:
 
     def _children(self) -> ResourceSample:
         seen = self.workers
-        members = [p for p in _descendants() if _group_of(p) in seen.process_groups]
+        memory = memory_of(seen.unreaped)
         return ResourceSample(
             t_ns=time.monotonic_ns(),
             subject="children",
-            rss_bytes=sum(map(_rss, members)),
-            processes=len(members),
+            rss_bytes=memory.rss_bytes,
+            processes=memory.processes,
             open_executions=seen.open_executions,
             capacity=self._capacity,
         )
@@ -172,17 +173,6 @@ class Sampler:
             calls=calls,
         )
         return [sample, *notes]
-
-
-def _descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
-
-
-def _group_of(process: psutil.Process) -> int | None:
-    try:
-        return os.getpgid(process.pid)
-    except ProcessLookupError:
-        return None
 
 
 def _rss(process: psutil.Process) -> int:

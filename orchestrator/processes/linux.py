@@ -13,6 +13,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,16 @@ def read(pid: int) -> Process | None:
     )
 
 
+def everyone() -> Iterator[Process]:
+    """Every process, zombies too."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal() and (process := read(int(entry.name))) is not None:
+            yield process
+
+
 def living() -> Iterator[Process]:
     """Every process that is alive."""
-    for entry in _PROC.iterdir():
-        if entry.name.isdecimal():
-            process = read(int(entry.name))
-            if process is not None and process.alive:
-                yield process
+    return (process for process in everyone() if process.alive)
 
 
 def living_in_group(group: int) -> list[Process]:
@@ -71,12 +75,32 @@ def living_below(directory: Path) -> list[Process]:
 
 
 def living_marked(mark: str) -> list[Process]:
-    """The living processes in whose environment stands the entry `mark` (``NAME=value``).
+    """The living processes that bear `mark` (``NAME=value``, see `is_marked`).
 
     An environment is inherited, whatever session or group a descendant has fled into.
     """
+    return [process for process in living() if is_marked(process.pid, mark)]
+
+
+def is_marked(pid: int, mark: str) -> bool:
+    """Whether in the environment of a process stands the entry `mark`, or one that begins with it
+    and a colon."""
     entry = mark.encode()
-    return [process for process in living() if entry in _environment(process.pid)]
+    return any(found == entry or found.startswith(entry + b":") for found in _environment(pid))
+
+
+def children_of(pid: int) -> list[Process]:
+    """The children of a process, zombies too, as far as they have not been reaped."""
+    return [process for process in everyone() if process.parent_pid == pid]
+
+
+def rss_bytes(pid: int) -> int:
+    """Resident memory of a process, 0 when there is none; see proc_pid_statm(5)."""
+    try:
+        pages = (_PROC / str(pid) / "statm").read_text().split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(pages) * _PAGE_BYTES
 
 
 def become_subreaper() -> None:

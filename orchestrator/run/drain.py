@@ -70,11 +70,11 @@ class Drain:
         now_ns = time.monotonic_ns()
         deadlines_s = [self._limits.drain_s + self._begun_ns / _NS_PER_S]
         if self._rescue is not None:
-            for lost_ns, ready_ns in self._outages():
-                outage_s = ((ready_ns or now_ns) - lost_ns) / _NS_PER_S
+            for begun_ns, ready_ns in self._outages():
+                outage_s = ((ready_ns or now_ns) - begun_ns) / _NS_PER_S
                 bound_s = min(self._rescue.bound_s(outage_s), self._limits.max_bound_s)
                 margin_s = self._limits.backlog_margin_s + self._longest_length_s
-                deadlines_s.append(lost_ns / _NS_PER_S + bound_s + margin_s)
+                deadlines_s.append(begun_ns / _NS_PER_S + bound_s + margin_s)
         return round(max(deadlines_s) * _NS_PER_S)
 
     def _never_rescued(self, counts: QueueCounts, open_: int, now_ns: int) -> bool:

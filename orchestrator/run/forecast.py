@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.faults.table import row_of
 from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
@@ -24,7 +25,7 @@ class Forecast:
 
 def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     """Foresee a run from its scenario, its preset and what `capacity` says of the load; pure."""
-    outages_s = [fault.respawn_after_s or 0.0 for fault in scenario.faults]
+    outages_s = [fault.outage_s or 0.0 for fault in scenario.faults]
     bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
     ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
@@ -43,7 +44,7 @@ def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
 
 def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) -> float:
     at_s = fault.at_s if fault.at_s is not None else scenario.workload.duration_s
-    outage_s = fault.respawn_after_s or 0.0
+    outage_s = fault.outage_s or 0.0
     if preset.rescue is None:
         return at_s + outage_s + scenario.limits.confirm_s
     bound_s = preset.rescue.bound_s(outage_s)
@@ -70,10 +71,12 @@ def _fault_lines(
 ) -> list[str]:
     lines = []
     for fault in scenario.faults:
-        lines.append(f"fault: SIGKILL of slot {fault.slot} {_when(fault)}, {_respawn(fault)}")
-        if fault.respawn_after_s and not fault.when_held:
-            catch_up_s = load.catch_up_s(fault.respawn_after_s)
-            backlog = fault.respawn_after_s * load.peak_rate_per_s
+        row = row_of(fault)
+        healing = f", {_healing(fault, row.healing)}" if row.healing else ""
+        lines.append(f"fault: {row.describe(fault)} {_when(fault)}{healing}")
+        if fault.outage_s and not fault.when_held:
+            catch_up_s = load.catch_up_s(fault.outage_s)
+            backlog = fault.outage_s * load.peak_rate_per_s
             lines.append(
                 f"the outage leaves a backlog of about {backlog:.0f} jobs; catching up takes "
                 + ("for ever at this load" if catch_up_s is None else f"about {catch_up_s:.0f} s")
@@ -110,7 +113,7 @@ def _when(fault: Fault) -> str:
     return "as soon as every held job stands at its point"
 
 
-def _respawn(fault: Fault) -> str:
-    if fault.respawn_after_s is None:
-        return "no respawn"
-    return f"respawn {fault.respawn_after_s:g} s later"
+def _healing(fault: Fault, word: str) -> str:
+    if fault.outage_s is None:
+        return f"no {word}"
+    return f"{word} {fault.outage_s:g} s later"

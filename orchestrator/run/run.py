@@ -30,7 +30,7 @@ from orchestrator.run.run_start import run_start
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
-from orchestrator.workers.child import RUN_VARIABLE, Spawner
+from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from worker_child.adapters.contract import Adapter, Enqueuer
@@ -96,7 +96,7 @@ def _supervise(
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
-    with provider_of(request.resolved, janitor) as provider:
+    with marked_environment(mark), provider_of(request.resolved, janitor) as provider:
         plan = plan_run(request, provider.url if provider else None)
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)

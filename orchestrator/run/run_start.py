@@ -42,7 +42,7 @@ def run_start(request: Request, server: Server) -> RunStart:
         preset=preset.name,
         ordinal=request.ordinal,
         seed=resolved.scenario.seed,
-        scenario=dict(resolved.table),
+        scenario=resolved.scenario,
         scenario_sha256=resolved.digest,
         settings=preset.settings,
         library_version=version,

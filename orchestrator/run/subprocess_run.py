@@ -20,7 +20,7 @@ from typing import IO, Final, TypeVar
 from orchestrator.errors import Interrupted
 from orchestrator.processes.death_signal import tethered
 from orchestrator.run.request import DSN_VARIABLE, Request
-from orchestrator.scenario.fault_checks import planned_kills
+from orchestrator.scenario.fault_checks import planned_faults
 from orchestrator.scenario.types import Scenario
 
 JUDGED: Final = frozenset({0, 1, 3, 4})
@@ -86,13 +86,13 @@ def run_argv(request: Request) -> list[str]:
 def longest_s(scenario: Scenario) -> float:
     """The sum of all limits that a run may use up, one after the other; then something hangs."""
     limits = scenario.limits
-    outages_s = sum((f.respawn_after_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
-    each_kill_s = limits.max_bound_s + limits.settle_s + limits.ready_s + limits.sessions_gone_s
-    kills_s = planned_kills(scenario) * each_kill_s
+    outages_s = sum((f.outage_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
+    each_fault_s = limits.max_bound_s + limits.settle_s + limits.ready_s + limits.sessions_gone_s
+    faults_s = planned_faults(scenario) * each_fault_s
     once_s = limits.ready_s + limits.held_s + limits.drain_s + limits.confirm_s + limits.stop_s
     if scenario.workload.closed_loop:
         once_s += limits.turn_s
-    return scenario.workload.duration_s + outages_s + kills_s + once_s + _SLACK_S
+    return scenario.workload.duration_s + outages_s + faults_s + once_s + _SLACK_S
 
 
 def wait_for(

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import psutil
 import psycopg
 
 from orchestrator.errors import (
@@ -22,8 +21,8 @@ from orchestrator.errors import (
     Interrupted,
 )
 from orchestrator.faults.held import Held
-from orchestrator.faults.injector import Campaign
-from orchestrator.faults.plan import plan_kills
+from orchestrator.faults.injector import FaultInjector
+from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import ResourceSample, RunEnd
 from orchestrator.load.closed_loop import ClosedLoop
 from orchestrator.load.producer_group import Source, source_of
@@ -80,9 +79,8 @@ class Supervisor:
             claims_visible=plan.preset.claims_visible,
             acknowledges_in_transaction=plan.preset.acknowledges_in_transaction,
         )
-        self._own_pids: frozenset[int] = frozenset()
-        self._campaign = Campaign(
-            plan_kills(
+        self._injector = FaultInjector(
+            plan_faults(
                 scenario.faults,
                 seed=scenario.seed,
                 ordinal=plan.ordinal,
@@ -93,7 +91,6 @@ class Supervisor:
             scenario=scenario,
             rescue=plan.preset.rescue,
             held=self._held,
-            own_pids=lambda: self._own_pids,
         )
         self._producer: Source | None = None
         self._phase = Phase.SETUP
@@ -141,7 +138,6 @@ class Supervisor:
         self._hiccups.start()
         self._parts.fleet.watch(self._hiccups.fileno(), self._take_hiccups)
         self._parts.sampler.start()
-        self._own_pids = frozenset(process.pid for process in psutil.Process().children())
         slots = range(self._plan.scenario.workers.slots)
         for slot in slots:
             self._parts.fleet.spawn(slot)
@@ -153,12 +149,12 @@ class Supervisor:
 
     def _load(self) -> None:
         assert self._producer is not None
-        self._campaign.started_ns = time.monotonic_ns() + _LEAD_NS
-        self._enter(Phase.LOAD, self._campaign.started_ns)
-        self._producer.start(self._campaign.started_ns)
+        self._injector.started_ns = time.monotonic_ns() + _LEAD_NS
+        self._enter(Phase.LOAD, self._injector.started_ns)
+        self._producer.start(self._injector.started_ns)
         if self._plan.scenario.workload.endless:
-            while self._campaign.busy or self._campaign.settled_since_ns() is None:
-                self._step(self._campaign.waiting_for())
+            while self._injector.busy or self._injector.settled_since_ns() is None:
+                self._step(self._injector.waiting_for())
             self._producer.stop()
         while self._producer.alive():
             self._step("the end of the stream")
@@ -166,10 +162,10 @@ class Supervisor:
         if self._held.jobs:
             self._hold(self._producer)
         drain = self._new_drain()
-        while self._campaign.busy:
-            if self._campaign.idle and drain.look() is None:
-                self._campaign.drop_what_never_came()
-            self._step(self._campaign.waiting_for())
+        while self._injector.busy:
+            if self._injector.idle and drain.look() is None:
+                self._injector.drop_what_never_came()
+            self._step(self._injector.waiting_for())
 
     def _hold(self, producer: Source) -> None:
         self._wait_for(self._new_drain())
@@ -178,7 +174,7 @@ class Supervisor:
         producer.send(self._held.jobs)
         self._held_jobs = len(self._held.jobs)
         limit_ns = time.monotonic_ns() + round(self._limits.held_s * _NS_PER_S)
-        while self._campaign.pending:
+        while self._injector.pending:
             if time.monotonic_ns() > limit_ns:
                 raise HeldNotReachedError(
                     f"the {self._held_jobs} held jobs did not all reach their points within "
@@ -196,7 +192,7 @@ class Supervisor:
             child.stop()
         limit_ns = round(self._limits.stop_s * _NS_PER_S)
         give_up_ns = time.monotonic_ns() + limit_ns
-        while self._parts.fleet.unburied():
+        while self._parts.fleet.unfinished():
             if time.monotonic_ns() > give_up_ns:
                 self._kill_after_stop_timeout()
                 self._parts.fleet.abandon_held_pipes()
@@ -230,21 +226,21 @@ class Supervisor:
         self._watchdog.begin_turn()
         self._parts.fleet.wait(self._time_to_next())
         self._parts.sampler.workers = WorkersSeen(
-            frozenset(self._parts.fleet.process_groups()), self._parts.fleet.open_in_living()
+            tuple(self._parts.fleet.unreaped()), self._parts.fleet.open_in_living()
         )
         if watch_world:
             self._watchdog.check(self._producer)
             self._respawn_unexpected_exits()
-            self._campaign.advance()
+            self._injector.advance()
         now_ns = time.monotonic_ns()
         if now_ns - self._observed_ns > _OBSERVE_EVERY_NS:
             self._observed_ns = now_ns
             self._observe(self._status(now_ns))
 
     def _time_to_next(self) -> float:
-        if self._campaign.certifying:
+        if self._injector.certifying:
             return _CERTIFYING_TICK_S
-        due_ns = self._campaign.next_due_ns()
+        due_ns = self._injector.next_due_ns()
         if due_ns is None:
             return _TICK_S
         return min(_TICK_S, (due_ns - time.monotonic_ns()) / _NS_PER_S)
@@ -273,7 +269,7 @@ class Supervisor:
     def _new_drain(self) -> Drain:
         return Drain(
             self._parts,
-            outages=lambda: [*self._campaign.harms(), *self._parts.fleet.deaths()],
+            outages=lambda: [*self._injector.outages(), *self._parts.fleet.deaths()],
             rescue=self._plan.preset.rescue,
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,
@@ -317,7 +313,7 @@ class Supervisor:
             for child in self._parts.fleet.living():
                 self._parts.fleet.kill(child, None)
             limit_ns = time.monotonic_ns() + round(self._limits.stop_s * _NS_PER_S)
-            while self._parts.fleet.unburied() and time.monotonic_ns() < limit_ns:
+            while self._parts.fleet.unfinished() and time.monotonic_ns() < limit_ns:
                 self._parts.fleet.wait(_TICK_S)
         finally:
             self._close()
@@ -344,7 +340,7 @@ class Supervisor:
                 drain=drain,
                 stream_jobs=producer.stream_jobs if producer else 0,
                 held_jobs=self._held_jobs,
-                started_ns=self._campaign.started_ns,
+                started_ns=self._injector.started_ns,
                 cut_ns=self._cut_ns,
                 error=error,
                 max_lateness_us=producer.max_lateness_ns // 1000 if producer else None,
@@ -353,7 +349,7 @@ class Supervisor:
         )
 
     def _status(self, now_ns: int) -> Status:
-        started_ns = self._campaign.started_ns
+        started_ns = self._injector.started_ns
         accepted = self._producer.accepted if self._producer else 0
         return Status(
             phase=self._phase,
@@ -361,7 +357,7 @@ class Supervisor:
             enqueued=accepted + len(self._parts.tracker.fanned_out),
             completed=self._parts.tracker.completed,
             in_flight=(self._settled or self._parts.sampler).in_flight,
-            kills=len(self._campaign.kills),
+            kills=len(self._injector.injected),
             duplicates=self._parts.tracker.duplicates,
             waiting_for=self._waiting_for,
         )

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
 from orchestrator.scenario.reader import Flaw
-from orchestrator.scenario.types import Fault, Scenario
+from orchestrator.scenario.types import Scenario, Triggered
 
 
-def triggers(fault: Fault) -> list[str]:
+def triggers(fault: Triggered) -> list[str]:
     """Which of the four triggers the fault names; a usable one names exactly one."""
     given = {
         "at_s": fault.at_s is not None,
@@ -20,8 +20,8 @@ def triggers(fault: Fault) -> list[str]:
     return [name for name, is_given in given.items() if is_given]
 
 
-def planned_kills(scenario: Scenario) -> int:
-    """How many kills the scenario's faults come to."""
+def planned_faults(scenario: Scenario) -> int:
+    """How many faults the scenario's entries come to."""
     return sum(fault.repeat or 1 for fault in scenario.faults)
 
 
@@ -41,11 +41,12 @@ def check_victims(scenario: Scenario) -> Iterator[Flaw]:
     """Each fault's slot exists."""
     slots = scenario.workers.slots
     for index, fault in enumerate(scenario.faults):
-        if fault.slot >= slots:
-            known = f"slots 0 to {slots - 1}" if slots > 1 else "slot 0 alone"
-            yield Flaw(
-                f"faults.{index}.slot", f" = {fault.slot}: workers.slots = {slots} makes {known}"
-            )
+        for slot in fault.slots:
+            if slot >= slots:
+                known = f"slots 0 to {slots - 1}" if slots > 1 else "slot 0 alone"
+                yield Flaw(
+                    f"faults.{index}.slot", f" = {slot}: workers.slots = {slots} makes {known}"
+                )
 
 
 def check_timed(scenario: Scenario) -> Iterator[Flaw]:
@@ -90,7 +91,7 @@ def check_repeated(scenario: Scenario) -> Iterator[Flaw]:
         if not scenario.workload.endless:
             outlast = "set workload.endless = true"
             yield Flaw(f"{at}.repeat", f" needs a stream that outlasts the last kill: {outlast}")
-        if fault.respawn_after_s is None:
+        if fault.outage_s is None:
             yield Flaw(f"{at}.respawn_after_s", " is missing: a repeated kill needs a new victim")
         if len(scenario.faults) > 1:
             yield Flaw(f"{at}.repeat", " stands beside other faults; it must be alone")
@@ -112,13 +113,13 @@ def check_order(scenario: Scenario) -> Iterator[Flaw]:
     timed = [(f.at_s, index) for index, f in enumerate(scenario.faults) if f.at_s is not None]
     for at_s, index in sorted(timed):
         fault = scenario.faults[index]
-        if at_s <= empty_until_s.get(fault.slot, -1.0):
-            yield Flaw(
-                f"faults.{index}.at_s",
-                f" = {at_s:g}: slot {fault.slot} is still empty at that time",
-            )
-        wait_s = float("inf") if fault.respawn_after_s is None else fault.respawn_after_s
-        empty_until_s[fault.slot] = at_s + wait_s
+        outage_s = float("inf") if fault.outage_s is None else fault.outage_s
+        for slot in fault.slots:
+            if at_s <= empty_until_s.get(slot, -1.0):
+                yield Flaw(
+                    f"faults.{index}.at_s", f" = {at_s:g}: slot {slot} is still empty at that time"
+                )
+            empty_until_s[slot] = at_s + outage_s
 
 
 def check_held(scenario: Scenario) -> Iterator[Flaw]:
@@ -153,6 +154,6 @@ def check_held(scenario: Scenario) -> Iterator[Flaw]:
 
 def check_certificates(scenario: Scenario) -> Iterator[Flaw]:
     """The expected certificates can be had."""
-    expected, kills = scenario.expectations.certificates, planned_kills(scenario)
+    expected, kills = scenario.expectations.certificates, planned_faults(scenario)
     if expected is not None and expected > kills:
         yield Flaw("expectations.certificates", f" = {expected}: the faults come to {kills} kills")

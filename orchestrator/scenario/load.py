@@ -20,7 +20,7 @@ from orchestrator.paths import SCENARIOS
 from orchestrator.scenario.capacity import Capacity, capacity
 from orchestrator.scenario.checks import check, is_sound
 from orchestrator.scenario.reader import Flaw, nearest, read_section
-from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.types import FORMER_FAULTS, UNTAGGED_FAULT, Scenario
 from orchestrator.scenario.workload import Workload
 
 THINK_S = 1.0
@@ -114,7 +114,7 @@ def digest_of(table: Mapping[str, Any]) -> str:
 
 
 def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
-    scenario = read_section(Scenario, table, flaws)
+    scenario = read_section(Scenario, _with_faults_named(table), flaws)
     flaws += check(scenario, flaws)
     return _with_think_time(scenario) if is_sound(("workload",), flaws) else scenario
 
@@ -126,6 +126,21 @@ def _with_think_time(scenario: Scenario) -> Scenario:
         return scenario
     settings = msgspec.structs.replace(settings, think_s=THINK_S)
     return msgspec.structs.replace(scenario, workload=settings)
+
+
+def _with_faults_named(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Each fault by today's name, so that a file may leave the name out or use a former one."""
+    faults = table.get("faults")
+    if not isinstance(faults, list):
+        return table
+    return {**table, "faults": [_named(fault) for fault in faults]}
+
+
+def _named(fault: Any) -> Any:
+    if not isinstance(fault, Mapping):
+        return fault
+    what = fault.get("what", UNTAGGED_FAULT)
+    return {**fault, "what": FORMER_FAULTS.get(what, what) if isinstance(what, str) else what}
 
 
 def _refuse(source: str, flaws: Sequence[Flaw]) -> None:

@@ -106,7 +106,8 @@ def _read_scalar(wanted: Any, value: Any, flaws: list[Flaw], at: str) -> Any:
 
 def _read_list(wanted: Any, inner: Any, value: list[Any], flaws: list[Flaw], at: str) -> Any:
     item_type = get_args(inner)[0]
-    if not (_is_section(item_type) or get_origin(item_type) is Literal):
+    sections = all(_is_section(option) for option in _options(item_type))
+    if not (sections or get_origin(item_type) is Literal):
         return _read_scalar(wanted, value, flaws, at)
     flaws.extend(_too_many(wanted, value, at))
     places = (_join(at, index) for index in range(len(value)))
@@ -120,9 +121,9 @@ def _read_table(sections: list[Any], value: Any, flaws: list[Flaw], at: str) -> 
     if not isinstance(value, Mapping):
         flaws.append(Flaw(at, f" = {value!r}: expected a table"))
         return None
-    if len(sections) == 1:
-        return read_section(sections[0], value, flaws, at)
     tag_field = sections[0].__struct_config__.tag_field
+    if tag_field is None:
+        return read_section(sections[0], value, flaws, at)
     by_tag = {section.__struct_config__.tag: section for section in sections}
     tag = value.get(tag_field)
     if not isinstance(tag, str) or tag not in by_tag:

@@ -215,13 +215,9 @@ class When(Section, frozen=True, kw_only=True):
     """At least so many rows of the inbox are claimed."""
 
 
-class Fault(Section, frozen=True, kw_only=True):
-    """One injected harm, with exactly one trigger: at_s, when, when_held or repeat."""
+class Triggered(Section, frozen=True, kw_only=True):
+    """What every fault has: exactly one trigger, at_s, when, when_held or repeat."""
 
-    what: Literal["sigkill"] = "sigkill"
-    """What is done to the worker's process group."""
-    slot: Annotated[int, Meta(ge=0)] = 0
-    """Whose worker it hits, from 0."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
@@ -230,8 +226,44 @@ class Fault(Section, frozen=True, kw_only=True):
     """Trigger: all held jobs stand at their points."""
     repeat: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     """Trigger: this many times, each after the last has settled; needs an endless stream."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """Whose workers it hits; empty = no worker's."""
+        return ()
+
+    @property
+    def outage_s(self) -> float | None:
+        """From the fault until it is healed; None = never."""
+        return 0.0
+
+
+class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
+    """SIGKILL of a worker's process group. `what` may be left out."""
+
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
     respawn_after_s: SecondsFromZero | None = None
     """When a new process fills the slot, from the kill; none = never."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one that is killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+
+Fault = Kill
+"""Every fault there is: the union of the types whose tag `what` is."""
+
+UNTAGGED_FAULT = "kill"
+"""What an entry of [[faults]] is that has no `what`."""
+FORMER_FAULTS = {"sigkill": "kill"}
+"""Words that scenario files and histories of version 1 have for a fault, and today's."""
 
 
 class Limits(Section, frozen=True, kw_only=True):
@@ -307,7 +339,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     workers: WorkerSettings
     """Who works on them."""
     faults: tuple[Fault, ...] = ()
-    """What is done to the workers."""
+    """What harm is done, and when."""
     limits: Limits = Limits()
     """How long each wait may take."""
     expectations: Expectations = Expectations()

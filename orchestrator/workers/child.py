@@ -10,13 +10,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 import msgspec
 
+from orchestrator.processes import linux
+from orchestrator.processes.linux import Process
 from orchestrator.workers.event_reader import EventReader
 from worker_child.lifeline import PARENT_PID_VARIABLE
 from worker_child.protocol import Command, Init
@@ -26,7 +29,8 @@ _READ_BYTES = 1 << 18
 _TAIL_BYTES = 4000
 
 RUN_VARIABLE = "CRASHBENCH_RUN"
-"""Stands in the environment of every process of a run, so that none can hide from the clean-up."""
+"""Stands in the environment of every process of a run, so that none can hide from the clean-up: in
+a worker's as ``RUN:SLOT:INCARNATION``, in that of whatever else the parent starts as ``RUN``."""
 
 
 class State(Enum):
@@ -58,14 +62,30 @@ class Exit:
     max_rss_bytes: int
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What some children and their descendants hold."""
+
+    rss_bytes: int
+    processes: int
+
+
 class ChildHandle:
     """One incarnation. Created by `spawn`, which must run in the parent's main thread.
 
-    PR_SET_PDEATHSIG follows the thread that started the child, not the process.
+    PR_SET_PDEATHSIG follows the thread that started the child, not the process. `mark` stands in
+    its environment (`RUN_VARIABLE`) and in no other child's.
     """
 
     def __init__(
-        self, init: Init, process: subprocess.Popen[bytes], pipe: int, stderr_path: Path
+        self,
+        init: Init,
+        process: subprocess.Popen[bytes],
+        pipe: int,
+        stderr_path: Path,
+        *,
+        mark: str,
+        strays: Strays,
     ) -> None:
         self.init = init
         self.slot = init.slot
@@ -85,6 +105,12 @@ class ChildHandle:
         # os.read() takes memory for the largest answer: under load, thousands of faults a second.
         self._gulp = memoryview(bytearray(_READ_BYTES))
         self._stderr_path = stderr_path
+        self._mark = f"{RUN_VARIABLE}={mark}"
+        self._strays = strays
+        strays.know(self.pid)
+        started = linux.read(self.pid)
+        assert started is not None, "a child that has not been reaped stands in the table"
+        self._started_ticks = started.started_ticks
 
     def fileno(self) -> int:
         """The reading end of the event pipe, for a selector."""
@@ -130,6 +156,24 @@ class ChildHandle:
             # It has just ended by itself; the exit status will say so, and the certificate fail.
             return kill_sent_ns
         return kill_sent_ns
+
+    def survivors(self) -> list[int]:
+        """Living processes that are its own, itself included.
+
+        They are in its process group or session; or bear its mark, wherever they have fled; or are
+        children of the parent that nobody vouches for (`Strays`). Zombies do not count.
+        """
+        mine = [process for process in linux.living() if self._is_mine(process)]
+        for process in mine:
+            if process.pid != self.pid:
+                self._strays.remember(process)
+        return sorted({*(process.pid for process in mine), *self._strays.living(self.pid)})
+
+    def _is_mine(self, process: Process) -> bool:
+        if process.started_ticks < self._started_ticks:
+            return False  # it is older: its environment need not be read
+        in_its_group = self.pid in (process.group, process.session)
+        return in_its_group or linux.is_marked(process.pid, self._mark)
 
     def reap(self) -> Exit | None:
         """Collect the exit status if the child has ended; never waits."""
@@ -193,27 +237,100 @@ class ChildHandle:
             return
 
 
+def memory_of(children: Iterable[ChildHandle]) -> Memory:
+    """Resident memory of the children's process groups, all looked up at one glance."""
+    groups = {child.pid for child in children}
+    if not groups:
+        return Memory(0, 0)
+    members = [process.pid for process in linux.living() if process.group in groups]
+    return Memory(sum(map(linux.rss_bytes, members)), len(members))
+
+
+class Strays:
+    """Children of the parent that neither the parent nor a worker's mark vouches for.
+
+    The parent is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): whoever loses its own parent
+    becomes its child. Whoever bears the run's mark is known by it, a worker's descendant as well as
+    the parent's own enqueuers and stubs (`marked_environment`). A child that bears none, and was
+    not there before the first worker, has come from a worker and has cleared its environment.
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = f"{RUN_VARIABLE}={mark}"
+        self._known = {child.pid for child in linux.children_of(os.getpid())}
+        self._seen: set[tuple[int, int]] = set()
+        """(pid, started_ticks) of each that is remembered."""
+
+    def know(self, pid: int) -> None:
+        """A worker of the parent's own: its handle looks after it."""
+        self._known.add(pid)
+
+    def remember(self, process: Process) -> None:
+        """A worker's descendant that lives: should it end as the parent's child, nobody but us is
+        to collect its exit status."""
+        self._seen.add((process.pid, process.started_ticks))
+
+    def living(self, leader_pid: int) -> list[int]:
+        """Those that live, in order. Descendants of workers that have ended as children of the
+        parent are reaped: those that were remembered, and those of the session of `leader_pid`."""
+        found = []
+        for child in linux.children_of(os.getpid()):
+            if child.pid in self._known:
+                continue
+            if child.alive and not linux.is_marked(child.pid, self._mark):
+                found.append(child.pid)
+                self.remember(child)
+            elif not child.alive and (
+                leader_pid in (child.group, child.session)
+                or (child.pid, child.started_ticks) in self._seen
+            ):
+                _collect(child.pid)
+        return sorted(found)
+
+
+def _collect(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        # Somebody else has just reaped it: it is gone, which is what is wanted.
+        return
+
+
+@contextmanager
+def marked_environment(mark: str) -> Iterator[None]:
+    """Meanwhile whatever the parent starts bears the run's mark, and is told by it from what
+    workers leave behind."""
+    os.environ[RUN_VARIABLE] = mark
+    try:
+        yield
+    finally:
+        del os.environ[RUN_VARIABLE]
+
+
 class Spawner:
     """Starts children, the first and the respawned by the same path.
 
-    `logs` takes their stdout and stderr; `mark` stands in their environment (`RUN_VARIABLE`).
+    `logs` takes their stdout and stderr; `mark` names the run in their environment. To be made
+    before the first of them, once the parent itself starts everything with the mark.
     """
 
     def __init__(self, logs: Path, mark: str) -> None:
         self._logs = logs
         self._mark = mark
+        self._strays = Strays(mark)
 
     def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
         """Start one child and hand it its orders. Raises OSError when argv cannot be run."""
         reading, writing = os.pipe()
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(reading, False)
+        mark = f"{self._mark}:{init.slot}:{init.incarnation}"
         name = f"slot{init.slot}-incarnation{init.incarnation}"
         stderr_path = self._logs / f"{name}.stderr"
         environment = {
             **os.environ,
             PARENT_PID_VARIABLE: str(os.getpid()),
-            RUN_VARIABLE: self._mark,
+            RUN_VARIABLE: mark,
         }
         try:
             with (self._logs / f"{name}.stdout").open("wb") as out, stderr_path.open("wb") as err:
@@ -232,6 +349,6 @@ class Spawner:
         finally:
             os.close(writing)
         orders = msgspec.structs.replace(init, event_fd=writing)
-        handle = ChildHandle(orders, process, reading, stderr_path)
+        handle = ChildHandle(orders, process, reading, stderr_path, mark=mark, strays=self._strays)
         handle._send(msgspec.json.encode(orders) + b"\n")
         return handle

@@ -102,7 +102,7 @@ class Fleet:
         if self._unread:
             self._take_in()
         while self._ending:
-            self._bury_if_gone(self._ending.pop(0))
+            self._finish_if_gone(self._ending.pop(0))
         if self._starting:
             self._look_after_starting()
 
@@ -126,14 +126,14 @@ class Fleet:
 
     def abandon_held_pipes(self) -> None:
         """Close the pipes of those that have ended while somebody who fled holds the other end."""
-        for child in self.unburied():
+        for child in self.unfinished():
             if child.exit is not None and child.eof_ns is None and not child.pipe_abandoned:
                 self._selector.unregister(child.fileno())
                 child.abandon_pipe()
                 self._ending.append(child)
                 self._note(child, "pipe_held", "it has ended, yet somebody holds its event pipe")
 
-    def unburied(self) -> list[ChildHandle]:
+    def unfinished(self) -> list[ChildHandle]:
         """Those that are not both reaped and read to the end."""
         return [child for child in self.children.values() if child.state is not State.GONE]
 
@@ -158,9 +158,9 @@ class Fleet:
         living = {(child.slot, child.incarnation) for child in self.living()}
         return {ready.identity for key, ready in self._tracker.ready.items() if key not in living}
 
-    def process_groups(self) -> set[int]:
-        """The process groups of those that have not ended."""
-        return {child.pid for child in list(self.children.values()) if child.exit is None}
+    def unreaped(self) -> list[ChildHandle]:
+        """Those whose process has not ended, as far as that has been seen."""
+        return [child for child in self.children.values() if child.exit is None]
 
     def close(self) -> None:
         """Let go of every descriptor. The children must be gone."""
@@ -216,11 +216,11 @@ class Fleet:
                     f"{self._ready_s:g} s (limits.ready_s). {_quoted(child)}"
                 )
 
-    def _bury_if_gone(self, child: ChildHandle) -> None:
+    def _finish_if_gone(self, child: ChildHandle) -> None:
         if child.exit is not None and child.gone() and child.state is not State.GONE:
-            self._bury(child, child.exit)
+            self._finish(child, child.exit)
 
-    def _bury(self, child: ChildHandle, exit_: Exit) -> None:
+    def _finish(self, child: ChildHandle, exit_: Exit) -> None:
         was_ready = (child.slot, child.incarnation) in self._tracker.ready
         asked = child.state is State.STOPPING and exit_.exit_code == 0
         reason = "killed" if child.state is State.KILLED else "stopped" if asked else "died"

@@ -23,7 +23,7 @@ from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.history.records import RunStart
 from orchestrator.postgres.server import DATABASE, Server
 from orchestrator.processes import linux
-from orchestrator.scenario.load import load_scenario, resolved
+from orchestrator.scenario.load import load_scenario
 from orchestrator.workers.child import RUN_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -345,7 +345,7 @@ def history_lines() -> list[str]:
     """A small history that can be read: lines as the documents show them."""
     start = EXAMPLES["run_start"]
     assert isinstance(start, RunStart)
-    scenario = resolved(load_scenario(str(SCENARIO)))
+    scenario = load_scenario(str(SCENARIO))
     records = [
         msgspec.structs.replace(start, scenario=scenario),
         EXAMPLES["child_spawned"],

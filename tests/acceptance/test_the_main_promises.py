@@ -70,7 +70,7 @@ def test_repeated_kills_are_each_certified_and_settle(at: Desk) -> None:
     assert (summary["crash"]["kills"], summary["crash"]["certificates"]) == (3, 3)
     assert recount(at.results / f"{REPEATED}.jsonl") == summary["crash"]["duplicate_executions"]
     sent = at.facts(f"{REPEATED}.jsonl", "fault_injected")
-    assert [kill["incarnation"] for kill in sent] == [0, 1, 2]
+    assert [kill["target"]["incarnation"] for kill in sent] == [0, 1, 2]
     assert all(kill["trigger"] == "timed" and not kill["biased"] for kill in sent)
     notes = at.facts(f"{REPEATED}.jsonl", "note")
     assert "not_settled" not in {note["code"] for note in notes}

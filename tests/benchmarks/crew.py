@@ -66,7 +66,7 @@ def talkers(folder: Path, slots: int, talk: Talk, argv: Sequence[str] = PYTHON) 
         finally:
             for child in fleet.living():
                 fleet.kill(child, None)
-            until(lambda: not fleet.unburied(), fleet.wait, "the talkers to be gone")
+            until(lambda: not fleet.unfinished(), fleet.wait, "the talkers to be gone")
             fleet.close()
             recorder.close()
 

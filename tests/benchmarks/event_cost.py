@@ -45,7 +45,7 @@ def _instrument_us(events: int, argv: Sequence[str]) -> float:
         folder = Path(name)
         with talkers(folder, 1, Talk("emitter", events), argv) as fleet:
             begun_ns = time.process_time_ns()
-            until(lambda: not fleet.unburied(), fleet.wait, "the last event", _READ_LIMIT_S)
+            until(lambda: not fleet.unfinished(), fleet.wait, "the last event", _READ_LIMIT_S)
             parent_ns = time.process_time_ns() - begun_ns
             _assert_all_came(fleet, events)
         return (parent_ns + talking_ns(folder)) / events / 1000

@@ -30,7 +30,7 @@ def measure(effort: Effort) -> list[Figure]:
         path = one_run(SCENARIO, Path(folder))
         wall_s = (time.monotonic_ns() - begun_ns) / 1e9
         history = load(path)
-    timeline_s = float(history.start.scenario["workload"]["duration_s"])
+    timeline_s = history.start.scenario.workload.duration_s
     drain_s = (_begun_ns(history, "stop") - _begun_ns(history, "drain")) / 1e9
     beyond_s = wall_s - timeline_s - drain_s
     return [

@@ -23,6 +23,7 @@ from orchestrator.history.records import (
     FaultEnded,
     FaultInjected,
     HistoryRecord,
+    ProcessEnd,
     QueueSnapshot,
     Rescue,
     ResourceSample,
@@ -30,6 +31,15 @@ from orchestrator.history.records import (
     RunEnd,
     RunStart,
     Session,
+    SessionsBefore,
+    WorkerTarget,
+)
+from orchestrator.scenario.types import (
+    Expectations,
+    Limits,
+    Scenario,
+    WorkerSettings,
+    WorkloadSettings,
 )
 from tests.benchmarks.synthetic_plan import (
     BEGIN_NS,
@@ -199,19 +209,17 @@ def _run_start() -> RunStart:
         preset="tuned",
         ordinal=1,
         seed=1,
-        scenario={
-            "effects": True,
-            "workers": {"slots": SLOTS, "concurrency": 100, "max_attempts": 5},
-            "workload": {"warmup_s": 5.0, "time_scale": 1.0},
-            "limits": {"backlog_margin_s": 10.0, "max_bound_s": 60.0},
-            "expectations": {
-                "lost": 0,
-                "stranded": 0,
-                "unexpected": 0,
-                "harness_ambiguity": 0,
-                "certificates": 1,
-            },
-        },
+        scenario=Scenario(
+            name="synthetic",
+            description="Written by a program, not by a run.",
+            seed=1,
+            workers=WorkerSettings(slots=SLOTS, concurrency=100),
+            workload=WorkloadSettings(
+                duration_s=60.0, rate_per_s=1.0, mix={"entity_update": 1.0}, warmup_s=5.0
+            ),
+            limits=Limits(backlog_margin_s=10.0, max_bound_s=60.0),
+            expectations=Expectations(certificates=1),
+        ),
         scenario_sha256="0" * 64,
         settings={},
         library_version="0",
@@ -225,29 +233,31 @@ def _run_start() -> RunStart:
 
 def _kill(done: Executions, kill_ns: int) -> Iterator[HistoryRecord]:
     session = Session(pid=200, backend_start="2026-01-01 00:00:00+00", state="idle")
-    yield FaultInjected(
-        t_ns=kill_ns,
-        fault=0,
-        slot=0,
-        incarnation=0,
-        pid=100,
-        what="sigkill",
-        trigger="timed",
-        biased=False,
-        intended_ns=kill_ns - MS // 10,
-        sessions=[session],
-    )
-    yield FaultEnded(
-        t_ns=kill_ns + 60 * MS,
-        fault=0,
-        slot=0,
-        incarnation=0,
-        pid=100,
+    victim = WorkerTarget(slot=0, incarnation=0, pid=100)
+    end = ProcessEnd(
         reaped_ns=kill_ns + 20 * MS,
         signal=9,
         eof_ns=kill_ns + 21 * MS,
         sessions_gone_ns=kill_ns + 30 * MS,
         rows_read_ns=kill_ns + 50 * MS,
+    )
+    yield FaultInjected(
+        t_ns=kill_ns,
+        fault=0,
+        what="kill",
+        target=victim,
+        ends_process=True,
+        trigger="timed",
+        biased=False,
+        intended_ns=kill_ns - MS // 10,
+        parts=msgspec.to_builtins(SessionsBefore([session])),
+    )
+    yield FaultEnded(
+        t_ns=kill_ns + 60 * MS,
+        fault=0,
+        what="kill",
+        target=victim,
+        parts=msgspec.to_builtins(end),
     )
     at_ns = kill_ns + 50 * MS
     redone = done.job[(done.worker == SLOTS) & np.isin(done.job, done.job[done.worker == 0])]

@@ -95,15 +95,25 @@ class Story:
         self.planned: set[str] = set()
         self.faults = 0
         scenario = {
+            "name": "planted",
+            "description": "Planted, line by line.",
+            "seed": 1,
             "effects": effects,
             "workers": {"slots": 1, "concurrency": 4, "max_attempts": 5},
-            "workload": {"warmup_s": 0.0, "time_scale": 1.0, **(workload or {})},
+            "workload": {
+                "duration_s": 60.0,
+                "rate_per_s": 1.0,
+                "mix": {"entity_update": 1.0},
+                "warmup_s": 0.0,
+                "time_scale": 1.0,
+                **(workload or {}),
+            },
             "limits": {"backlog_margin_s": 1.0, "max_bound_s": 60.0},
             "expectations": dict(expectations or {}),
         }
         self.record(
             "run_start",
-            history_version=1,
+            history_version=2,
             scenario_name="planted",
             library="nothing",
             preset="stock",
@@ -212,30 +222,33 @@ class Story:
         self, worker: Worker, held: Iterable[str] = (), *, raced: bool = False, read: bool = True
     ) -> None:
         """SIGKILL with a complete certificate; `held` = jobs whose rows the victim held."""
-        who = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": 100}
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": 100}
+        what = {"what": "kill", "target": {"kind": "worker", **target}}
         fault = self.faults
         self.faults += 1
         sent = self.record(
             "fault_injected",
             fault=fault,
-            **who,
-            what="sigkill",
+            **what,
+            ends_process=True,
             trigger="timed",
             biased=False,
             intended_ns=self.now_ns,
-            sessions=[{"pid": 7, "backend_start": "then"}],
+            parts={"sessions": [{"pid": 7, "backend_start": "then"}]},
         )
         self.exit(worker, "killed", signal=9, fault=fault)
         t = sent["t_ns"]
         self.record(
             "fault_ended",
             fault=fault,
-            **who,
-            reaped_ns=t + 1000,
-            signal=9,
-            eof_ns=t + 2000,
-            sessions_gone_ns=t + 3000,
-            rows_read_ns=t + 4000,
+            **what,
+            parts={
+                "reaped_ns": t + 1000,
+                "signal": 9,
+                "eof_ns": t + 2000,
+                "sessions_gone_ns": t + 3000,
+                "rows_read_ns": t + 4000,
+            },
             raced=raced,
         )
         if not read:

@@ -20,6 +20,16 @@ def setting(kind: str, where: dict[str, Any] | None = None, **values: Any) -> Ch
     return lambda story: story.first(kind, **(where or {})).update(values)
 
 
+def of_the_victim(kind: str, **values: Any) -> Change:
+    """Change whom the first line of a kind says that the fault hit."""
+    return lambda story: story.first(kind)["target"].update(values)
+
+
+def witnessed(**values: Any) -> Change:
+    """Change what was seen of the first victim's end."""
+    return lambda story: story.first("fault_ended")["parts"].update(values)
+
+
 def doubling(kind: str) -> Change:
     """Write the first line of a kind twice."""
 
@@ -140,7 +150,7 @@ def timed_kill_planned(*notes: str) -> Callable[[], Story]:
 
     def plant() -> Story:
         story = healthy()
-        story.first("run_start")["scenario"]["faults"] = [{"at_s": 2.0, "slot": 0}]
+        story.first("run_start")["scenario"]["faults"] = [{"what": "kill", "at_s": 2.0, "slot": 0}]
         end: Fields = story.records.pop()[1]
         for code in notes:
             story.record("note", code=code, message="it never came")
@@ -159,7 +169,7 @@ def outside_its_life(*, early: bool) -> Callable[[], Story]:
             spawned_ns = story.first("child_spawned")["t_ns"]
             story.first("child_ready")["t_ns"] = spawned_ns - 1
         else:
-            reaped_ns = story.first("fault_ended")["reaped_ns"]
+            reaped_ns = story.first("fault_ended")["parts"]["reaped_ns"]
             story.first("job_completed", incarnation=0)["t_ns"] = reaped_ns + 1
 
     return lambda: changed(change)
@@ -215,20 +225,18 @@ FORGED: dict[str, Planted] = {
     "a_kill_without_its_exit": with_change(
         setting("child_exited", fault=None), "no child_exited line names it"
     ),
-    "a_certificate_of_another_process": with_change(setting("fault_ended", pid=1), DISAGREE),
-    "a_certificate_of_another_slot": with_change(setting("fault_ended", slot=5), DISAGREE),
-    "a_kill_of_another_incarnation": with_change(setting("fault_injected", pid=2), DISAGREE),
+    "a_certificate_of_another_process": with_change(of_the_victim("fault_ended", pid=1), DISAGREE),
+    "a_certificate_of_another_slot": with_change(of_the_victim("fault_ended", slot=5), DISAGREE),
+    "a_kill_of_another_incarnation": with_change(of_the_victim("fault_injected", pid=2), DISAGREE),
     "an_exit_by_another_signal": with_change(setting("child_exited", signal=15), DISAGREE),
     "an_exit_that_was_no_kill": with_change(setting("child_exited", reason="stopped"), DISAGREE),
-    "reaped_before_the_signal": with_change(setting("fault_ended", reaped_ns=1), "contradict"),
-    "read_out_before_the_signal": with_change(setting("fault_ended", eof_ns=1), "contradict"),
-    "gone_after_the_certificate": with_change(
-        setting("fault_ended", sessions_gone_ns=1 << 61), "contradict"
-    ),
+    "reaped_before_the_signal": with_change(witnessed(reaped_ns=1), "contradict"),
+    "read_out_before_the_signal": with_change(witnessed(eof_ns=1), "contradict"),
+    "gone_after_the_certificate": with_change(witnessed(sessions_gone_ns=1 << 61), "contradict"),
     "intended_after_it_was_sent": with_change(
         setting("fault_injected", intended_ns=1 << 61), "contradict"
     ),
-    "rows_not_read": with_change(setting("fault_ended", rows_read_ns=None), "were not read"),
+    "rows_not_read": with_change(witnessed(rows_read_ns=None), "were not read"),
     "a_line_before_the_spawn": invalid(outside_its_life(early=True), "before it was spawned"),
     "a_line_after_the_reaping": invalid(outside_its_life(early=False), "after it was reaped"),
     "an_early_run_end": with_change(setting("run_end", t_ns=5), "later than its run_end", healthy),

@@ -41,7 +41,7 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
          AS identity,
        COALESCE(
          (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'fault_injected'
-            AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation')),
+            AND json_extract(f, '$.target.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.target.incarnation') = json_extract(s.f, '$.incarnation')),
          (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_exited' AND json_extract(f, '$.reason') = 'died'
             AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation')))
          AS died,

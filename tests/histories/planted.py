@@ -120,11 +120,15 @@ def changed(change: Callable[[Story], object], base: Callable[[], Story] = crash
 
 
 def without_certificate(**values: Any) -> Callable[[], Story]:
-    return lambda: changed(lambda story: story.first("fault_ended").update(values))
+    return lambda: changed(lambda story: story.first("fault_ended")["parts"].update(values))
 
 
 def sent_without(**values: Any) -> Callable[[], Story]:
     return lambda: changed(lambda story: story.first("fault_injected").update(values))
+
+
+def seen_before(**values: Any) -> Callable[[], Story]:
+    return lambda: changed(lambda story: story.first("fault_injected")["parts"].update(values))
 
 
 def effect_without_event() -> Story:
@@ -634,7 +638,7 @@ PLANTED: dict[str, Planted] = {
         sent_without(intended_ns=None), "invalid", says="no intended instant"
     ),
     "certificate_without_sessions": Planted(
-        sent_without(sessions=[]), "invalid", says="no session of the victim"
+        seen_before(sessions=[]), "invalid", says="no session of the victim"
     ),
     "certificate_without_reaping": Planted(
         without_certificate(reaped_ns=None), "invalid", says="not reaped"

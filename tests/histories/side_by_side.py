@@ -56,7 +56,7 @@ def compared(
     if kill:
         story.kill(first, held=[A, B])
         if not certified:
-            story.first("fault_ended").pop("reaped_ns")
+            story.first("fault_ended")["parts"].pop("reaped_ns")
         story.record("resource_sample", **hiccup)
         second = story.worker()
         story.wait((30 if preset == "stock" else 3) + ordinal / 10)

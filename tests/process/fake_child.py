@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -101,6 +102,14 @@ def _leaves_its_pipe_to_a_fled_child(commands: CommandStream, init: Init) -> Non
     _until_stopped(commands)
 
 
+def _has_a_fled_child_without_a_mark(commands: CommandStream, init: Init) -> None:
+    """Its environment is empty, so that nothing in it tells whose it is."""
+    sleep = ["/bin/sleep", "600"]
+    grandchild = subprocess.Popen(sleep, env={}, start_new_session=True)
+    _ready(_speaker(init), grandchild=grandchild.pid)
+    _until_stopped(commands)
+
+
 def _is_deaf(_commands: CommandStream, init: Init) -> None:
     """Tied by PR_SET_PDEATHSIG alone: it never looks at stdin again."""
     _ready(_speaker(init))
@@ -134,6 +143,7 @@ BEHAVIOURS: dict[str, Callable[[CommandStream, Init], None]] = {
     "has_a_child": _has_a_child,
     "has_a_fled_child": _has_a_fled_child,
     "leaves_its_pipe_to_a_fled_child": _leaves_its_pipe_to_a_fled_child,
+    "has_a_fled_child_without_a_mark": _has_a_fled_child_without_a_mark,
     "is_deaf": _is_deaf,
     "listens_only": _works,
 }

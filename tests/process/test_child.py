@@ -17,11 +17,10 @@ import psutil
 import pytest
 
 from orchestrator.errors import ChildFailedError
-from orchestrator.faults.certificate import survivors
 from orchestrator.history.recorder import Recorder
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.workers.child import ChildHandle, Spawner, State
+from orchestrator.workers.child import ChildHandle, Spawner, State, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.process.fake_argv import RUN_ID, argv, make_init
@@ -52,7 +51,7 @@ class Crew:
         self.tracker = Tracker()
         self.recorder = Recorder(folder / "history", RUN_ID)
         self.fleet = Fleet(
-            Spawner(folder, mark="test"),
+            Spawner(folder, mark=str(folder)),
             make_init,
             argv(behaviour),
             self.recorder,
@@ -83,7 +82,7 @@ class Crew:
         return [line["fields"] for line in lines if line["kind"] == kind]
 
     def close(self) -> None:
-        for child in self.fleet.unburied():
+        for child in self.fleet.unfinished():
             if child.exit is None:
                 child.kill()
         deadline_s = time.monotonic() + LIMIT_S
@@ -127,11 +126,6 @@ def wait_for(what: str, condition: Callable[[], bool], limit_s: float = LIMIT_S)
     while not condition():
         assert time.monotonic() < deadline_s, f"not within {limit_s:g} s: {what}"
         time.sleep(0.01)
-
-
-def own_pids() -> frozenset[int]:
-    """Children that this test process has had before."""
-    return frozenset(process.pid for process in psutil.Process().children())
 
 
 # Life
@@ -255,7 +249,7 @@ def test_a_command_that_cannot_be_run_is_a_clear_error(tmp_path: Path) -> None:
     descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - of no folder of ours
     recorder = Recorder(tmp_path / "history", RUN_ID)
     fleet = Fleet(
-        Spawner(tmp_path, mark="test"),
+        Spawner(tmp_path, mark=str(tmp_path)),
         make_init,
         ["/nowhere/worker", "--go"],
         recorder,
@@ -316,46 +310,93 @@ def test_a_line_from_the_future_is_a_clock_violation(make_crew: MakeCrew) -> Non
 
 
 def test_a_kill_takes_the_whole_process_group(make_crew: MakeCrew) -> None:
-    crew, known = make_crew("has_a_child"), own_pids()
+    crew = make_crew("has_a_child")
     child = crew.spawn_ready()
     grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
-    assert survivors(child.pid, known | {child.pid}) == sorted([child.pid, grandchild])
+    assert child.survivors() == sorted([child.pid, grandchild])
     crew.fleet.kill(child, 0)
     crew.until_gone(child)
     wait_for("the grandchild's end", lambda: not alive(grandchild))
-    assert survivors(child.pid, known | {child.pid}) == []
+    assert child.survivors() == []
 
 
 @pytest.mark.usefixtures("_subreaper")
 def test_a_grandchild_that_fled_into_a_session_of_its_own_is_seen(make_crew: MakeCrew) -> None:
-    crew, known = make_crew("has_a_fled_child"), own_pids()
+    crew = make_crew("has_a_fled_child")
     child = crew.spawn_ready()
     grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
     crew.fleet.kill(child, 0)
     crew.until_gone(child)
     try:
-        assert survivors(child.pid, known | {child.pid}) == [grandchild]
+        assert child.survivors() == [grandchild]
     finally:
         os.kill(grandchild, signal.SIGKILL)
-    wait_for("the grandchild's end", lambda: survivors(child.pid, known | {child.pid}) == [])
+    wait_for("the grandchild's end", lambda: child.survivors() == [])
     assert not psutil.pid_exists(grandchild), "a zombie is reaped"
+
+
+@pytest.mark.usefixtures("_subreaper")
+def test_a_grandchild_that_fled_and_cleared_its_environment_is_seen(make_crew: MakeCrew) -> None:
+    crew = make_crew("has_a_fled_child_without_a_mark")
+    child = crew.spawn_ready()
+    grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
+    crew.fleet.kill(child, 0)
+    crew.until_gone(child)
+    try:
+        assert child.survivors() == [grandchild]
+    finally:
+        os.kill(grandchild, signal.SIGKILL)
+    wait_for("the grandchild's end", lambda: child.survivors() == [])
+    assert not psutil.pid_exists(grandchild), "a zombie is reaped"
+
+
+@pytest.mark.usefixtures("_subreaper")
+def test_a_grandchild_is_a_survivor_of_its_own_worker_alone(make_crew: MakeCrew) -> None:
+    crew = make_crew("has_a_fled_child")
+    first, second = crew.spawn_ready(0), crew.spawn_ready(1)
+    fled = {line["slot"]: line["effective"]["grandchild"] for line in crew.lines("child_ready")}
+    crew.fleet.kill(first, 0)
+    crew.until_gone(first)
+    try:
+        assert first.survivors() == [fled[0]]
+        assert second.survivors() == sorted([second.pid, fled[1]])
+    finally:
+        for pid in fled.values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_what_the_parent_starts_later_is_no_survivor(make_crew: MakeCrew, tmp_path: Path) -> None:
+    crew = make_crew("works")
+    child = crew.spawn_ready()
+    wait = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with marked_environment(str(tmp_path)):
+        ours = subprocess.Popen(wait, stdin=subprocess.PIPE, start_new_session=True)
+    nobodys = subprocess.Popen(wait, stdin=subprocess.PIPE, start_new_session=True)
+    with ours, nobodys:
+        crew.fleet.kill(child, 0)
+        crew.until_gone(child)
+        wait_for("both to have their own environment", lambda: child.survivors() == [nobodys.pid])
+        for process in (ours, nobodys):
+            assert process.stdin is not None
+            process.stdin.close()
+    assert (ours.returncode, nobodys.returncode) == (0, 0), "their exit statuses were left to us"
 
 
 @pytest.mark.usefixtures("_subreaper")
 def test_a_child_whose_pipe_a_survivor_holds_is_reaped_but_never_called_gone(
     make_crew: MakeCrew,
 ) -> None:
-    crew, known = make_crew("leaves_its_pipe_to_a_fled_child"), own_pids()
+    crew = make_crew("leaves_its_pipe_to_a_fled_child")
     child = crew.spawn_ready()
     grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
     crew.fleet.kill(child, 0)
     crew.until("the exit status", lambda: child.exit is not None)
     crew.fleet.wait(0.2)
     assert child.eof_ns is None
-    assert crew.fleet.unburied() == [child]
+    assert crew.fleet.unfinished() == [child]
     os.kill(grandchild, signal.SIGKILL)
     crew.until_gone(child)
-    wait_for("the reaping", lambda: survivors(child.pid, known | {child.pid}) == [])
+    wait_for("the reaping", lambda: child.survivors() == [])
 
 
 # The parent's death

@@ -105,8 +105,8 @@ def test_no_grandchild_outlives_the_run(
     spawn, living = Spawner.spawn, []
 
     def spawn_and_note(self: Spawner, init: Init, argv: Sequence[str]) -> ChildHandle:
-        living.extend(sleepers(self._mark))
-        marks.append(self._mark)
+        marks.append(f"{self._mark}:{init.slot}:{init.incarnation}")
+        living.extend(sleepers(marks[0]))
         return spawn(self, init, argv)
 
     monkeypatch.setattr(Spawner, "spawn", spawn_and_note)

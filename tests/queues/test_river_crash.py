@@ -13,6 +13,8 @@ from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
 from tests.toolchain import need_built
 
+DEDUP_KILL = Path(__file__).parent.parent / "scenarios" / "river_dedup_kill.toml"
+
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
@@ -48,3 +50,23 @@ def test_exactly_what_was_not_acknowledged_is_executed_again(
     assert (crash.re_executions, crash.duplicate_executions) == (re_executions, duplicates)
     assert crash.duplicate_effects == duplicates
     assert kill.within_bound
+
+
+def test_the_parents_own_enqueuers_are_not_taken_for_survivors_of_the_kill(
+    database: Database, tmp_path: Path
+) -> None:
+    """They are started after the first worker, as processes of the parent's own."""
+    need_built("river")
+    request = make_request(
+        load_scenario(str(DEDUP_KILL)),
+        library="river",
+        preset="tuned",
+        ordinal=1,
+        dsn=database.dsn,
+        results=tmp_path,
+        overwrite=False,
+    )
+    summary = analyse(carry_out(request, lambda status: None).history)
+    (kill,) = summary.recovery
+    assert (kill.certificate.missing, kill.certificate.survivors) == ([], 0)
+    assert summary.verdict == "pass", summary.reasons

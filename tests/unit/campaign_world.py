@@ -8,8 +8,8 @@ from typing import TypeVar
 import pytest
 
 from orchestrator.faults.held import Held
-from orchestrator.faults.injector import Campaign
-from orchestrator.faults.plan import plan_kills
+from orchestrator.faults.injector import FaultInjector
+from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import HistoryRecord
 from orchestrator.observe.sampler import Backlog
 from orchestrator.scenario.types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
@@ -55,13 +55,12 @@ class World:
             limits=LIMITS,
         )
         parts = parts_of(self.fleet, self.probe, self.tracker, self.sampler, self.recorder)
-        self.campaign = Campaign(
-            plan_kills(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
+        self.campaign = FaultInjector(
+            plan_faults(faults, seed=1, ordinal=1, periods_s=periods_s, first_repeat_s=10.0),
             parts,
             scenario=scenario,
             rescue=RESCUE,
             held=Held([], parts, claims_visible=True),
-            own_pids=frozenset,
         )
 
     def start(self) -> int:
@@ -95,7 +94,6 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("injector", "held", "certificate", "settled"):
+    for module in ("injector", "injected", "held", "certificate", "settled"):
         monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
-    monkeypatch.setattr("orchestrator.faults.certificate.survivors", lambda group, own_pids: [])
     return world

@@ -128,9 +128,10 @@ def held() -> RunFacts:
             effects[job_id].append([*first, number])
         if place >= 4:
             script.end("job_completed", job_id, 1.05 + place / 10, first, number)
-    script.parent("fault_injected", 2.0, slot=0, incarnation=0, fault=0, sessions=[{"pid": 1}])
+    victim = {"fault": 0, "target": {"kind": "worker", "slot": 0, "incarnation": 0}}
+    script.parent("fault_injected", 2.0, **victim, parts={"sessions": [{"pid": 1}]})
     certificate = {"signal": 9, "eof_ns": 2 * _S, "sessions_gone_ns": 2 * _S}
-    script.parent("fault_ended", 2.1, slot=0, incarnation=0, fault=0, **certificate)
+    script.parent("fault_ended", 2.1, **victim, parts=certificate)
     script.parent("child_exited", 2.1, slot=0, incarnation=0, reason="killed", signal=9)
     script.child("child_ready", 3.0, second, identity="me-too")
     for place, job_id in enumerate(ids):

@@ -68,6 +68,10 @@ class StillChild(ChildHandle):
         name = session_name(RUN_ID, slot, incarnation)
         self.init = cast("Init", SimpleNamespace(application_name=name, role="worker"))
 
+    def survivors(self) -> list[int]:
+        """No process of this machine is one."""
+        return []
+
     def end(self, t_ns: int, signal: int | None = 9) -> None:
         """Be reaped, and the pipe read to its end."""
         code = None if signal else 0
@@ -177,7 +181,7 @@ class ToldProbe(Probe):
     def sessions(self, names: Collection[str]) -> list[Session]:
         return [session for name in names for session in self.open_sessions.get(name, [])]
 
-    def strangers(self) -> list[Session]:
+    def unknown_sessions(self) -> list[Session]:
         return []
 
     def audit(self) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def effect(job_id: str, incarnation: int, execution: int) -> Line:
 
 
 def killed(incarnation: int) -> Line:
-    return "fault_injected", {"slot": 0, "incarnation": incarnation}
+    return "fault_injected", {"target": {"kind": "worker", "slot": 0, "incarnation": incarnation}}
 
 
 def audit(*rows: tuple[str, int, str]) -> list[Line]:

@@ -70,7 +70,7 @@ DIRECT_PLANTS: list[tuple[str, Callable[[DirectEvidence], object]]] = [
     ("ready", lambda seen: setattr(seen, "started", {"h000000"})),
     ("ready", lambda seen: setattr(seen, "second_ready", False)),
     ("ready", lambda seen: setattr(seen, "ready", None)),
-    ("sessions", lambda seen: setattr(seen, "strangers", [Session(2, "then")])),
+    ("sessions", lambda seen: setattr(seen, "unknown_sessions", [Session(2, "then")])),
     ("sessions", lambda seen: setattr(seen, "sessions", [])),
     ("dies with parent", lambda seen: setattr(seen, "left_after_kill_s", None)),
     ("end of stdin", lambda seen: setattr(seen, "eof_exit_code", None)),
@@ -86,6 +86,10 @@ def test_a_fault_of_a_held_worker_breaks_its_check(
     plant(seen)
 
     assert check in broken(seen, good.runs())
+
+
+def _part(run: RunFacts, kind: str, **values: Any) -> None:
+    run.of(kind)[0]["parts"].update(values)
 
 
 def _first(run: RunFacts, kind: str, **changes: Any) -> None:
@@ -165,12 +169,12 @@ RUN_PLANTS: list[tuple[str, TrialName, Callable[[RunFacts], object]]] = [
     ("books", "crowded", lambda run: _verdict(run, "j000000", "lost")),
     ("books", "crowded", lambda run: _verdict(run, "j000000", "ambiguous")),
     ("books", "crowded", lambda run: run.jobs.pop()),
-    ("nobody left", "held", lambda run: _first(run, "fault_ended", survivors=[4712])),
-    ("nobody left", "held", lambda run: _first(run, "fault_ended", eof_ns=None)),
-    ("nobody left", "held", lambda run: _first(run, "fault_ended", signal=None)),
-    ("sessions gone", "held", lambda run: _first(run, "fault_injected", sessions=[])),
-    ("sessions gone", "held", lambda run: _first(run, "fault_injected", strangers=[{}])),
-    ("sessions gone", "held", lambda run: _first(run, "fault_ended", sessions_gone_ns=None)),
+    ("nobody left", "held", lambda run: _part(run, "fault_ended", survivors=[4712])),
+    ("nobody left", "held", lambda run: _part(run, "fault_ended", eof_ns=None)),
+    ("nobody left", "held", lambda run: _part(run, "fault_ended", signal=None)),
+    ("sessions gone", "held", lambda run: _part(run, "fault_injected", sessions=[])),
+    ("sessions gone", "held", lambda run: _part(run, "fault_injected", unknown_sessions=[{}])),
+    ("sessions gone", "held", lambda run: _part(run, "fault_ended", sessions_gone_ns=None)),
     ("killed at started", "held", lambda run: _verdict(run, "h000000", "stranded")),
     ("killed at started", "held", lambda run: _verdict(run, "h000001", "duplicated")),
     ("killed at effect", "held", lambda run: _verdict(run, "h000002", "lost")),

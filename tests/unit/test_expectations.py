@@ -127,7 +127,7 @@ def metered(story: Story) -> Story:
         (lambda: crash(expectations={"min_re_executions": 3}), "fail", 1),
         (lambda: crash(expectations={"max_time_to_resume_s": 60}), "unknown", 4),
         (lambda: metered(crash(expectations={"max_time_to_resume_s": 60})), "pass", 0),
-        (lambda: metered(crash(expectations={"max_time_to_resume_s": 0})), "fail", 1),
+        (lambda: metered(crash(expectations={"max_time_to_resume_s": 1e-6})), "fail", 1),
         (
             lambda: crash(
                 expectations={"duplicate_executions": 5}, acknowledges_in_transaction=True

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.faults.plan import PlannedKill, View, due_ns, plan_kills, stratified
-from orchestrator.scenario.types import Fault, When
+from orchestrator.faults.plan import PlannedFault, View, due_ns, plan_faults, stratified
+from orchestrator.scenario.types import Kill, When
 
 S = 1_000_000_000
 STARTED_NS = 500 * S
 PERIODS_S = {"flush": 0.1, "heartbeat": 15.0, "poll": 3.0}
 
 
-def plan(*faults: Fault, seed: int = 1, ordinal: int = 1) -> list[PlannedKill]:
-    return plan_kills(faults, seed=seed, ordinal=ordinal, periods_s=PERIODS_S, first_repeat_s=10.0)
+def plan(*faults: Kill, seed: int = 1, ordinal: int = 1) -> list[PlannedFault]:
+    return plan_faults(faults, seed=seed, ordinal=ordinal, periods_s=PERIODS_S, first_repeat_s=10.0)
 
 
 def view(
@@ -41,14 +41,14 @@ def view(
 
 
 def test_a_timed_kill_is_due_at_its_instant_from_t_0_whatever_is_seen() -> None:
-    (kill,) = plan(Fault(at_s=60.0, respawn_after_s=15.0))
-    assert (kill.trigger, kill.biased, kill.respawn_after_ns) == ("timed", False, 15 * S)
+    (kill,) = plan(Kill(at_s=60.0, respawn_after_s=15.0))
+    assert (kill.trigger, kill.biased, kill.heal_after_ns) == ("timed", False, 15 * S)
     unsettled = view(settled_since_ns=None, ready_ns={})
     assert due_ns(kill, unsettled) == due_ns(kill, view()) == STARTED_NS + 60 * S
 
 
 def test_timed_kills_of_one_scenario_do_not_move_with_the_ordinal() -> None:
-    fault = Fault(at_s=60.0)
+    fault = Kill(at_s=60.0)
     assert plan(fault, ordinal=1) == plan(fault, ordinal=2)
 
 
@@ -59,26 +59,26 @@ def test_timed_kills_of_one_scenario_do_not_move_with_the_ordinal() -> None:
 def test_a_state_triggered_kill_is_due_when_all_it_names_is_reached(
     completed: int, in_flight: int, is_due: bool
 ) -> None:
-    (kill,) = plan(Fault(when=When(completed=500, in_flight=8)))
+    (kill,) = plan(Kill(when=When(completed=500, in_flight=8)))
     seen = view(now_ns=STARTED_NS + 7, completed=completed, in_flight=in_flight)
     assert due_ns(kill, seen) == (STARTED_NS + 7 if is_due else None)
     assert (kill.trigger, kill.biased) == ("state", True)
 
 
 def test_what_a_state_trigger_does_not_name_does_not_matter() -> None:
-    (kill,) = plan(Fault(when=When(completed=5)))
+    (kill,) = plan(Kill(when=When(completed=5)))
     assert due_ns(kill, view(completed=5, in_flight=0)) is not None
 
 
 def test_a_held_kill_is_due_when_every_held_job_stands_at_its_point() -> None:
-    (kill,) = plan(Fault(when_held=True))
+    (kill,) = plan(Kill(when_held=True))
     assert (kill.trigger, kill.biased) == ("held", True)
     assert due_ns(kill, view()) is None
     assert due_ns(kill, view(now_ns=STARTED_NS + 9, held_reached=True)) == STARTED_NS + 9
 
 
 def test_repeated_kills_are_timed_and_spread_over_every_period() -> None:
-    kills = plan(Fault(repeat=20, respawn_after_s=1.0))
+    kills = plan(Kill(repeat=20, respawn_after_s=1.0))
     assert [kill.fault for kill in kills] == list(range(20))
     assert all((kill.trigger, kill.biased) == ("timed", False) for kill in kills)
     assert {kill.phases[0].period_ns for kill in kills} == {15 * S}
@@ -88,14 +88,14 @@ def test_repeated_kills_are_timed_and_spread_over_every_period() -> None:
 
 
 def test_a_repeated_kill_waits_until_the_last_has_settled_and_somebody_lives() -> None:
-    (kill,) = plan(Fault(repeat=1))
+    (kill,) = plan(Kill(repeat=1))
     assert due_ns(kill, view(settled_since_ns=None)) is None
     assert due_ns(kill, view(ready_ns={})) is None
     assert due_ns(kill, view(ready_ns={1: STARTED_NS})) is None
 
 
 def test_a_repeated_kill_never_comes_before_the_least_length_of_the_stream() -> None:
-    (kill,) = plan(Fault(repeat=1))
+    (kill,) = plan(Kill(repeat=1))
     due = due_ns(kill, view())
     assert due is not None
     assert due >= STARTED_NS + 10 * S
@@ -109,7 +109,7 @@ def test_a_repeated_kill_never_comes_before_the_least_length_of_the_stream() -> 
 def test_a_repeated_kill_falls_in_its_stratum_counted_from_ready_and_within_one_period(
     settled_s: int, ready_s: int, index: int
 ) -> None:
-    kill = plan(Fault(repeat=7))[index]
+    kill = plan(Kill(repeat=7))[index]
     settled_ns, ready_ns = STARTED_NS + settled_s * S, STARTED_NS + ready_s * S
     due = due_ns(kill, view(settled_since_ns=settled_ns, ready_ns={0: ready_ns}))
     assert due is not None
@@ -121,8 +121,8 @@ def test_a_repeated_kill_falls_in_its_stratum_counted_from_ready_and_within_one_
 
 
 def test_within_its_stratum_a_kill_comes_as_near_as_can_be_to_its_other_phases() -> None:
-    kills = plan_kills(
-        (Fault(repeat=20),),
+    kills = plan_faults(
+        (Kill(repeat=20),),
         seed=1,
         ordinal=1,
         periods_s={"heartbeat": 1.5, "flush": 0.05},
@@ -136,18 +136,18 @@ def test_within_its_stratum_a_kill_comes_as_near_as_can_be_to_its_other_phases()
 
 
 def test_a_library_without_a_rhythm_is_killed_as_soon_as_it_has_settled() -> None:
-    (kill,) = plan_kills((Fault(repeat=1),), seed=1, ordinal=1, periods_s={}, first_repeat_s=0.0)
+    (kill,) = plan_faults((Kill(repeat=1),), seed=1, ordinal=1, periods_s={}, first_repeat_s=0.0)
     assert due_ns(kill, view(settled_since_ns=STARTED_NS + 3)) == STARTED_NS + 3
 
 
 def test_faults_are_numbered_through_in_the_order_of_the_file() -> None:
-    kills = plan(Fault(at_s=1.0), Fault(repeat=2), Fault(at_s=9.0, slot=1))
-    assert [(kill.fault, kill.slot) for kill in kills] == [(0, 0), (1, 0), (2, 0), (3, 1)]
+    kills = plan(Kill(at_s=1.0), Kill(repeat=2), Kill(at_s=9.0, slot=1))
+    assert [(kill.fault, kill.entry.slot) for kill in kills] == [(0, 0), (1, 0), (2, 0), (3, 1)]
 
 
 def test_a_slot_without_a_respawn_stays_empty() -> None:
-    (kill,) = plan(Fault(at_s=1.0))
-    assert kill.respawn_after_ns is None
+    (kill,) = plan(Kill(at_s=1.0))
+    assert kill.heal_after_ns is None
 
 
 @given(
@@ -163,7 +163,7 @@ def test_each_stratum_is_hit_once(period_ns: int, count: int, seed: str) -> None
 
 
 def test_phases_rest_on_seed_and_ordinal_and_on_nothing_else() -> None:
-    fault = Fault(repeat=20)
+    fault = Kill(repeat=20)
     assert plan(fault, seed=3, ordinal=4) == plan(fault, seed=3, ordinal=4)
     assert plan(fault, seed=3, ordinal=4) != plan(fault, seed=3, ordinal=5)
     assert plan(fault, seed=3, ordinal=4) != plan(fault, seed=4, ordinal=4)

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from analysis.evidence.run_spec import AskedFault, planned_kills
+from analysis.evidence.run_spec import planned_faults
 from analysis.ledger.ledger import VERDICTS
 from analysis.report.answer import answer
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse, write_summary
 from analysis.summary.types import Summary
-from orchestrator.faults.plan import plan_kills
-from orchestrator.scenario.types import Fault
+from orchestrator.faults.plan import plan_faults
+from orchestrator.scenario.types import Kill
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.forged import FORGED, setting
 from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued
@@ -61,13 +61,15 @@ def test_an_aimed_kill_is_never_late(read: Read) -> None:
     assert read(aimed).recovery[0].late_s is None
 
 
-@pytest.mark.parametrize(("respawn_after_s", "limited"), [(0.0, None), (0.01, None), (-0.11, True)])
+@pytest.mark.parametrize(("late_s", "limited"), [(0.0, None), (0.05, None), (0.11, True)])
 def test_a_respawn_that_came_late_makes_its_recovery_machine_limited(
-    respawn_after_s: float, limited: bool | None, read: Read
+    late_s: float, limited: bool | None, read: Read
 ) -> None:
     story = crash()
-    entry = {"at_s": 1.0, "slot": 0, "respawn_after_s": respawn_after_s}
+    entry = {"what": "kill", "at_s": 1.0, "slot": 0, "respawn_after_s": 0.0}
     story.first("run_start")["scenario"]["faults"] = [entry]
+    for instant in ("t_ns", "intended_ns"):
+        story.first("fault_injected")[instant] -= round(late_s * 1e9)
 
     assert read(story).recovery[0].machine_limited is limited
 
@@ -164,19 +166,14 @@ def test_a_summary_is_named_after_the_file_that_was_judged(tmp_path: Path) -> No
 
 def test_kills_are_numbered_as_the_plan_numbers_them() -> None:
     faults = (
-        Fault(at_s=9.0, respawn_after_s=0.9),
-        Fault(repeat=2, respawn_after_s=0.2),
-        Fault(at_s=4.0, respawn_after_s=0.4),
-        Fault(when_held=True, respawn_after_s=0.7),
+        Kill(at_s=9.0, respawn_after_s=0.9),
+        Kill(repeat=2, respawn_after_s=0.2),
+        Kill(at_s=4.0, respawn_after_s=0.4),
+        Kill(when_held=True, respawn_after_s=0.7),
     )
-    planned = plan_kills(faults, seed=1, ordinal=1, periods_s={"poll": 1.0}, first_repeat_s=0.0)
-    asked = [
-        AskedFault(at_s=f.at_s, repeat=f.repeat, respawn_after_s=f.respawn_after_s) for f in faults
-    ]
+    planned = plan_faults(faults, seed=1, ordinal=1, periods_s={"poll": 1.0}, first_repeat_s=0.0)
 
-    assert [kill.respawn_after_s for kill in planned_kills(asked)] == [
-        None if kill.respawn_after_ns is None else kill.respawn_after_ns / 1e9 for kill in planned
-    ]
+    assert planned_faults(faults) == [kill.entry for kill in planned]
 
 
 def printed(story: Story, tmp_path: Path, width: int = 100) -> str:

@@ -25,7 +25,7 @@ PLANTED = {
         "worker_child/adapters/pgqueuer",
         "from orchestrator import errors",
     ),
-    "the analysis sees the history's record types and nothing else of the parent": (
+    "the analysis sees the types of a history and of a scenario, and nothing else of the parent": (
         "analysis/checks",
         "from orchestrator.history import recorder",
     ),

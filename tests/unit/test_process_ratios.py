@@ -35,7 +35,9 @@ def run_of(
         cell_hash=f"{commit}{processes}",
         environment={**ENVIRONMENT, "code": {"commit": commit}},
     )
-    start["scenario"]["workers"].update(slots=processes, concurrency=places // processes)
+    start["scenario"]["workers"].update(
+        slots=processes, concurrency=places // processes, pool_size=8 // processes
+    )
     return story
 
 

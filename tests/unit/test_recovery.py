@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis.evidence.incarnations import muster
+from analysis.evidence.incarnations import load_incarnations
 from analysis.history.history import Records
 from analysis.metrics.kill_types import FoundInFlight
 from analysis.section import seconds
@@ -247,11 +247,11 @@ def test_an_identity_that_two_incarnations_announce_is_the_later_ones_from_then_
     def ready(t_ns: int, incarnation: int) -> ChildReady:
         return ChildReady(t_ns, 0, 0, incarnation, 1, "fixed")
 
-    crew = muster(Records({ChildReady: [ready(100, 0), ready(200, 1)]}), None)
-    holders = [crew.holder("fixed", t_ns) for t_ns in (50, 150, 250)]
+    incarnations = load_incarnations(Records({ChildReady: [ready(100, 0), ready(200, 1)]}), None)
+    holders = [incarnations.holder("fixed", t_ns) for t_ns in (50, 150, 250)]
 
     assert [holder and holder.number for holder in holders] == [0, 0, 1]
-    assert crew.holder("another", 150) is None
+    assert incarnations.holder("another", 150) is None
 
 
 def test_a_survivor_in_another_slot_is_timed(read: Read) -> None:

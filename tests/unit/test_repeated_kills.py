@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.types import Kill
 from tests.unit.campaign_world import LIMITS, RESCUE, Make, World, make_world
 from tests.unit.stand_ins import Lines, S, claimed_line
 from worker_child.protocol import Note
 
-THREE = Fault(repeat=3, respawn_after_s=1.0)
+THREE = Kill(repeat=3, respawn_after_s=1.0)
 HEARTBEAT_S = 6.0
 PERIODS_S = {"heartbeat": HEARTBEAT_S, "flush": 0.1}
 STRATUM_S = HEARTBEAT_S / 3
@@ -32,7 +32,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
 def await_kill(world: World, number: int) -> FaultInjected:
     """Turn until so many kills have been sent; the last one."""
     for _ in range(600):
-        if len(world.campaign.kills) >= number:
+        if len(world.campaign.injected) >= number:
             break
         world.turn(0.1)
     sent = world.records(FaultInjected)
@@ -42,8 +42,8 @@ def await_kill(world: World, number: int) -> FaultInjected:
 
 def certify_and_respawn(world: World) -> None:
     """The victim ends, the next worker of its slot becomes ready."""
-    victim = world.campaign.kills[-1].child
-    world.victim(victim.incarnation).end(world.clock.now_ns)
+    target = world.records(FaultInjected)[-1].target
+    world.victim(target.incarnation).end(world.clock.now_ns)
     world.turn(1.1)
     world.fleet.ready()
 
@@ -61,7 +61,7 @@ def test_the_next_comes_within_a_period_of_the_last_ones_settling(world: World) 
     await_kill(world, 1)
     certify_and_respawn(world)
     world.turn(15)
-    assert len(world.campaign.kills) == 1
+    assert len(world.campaign.injected) == 1
     assert world.campaign.waiting_for() == "1 orphans to complete, the first is j1"
     settled_ns = world.clock.now_ns
     Lines(world.tracker, 0, 1).complete("j1")
@@ -100,11 +100,11 @@ def test_when_the_plan_is_through_the_last_one_is_seen_to_settle(world: World) -
 def test_a_kill_that_never_settles_is_given_up_so_that_an_endless_run_ends(
     make: Make, kills: int
 ) -> None:
-    world = make(Fault(repeat=kills, respawn_after_s=1.0), periods_s=PERIODS_S)
+    world = make(Kill(repeat=kills, respawn_after_s=1.0), periods_s=PERIODS_S)
     world.start()
     world.probe.lines = [claimed_line("j1")]
     await_kill(world, 1)
-    sent_ns = world.campaign.kills[0].sent_ns
+    sent_ns = world.campaign.injected[0].sent_ns
     certify_and_respawn(world)
     while (world.clock.now_ns - sent_ns) / S < BOUND_S - 1:
         world.turn(0.5)
@@ -115,11 +115,11 @@ def test_a_kill_that_never_settles_is_given_up_so_that_an_endless_run_ends(
         world.campaign.settled_since_ns()
     assert not world.campaign.busy
     assert world.campaign.settled_since_ns() is not None
-    assert len(world.campaign.kills) == 1
+    assert len(world.campaign.injected) == 1
     (note,) = world.records(Note)
     assert note.code == "not_settled"
     assert "1 orphans to complete, the first is j1" in note.message
-    assert f"the {kills - 1} kills to come are left out" in note.message
+    assert f"the {kills - 1} faults to come are left out" in note.message
 
 
 def test_a_backlog_that_only_grows_is_given_up_and_named(world: World) -> None:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from itertools import chain, count, repeat
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import psutil
 import psycopg
 import pytest
 
 from orchestrator.errors import RecorderError
 from orchestrator.history.records import HistoryRecord, QueueSnapshot, ResourceSample
 from orchestrator.observe.sampler import Sampler, WorkersSeen
+from orchestrator.processes.linux import Process
+from orchestrator.workers.child import ChildHandle
 from tests.unit.stand_ins import RUN_ID, KeepingRecorder
 from worker_child.adapters.contract import QueueCounts
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
@@ -240,13 +241,18 @@ def test_a_thread_that_has_failed_is_stopped_like_any_other(
 # Processes that come and go
 
 
+def leading(group: int) -> ChildHandle:
+    """A worker of which only its process group is known."""
+    return cast(ChildHandle, SimpleNamespace(pid=group))
+
+
 def test_workers_are_taken_as_the_main_loop_last_saw_them(
     start: Start, recorder: TickingRecorder
 ) -> None:
     seen = [
         WorkersSeen(),
-        WorkersSeen(frozenset({os.getpgid(0)}), 7),
-        WorkersSeen(frozenset({1}), 2),
+        WorkersSeen((leading(os.getpgid(0)),), 7),
+        WorkersSeen((leading(1 << 30),), 2),
     ]
     turns = chain(seen, repeat(WorkersSeen()))
     with subprocess.Popen(
@@ -268,10 +274,9 @@ def test_processes_that_end_during_the_look_count_nought_and_harm_nothing(
     start: Start, recorder: TickingRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with subprocess.Popen(["/bin/true"]) as ended:
-        gone = psutil.Process(ended.pid)
-    monkeypatch.setattr("orchestrator.observe.sampler._descendants", lambda: [gone])
-    monkeypatch.setattr("orchestrator.observe.sampler._group_of", lambda process: 4711)
-    workers = WorkersSeen(frozenset({4711}), 0)
+        gone = Process(ended.pid, "R", os.getpid(), 4711, 4711, 0)
+    monkeypatch.setattr("orchestrator.processes.linux.living", lambda: iter([gone]))
+    workers = WorkersSeen((leading(4711),), 0)
     sampler = start(CALM, workers=lambda: workers, postgres_pid=ended.pid)
     wait_for(lambda: recorder.syncs >= 1, "a sample")
     assert sampler.error is None

@@ -99,7 +99,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["limits.drain_s=15"], "the last job may take 15 s"),
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
-    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there is sigkill"),
+    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there is kill"),
     ("crash_recovery", ["faults=[{}]"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     ("crash_recovery", ["faults=[{ when = {} }]"], "name completed, in_flight or both"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.faults.certificate import Kill, Stage
-from orchestrator.faults.plan import PlannedKill
+from orchestrator.faults.injected import InjectedFault
+from orchestrator.faults.plan import PlannedFault
 from orchestrator.faults.settled import Settling
+from orchestrator.faults.targets import Reach, Worker
 from orchestrator.observe.sampler import Backlog
+from orchestrator.scenario.types import Kill
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
@@ -34,27 +36,27 @@ class World:
         self.parts = parts_of(self.fleet, self.probe, self.tracker, self.sampler)
         victim = self.fleet.ready()
         self.fleet.kill(victim, 0)
-        self.kill = Kill(
-            PlannedKill(0, 0, "timed", respawn_after_ns=0),
-            victim,
-            self.parts,
-            own_pids=frozenset(),
+        self.fault = InjectedFault(
+            PlannedFault(0, Kill(at_s=1.0, respawn_after_s=0.0), "timed"),
+            Worker(victim),
+            reach=Reach(self.fleet, self.tracker, self.probe),
+            recorder=self.parts.recorder,
             limit_s=10.0,
         )
-        self.kill.sent_ns = self.clock.now_ns
-        self.kill.stage = Stage.DONE
-        self.kill.orphans = {"j1", "j2"}
+        self.fault.sent_ns = self.clock.now_ns
+        self.fault.certified = True
+        self.fault.orphans = frozenset({"j1", "j2"})
 
     def settling(self) -> Settling:
         return Settling(
-            self.kill,
+            self.fault,
             self.parts,
             arrivals_per_s=ARRIVALS_PER_S,
         )
 
     def respawn(self) -> None:
         self.clock.forward(1)
-        self.kill.respawned = self.fleet.spawn(0, after_fault=0)
+        self.fault.heal()
         self.fleet.ready()
 
     def sample(self, *rows: int) -> None:
@@ -95,11 +97,12 @@ def test_what_is_missing_is_named_in_its_order(world: World) -> None:
         assert settling.look() is None
         return settling.waiting_for
 
-    world.kill.stage = Stage.SESSIONS_GONE
-    assert missing() == "the end of its sessions of the killed worker"
-    world.kill.stage = Stage.DONE
+    world.fault.certified = False
+    world.fault.waiting_for = "the end of its sessions"
+    assert missing() == "the end of its sessions"
+    world.fault.certified = True
     assert missing() == "the respawned worker to become ready"
-    world.kill.respawned = world.fleet.spawn(0, after_fault=0)
+    world.fault.heal()
     assert missing() == "the respawned worker to become ready"
     world.fleet.ready()
     assert missing() == "2 orphans to complete, the first is j1"
@@ -117,7 +120,7 @@ def test_what_is_missing_is_named_in_its_order(world: World) -> None:
 
 def test_an_orphan_that_the_queue_gave_up_is_settled_too(world: World) -> None:
     world.settle()
-    world.kill.orphans.add("j3")
+    world.fault.orphans |= {"j3"}
     settling = world.settling()
     assert settling.look() is None
     Lines(world.tracker, 0, 1).discard("j3")
@@ -147,7 +150,7 @@ def test_five_samples_running_must_lie_in_the_band_after_the_worker_is_ready(
 
 def test_a_backlog_that_was_usual_before_the_kill_is_good_enough_after_it(world: World) -> None:
     world.sampler.backlog.extend(
-        Backlog(world.kill.sent_ns - second * 1_000_000_000, 70) for second in range(9, 0, -1)
+        Backlog(world.fault.sent_ns - second * 1_000_000_000, 70) for second in range(9, 0, -1)
     )
     world.respawn()
     Lines(world.tracker, 0, 1).complete("j1", "j2")
@@ -166,7 +169,7 @@ def test_orphans_that_never_complete_never_settle(world: World) -> None:
 
 def test_it_looks_four_times_a_second_at_most(world: World) -> None:
     world.respawn()
-    world.kill.orphans.clear()
+    world.fault.orphans = frozenset()
     settling = world.settling()
     for _ in range(100):
         world.clock.forward(0.01)

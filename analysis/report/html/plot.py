@@ -114,7 +114,7 @@ def _last_sample_ns(history: History) -> int:
 
 
 def _band(case: Case, victim: Incarnation, origin_ns: int, end_ns: int) -> Band:
-    successor = None if victim.successor is None else case.crew.get(*victim.successor)
+    successor = None if victim.successor is None else case.incarnations.get(*victim.successor)
     ready_ns = None if successor is None else successor.ready_ns
     label = f"kill {victim.fault.fault}" if victim.fault is not None else "died unasked"
     return Band(

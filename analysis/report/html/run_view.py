@@ -105,7 +105,7 @@ def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
     run = summary.run
     start = case.history.start
-    described = str(start.scenario.get("description", "")).strip()
+    described = case.scenario.description.strip()
     yield "scenario", run.scenario + (f": {described}" if described else "")
     if start.value_words:
         yield "set on top of the file", ", ".join(start.value_words)

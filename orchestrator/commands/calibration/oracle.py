@@ -126,7 +126,7 @@ def _ready(fields: Fields) -> Iterator[Statement]:
 
 
 def _kill(fields: Fields) -> Iterator[Statement]:
-    yield "INSERT INTO killed VALUES (?)", (_worker(fields),)
+    yield "INSERT INTO killed VALUES (?)", (_worker(fields["target"]),)
 
 
 def _start(fields: Fields) -> Iterator[Statement]:

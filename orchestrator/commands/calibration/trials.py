@@ -17,7 +17,7 @@ from orchestrator.postgres.server import open_server
 from orchestrator.processes.janitor import Janitor
 from orchestrator.run.request import make_request
 from orchestrator.run.subprocess_run import IsInterrupted, each_as_it_ends, run_in_process
-from orchestrator.scenario.fault_checks import planned_kills
+from orchestrator.scenario.fault_checks import planned_faults
 from orchestrator.scenario.load import resolve_scenario
 from orchestrator.scenario.types import Scenario
 
@@ -89,7 +89,7 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
         summary = read_summary(history.parent / f"{expected.run_id}.summary.json")
     except AnalysisError as error:
         return Outcome(trial, [], [str(error)], took_s)
-    found_doubts = doubts(summary, expected, found, planned_kills(scenario))
+    found_doubts = doubts(summary, expected, found, planned_faults(scenario))
     return Outcome(trial, compare(expected, found), found_doubts, took_s)
 
 

@@ -21,7 +21,7 @@ _NS_PER_S = 1_000_000_000
 
 def nobody_left(run: RunFacts) -> Iterator[str]:
     """Neither a process nor the pipe outlives a SIGKILL to the process group."""
-    for end in _certificates(run):
+    for end in _ends(run):
         if survivors := end.get("survivors"):
             yield f"what it had started outlived it: {_counted(survivors, 'process', 'processes')}"
         if end.get("eof_ns") is None:
@@ -33,11 +33,12 @@ def nobody_left(run: RunFacts) -> Iterator[str]:
 def sessions_gone(run: RunFacts) -> Iterator[str]:
     """Its sessions could be told by their name, and ended with it."""
     for fault in run.of("fault_injected"):
-        if not fault["sessions"]:
+        before = fault["parts"]
+        if not before["sessions"]:
             yield "no session of the victim bore its name"
-        if strangers := fault.get("strangers"):
-            yield f"without a name of the run: {_counted(strangers, 'session', 'sessions')}"
-    for end in _certificates(run):
+        if unknown := before.get("unknown_sessions"):
+            yield f"without a name of the run: {_counted(unknown, 'session', 'sessions')}"
+    for end in _ends(run):
         if end.get("sessions_gone_ns") is None:
             left = end.get("sessions_left", [])
             yield f"what it had opened outlived it: {_counted(left, 'session', 'sessions')}"
@@ -113,10 +114,11 @@ def _first_pickup_s(run: RunFacts, fault: Fields) -> float | None:
     return (min(again) - fault["t_ns"]) / _NS_PER_S if again else None
 
 
-def _certificates(run: RunFacts) -> list[Fields]:
+def _ends(run: RunFacts) -> list[Fields]:
+    """What was seen of each victim's end."""
     if not (ends := run.of("fault_ended")):
         raise NotCheckedError("the run did not come to its kill")
-    return ends
+    return [end["parts"] for end in ends]
 
 
 def _counted(things: Sequence[Any], one: str, several: str) -> str:

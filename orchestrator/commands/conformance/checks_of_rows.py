@@ -98,8 +98,8 @@ def became_ready(seen: DirectEvidence) -> Iterator[str]:
 def sessions_named(seen: DirectEvidence) -> Iterator[str]:
     """Every session bears the incarnation's name."""
     _need_ready(seen)
-    if seen.strangers:
-        shown = [f"{s.state or 'a session'}: {s.query!r}" for s in seen.strangers]
+    if seen.unknown_sessions:
+        shown = [f"{s.state or 'a session'}: {s.query!r}" for s in seen.unknown_sessions]
         yield f"{len(shown)} sessions do not bear application_name; {_some(shown)}"
     if len(seen.sessions) < seen.pool_size:
         yield f"{len(seen.sessions)} sessions bear the name, the pool alone has {seen.pool_size}"

@@ -100,8 +100,9 @@ class RunFacts:
 
 
 def worker_of(fields: Fields) -> Worker:
-    """Who wrote a line, or whom it is about."""
-    return Worker(fields["slot"], fields["incarnation"])
+    """Who wrote a line, or whom it is about: of a fault its target."""
+    who = fields.get("target", fields)
+    return Worker(who["slot"], who["incarnation"])
 
 
 def read_facts(

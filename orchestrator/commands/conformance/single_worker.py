@@ -91,7 +91,7 @@ class DirectEvidence:
     """Jobs with an open execution when the rows were read for the second time."""
     claimed: Look | None = None
     sessions: list[Session] = field(default_factory=list)
-    strangers: list[Session] = field(default_factory=list)
+    unknown_sessions: list[Session] = field(default_factory=list)
     left_after_kill_s: float | None = None
     """How long the worker outlived its killed parent; None = it had to be ended."""
     second_ready: bool = False
@@ -181,7 +181,7 @@ class Bench:
             evidence.started = set(events.started)
             evidence.claimed = self._look(probe)
             evidence.sessions = probe.sessions([init.application_name])
-            evidence.strangers = probe.strangers()
+            evidence.unknown_sessions = probe.unknown_sessions()
             evidence.left_after_kill_s = worker.kill_parent(LEAVE_LIMIT_S)
 
     def _close_stdin(self, logs: Path) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import msgspec
 import pytest
 
-from orchestrator.faults.certificate import Stage
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
-from orchestrator.scenario.types import Fault, When
+from orchestrator.scenario.types import Kill, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts
@@ -27,26 +25,28 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def test_nothing_is_due_before_t_0(make: Make) -> None:
-    world = make(Fault(at_s=1.0))
+    world = make(Kill(at_s=1.0))
     world.turn(5)
     assert world.recorder.records == []
     assert world.campaign.busy
 
 
 def test_a_timed_kill_is_sent_at_its_instant_and_not_before(make: Make) -> None:
-    world = make(Fault(at_s=3.0))
+    world = make(Kill(at_s=3.0))
     started_ns = world.start()
     world.turn(2.5)
-    assert world.campaign.kills == []
+    assert world.campaign.injected == []
     world.turn(1.0)
     (sent,) = world.records(FaultInjected)
     assert sent.intended_ns == started_ns + 3 * S
     assert sent.t_ns == sent.intended_ns, "it waits out the last milliseconds"
-    assert (sent.slot, sent.incarnation, sent.trigger, sent.biased) == (0, 0, "timed", False)
+    assert (sent.what, sent.ends_process) == ("kill", True)
+    assert (sent.target.slot, sent.target.incarnation) == (0, 0)
+    assert (sent.trigger, sent.biased) == ("timed", False)
 
 
 def test_the_loop_is_told_when_the_next_kill_or_respawn_is_due(make: Make) -> None:
-    world = make(Fault(at_s=3.0, respawn_after_s=5.0))
+    world = make(Kill(at_s=3.0, respawn_after_s=5.0))
     started_ns = world.start()
     world.turn(1)
     due_ns = world.campaign.next_due_ns()
@@ -56,23 +56,23 @@ def test_the_loop_is_told_when_the_next_kill_or_respawn_is_due(make: Make) -> No
 
 
 def test_a_kill_waits_for_a_worker_that_is_ready(make: Make) -> None:
-    world = make(Fault(at_s=1.0))
+    world = make(Kill(at_s=1.0))
     world.start()
     world.fleet.kill(world.victim(), None)
     world.turn(2)
     world.fleet.spawn(0)
     world.turn(2)
-    assert world.campaign.kills == []
+    assert world.campaign.injected == []
     world.fleet.ready()
     world.turn(0.1)
     (sent,) = world.records(FaultInjected)
-    assert sent.incarnation == 1
+    assert sent.target.incarnation == 1
     assert sent.intended_ns is not None
     assert sent.t_ns > sent.intended_ns + 3 * S, "late, and both instants are told"
 
 
 def test_a_kill_by_state_is_sent_when_all_that_it_names_is_seen(make: Make) -> None:
-    world = make(Fault(when=When(completed=2, in_flight=3)))
+    world = make(Kill(when=When(completed=2, in_flight=3)))
     world.start()
     lines = Lines(world.tracker)
     lines.complete("j1")
@@ -81,7 +81,7 @@ def test_a_kill_by_state_is_sent_when_all_that_it_names_is_seen(make: Make) -> N
     lines.complete("j2")
     world.probe.counted = QueueCounts(0, 2, 0, 0, 0)
     world.turn(1)
-    assert world.campaign.kills == []
+    assert world.campaign.injected == []
     world.probe.counted = QueueCounts(0, 3, 0, 0, 0)
     world.turn(0.1)
     (sent,) = world.records(FaultInjected)
@@ -89,7 +89,7 @@ def test_a_kill_by_state_is_sent_when_all_that_it_names_is_seen(make: Make) -> N
 
 
 def test_a_state_that_never_comes_is_dropped_with_a_note(make: Make) -> None:
-    world = make(Fault(when=When(completed=2)))
+    world = make(Kill(when=When(completed=2)))
     world.start()
     world.turn(100)
     assert world.campaign.busy and world.campaign.idle
@@ -102,14 +102,14 @@ def test_a_state_that_never_comes_is_dropped_with_a_note(make: Make) -> None:
 
 
 def test_the_respawn_comes_at_its_time_though_the_certificate_is_unfinished(make: Make) -> None:
-    world = make(Fault(at_s=1.0, respawn_after_s=2.0))
+    world = make(Kill(at_s=1.0, respawn_after_s=2.0))
     started_ns = world.start()
     world.probe.open_sessions = {session_name(RUN_ID, 0, 0): [BACKEND]}
     world.turn(1.1)
     world.victim().end(world.clock.now_ns)
     world.turn(2)
-    (kill,) = world.campaign.kills
-    assert kill.stage is Stage.SESSIONS_GONE
+    (kill,) = world.campaign.injected
+    assert kill.waiting_for == "the end of its sessions of the killed worker"
     respawned_ns = world.fleet.spawned_ns[0, 1]
     assert started_ns + 3 * S <= respawned_ns < started_ns + 3 * S + 2 * TURN_S * S
     assert world.records(FaultEnded) == []
@@ -117,7 +117,7 @@ def test_the_respawn_comes_at_its_time_though_the_certificate_is_unfinished(make
 
 
 def test_a_slot_that_is_to_stay_empty_is_not_filled(make: Make) -> None:
-    world = make(Fault(at_s=1.0))
+    world = make(Kill(at_s=1.0))
     world.start()
     world.turn(1.1)
     world.victim().end(world.clock.now_ns)
@@ -127,23 +127,24 @@ def test_a_slot_that_is_to_stay_empty_is_not_filled(make: Make) -> None:
 
 
 def test_the_certificate_is_written_once_with_all_that_was_seen(make: Make) -> None:
-    world = make(Fault(at_s=1.0))
+    world = make(Kill(at_s=1.0))
     world.start()
     world.probe.lines = [claimed_line("j1"), claimed_line("j2", by="somebody else")]
     world.turn(1.1)
     world.victim().end(world.clock.now_ns)
     world.turn(1)
     (ended,) = world.records(FaultEnded)
-    assert (ended.signal, ended.survivors, ended.sessions_left) == (9, [], [])
-    assert None not in (ended.reaped_ns, ended.eof_ns, ended.sessions_gone_ns, ended.rows_read_ns)
-    assert world.campaign.kills[0].orphans == {"j1"}
+    end = ended.after
+    assert (end.signal, end.survivors, end.sessions_left) == (9, [], [])
+    assert None not in (end.reaped_ns, end.eof_ns, end.sessions_gone_ns, end.rows_read_ns)
+    assert world.campaign.injected[0].orphans == {"j1"}
 
 
 @pytest.mark.parametrize("lacking", ["the exit", "the sessions' end", "the rows"])
 def test_a_certificate_that_stays_incomplete_is_written_at_the_limit(
     make: Make, lacking: str
 ) -> None:
-    world = make(Fault(at_s=1.0))
+    world = make(Kill(at_s=1.0))
     started_ns = world.start()
     if lacking == "the sessions' end":
         world.probe.open_sessions = {session_name(RUN_ID, 0, 0): [BACKEND]}
@@ -154,7 +155,7 @@ def test_a_certificate_that_stays_incomplete_is_written_at_the_limit(
         world.victim().end(world.clock.now_ns)
     world.turn(LIMITS.sessions_gone_s)
     (ended,) = world.records(FaultEnded)
-    found = msgspec.to_builtins(ended)
+    found = ended.parts
     absent = {
         "the exit": ["reaped_ns", "eof_ns", "signal"],
         "the sessions' end": ["sessions_gone_ns"],
@@ -166,21 +167,21 @@ def test_a_certificate_that_stays_incomplete_is_written_at_the_limit(
 
 
 def test_the_next_kill_is_not_sent_while_a_certificate_is_unfinished(make: Make) -> None:
-    world = make(Fault(at_s=1.0, respawn_after_s=0.5), Fault(at_s=3.0))
+    world = make(Kill(at_s=1.0, respawn_after_s=0.5), Kill(at_s=3.0))
     world.start()
     world.turn(1.9)
     world.fleet.ready()
     world.turn(2)
-    assert len(world.campaign.kills) == 1
+    assert len(world.campaign.injected) == 1
     world.victim().end(world.clock.now_ns)
     world.turn(0.1)
-    assert [sent.incarnation for sent in world.records(FaultInjected)] == [0, 1]
+    assert [sent.target.incarnation for sent in world.records(FaultInjected)] == [0, 1]
 
 
-def test_harms_tell_when_the_next_worker_was_ready(make: Make) -> None:
-    world = make(Fault(at_s=1.0, respawn_after_s=0.5))
+def test_outages_tell_when_the_next_worker_was_ready(make: Make) -> None:
+    world = make(Kill(at_s=1.0, respawn_after_s=0.5))
     started_ns = world.start()
     world.turn(2)
-    assert world.campaign.harms() == [(started_ns + S, None)]
+    assert world.campaign.outages() == [(started_ns + S, None)]
     world.fleet.ready()
-    assert world.campaign.harms() == [(started_ns + S, world.clock.now_ns)]
+    assert world.campaign.outages() == [(started_ns + S, world.clock.now_ns)]

@@ -1,0 +1,106 @@
+"""One fault under way: sent, certified, healed, whatever sort it is of."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from orchestrator.faults.plan import PlannedFault
+from orchestrator.faults.signals import HealedAt
+from orchestrator.faults.table import row_of, word_of
+from orchestrator.faults.targets import Reach, Victim
+from orchestrator.history.recorder import Recorder
+from orchestrator.history.records import FaultEnded, FaultInjected
+
+_NS_PER_S = 1_000_000_000
+
+
+class InjectedFault:
+    """A fault from its instant on. `step` is called until it is `certified`."""
+
+    def __init__(
+        self,
+        plan: PlannedFault,
+        victim: Victim,
+        *,
+        reach: Reach,
+        recorder: Recorder,
+        limit_s: float,
+    ) -> None:
+        self.plan = plan
+        self.victim = victim
+        self.certified = False
+        self.waiting_for = "its instant"
+        """What the certificate still lacks, for a person."""
+        self.orphans: frozenset[str] = frozenset()
+        """The jobs whose rows the victim held."""
+        self.sent_ns = 0
+        self._reach = reach
+        self._recorder = recorder
+        self._limit_ns = round(limit_s * _NS_PER_S)
+        self._row = row_of(plan.entry)
+        self._certificate = self._row.certificate(reach, victim)
+        self._healed_at: HealedAt | None = None
+
+    def send(self, intended_ns: int, phases_s: dict[str, float]) -> None:
+        """See what is to be seen before, wait for the instant (milliseconds away), do it, write it
+        down.
+
+        Raises psycopg.Error when what was before cannot be seen.
+        """
+        before = self._certificate.before()
+        while (left_ns := intended_ns - time.monotonic_ns()) > 0:
+            time.sleep(left_ns / _NS_PER_S)
+        self.sent_ns = self._row.inject(self._reach, self.victim, self.plan.fault)
+        self._recorder.record(
+            FaultInjected(
+                t_ns=self.sent_ns,
+                fault=self.plan.fault,
+                what=word_of(self.plan.entry),
+                target=self.victim.target,
+                ends_process=self._row.ends_process,
+                trigger=self.plan.trigger,
+                biased=self.plan.biased,
+                intended_ns=intended_ns,
+                parts=msgspec.to_builtins(before),
+                phases_s=phases_s,
+            )
+        )
+
+    def step(self) -> None:
+        """Look at what the certificate still lacks; at the limit, write what was seen."""
+        overdue = time.monotonic_ns() - self.sent_ns > self._limit_ns
+        missing = self._certificate.missing(overdue=overdue)
+        self.waiting_for = missing or ""
+        if missing and not overdue:
+            return
+        closed = self._certificate.close(self.plan.fault)
+        self.orphans = closed.orphans
+        ended = FaultEnded(
+            t_ns=time.monotonic_ns(),
+            fault=self.plan.fault,
+            what=word_of(self.plan.entry),
+            target=self.victim.target,
+            parts=msgspec.to_builtins(closed.parts),
+            raced=closed.raced,
+        )
+        self._recorder.record_all([*closed.lines, ended])
+        self.certified = True
+
+    def heal_due_ns(self) -> int | None:
+        """When it is to be healed; None once it is, or when it never is."""
+        if self._healed_at is not None or self.plan.heal_after_ns is None:
+            return None
+        return self.sent_ns + self.plan.heal_after_ns
+
+    def heal(self) -> None:
+        """End it: a slot is filled again, a connection restored. Called once, when it is due."""
+        heal, healed_ns = self._row.heal, time.monotonic_ns()
+        self._healed_at = (
+            heal(self._reach, self.victim, self.plan.fault) if heal else lambda: healed_ns
+        )
+
+    def healed_ns(self) -> int | None:
+        """When the healing had its effect; None = not yet."""
+        return self._healed_at() if self._healed_at is not None else None

@@ -1,0 +1,32 @@
+"""Faults that are a signal to a worker's process group: what they do, and how they are healed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.faults.targets import Reach, Worker
+from orchestrator.scenario.types import Kill
+
+HealedAt = Callable[[], int | None]
+"""When the fault was healed, monotonic ns; None = not yet."""
+
+
+def kill(reach: Reach, victim: Worker, fault: int) -> int:
+    """SIGKILL the process group; returns `kill_sent`, stamped just before."""
+    return reach.fleet.kill(victim.child, fault)
+
+
+def respawn(reach: Reach, victim: Worker, fault: int) -> HealedAt:
+    """Fill the slot with its next incarnation; healed when that is ready."""
+    child = reach.fleet.spawn(victim.child.slot, after_fault=fault)
+
+    def ready_ns() -> int | None:
+        ready = reach.tracker.ready.get((child.slot, child.incarnation))
+        return ready.t_ns if ready else None
+
+    return ready_ns
+
+
+def describe_kill(entry: Kill) -> str:
+    """For a person, before the run."""
+    return f"SIGKILL of slot {entry.slot}"

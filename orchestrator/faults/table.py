@@ -1,0 +1,64 @@
+"""Every fault there is, one row each: whom it hits, what does it, what heals it, what certifies it.
+
+A new fault is a type in `orchestrator.scenario.types`, a row here, and its part of the certificate:
+the types of its parts in `orchestrator.history.records` and what must be among them in
+`analysis.checks.certificates`. Nothing else knows which faults there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.faults import signals, targets
+from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
+from orchestrator.faults.signals import HealedAt
+from orchestrator.faults.targets import Reach, Victim
+from orchestrator.scenario.types import Kill, Triggered
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sort of fault. What the functions are given is the row's own: its entry, its victim."""
+
+    target: Callable[[Reach, Any], Victim | None]
+    """Finds whom it hits; None = nobody is there yet, and the fault waits."""
+    inject: Callable[[Reach, Any, int], int]
+    """Does it, given the fault's number; returns the instant, stamped just before."""
+    heal: Callable[[Reach, Any, int], HealedAt] | None
+    """Ends it, `outage_s` of the entry after it; None = there is nothing to be done."""
+    certificate: MakeCertificate
+    ends_process: bool
+    """The workers that it hits are dead by it."""
+    describe: Callable[[Any], str]
+    """For a person, before the run: what will be done."""
+    healing: str = ""
+    """In a word, where there is one."""
+    healed: str = "its end"
+    """What is waited for once it has been healed."""
+
+
+TABLE: dict[type[Triggered], Row] = {
+    Kill: Row(
+        target=targets.worker,
+        inject=signals.kill,
+        heal=signals.respawn,
+        certificate=EndOfAProcess,
+        ends_process=True,
+        describe=signals.describe_kill,
+        healing="respawn",
+        healed="the respawned worker to become ready",
+    ),
+}
+"""By the type of the scenario's entry."""
+
+
+def row_of(entry: Triggered) -> Row:
+    """The row of an entry's sort."""
+    return TABLE[type(entry)]
+
+
+def word_of(entry: Triggered) -> str:
+    """The scenario's word for it, which is the history's `what`."""
+    return str(entry.__struct_config__.tag)
