@@ -36,10 +36,10 @@ crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became o
 	$(BIN)/python -m orchestrator --mode=parent
 
 smoke: setup ## the same shape in half a minute, pgqueuer tuned
-	$(BIN)/crashbench --scenario crash_recovery_short
+	$(BIN)/crashbench run --scenario crash_recovery_short
 
 run: setup ## any run: make run ARGS="--scenario crash_recovery_exact --preset stock"
-	$(BIN)/crashbench $(ARGS)
+	$(BIN)/crashbench run $(ARGS)
 
 calibrate: setup ## run the five control queues: what is found against what must be found
 	$(BIN)/crashbench calibrate
@@ -48,11 +48,11 @@ matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetiti
 	$(BIN)/crashbench matrix $(ARGS)
 
 results: setup ## write RESULTS.md from what make matrix has measured
-	@$(BIN)/python -m analysis results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
+	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
-	$(BIN)/python -m analysis report $(or $(RESULTS),results/matrix) --output report.html
+	$(BIN)/crashbench report $(or $(RESULTS),results/matrix) --output report.html
 
 test: setup ## the tests
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable
 
 import typer
-from rich.console import Console
 
-from analysis.errors import AnalysisError, NoSuchHistoryError
-from analysis.report.explain import explain
-from analysis.report.html.page import report_page
-from analysis.report.jobs_table import FORMATS, job_rows
-from analysis.report.results_page import results_page
-from analysis.report.terminal import print_summary
-from analysis.section import seconds
-from analysis.summary.schema import SCHEMA, schema_text
-from analysis.summary.summary import write_summary
-from analysis.summary.verdict import worst
+from analysis.commands import (
+    complain,
+    explain_command,
+    jobs_command,
+    report_command,
+    results_command,
+    schema_command,
+    summary_command,
+)
+from analysis.errors import AnalysisError
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "summary": summary_command,
+    "explain": explain_command,
+    "jobs": jobs_command,
+    "results": results_command,
+    "report": report_command,
+    "schema": schema_command,
+}
+"""`crashbench` calls the first one `judge`, and has no use for the last one."""
 
 app = typer.Typer(
     add_completion=False,
@@ -26,131 +34,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Judge what a crash did to every job. The histories (JSONL) are the only input.",
 )
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A history: <run_id>.jsonl")]
-
-
-@app.command("summary")
-def summary_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
-    ],
-) -> None:
-    """Write <run_id>.summary.json beside each history and print a table. The default command.
-
-    Of a folder, the finished histories are read; a .partial may be named itself. The exit code is
-    the worst verdict's: 0 pass, 1 fail, 2 unreadable, 3 invalid, 4 unknown.
-    """
-    console, exit_codes = Console(highlight=False), []
-    for path in histories(paths):
-        try:
-            summary = write_summary(path)
-        except (AnalysisError, OSError) as error:
-            complain(error)
-            exit_codes.append(2)
-        else:
-            print_summary(summary, console)
-            exit_codes.append(summary.exit_code)
-    raise typer.Exit(worst(exit_codes))
-
-
-@app.command("explain")
-def explain_command(
-    run: Run, job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="Such as j000042")]
-) -> None:
-    """Print every line about one job, in the order of time, each with a sentence."""
-    explanation = explain(run, job_id)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"Job {explanation.job_id}: {explanation.verdict}", markup=False, style="bold")
-    for fact in explanation.facts:
-        at_s = seconds(fact.record.t_ns - explanation.started_ns)
-        console.print(f"\n{at_s:+12.6f} s  {fact.sentence}", markup=False)
-        console.print(f"  {fact.raw}", markup=False, style="dim")
-
-
-@app.command("jobs")
-def jobs_command(
-    run: Run,
-    output_format: Annotated[
-        str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}")
-    ] = "csv",
-) -> None:
-    """Print one row a job: instants, attempts, verdict and flags. Times are seconds from T = 0."""
-    if output_format not in FORMATS:
-        raise typer.BadParameter(
-            f"{output_format!r} is no format; give one of: {', '.join(FORMATS)}"
-        )
-    FORMATS[output_format](job_rows(run), sys.stdout)
-
-
-@app.command("results")
-def results_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
-    ],
-) -> None:
-    """Print RESULTS.md: scenario by scenario what was measured, side by side.
-
-    It is made from the histories alone and says what may be compared with what, and how far.
-    """
-    sys.stdout.buffer.write(results_page(histories(paths)).encode())
-
-
-@app.command("report")
-def report_command(
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Histories, or folders of them")
-    ],
-    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
-) -> None:
-    """Write report.html: charts of each run, the runs side by side, and any job looked up.
-
-    It is one file, needs no network, and is made from the histories alone.
-    """
-    page = report_page(histories(paths)).encode()
-    draft = output.with_name(f"{output.name}.tmp")
-    draft.write_bytes(page)
-    draft.replace(output)
-    Console(highlight=False, soft_wrap=True).print(
-        f"written: {output} ({len(page) / 1e6:.1f} MB)", markup=False
-    )
-
-
-@app.command("schema")
-def schema_command(
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; leave with 1 where it has drifted.")
-    ] = False,
-) -> None:
-    """Write summary.schema.json, the JSON schema of a summary, from the analysis's own types."""
-    if not check:
-        SCHEMA.write_text(schema_text(), encoding="utf-8")
-    elif not SCHEMA.is_file() or SCHEMA.read_text(encoding="utf-8") != schema_text():
-        sys.stderr.write(f"{SCHEMA.name} is not what the types say. Write it with `make docs`\n")
-        raise typer.Exit(1)
-
-
-def histories(paths: list[Path]) -> list[Path]:
-    """The files to judge, each once, in the order given; a folder gives its finished histories."""
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not path.exists():
-            raise NoSuchHistoryError(
-                f"No such file or folder: {path}. Name a history, or a folder of histories"
-            )
-        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-        if not inside:
-            what = f"there is no finished history (*.jsonl) in {path}"
-            raise NoSuchHistoryError(f"{what}; run `python -m orchestrator` first")
-        found |= dict.fromkeys(inside)
-    return list(found)
-
-
-def complain(error: Exception) -> None:
-    """One line on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-
-
-COMMANDS = ("summary", "explain", "jobs", "results", "report", "schema")
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

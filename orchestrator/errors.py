@@ -83,6 +83,14 @@ class UnknownNameError(CrashbenchError):
     """A library, preset or scenario that is not in its table."""
 
 
+class SettingError(CrashbenchError):
+    """A library's setting that cannot be changed as asked."""
+
+
+class UnknownSettingError(SettingError):
+    """A setting that the preset has not got; in a matrix another library may have it."""
+
+
 class ManifestError(CrashbenchError):
     """An ``adapter.toml`` that cannot be used. `flaws` holds everything that is wrong with it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.compare.cells import Block, Run
-from analysis.compare.control import control_text, counted, reported
+from analysis.compare.control import control_lines, control_text, counted, reported
 from analysis.compare.differences import differences_of
 from analysis.compare.measures import (
     ALWAYS_SHOWN,
@@ -99,7 +99,15 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
         for run in block.runs
         for reason in run.summary.reasons
     ]
-    return [*lines, "", *reasons] if reasons else lines
+    changed = [
+        f"- {escaped(cell.label)} is {escaped(cell.runs[0].start.base_preset)} with "
+        f"{', '.join(f'`{escaped(word)}`' for word in cell.runs[0].start.setting_words)}."
+        for cell in block.cells
+        if cell.runs[0].start.changed_settings
+    ]
+    controls = [f"- {escaped(line)}" for line in control_lines(block, machine)]
+    below = [*changed, *controls, *reasons]
+    return [*lines, "", *below] if below else lines
 
 
 def _not_offered(block: Block, machine: Sequence[Block]) -> list[Sequence[str]]:

@@ -13,6 +13,7 @@ from analysis.compare.cells import Block, Run, blocks_of, load_run
 from analysis.compare.differences import configuration_of, differing, flattened, plain_text
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
+from analysis.report.how_to_repeat import how_to_repeat
 from analysis.report.markdown import escaped, table
 from analysis.report.process_ratios import process_ratios
 from analysis.report.results_block import block_lines
@@ -38,8 +39,8 @@ version, settings, PostgreSQL, code) is the same on the same hardware, and nowhe
 - One is called better than another only where the interval of the paired difference excludes 0,
   Holm-corrected over the pairs shown for that figure.
 
-Every number can be traced: `python -m analysis RUN.jsonl`, and
-`python -m analysis explain RUN.jsonl JOB` for a single job. The words are those of METHODOLOGY.md.
+Every number can be traced: `crashbench judge RUN.jsonl`, and
+`crashbench explain RUN.jsonl JOB` for a single job. The words are those of METHODOLOGY.md.
 """
 
 MACHINE_ROWS = (
@@ -68,13 +69,13 @@ def results_page(paths: Sequence[Path]) -> str:
     lines = [
         "# Results",
         "",
-        "*Made by `python -m analysis results` from the histories (JSONL) alone. Do not edit it.*",
+        "*Made by `crashbench results` from the histories (JSONL) alone. Do not edit it.*",
         "",
         *_overview(blocks, unreadable),
         "## How to read this",
         "",
         HOW_TO_READ,
-        *_how_to_repeat(blocks),
+        *how_to_repeat(blocks),
     ]
     for place, machine in enumerate(by_machine(blocks), 1):
         lines += machine_lines(place, machine)
@@ -118,34 +119,6 @@ def _overview(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[st
     yield ""
 
 
-def _how_to_repeat(blocks: Sequence[Block]) -> list[str]:
-    """A matrix for each group of scenarios that were run with the same cells."""
-    groups: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
-    for scenario, of_it in by_scenario(blocks).items():
-        runs = [run for block in of_it for run in [*block.runs, *block.invalid]]
-        libraries = ",".join(sorted({run.start.library for run in runs}))
-        presets = ",".join(sorted({run.start.preset for run in runs}))
-        groups[libraries, presets, max(run.start.ordinal for run in runs)].append(scenario)
-    commands = [
-        f".venv/bin/crashbench matrix --libraries {libraries} --presets {presets} \\\n"
-        f"  --scenarios {','.join(scenarios)} --repetitions {repetitions}"
-        for (libraries, presets, repetitions), scenarios in sorted(groups.items())
-    ]
-    return [
-        "## How to repeat it",
-        "",
-        "```sh",
-        "make adapters # what the libraries need; for pgqueuer alone `make setup` will do",
-        *commands,
-        ".venv/bin/python -m analysis results results/matrix > RESULTS.md",
-        "```",
-        "",
-        "A single run, exactly as it was asked for:",
-        "`crashbench reproduce results/matrix/RUN.jsonl`.",
-        "",
-    ]
-
-
 def machine_lines(place: int, blocks: Sequence[Block]) -> list[str]:
     """What a machine is, and what ran on it; `place` counts the machines from 1."""
     runs = [run for block in blocks for run in [*block.runs, *block.invalid]]
@@ -164,13 +137,13 @@ def machine_lines(place: int, blocks: Sequence[Block]) -> list[str]:
 def _machine_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     flat = [dict(flattened(run.start.environment)) for run in runs]
     for title, keys in MACHINE_ROWS:
-        told = {
+        texts = {
             " ".join(plain_text(one[key]) for key in keys if one.get(key) is not None)
             for one in flat
         }
-        told.discard("")
-        if told:
-            yield title, escaped("; ".join(sorted(told)))
+        texts.discard("")
+        if texts:
+            yield title, escaped("; ".join(sorted(texts)))
     measured = (one.get("postgres.measured.fdatasync_us") for one in flat)
     times_us = sorted(time_us for time_us in measured if time_us is not None)
     if times_us:
@@ -192,8 +165,13 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
     """All that is said of one scenario; `machine` has every block of its machine."""
     lines = [f"### {scenario}", ""]
-    described = {str(run.start.scenario.get("description", "")) for b in blocks for run in b.runs}
-    lines += [line for text in sorted(described) if text.strip() for line in (_quoted(text), "")]
+    starts = [run.start for block in blocks for run in [*block.runs, *block.invalid]]
+    described = {
+        (str(start.scenario.get("description", "")), start.value_words) for start in starts
+    }
+    for text, values in sorted(described):
+        lines += [_quoted(text), ""] if text.strip() else []
+        lines += [_put_on_top(values), ""] if values else []
     if len(blocks) > 1:
         lines += _apart(blocks)
     for place, block in enumerate(blocks, 1):
@@ -205,6 +183,11 @@ def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Blo
 
 def _quoted(text: str) -> str:
     return f"> {escaped(text)}"
+
+
+def _put_on_top(values: Sequence[str]) -> str:
+    """What makes the file's description untrue, perhaps."""
+    return f"Set on top of the file: {', '.join(f'`{escaped(value)}`' for value in values)}."
 
 
 def _apart(blocks: Sequence[Block]) -> list[str]:

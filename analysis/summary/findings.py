@@ -13,7 +13,7 @@ from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
-from orchestrator.history.records import EnqueueFailed
+from orchestrator.history.records import EnqueueFailed, RunStart
 from worker_child.protocol import Note
 
 NOTES = frozenset(
@@ -44,6 +44,7 @@ def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[st
         if note.code in NOTES and note.n is None
     )
     return [
+        *_changed_settings(case.history.start),
         *worker_deaths(case.history, ours=False),
         *_unplanned_failures(case.history),
         *_long_bounds(case),
@@ -52,6 +53,12 @@ def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[st
         *_unannounced(case.deaths),
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
     ]
+
+
+def _changed_settings(start: RunStart) -> Iterator[str]:
+    if start.changed_settings:
+        words = ", ".join(start.setting_words)
+        yield f"The preset {start.preset} is {start.base_preset} with {words}."
 
 
 def _unplanned_failures(history: History) -> Iterator[str]:

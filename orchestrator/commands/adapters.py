@@ -1,20 +1,69 @@
-"""`crashbench adapters`: the libraries there are, what is built of them, and building the rest."""
+"""`crashbench adapters` and `adapter new`: the libraries there are, building them, one more."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from orchestrator.libraries.build import Outcome, Result, Standing, build_library, standing_of
 from orchestrator.libraries.library import Library, find_library, known_libraries
+from orchestrator.libraries.manifest import Language
+from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.libraries.toolchain import Missing, find_toolchain
 from worker_child.paths import BUILT
 
 EXIT_FAILED = 1
+
+
+def adapters(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Libraries or folders; default: all there are.")
+    ] = None,
+    build: Annotated[
+        bool, typer.Option("--build", help="Build what is not built, or out of date.")
+    ] = False,
+) -> None:
+    """List the libraries, and build what they need.
+
+    `make adapters` builds all of them. Where a toolchain is missing, one line says what to
+    install and the rest goes on; that is a failure only where the variable CI is true. Exit code 1
+    when a build failed.
+    """
+    raise typer.Exit(run_adapters(names or (), Console(), build=build))
+
+
+def adapter_new(
+    name: Annotated[str, typer.Argument(help="The library's name: small letters, digits and _.")],
+    language: Annotated[
+        Language, typer.Option(help=f"The worker's language: {', '.join(TEMPLATE_LANGUAGES)}.")
+    ] = "python",
+    into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Write an adapter that works as it stands, to begin with.
+
+    It has a small queue of its own, which is to be replaced.
+
+    crashbench adapter new my_queue --language go
+
+    crashbench conformance ./my_queue
+    """
+    folder = new_adapter(name, language, into)
+    words = str(folder) if "/" in str(folder) else f"./{folder}"
+    needs_build = find_library(words).build is not None
+    console = Console()
+    for line in (
+        f"written: {folder}",
+        *[f"build it: crashbench adapters --build {words}"] * needs_build,
+        f"check it: crashbench conformance {words}",
+        f"go on as its README.md and {WRITE_AN_ADAPTER} say",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_adapters(names: Sequence[str], console: Console, *, build: bool, root: Path = BUILT) -> int:

@@ -1,14 +1,19 @@
-"""Repeats a run from what its run_start holds, and lays old and new counts side by side."""
+"""`crashbench reproduce`: a run again from its run_start, old and new counts side by side."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
+from orchestrator.commands.options import Dsn
+from orchestrator.commands.run import carry_out_and_show
 from orchestrator.errors import ResultsError
 from orchestrator.history.records import RunStart
 from orchestrator.libraries.library import find_library
@@ -38,6 +43,37 @@ _LAST_ORDINAL = 999
 class _StartLine(msgspec.Struct):
     run_id: str
     fields: RunStart
+
+
+def reproduce(
+    history: Annotated[Path, typer.Argument(help="A finished history, results/<run_id>.jsonl.")],
+    dsn: Dsn = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the new run; default: beside the old one.")
+    ] = None,
+    ordinal: Annotated[
+        int | None,
+        typer.Option(min=1, max=999, help="The new run's ordinal; default: the next free one."),
+    ] = None,
+    library: Annotated[
+        str | None, typer.Option(help="The folder of an adapter that is kept elsewhere.")
+    ] = None,
+) -> None:
+    """Repeat a run from its history, and compare old and new counts.
+
+    Scenario, seed, preset and changed settings are those of the history. Exit code 1 where counts
+    that a held state fixes are not the same; else as a run's.
+    """
+    console = Console()
+    request, changed = read_request(
+        history, library=library, results=results, ordinal=ordinal, dsn=dsn
+    )
+    for change in changed:
+        console.print(f"changed since: {change}", highlight=False, markup=False)
+    old = analyse(history)
+    new = carry_out_and_show(request, console)
+    agreed = compare(old, new, console)
+    raise typer.Exit(new.exit_code if agreed else 1)
 
 
 def read_start(history: Path) -> RunStart:
@@ -75,11 +111,13 @@ def read_request(
     request = make_request(
         scenario_from_resolved(start.scenario),
         library=library or start.library,
-        preset=start.preset,
+        preset=start.base_preset,
         ordinal=ordinal or _free_ordinal(folder, start),
         dsn=dsn,
         results=folder,
         overwrite=False,
+        settings=start.setting_words,
+        invocation=start.invocation,
     )
     changes = [
         f"{start.library} was {start.library_version}, is {request.adapter.version()}"

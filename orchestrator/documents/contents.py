@@ -14,7 +14,7 @@ from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.meanings import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import history_schema, protocol_schema
-from orchestrator.history.records import KINDS, Rescue, Session
+from orchestrator.history.records import KINDS, Invocation, Rescue, Session
 from worker_child.protocol import (
     EVENT_KINDS,
     ClockAnchor,
@@ -48,7 +48,7 @@ def contents() -> dict[str, str]:
             "history.md",
             index="\n".join(f"- [`{kind}`](#{kind}): {_title(of)}" for kind, of in KINDS.items()),
             kinds="\n".join(_kind_section(kind) for kind in KINDS),
-            parts=_sections([Rescue, Session]),
+            parts=_sections([Rescue, Invocation, Session]),
             notes="\n".join(f"| `{code}` | {meaning} |" for code, meaning in NOTES.items()),
         ),
         "scenarios/README.md": _filled(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.documents.fields import fields_of
-from orchestrator.history.records import HISTORY_VERSION, KINDS, Rescue, Session
+from orchestrator.history.records import HISTORY_VERSION, KINDS, Invocation, Rescue, Session
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
@@ -43,7 +43,7 @@ def history_schema() -> Schema:
         "$schema": _DIALECT,
         "title": f"One line of a Crashbench history, version {HISTORY_VERSION}",
         "oneOf": [_line(kind, {"$ref": _reference(of)}) for kind, of in KINDS.items()],
-        "$defs": _definitions([*KINDS.values(), Rescue, Session]),
+        "$defs": _definitions([*KINDS.values(), Rescue, Invocation, Session]),
     }
 
 

@@ -8,6 +8,7 @@ ordered by (t_ns, slot, incarnation, n), never by their place in the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -28,6 +29,25 @@ from worker_child.protocol import Rescue as Rescue
 HISTORY_VERSION = 1
 
 
+def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words ``KEY=VALUE`` that lead to changed settings, by name."""
+    return tuple(
+        f"{name}={'none' if value is None else msgspec.json.encode(value).decode()}"
+        for name, value in sorted(changes.items())
+    )
+
+
+class Invocation(msgspec.Struct, frozen=True):
+    """What a command line has to name, so that the same run is carried out again."""
+
+    scenario: str
+    """A shipped scenario's name, or the path of a file, as it was given."""
+    values: tuple[str, ...] = ()
+    """What ``--set`` put on top of the file: ``key.key=value`` each."""
+    library: str = ""
+    """A name, or the folder of an adapter that is kept elsewhere."""
+
+
 class RunStart(msgspec.Struct, frozen=True):
     """Everything needed to repeat the run and to judge it. Always the first line."""
 
@@ -38,7 +58,7 @@ class RunStart(msgspec.Struct, frozen=True):
     """The scenario's name."""
     library: str
     preset: str
-    """The preset's name."""
+    """The preset's name; with changed settings `{preset}.{8 hex of them}`."""
     ordinal: int
     """Which repetition; timed kills fall elsewhere in each."""
     seed: int
@@ -71,6 +91,29 @@ class RunStart(msgspec.Struct, frozen=True):
     """Which of these the scenario needs; a library that lacks one is never run with it."""
     planned_stream_jobs: int | None = None
     """How many jobs the stream has; None = it is endless or a closed loop, and the run cuts it."""
+    changed_settings: dict[str, Any] = {}
+    """Single settings that were changed on top of the preset, by name; `settings` has them as well.
+    `preset` is then the preset's own name, a dot and eight hex digits of them."""
+    preset_hash: str | None = None
+    """Of the preset as it is for any workers: equal = the same settings, save those that follow
+    from the scenario's workers. By it a tuned preset and its no-fault control find each other."""
+    invocation: Invocation | None = None
+    """The words that the scenario and the library were asked for with; None = there are none."""
+
+    @property
+    def base_preset(self) -> str:
+        """The preset's own name."""
+        return self.preset.rpartition(".")[0] if self.changed_settings else self.preset
+
+    @property
+    def setting_words(self) -> tuple[str, ...]:
+        """What ``--setting`` changes them with."""
+        return setting_words(self.changed_settings)
+
+    @property
+    def value_words(self) -> tuple[str, ...]:
+        """What ``--set`` put on top of the scenario's file."""
+        return () if self.invocation is None else self.invocation.values
 
 
 class RunEnd(msgspec.Struct, frozen=True, omit_defaults=True):

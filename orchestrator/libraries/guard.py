@@ -3,11 +3,12 @@
 Whoever writes an adapter gets a sentence with the file and the line, and exit code 2; without it an
 error of theirs would look like one of the instrument's. What is not the adapter's own fault passes
 through as it is: a database that is gone or refuses an enqueue, a library's own program that fails,
-workers that the library cannot run with.
+workers or changed settings that the library cannot run with.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ import psycopg
 from orchestrator.errors import AdapterError, AdapterSqlError
 from orchestrator.libraries.library import Library, format_with_origin
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Adapter,
     Audited,
     Enqueuer,
@@ -28,12 +30,15 @@ from worker_child.adapters.contract import (
     OutgoingJob,
     Preset,
     QueueCounts,
+    UnusableSettingsError,
     UnusableWorkersError,
     Workers,
 )
 from worker_child.adapters.program import NotBuiltError, ProgramFailedError
 
-_CONTRACT_ALLOWS = (ProgramFailedError, NotBuiltError, UnusableWorkersError)
+_CONTRACT_ALLOWS = (ProgramFailedError, NotBuiltError, UnusableWorkersError, UnusableSettingsError)
+_PARAMETERS_WITHOUT = 2
+"""Name and workers."""
 _DATABASE_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 """No answer, or none any more: nobody asked for something wrong. A statement that ran out of time
 or was turned away for want of something is among them."""
@@ -64,10 +69,18 @@ class GuardedAdapter:
         with self._watch.call("version()"):
             return self._adapter.version()
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        call = f"preset({name!r}, {workers})"
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        call = f"preset({name!r}, {workers}{f', {dict(changes)}' if changes else ''})"
         with self._watch.call(call, hint=". A preset that it names has to resolve"):
-            return self._adapter.preset(name, workers)
+            # An adapter that is kept elsewhere may know of no changes.
+            return self._adapter.preset(name, workers, *([changes] if changes else []))
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether its `preset` knows of changed settings."""
+        return len(inspect.signature(self._adapter.preset).parameters) > _PARAMETERS_WITHOUT
 
     def install(self, dsn: str) -> None:
         with self._watch.call("install()"):

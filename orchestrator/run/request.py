@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from orchestrator.errors import NotOfferedError, UnknownNameError
+import msgspec
+
+from orchestrator.errors import AdapterError, NotOfferedError, SettingError, UnknownNameError
+from orchestrator.history.records import Invocation, setting_words
 from orchestrator.libraries.build import require_built
-from orchestrator.libraries.guard import guard
+from orchestrator.libraries.guard import GuardedAdapter, guard
 from orchestrator.libraries.library import find_library
+from orchestrator.libraries.settings import digest, preset_label, read_changes
 from orchestrator.run.forecast import Forecast, foresee
 from orchestrator.scenario.job_kinds import needed_offers
 from orchestrator.scenario.load import ResolvedScenario, resolve
 from orchestrator.scenario.reader import nearest_and_all
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Adapter,
     Offering,
     Preset,
+    UnusableSettingsError,
     UnusableWorkersError,
     Workers,
 )
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
 """Names the server of a run where a command line, which anybody can read, may not."""
+_HASH_DIGITS = 16
+_ANY_WORKERS = Workers(
+    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
+)
+"""So many that no library refuses them."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +50,22 @@ class Request:
     """What finds the library again: its name, or the path of its folder."""
     adapter: Adapter
     preset: Preset
+    """Resolved, single settings changed; by the name that stands in the run's."""
     ordinal: int
     dsn: str | None
     results: Path
     overwrite: bool
     adapter_sha256: str | None = None
     """Of an outside adapter's folder; None = a bundled one."""
+    base_preset: str = ""
+    """The adapter's own name of the preset, before single settings were changed."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Single settings that differ from the preset's own, by name."""
+    preset_hash: str | None = None
+    """Of the preset as it is for any workers: equal hashes = the same settings, save those that
+    follow from slots, concurrency, pool and attempts. None = it cannot be said."""
+    invocation: Invocation | None = None
+    """The words that lead to this scenario and library; None = no words do."""
 
     @property
     def scenario(self) -> Scenario:
@@ -53,6 +76,11 @@ class Request:
     def run_id(self) -> str:
         """The same request has the same name, always."""
         return f"{self.scenario.name}-{self.library}-{self.preset.name}-{self.ordinal:03d}"
+
+    @property
+    def setting_words(self) -> tuple[str, ...]:
+        """What ``--setting`` would be given to change the same settings."""
+        return setting_words(self.changes)
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -69,13 +97,16 @@ def make_request(
     dsn: str | None,
     results: Path,
     overwrite: bool,
+    settings: Sequence[str] = (),
+    invocation: Invocation | None = None,
 ) -> Request:
-    """Find library and preset. A scenario of no file is resolved here.
+    """Find library and preset, and put `settings` (``KEY=VALUE``) on top.
 
-    Raises `UnknownNameError` with the names there are, `NotOfferedError` where the library cannot
-    do what the scenario needs, `LibraryNotBuiltError` where its worker is not there, `AdapterError`
-    where the adapter itself fails, and `ManifestError` or `AdapterImportError` of an adapter that
-    is kept elsewhere.
+    A scenario of no file is resolved here; `invocation` has the words that once led to it. Raises
+    `UnknownNameError` with the names there are, `SettingError`, `NotOfferedError` where the library
+    cannot do what the scenario needs, `LibraryNotBuiltError` where its worker is not there,
+    `AdapterError` where the adapter itself fails, and `ManifestError` or `AdapterImportError` of an
+    adapter that is kept elsewhere.
     """
     whole = resolve(scenario) if isinstance(scenario, Scenario) else scenario
     found = find_library(library)
@@ -87,19 +118,27 @@ def make_request(
         raise UnknownNameError(
             f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
-    chosen = _preset(adapter, name, whole)
+    workers = workers_of(whole)
+    chosen, changes = _preset(adapter, name, whole), NO_CHANGES
+    if settings:
+        changes = read_changes(settings, adapter, chosen, workers)
+        chosen = _preset(adapter, name, whole, changes)
     require_built(found)
     return Request(
         resolved=whole,
         library=found.name,
         library_given=found.given,
         adapter=adapter,
-        preset=chosen,
+        preset=replace(chosen, name=preset_label(name, changes)),
         ordinal=ordinal,
         dsn=dsn,
         results=results,
         overwrite=overwrite,
         adapter_sha256=found.sha256(),
+        base_preset=name,
+        changes=changes,
+        preset_hash=_preset_hash(adapter, name, workers, changes),
+        invocation=_invocation(invocation, whole, found.given),
     )
 
 
@@ -120,11 +159,46 @@ def offers_of(adapter: Adapter) -> dict[str, str]:
     return {str(k): v for k, v in adapter.offers.items()} if isinstance(adapter, Offering) else {}
 
 
-def _preset(adapter: Adapter, name: str, whole: ResolvedScenario) -> Preset:
+def _preset(
+    adapter: GuardedAdapter,
+    name: str,
+    whole: ResolvedScenario,
+    changes: Mapping[str, Any] = NO_CHANGES,
+) -> Preset:
     try:
-        return adapter.preset(name, workers_of(whole))
+        preset = adapter.preset(name, workers_of(whole), changes)
     except UnusableWorkersError as error:
         raise UnknownNameError(f"workers of {whole.scenario.name}: {error}") from error
+    except UnusableSettingsError as error:
+        words = " ".join(f"--setting {word}" for word in setting_words(changes))
+        raise SettingError(f"{adapter.name} {name} with {words}: {error}") from error
+    ignored = [key for key, value in changes.items() if preset.settings.get(key) != value]
+    if ignored:
+        raise AdapterError(
+            f"{adapter.name}'s adapter was given {dict(changes)} and did not take "
+            f"{', '.join(ignored)}: changes stand above all else that its preset says"
+        )
+    return preset
+
+
+def _preset_hash(
+    adapter: GuardedAdapter, name: str, workers: Workers, changes: Mapping[str, Any]
+) -> str | None:
+    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
+    try:
+        preset = adapter.preset(name, same_for_all, changes)
+    except (UnusableWorkersError, UnusableSettingsError):
+        return None
+    return digest(preset.settings)[:_HASH_DIGITS]
+
+
+def _invocation(
+    given: Invocation | None, whole: ResolvedScenario, library: str
+) -> Invocation | None:
+    """Of a scenario of a file it follows from that."""
+    if whole.source is not None:
+        return Invocation(whole.source, whole.overrides, library)
+    return given and msgspec.structs.replace(given, library=library)
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:

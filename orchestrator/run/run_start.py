@@ -56,6 +56,9 @@ def run_start(request: Request, server: Server) -> RunStart:
         offers=offers_of(request.adapter),
         needs=tuple(needed_offers(resolved.scenario.workload)),
         planned_stream_jobs=_planned_stream_jobs(request),
+        changed_settings=dict(request.changes),
+        preset_hash=request.preset_hash,
+        invocation=request.invocation,
     )
 
 

@@ -72,12 +72,13 @@ def run_argv(request: Request) -> list[str]:
     options = {
         "--scenario": request.resolved.source,
         "--library": request.library_given,
-        "--preset": request.preset.name,
+        "--preset": request.base_preset,
         "--ordinal": request.ordinal,
         "--results": request.results,
     }
     words = [f"{option}={value}" for option, value in options.items()]
     words += [f"--set={override}" for override in request.resolved.overrides]
+    words += [f"--setting={word}" for word in request.setting_words]
     words += ["--overwrite"] if request.overwrite else []
     return [sys.executable, "-m", "orchestrator", *words]
 

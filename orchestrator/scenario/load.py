@@ -164,7 +164,7 @@ def _apply(table: dict[str, Any], override: str) -> list[Flaw]:
     if not equals or not all(keys):
         return [Flaw("", f"--set {override}: expected key.key=value, as in workload.rate_per_s=80")]
     try:
-        value = _parse_value(text)
+        value = parse_value(text)
     except tomllib.TOMLDecodeError as error:
         return [Flaw(path, f": --set {override}: {text!r} is not a TOML value: {error}")]
     place: Any = table
@@ -179,7 +179,11 @@ def _apply(table: dict[str, Any], override: str) -> list[Flaw]:
     return []
 
 
-def _parse_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """A value on a command line: as in TOML, a bare word being a string.
+
+    Raises tomllib.TOMLDecodeError.
+    """
     if _BARE_WORD.fullmatch(text) and text not in ("true", "false", "inf", "nan"):
         return text
     return tomllib.loads(f"value = {text}")["value"]

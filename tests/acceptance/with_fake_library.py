@@ -6,11 +6,14 @@ are the behaviours of `tests.process.fake_child`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from orchestrator.commands.cli import main
 from tests.process.fake_argv import argv
 from tests.process.fake_child import BEHAVIOURS
 from worker_child.adapters import LIBRARIES
-from worker_child.adapters.contract import Preset, Workers
+from worker_child.adapters.contract import NO_CHANGES, Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
 from worker_child.protocol import Rescue
 
@@ -21,7 +24,9 @@ class FakeAdapter(PgQueuerAdapter):
     name = "fake"
     presets: tuple[str, ...] = tuple(BEHAVIOURS)  # type: ignore[assignment]
 
-    def preset(self, name: str, workers: Workers) -> Preset:
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
         self._behaviour = name
         return Preset(name, {}, Rescue("none of it", 1.0, 0.0, 1.0), {"poll": 1.0})
 

@@ -71,14 +71,16 @@ def compared(
     for kind, fields in story.records:
         if kind == "child_ready":
             fields["effective"] = {"library_connections": 2 if preset == "tuned" else 1}
+    scenario = "side_by_side" if kill else "crash_recovery_no_fault"
     story.first("run_start").update(
-        scenario_name="side_by_side" if kill else "crash_recovery_no_fault",
+        scenario_name=scenario,
         library="planted",
         preset=preset,
         ordinal=ordinal,
         settings=SETTINGS[preset],
         environment=ENVIRONMENT,
         cell_hash=CELL_HASHES[preset],
+        invocation={"scenario": scenario, "values": [], "library": "planted"},
     )
     story.first("run_start")["scenario"]["description"] = "A crash, | planted."
     return story
@@ -108,6 +110,7 @@ def golden_stories() -> list[Story]:
     elsewhere.first("run_start").update(
         environment={**ENVIRONMENT, "code": {"version": "0.1.0", "commit": "decaf", "dirty": True}},
         cell_hash="c" * 16,
+        invocation=None,
     )
     stories.append(elsewhere)
     return stories

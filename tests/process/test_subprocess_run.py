@@ -127,16 +127,18 @@ def test_the_command_line_asks_for_what_the_request_asks_for(tmp_path: Path) -> 
     overrides = ("workload.duration_s=1", "faults=[]", "expectations={}")
     request = make_request(
         resolve_scenario(str(TINY), overrides),
-        library="control_holding",
-        preset=None,
+        library="pgqueuer",
+        preset="stock",
         ordinal=7,
         dsn="password=secret",
         results=tmp_path,
         overwrite=True,
+        settings=("heartbeat_timeout_s=4",),
     )
     words = run_argv(request)[3:]
     sets = [word for word in words if word.startswith("--set=")]
-    flags = {*sets, "--overwrite"}
+    settings = [word for word in words if word.startswith("--setting=")]
+    flags = {*sets, *settings, "--overwrite"}
     options = dict(word.split("=", 1) for word in words if word not in flags)
     again = make_request(
         resolve_scenario(
@@ -149,7 +151,9 @@ def test_the_command_line_asks_for_what_the_request_asks_for(tmp_path: Path) -> 
         dsn=None,
         results=Path(options["--results"]),
         overwrite="--overwrite" in words,
+        settings=[word.removeprefix("--setting=") for word in settings],
     )
+    assert (again.preset, again.changes) == (request.preset, {"heartbeat_timeout_s": 4.0})
     assert (again.run_id, again.resolved.digest) == (request.run_id, request.resolved.digest)
     assert (again.results, again.overwrite) == (request.results, request.overwrite)
     assert "secret" not in " ".join(words)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,7 +19,7 @@ from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import resolve_scenario
 from orchestrator.workers.child import ChildHandle, Spawner, State
 from tests.conftest import Database
-from worker_child.adapters.contract import Preset, Workers
+from worker_child.adapters.contract import NO_CHANGES, Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
 from worker_child.protocol import Init, Rescue
 
@@ -33,8 +34,10 @@ class PlantedAdapter(PgQueuerAdapter):
     def __init__(self, plant: str) -> None:
         self._plant = plant
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        preset = super().preset(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
         quick = {"heartbeat_timeout_s": 1.0, "dequeue_timeout_s": 0.2}
         return replace(
             preset,

@@ -49,7 +49,9 @@ def test_everything_between_the_command_line_and_the_producer_is_made_once(
     options = [f"--scenario={SCENARIO}", f"--dsn={database.dsn}", f"--results={tmp_path}"]
     sys.setprofile(count)
     try:
-        ended = cli.app([*options, *(f"--set={value}" for value in QUIET)], standalone_mode=False)
+        ended = cli.app(
+            ["run", *options, *(f"--set={value}" for value in QUIET)], standalone_mode=False
+        )
     finally:
         sys.setprofile(None)
     assert ended == 0

@@ -75,7 +75,7 @@ def test_an_empty_folder_says_what_to_do(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(tmp_path) == 2
-    assert "python -m orchestrator" in capsys.readouterr().err
+    assert "crashbench run" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_an_error(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.commands import cli
-from orchestrator.commands.calibration import trials
+from orchestrator.commands.calibration import command, trials
 from orchestrator.commands.calibration.compare import Comparison
 from orchestrator.commands.calibration.controls import Trial, all_trials
 from orchestrator.commands.calibration.trials import Outcome, carry_out_trials
@@ -49,8 +49,8 @@ def calibrate(
             observe(outcome)
         return outcomes
 
-    monkeypatch.setattr(cli, "server_for_all", no_server)
-    monkeypatch.setattr(cli, "carry_out_trials", carry_out)
+    monkeypatch.setattr(command, "server_for_all", no_server)
+    monkeypatch.setattr(command, "carry_out_trials", carry_out)
     result = CliRunner().invoke(cli.app, ["calibrate"])
     return result.exit_code, result.output
 

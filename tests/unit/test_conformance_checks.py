@@ -11,10 +11,15 @@ import pytest
 
 from orchestrator.commands.conformance.checks import NAMES, chosen, judge_all, trials_for
 from orchestrator.commands.conformance.checks_of_rows import DIRECT
-from orchestrator.commands.conformance.finding import Finding, TrialName
+from orchestrator.commands.conformance.command import exit_code
+from orchestrator.commands.conformance.finding import (
+    Finding,
+    Outcome,
+    TrialName,
+    over_repetitions,
+)
 from orchestrator.commands.conformance.run_facts import RunFacts
 from orchestrator.commands.conformance.single_worker import DirectEvidence
-from orchestrator.commands.conformance.table import exit_code
 from orchestrator.errors import UnknownNameError
 from orchestrator.history.records import Session
 from tests.unit import conformance_evidence as good
@@ -277,3 +282,26 @@ def test_only_the_trials_that_a_check_reads_are_carried_out() -> None:
 def test_an_unknown_check_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(UnknownNameError, match="sessions"):
         chosen(["session"])
+
+
+def of(name: str, outcome: Outcome, reason: str = "") -> Finding:
+    return Finding(name, "does so", outcome, reason)
+
+
+def test_repetitions_that_agree_are_as_one_and_those_that_differ_are_named() -> None:
+    first = [of("ready", "met"), of("stop", "met"), of("rescue", "not offered", "never rescues")]
+    second = [of("ready", "met"), of("stop", "broken", "it stayed"), first[2]]
+    ready, stop, rescue = over_repetitions([first, second, first])
+
+    assert (ready, rescue) == (first[0], first[2])
+    assert stop.outcome == "broken"
+    assert stop.reason == (
+        "the repetitions differ: broken in 1 of 3 (repetition 2); met in 2 of 3 (repetition 1, 3); "
+        "it stayed"
+    )
+    assert exit_code([ready, stop, rescue]) == 1
+
+
+def test_what_could_not_be_checked_once_is_not_met() -> None:
+    (found,) = over_repetitions([[of("stop", "met")], [of("stop", "not checked", "no end")]])
+    assert (found.outcome, exit_code([found])) == ("not checked", 4)

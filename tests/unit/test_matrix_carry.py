@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from analysis.summary.summary import write_summary
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgement_of
-from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
+from orchestrator.commands.matrix.plan import MatrixRun, Plan, Wish, plan_matrix
 from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix
 from orchestrator.errors import Interrupted, ResultsError
 from orchestrator.run.request import Request
@@ -35,9 +35,9 @@ class Witness:
         self.saved: list[int] = []
 
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
-        self.announced = (len(plan.cells), kept, left_s)
+        self.announced = (len(plan.runs), kept, left_s)
 
-    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
+    def begin(self, done: int, of: int, cell: MatrixRun, left_s: float | None) -> None:
         self.begun.append(cell.run_id)
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
@@ -51,7 +51,7 @@ class Witness:
         self.saved.append(len(outcomes))
 
 
-def leave_history(cell: Cell, planted: str | None = None) -> None:
+def leave_history(cell: MatrixRun, planted: str | None = None) -> None:
     """What a finished run would leave."""
     story = PLANTED[planted].plant() if planted else healthy()
     start = story.first("run_start")
@@ -68,16 +68,16 @@ def leave_history(cell: Cell, planted: str | None = None) -> None:
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> list[Cell]:
+def cells(tmp_path: Path) -> list[MatrixRun]:
     libraries = ("control_holding", "control_late_ack")
-    return plan_matrix(Wish(libraries, ("stock",), (TINY,), 2, tmp_path / "results")).cells
+    return plan_matrix(Wish(libraries, ("stock",), (TINY,), 2, tmp_path / "results")).runs
 
 
-Stand = Callable[[Cell], str | None]
+Stand = Callable[[MatrixRun], str | None]
 
 
 def carry_out(
-    cells: list[Cell], stand_in: Stand, *, overwrite: bool = False
+    cells: list[MatrixRun], stand_in: Stand, *, overwrite: bool = False
 ) -> tuple[list[Outcome], Witness]:
     """`stand_in` does what the process would; what it returns is its complaint."""
     witness = Witness()
@@ -100,11 +100,11 @@ def carry_out(
     return matrix.carry_out(overwrite=overwrite), witness
 
 
-def run_well(cell: Cell) -> None:
+def run_well(cell: MatrixRun) -> None:
     leave_history(cell)
 
 
-def test_every_cell_is_run_judged_and_saved(cells: list[Cell]) -> None:
+def test_every_cell_is_run_judged_and_saved(cells: list[MatrixRun]) -> None:
     outcomes, witness = carry_out(cells, run_well)
 
     assert [outcome.run_id for outcome in outcomes] == [cell.run_id for cell in cells]
@@ -113,7 +113,7 @@ def test_every_cell_is_run_judged_and_saved(cells: list[Cell]) -> None:
     assert witness.saved == [1, 2, 3, 4]
 
 
-def test_finished_runs_are_kept_and_a_half_one_is_run(cells: list[Cell]) -> None:
+def test_finished_runs_are_kept_and_a_half_one_is_run(cells: list[MatrixRun]) -> None:
     leave_history(cells[2])
     half = cells[1].history.with_suffix(".jsonl.partial")
     half.write_text("half a line")
@@ -124,7 +124,7 @@ def test_finished_runs_are_kept_and_a_half_one_is_run(cells: list[Cell]) -> None
     assert sorted(o.run_id for o in outcomes) == sorted(cell.run_id for cell in cells)
 
 
-def test_what_is_kept_takes_no_time_in_the_first_estimate(cells: list[Cell]) -> None:
+def test_what_is_kept_takes_no_time_in_the_first_estimate(cells: list[MatrixRun]) -> None:
     for cell in cells[:3]:
         leave_history(cell)
     _, one_left = carry_out(cells, run_well)
@@ -134,8 +134,8 @@ def test_what_is_kept_takes_no_time_in_the_first_estimate(cells: list[Cell]) -> 
     assert none_left.announced == (4, 4, 0.0)
 
 
-def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[Cell]) -> None:
-    def stand_in(cell: Cell) -> str | None:
+def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[MatrixRun]) -> None:
+    def stand_in(cell: MatrixRun) -> str | None:
         if cell.run_id == cells[0].run_id:
             return "the disk is full"
         leave_history(cell, "lost_and_done" if cell.run_id == cells[1].run_id else None)
@@ -149,13 +149,15 @@ def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[
     assert exit_code_of(outcomes[1:]) == 1
 
 
-def test_a_run_that_leaves_no_history_has_failed(cells: list[Cell]) -> None:
+def test_a_run_that_leaves_no_history_has_failed(cells: list[MatrixRun]) -> None:
     outcomes, _ = carry_out(cells, lambda _: None)
 
     assert {outcome.verdict for outcome in outcomes} == {"error"}
 
 
-def test_a_finished_run_of_something_else_is_refused_before_any_is_run(cells: list[Cell]) -> None:
+def test_a_finished_run_of_something_else_is_refused_before_any_is_run(
+    cells: list[MatrixRun],
+) -> None:
     leave_history(cells[3])
     text = cells[3].history.read_text()
     cells[3].history.write_text(text.replace(cells[3].digest, "f" * 64))
@@ -177,7 +179,7 @@ def test_a_finished_run_of_something_else_is_refused_before_any_is_run(cells: li
     ],
 )
 def test_a_finished_run_of_another_version_or_of_other_settings_is_not_kept(
-    old: str, new: str, says: str, cells: list[Cell]
+    old: str, new: str, says: str, cells: list[MatrixRun]
 ) -> None:
     leave_history(cells[0])
     cells[0].history.write_text(cells[0].history.read_text().replace(old, new, 1))
@@ -187,7 +189,7 @@ def test_a_finished_run_of_another_version_or_of_other_settings_is_not_kept(
 
 
 def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
-    cells: list[Cell],
+    cells: list[MatrixRun],
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
@@ -206,7 +208,7 @@ def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
     assert witness.saved == []
 
 
-def test_the_time_left_comes_from_what_finished_cells_took(cells: list[Cell]) -> None:
+def test_the_time_left_comes_from_what_finished_cells_took(cells: list[MatrixRun]) -> None:
     estimate = Estimate()
     expected_s = cells[0].request.forecast.expected_s
     assert expected_s is not None
@@ -220,20 +222,20 @@ def test_the_time_left_comes_from_what_finished_cells_took(cells: list[Cell]) ->
     assert estimate.left_s([cells[0]], elapsed_s=99.0) == 0.0
 
 
-def test_a_run_may_take_as_long_as_all_its_limits_together(cells: list[Cell]) -> None:
+def test_a_run_may_take_as_long_as_all_its_limits_together(cells: list[MatrixRun]) -> None:
     scenario = cells[0].request.scenario
 
     assert longest_s(scenario) > scenario.workload.duration_s + scenario.limits.drain_s
 
 
-def test_the_last_job_of_a_closed_loop_may_take_its_whole_turn(cells: list[Cell]) -> None:
+def test_the_last_job_of_a_closed_loop_may_take_its_whole_turn(cells: list[MatrixRun]) -> None:
     scenario = cells[0].request.scenario
     closed = replace(scenario, workload=replace(scenario.workload, closed_loop=True))
 
     assert longest_s(closed) == longest_s(scenario) + scenario.limits.turn_s
 
 
-def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[Cell]) -> None:
+def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[MatrixRun]) -> None:
     leave_history(cells[0])
     summary = cells[0].history.with_suffix(".summary.json")
     summary.unlink()
@@ -245,7 +247,7 @@ def test_a_summary_that_is_there_is_read_and_a_missing_one_is_made(cells: list[C
 
 
 @pytest.mark.parametrize("stale", ["older than its history", "of another version"])
-def test_a_stale_summary_is_made_anew(stale: str, cells: list[Cell]) -> None:
+def test_a_stale_summary_is_made_anew(stale: str, cells: list[MatrixRun]) -> None:
     leave_history(cells[0])
     summary = cells[0].history.with_suffix(".summary.json")
     told = json.loads(summary.read_bytes()) | {"verdict": "fail", "exit_code": 1}
@@ -258,7 +260,7 @@ def test_a_stale_summary_is_made_anew(stale: str, cells: list[Cell]) -> None:
     assert judgement_of(cells[0].history).verdict == "pass"
 
 
-def test_a_history_that_was_damaged_after_it_was_judged_is_told(cells: list[Cell]) -> None:
+def test_a_history_that_was_damaged_after_it_was_judged_is_told(cells: list[MatrixRun]) -> None:
     leave_history(cells[0])
     os.utime(cells[0].history.with_suffix(".summary.json"), (0, 0))
     cells[0].history.write_text(cells[0].history.read_text().replace('"n":1,', '"n":"one",'))
@@ -267,7 +269,7 @@ def test_a_history_that_was_damaged_after_it_was_judged_is_told(cells: list[Cell
         judgement_of(cells[0].history)
 
 
-def test_a_history_that_cannot_be_judged_is_told(cells: list[Cell]) -> None:
+def test_a_history_that_cannot_be_judged_is_told(cells: list[MatrixRun]) -> None:
     leave_history(cells[0])
     cells[0].history.with_suffix(".summary.json").unlink()
     text = cells[0].history.read_text()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from analysis.summary.summary import read_summary
+from orchestrator.commands.matrix.figures import main_figures
 from orchestrator.commands.matrix.junit import as_junit, write_junit
-from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
+from orchestrator.commands.matrix.outcome import Outcome, OutcomeVerdict
 from orchestrator.errors import ResultsError
 
 
@@ -16,7 +20,7 @@ def parsed(outcomes: list[Outcome]) -> ElementTree.Element:
     return ElementTree.fromstring(as_junit(outcomes))  # noqa: S314 - we have just written it
 
 
-def outcome(verdict: CellVerdict, *reasons: str, scenario: str = "steady") -> Outcome:
+def outcome(verdict: OutcomeVerdict, *reasons: str, scenario: str = "steady") -> Outcome:
     run_id = f"{scenario}-lib-stock-001"
     return Outcome(run_id, scenario, "lib", "stock", verdict, 0, reasons, took_s=1.5)
 
@@ -32,7 +36,7 @@ def outcome(verdict: CellVerdict, *reasons: str, scenario: str = "steady") -> Ou
     ],
 )
 def test_a_verdict_other_than_pass_has_its_element_and_its_reasons(
-    verdict: CellVerdict, element: str
+    verdict: OutcomeVerdict, element: str
 ) -> None:
     root = parsed([outcome(verdict, "Lost 4 < 5 & more.", "Late.")])
     (found,) = root.findall(f"./testsuite/testcase/{element}")
@@ -69,3 +73,20 @@ def test_a_place_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path
         with pytest.raises(ResultsError, match="--junit"):
             write_junit(path, [])
     assert [left.name for left in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_case_carries_the_main_counts_the_recovery_and_its_control() -> None:
+    path = Path(__file__).parent.parent / "histories" / "a_crash.summary.json"
+    figures, summary = main_figures(read_summary(path)), json.loads(path.read_text())
+    root = parsed([replace(outcome("pass"), figures=figures, control="no_fault-lib-stock-001")])
+    found = {p.get("name"): p.get("value") for p in root.iterfind(".//properties/property")}
+
+    assert found["control"] == "no_fault-lib-stock-001"
+    assert found.items() >= figures.items()
+    kill = summary["recovery"][0]
+    assert found["jobs.enqueued"] == str(summary["jobs"]["enqueued"])
+    assert found["crash.duplicate_executions"] == str(summary["crash"]["duplicate_executions"])
+    assert found[f"recovery.{kill['fault']}.time_to_resume_s"] == str(kill["time_to_resume_s"])
+    assert found["latency_ms.pickup.p99"] == str(summary["latency_ms"]["pickup"]["p99"])
+    assert found["throughput_per_s"] == str(summary["throughput_per_s"])
+    assert "null" not in found.values(), "what is not known is left out"

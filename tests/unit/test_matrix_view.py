@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from orchestrator.commands.matrix import command
-from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
-from orchestrator.commands.matrix.plan import Cell, Plan, Wish, plan_matrix
+from orchestrator.commands.matrix.outcome import Outcome, OutcomeVerdict
+from orchestrator.commands.matrix.plan import MatrixRun, Plan, Wish, plan_matrix
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
 from orchestrator.errors import Interrupted
 
 
-def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0) -> Outcome:
+def outcome(scenario: str, preset: str, verdict: OutcomeVerdict, exit_code: int = 0) -> Outcome:
     run_id = f"{scenario}-lib-{preset}-001"
     reasons = () if verdict == "pass" else (f"because {verdict}",)
     return Outcome(
@@ -29,6 +29,7 @@ def outcome(scenario: str, preset: str, verdict: CellVerdict, exit_code: int = 0
         reasons,
         took_s=30.4,
         is_control=scenario == "no_fault",
+        control=f"no_fault-lib-{preset}-001" if scenario.startswith("crash") else None,
         duplicates=None if verdict in ("error", "not offered") else 2,
     )
 
@@ -68,6 +69,7 @@ def test_a_row_sums_up_its_runs_and_a_tuned_one_has_its_control_beside_it() -> N
     assert "crash lib stock 1 pass 2" in lines
     assert "crash lib tuned 1 pass, 1 fail 2 2 fail, 2" in lines
     assert "crash-lib-tuned-001: fail: because fail" in lines
+    assert "control of crash: no_fault-lib-tuned-001" in lines
 
 
 def test_cells_that_failed_or_are_not_offered_are_there_with_their_reasons() -> None:
@@ -118,10 +120,10 @@ def test_the_bar_makes_room_for_the_name_of_the_run(width: int, tmp_path: Path) 
         legacy_windows=False,
     )
     with MatrixView(console) as view:
-        view.begin(1, 12, plan.cells[0], 600.0)
+        view.begin(1, 12, plan.runs[0], 600.0)
 
     assert isinstance(console.file, io.StringIO)
-    assert plan.cells[0].run_id in console.file.getvalue()
+    assert plan.runs[0].run_id in console.file.getvalue()
     assert "about 10 min left" in " ".join(told_on(console))
 
 
@@ -142,9 +144,12 @@ def test_it_ends_with_what_comes_next_and_names_a_folder_that_is_not_the_usual_o
     print_next(Path("my runs"), command.DEFAULT_RESULTS, console)
 
     assert told_on(console) == [
-        "written: results/matrix. RESULTS.md: make results; charts: make report",
-        "written: my runs. RESULTS.md: make results RESULTS='my runs'; "
-        "charts: make report RESULTS='my runs'",
+        "written: results/matrix",
+        "RESULTS.md: make results, or crashbench results results/matrix > RESULTS.md",
+        "charts: make report, or crashbench report results/matrix",
+        "written: my runs",
+        "RESULTS.md: make results RESULTS='my runs', or crashbench results 'my runs' > RESULTS.md",
+        "charts: make report RESULTS='my runs', or crashbench report 'my runs'",
     ]
 
 
@@ -155,7 +160,7 @@ def test_an_interrupted_matrix_says_how_to_go_on(
         raise Interrupted
 
     monkeypatch.setattr(Matrix, "carry_out", interrupt)
-    cell: Cell = tiny_plan(tmp_path).cells[0]
+    cell: MatrixRun = tiny_plan(tmp_path).runs[0]
     console = Console(file=io.StringIO(), width=80)
     source = cell.request.resolved.source
     assert source is not None

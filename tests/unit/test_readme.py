@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.cli import SECTIONS, with_command
 from orchestrator.commands.matrix import command as matrix_command
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
 from orchestrator.run.request import make_request
@@ -21,8 +22,13 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
 ]
+WORDS = [
+    shlex.split(line, comments=True)[1:] for line in COMMANDS if line.startswith("crashbench ")
+]
 RUNS = [
-    shlex.split(line, comments=True)[1:] for line in COMMANDS if line.startswith("crashbench --")
+    with_command(words)[1:]
+    for words in WORDS
+    if with_command(words)[0] == "run" and "--help" not in words
 ]
 MATRICES = [
     " ".join(shlex.split(line, comments=True)[2:]).removeprefix("ARGS=").split()
@@ -37,6 +43,11 @@ def test_every_run_that_it_shows_gets_past_the_plan(words: list[str]) -> None:
     values = [
         value for option, value in zip(words[::2], words[1::2], strict=True) if option == "--set"
     ]
+    settings = [
+        value
+        for option, value in zip(words[::2], words[1::2], strict=True)
+        if option == "--setting"
+    ]
     scenario = load_scenario(options.get("--scenario", "crash_recovery"), values, cores=2)
     request = make_request(
         scenario,
@@ -46,6 +57,7 @@ def test_every_run_that_it_shows_gets_past_the_plan(words: list[str]) -> None:
         dsn=None,
         results=Path("results"),
         overwrite=False,
+        settings=settings,
     )
     assert request.forecast.lines
 
@@ -67,8 +79,15 @@ def test_every_matrix_that_it_shows_can_be_laid_out_with_nothing_left_out(words:
             results=Path("results/matrix"),
         )
     )
-    assert plan.cells
+    assert plan.runs
     assert plan.not_offered == []
+
+
+def test_every_command_that_it_shows_is_there() -> None:
+    known = [words.split() for section in SECTIONS for words in section.commands]
+    shown = [with_command(words) for words in WORDS if words != ["--help"]]
+    assert [words for words in shown if not any(words[: len(k)] == k for k in known)] == []
+    assert {words[0] for words in shown} >= {"run", "judge", "report", "explain", "reproduce"}
 
 
 def test_the_matrix_is_as_large_as_it_says_when_nothing_else_is_asked_for() -> None:

@@ -217,3 +217,40 @@ def test_a_tuned_preset_that_fails_its_control_is_not_reported_as_tuned(tmp_path
     assert "not reported as tuned" in rows(crash, "planted tuned")[0]
     assert rows(crash, "worker resumes") == ["worker resumes | 30.11"]
     assert "planted tuned" in text.partition("### side_by_side")[0].partition("What became")[2]
+
+
+def test_a_control_of_other_settings_vouches_for_nothing(tmp_path: Path) -> None:
+    """Though both rescue alike: what differs is how long a job may take."""
+    crash, control = compared("tuned", 1), compared("tuned", 1, kill=False)
+    crash.first("run_start")["preset_hash"] = "1" * 16
+    control.first("run_start")["preset_hash"] = "2" * 16
+    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+
+    assert "**none was run**" in rows(below, "planted tuned")[0]
+    assert "rests on" not in below
+
+
+def test_a_control_whose_longer_jobs_were_cut_is_the_one_that_a_column_names(
+    tmp_path: Path,
+) -> None:
+    crash, control = compared("tuned", 1), compared("tuned", 1, kill=False)
+    for story in (crash, control):
+        story.first("run_start")["preset_hash"] = "1" * 16
+    control.first("run_start")["scenario_name"] = "crash_recovery_no_fault_up_to_6000_ms"
+    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+
+    assert "1 pass; 0 duplicates" in rows(below, "planted tuned")[0]
+    name = "crash_recovery_no_fault_up_to_6000_ms-planted-tuned-001"
+    assert f"- planted tuned rests on the no-fault control {name}." in below
+
+
+def test_a_control_under_another_adapter_hash_is_named_as_such(tmp_path: Path) -> None:
+    crash = compared("tuned", 1)
+    control = compared("tuned", 1, kill=False, live_duplicate=True)
+    crash.first("run_start")["adapter_sha256"] = "a" * 64
+    control.first("run_start")["adapter_sha256"] = "b" * 64
+    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+
+    assert "**under another adapter hash**" in rows(below, "planted tuned")[0]
+    assert "not reported as tuned" not in below
+    assert "another adapter hash (bbbbbbbbbbbb) than planted tuned (aaaaaaaaaaaa)" in below

@@ -45,7 +45,7 @@ def test_a_schema_that_has_drifted_is_told_and_written_anew(
 ) -> None:
     drifted = tmp_path / SCHEMA.name
     drifted.write_text(schema_text().replace('"verdict"', '"judgement"'), encoding="utf-8")
-    monkeypatch.setattr("analysis.__main__.SCHEMA", drifted)
+    monkeypatch.setattr("analysis.commands.SCHEMA", drifted)
 
     with pytest.raises(SystemExit, match="1"):
         main(["schema", "--check"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import psycopg
@@ -53,6 +54,12 @@ class Preset:
     """Whether a claimed row shows as claimed; else held jobs are known by their events alone."""
     parity: Mapping[str, str] = field(default_factory=dict)
     """In a phrase for each key of `PARITY`: what a comparison must show beside the settings."""
+    from_workers: Mapping[str, str] = field(default_factory=dict)
+    """Settings that hold what the scenario says of its workers, by name: the scenario's key. They
+    cannot be changed by themselves."""
+
+
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 
 
 class OutgoingJob(NamedTuple):
@@ -154,8 +161,16 @@ class Adapter(Protocol):
         """The installed library's version."""
         ...
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        """Resolve a preset. Raises `UnusableWorkersError` where the library cannot work so."""
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        """Resolve a preset, with `changes` of single settings put on top of it.
+
+        `changes` has names that the preset's `settings` have, and values of their types. Whatever
+        follows from a setting (rescue, periods, parity) has to follow from the changed one. Raises
+        `UnusableWorkersError` where the library cannot work so, and `UnusableSettingsError` where
+        it cannot work with the changes, or where the adapter could not say what follows from them.
+        """
         ...
 
     def install(self, dsn: str) -> None:
@@ -222,3 +237,8 @@ class Audited(Protocol):
 
 class UnusableWorkersError(Exception):
     """The library cannot run with these workers; the text says why and what would do."""
+
+
+class UnusableSettingsError(Exception):
+    """Changed settings that the library cannot run with, or whose consequences (above all the
+    bound of a rescue) the adapter cannot derive; the text says why and what would do."""

@@ -10,10 +10,12 @@ from typing import Any
 import psycopg
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     EnqueueResult,
     OutgoingJob,
     Preset,
+    UnusableSettingsError,
     Workers,
 )
 from worker_child.adapters.program import python_argv
@@ -100,8 +102,14 @@ class ControlAdapter(SqlInbox):
     def version(self) -> str:
         return version("crashbench")
 
-    def preset(self, name: str, workers: Workers) -> Preset:
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
         assert name in self.presets, name
+        if changes:
+            raise UnusableSettingsError(
+                f"{self.name} is a control: what it does is known because its settings are fixed"
+            )
         settings = {"poll_s": POLL_S, **self.settings}
         return Preset(
             name=name,

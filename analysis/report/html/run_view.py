@@ -104,9 +104,14 @@ def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
 
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
     run = summary.run
-    described = str(case.history.start.scenario.get("description", "")).strip()
+    start = case.history.start
+    described = str(start.scenario.get("description", "")).strip()
     yield "scenario", run.scenario + (f": {described}" if described else "")
+    if start.value_words:
+        yield "set on top of the file", ", ".join(start.value_words)
     yield "library", f"{run.library} {run.library_version}, preset {run.preset}"
+    if start.changed_settings:
+        yield "changed settings", ", ".join(start.setting_words)
     yield "ordinal and seed", f"{run.ordinal}, {run.seed}"
     yield "time_scale", f"{run.time_scale:g} (multiplies medium and long jobs)"
     environment = dict(flattened(case.history.start.environment))

@@ -44,8 +44,8 @@ class Comparison:
         """For a person: which jobs differ."""
         missing, surplus = self.expected - self.found, self.found - self.expected
         parts = {"not found": missing, "not expected": surplus}
-        told = (f"{what}: {', '.join(sorted(ids))}" for what, ids in parts.items() if ids)
-        return f"{self.what}: {'; '.join(told)}"
+        parts_text = (f"{what}: {', '.join(sorted(ids))}" for what, ids in parts.items() if ids)
+        return f"{self.what}: {'; '.join(parts_text)}"
 
 
 def found_sets(history: Path) -> JobSets:

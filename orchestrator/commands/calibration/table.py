@@ -60,8 +60,8 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     console.print(table)
     for outcome in outcomes:
         for sentence in _differences(outcome):
-            told = f"{outcome.trial.run_id}: {sentence}"
-            console.print(told, highlight=False, markup=False, soft_wrap=True)
+            line = f"{outcome.trial.run_id}: {sentence}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _lines(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, int, int, bool]]:

@@ -75,7 +75,7 @@ def executions_ended(run: RunFacts) -> Iterator[str]:
 def effects_witnessed(run: RunFacts) -> Iterator[str]:
     """Each effect in the database has its start and, unless its worker was killed, its end."""
     run.need_end()
-    told = {
+    by_events = {
         kind: {(worker_of(f), f["execution"], f["job_id"]) for f in run.of(kind)}
         for kind in ("job_started", "job_completed")
     }
@@ -84,12 +84,12 @@ def effects_witnessed(run: RunFacts) -> Iterator[str]:
         for row in run.final_rows
         for slot, incarnation, execution in row.get("effects", ())
     }
-    for worker, execution, job_id in sorted(effects - told["job_started"]):
+    for worker, execution, job_id in sorted(effects - by_events["job_started"]):
         yield f"{job_id} had its effect in execution {execution} of {worker}, which never began"
-    for worker, execution, job_id in sorted(effects - told["job_completed"]):
+    for worker, execution, job_id in sorted(effects - by_events["job_completed"]):
         if worker not in run.killed:
             yield f"{job_id} had its effect, and execution {execution} of {worker} never completed"
-    for worker, execution, job_id in sorted(told["job_completed"] - effects):
+    for worker, execution, job_id in sorted(by_events["job_completed"] - effects):
         yield f"{worker} says that it completed {job_id} ({execution}), which has had no effect"
 
 

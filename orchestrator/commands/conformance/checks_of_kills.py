@@ -54,8 +54,8 @@ def survives_kill_at(point: HoldPoint) -> Callable[[RunFacts], Iterator[str]]:
             if reason == "bound_not_reached":
                 raise NotCheckedError(_beyond(run))
             if verdict not in allowed(point, run.preset):
-                told = f"{verdict} ({reason})" if reason else verdict
-                yield f"{job_id} is {told}, not {' or '.join(allowed(point, run.preset))}"
+                text = f"{verdict} ({reason})" if reason else verdict
+                yield f"{job_id} is {text}, not {' or '.join(allowed(point, run.preset))}"
             elif verdict == "stranded":
                 raise UnofferedError("this preset never rescues, and left them stranded")
 

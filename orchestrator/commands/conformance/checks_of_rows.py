@@ -41,9 +41,9 @@ def rows_waiting(seen: DirectEvidence) -> Iterator[str]:
         if isinstance(result, Accepted)
     }
     yield from _other_rows(seen.job_ids, look, "queued")
-    told = {row.job_id: row.inbox_id for row in look.rows}
-    if told.keys() == given.keys() and told != given:
-        yield f"rows() knows the jobs by other ids than the enqueue gave: {told}, not {given}"
+    by_rows = {row.job_id: row.inbox_id for row in look.rows}
+    if by_rows.keys() == given.keys() and by_rows != given:
+        yield f"rows() knows the jobs by other ids than the enqueue gave: {by_rows}, not {given}"
     asked = [row.inbox_id for row in look.some]
     if asked != [given[seen.job_ids[0]]]:
         yield f"asked for the row {given[seen.job_ids[0]]}, rows() gave {asked}"
@@ -139,9 +139,9 @@ def _while_open(seen: DirectEvidence) -> Look:
 
 
 def _other_rows(job_ids: Sequence[str], look: Look, state: str) -> Iterator[str]:
-    told = sorted(str(row.job_id) for row in look.rows)
-    if told != sorted(job_ids):
-        yield f"rows() shows {_some(told) or 'nothing'}; {_some(sorted(job_ids))} were enqueued"
+    shown = sorted(str(row.job_id) for row in look.rows)
+    if shown != sorted(job_ids):
+        yield f"rows() shows {_some(shown) or 'nothing'}; {_some(sorted(job_ids))} were enqueued"
     if wrong := [row for row in look.rows if row.state != state]:
         yield f"rows() says that {_described(wrong[0])}, and nobody has touched it"
     # Where SQL finds none of them the payload is stored as nothing that could be searched.

@@ -92,7 +92,7 @@ def attempts_planned(run: RunFacts) -> Iterator[str]:
             )
 
 
-def classes_told(run: RunFacts) -> Iterator[str]:
+def wrong_error_classes(run: RunFacts) -> Iterator[str]:
     """Each failure bears the class that the plan gives it, and no other failure occurs."""
     run.need_end()
     planned = _planned(run)
@@ -113,7 +113,7 @@ def permanent_ended(run: RunFacts) -> Iterator[str]:
             yield f"{job_id} failed for good, and was executed {starts[job_id]} times"
 
 
-def decisions_told(run: RunFacts) -> Iterator[str]:
+def missing_decisions(run: RunFacts) -> Iterator[str]:
     """After each failure somebody says what the library made of it."""
     run.need_end()
     failed, retried, discarded = (
@@ -125,10 +125,11 @@ def decisions_told(run: RunFacts) -> Iterator[str]:
     for job_id, times in sorted(failed.items()):
         ends = int(job_id not in completed)
         if retried[job_id] != starts[job_id] - 1:
-            yield f"{job_id} was retried {starts[job_id] - 1} times, told were {retried[job_id]}"
+            times = starts[job_id] - 1
+            yield f"{job_id} was retried {times} times, its events say {retried[job_id]}"
         if discarded[job_id] != ends:
             gave_up = "was given up" if ends else "completed"
-            yield f"{job_id} failed {times} times and {gave_up}; discards told: {discarded[job_id]}"
+            yield f"{job_id} failed {times} times and {gave_up}; discards: {discarded[job_id]}"
 
 
 def _planned(run: RunFacts) -> dict[str, tuple[str, ...]]:
@@ -169,7 +170,7 @@ WORK: tuple[Check[RunFacts], ...] = (
     Check("stop", "drains and leaves when it is asked to", _CROWDED, stop_drains),
     Check("rows left", "shows each row as the events have it", _CROWDED, rows_left),
     Check("attempts", "runs a failing job as often as allowed", _FAILING, attempts_planned),
-    Check("error classes", "fails jobs as planned, and no others", _FAILING, classes_told),
+    Check("error classes", "fails jobs as planned, and no others", _FAILING, wrong_error_classes),
     Check("permanent errors", "does not retry what cannot help", _FAILING, permanent_ended),
-    Check("decisions", "tells of every retry and discard", _FAILING, decisions_told),
+    Check("decisions", "tells of every retry and discard", _FAILING, missing_decisions),
 )

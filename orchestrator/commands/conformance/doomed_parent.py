@@ -18,7 +18,7 @@ from worker_child.protocol import Init
 
 
 class DoomedOrders(msgspec.Struct, frozen=True):
-    """What it is told, in one line on stdin."""
+    """What it reads, one line on stdin."""
 
     init: Init
     argv: list[str]

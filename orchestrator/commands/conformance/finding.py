@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 Outcome = Literal["met", "broken", "not offered", "not checked"]
@@ -53,24 +54,52 @@ def judge(check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT]) -> F
     broken: list[str] = []
     unchecked: list[str] = []
     for trial in check.trials:
-        told = f"{trial}: " if len(check.trials) > 1 else ""
+        where = f"{trial}: " if len(check.trials) > 1 else ""
         if trial not in evidence:
             unchecked.append("without a worker that becomes ready no run was made")
             continue
         try:
-            broken += [told + sentence for sentence in check.faults(evidence[trial])]
+            broken += [where + sentence for sentence in check.faults(evidence[trial])]
         except NotCheckedError as error:
-            unchecked.append(f"{told}{error}")
+            unchecked.append(f"{where}{error}")
         except UnofferedError as error:
             return found("not offered", str(error))
     if broken:
-        return found("broken", _told(broken))
+        return found("broken", _first_of(broken))
     return found("not checked", "; ".join(dict.fromkeys(unchecked))) if unchecked else found("met")
 
 
-_TOLD = 3
+_MOST_SENTENCES = 3
 
 
-def _told(sentences: list[str]) -> str:
-    more = len(sentences) - _TOLD
-    return "; ".join(sentences[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+def _first_of(sentences: list[str]) -> str:
+    more = len(sentences) - _MOST_SENTENCES
+    return "; ".join(sentences[:_MOST_SENTENCES]) + (f"; and {more} more" if more > 0 else "")
+
+
+_WORST_FIRST: tuple[Outcome, ...] = ("broken", "not checked", "not offered", "met")
+
+
+def over_repetitions(repetitions: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """One row a check over all repetitions, which have the same checks in the same order.
+
+    Its outcome is the worst; the reason names the repetitions, counted from 1, where they differ.
+    """
+    return [_agreed(findings) for findings in zip(*repetitions, strict=True)]
+
+
+def _agreed(findings: Sequence[Finding]) -> Finding:
+    outcome = min((f.outcome for f in findings), key=_WORST_FIRST.index)
+    if len({finding.outcome for finding in findings}) == 1:
+        reasons = dict.fromkeys(finding.reason for finding in findings if finding.reason)
+        return replace(findings[0], reason="; ".join(reasons))
+    by_outcome: defaultdict[Outcome, list[int]] = defaultdict(list)
+    for number, finding in enumerate(findings, 1):
+        by_outcome[finding.outcome].append(number)
+    which = "; ".join(
+        f"{one} in {len(numbers)} of {len(findings)} (repetition {', '.join(map(str, numbers))})"
+        for one, numbers in sorted(by_outcome.items(), key=lambda item: _WORST_FIRST.index(item[0]))
+    )
+    reasons = dict.fromkeys(f.reason for f in findings if f.outcome == outcome and f.reason)
+    reason = "; ".join([f"the repetitions differ: {which}", *reasons])
+    return replace(findings[0], outcome=outcome, reason=reason)

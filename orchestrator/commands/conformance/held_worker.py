@@ -81,11 +81,11 @@ class HeldWorker:
             self._parent.stdin.write(msgspec.json.encode(orders) + b"\n")
             self._parent.stdin.flush()
             ours.settimeout(_START_LIMIT_S)
-            told, descriptors, _, _ = socket.recv_fds(ours, 64, 2)
+            pid_text, descriptors, _, _ = socket.recv_fds(ours, 64, 2)
         if len(descriptors) != 2:
             self._parent.kill()
             raise OSError(self._said())
-        self.pid = int(told)
+        self.pid = int(pid_text)
         self._stdin, self._pipe = descriptors
         self.events = WorkerEvents(init, self._pipe)
 

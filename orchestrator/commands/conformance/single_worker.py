@@ -7,14 +7,18 @@ stdin is closed while its parent lives: each of the two ropes has to hold by its
 
 from __future__ import annotations
 
+import base64
 import secrets
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from orchestrator.commands.conformance.held_worker import (
     HeldWorker,
@@ -22,7 +26,6 @@ from orchestrator.commands.conformance.held_worker import (
     end_marked,
     wait_for_exit,
 )
-from orchestrator.commands.conformance.sightings import sighted
 from orchestrator.history.recorder import take_anchor
 from orchestrator.history.records import Session
 from orchestrator.observe.probe import Probe, parent_session_name
@@ -49,6 +52,13 @@ LEAVE_LIMIT_S = 5.0
 _START_LIMIT_S = 15.0
 """From ready until all jobs have started; they waited for the worker."""
 _TAIL_CHARACTERS = 600
+_TABLES = r"""
+SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE relkind = 'r' AND relname NOT LIKE 'bench\_%'
+  AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_%'
+ORDER BY nspname, relname
+"""
+"""Every table that is not the harness's own."""
 
 
 @dataclass(frozen=True)
@@ -206,3 +216,40 @@ def _held(job: PlannedJob) -> OutgoingJob:
     """Whatever point the scenario holds the job at: here it stops as soon as it has started."""
     plan = msgspec.structs.replace(job.plan, hold="started")
     return OutgoingJob(plan.job_id, plan.kind, msgspec.json.encode(plan))
+
+
+def sighted(connection: psycopg.Connection[Any], job_ids: Sequence[str]) -> set[str]:
+    """Of `job_ids` those that some row of the library's tables names. Raises psycopg.Error.
+
+    SQL alone is asked, so that no adapter can talk this witness over. A payload may be stored as
+    text, JSON, bytes or base64, so an id is looked for in each of these spellings.
+    """
+    texts = [text for table in _tables(connection) for text in _rows(connection, *table)]
+    return {
+        job_id
+        for job_id in job_ids
+        if any(spelling in text for spelling in spellings(job_id) for text in texts)
+    }
+
+
+def spellings(job_id: str) -> list[str]:
+    """How `job_id` can look within a longer text, JSON, bytea or base64."""
+    # With the quote behind it: whole characters before it do not determine all of a last digit.
+    quoted = f'{job_id}"'.encode()
+    return [job_id, job_id.encode().hex(), *(_in_base64(quoted, offset) for offset in range(3))]
+
+
+def _in_base64(data: bytes, offset: int) -> str:
+    """Those characters that `data`, beginning `offset` bytes after a triple, determines alone."""
+    encoded = base64.b64encode(bytes(offset) + data).decode()
+    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    return connection.execute(_TABLES).fetchall()
+
+
+def _rows(connection: psycopg.Connection[Any], schema: str, table: str) -> Iterator[str]:
+    query = SQL("SELECT row_::text FROM {} AS row_").format(Identifier(schema, table))
+    for (text,) in connection.execute(query):
+        yield text

@@ -1,10 +1,12 @@
-"""`crashbench matrix` from the wish to the exit code."""
+"""`crashbench matrix`: from the options to the exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from orchestrator.commands.matrix.junit import write_junit
@@ -12,6 +14,7 @@ from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
+from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Values
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
 from orchestrator.run.subprocess_run import run_in_process
@@ -23,6 +26,63 @@ DEFAULT_REPETITIONS = 3
 DEFAULT_RESULTS = Path("results/matrix")
 """Where `make results` and `make report` look when no folder is named."""
 GO_ON = "interrupted: give the same command again to go on"
+
+
+def matrix(
+    libraries: Annotated[str, typer.Option(help="Names with commas between.")] = DEFAULT_LIBRARIES,
+    presets: Annotated[
+        str, typer.Option(help="Names; one that a library lacks is 'not offered'.")
+    ] = DEFAULT_PRESETS,
+    scenarios: Annotated[
+        str, typer.Option(help="Names of shipped scenarios, or .toml files.")
+    ] = DEFAULT_SCENARIOS,
+    repetitions: Annotated[
+        int, typer.Option(min=1, max=999, help="Ordinals 1 to N of each; six give an interval.")
+    ] = DEFAULT_REPETITIONS,
+    setting: Settings = None,
+    values: Values = None,
+    control: Annotated[
+        bool,
+        typer.Option(
+            help="Run the no-fault control of each tuned preset as well, once for all settings "
+            "that the scenarios lead to."
+        ),
+    ] = True,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write JUnit XML there, anew after every run.")
+    ] = None,
+    order_seed: Annotated[
+        int, typer.Option(min=0, help="Begin the rotation elsewhere; the runs are the same.")
+    ] = 0,
+    dsn: Dsn = None,
+    results: Results = DEFAULT_RESULTS,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run libraries x presets x scenarios x repetitions, side by side.
+
+    Interleaved, each run on a fresh server. What is interrupted goes on where it was when the same
+    command is given again: finished runs are kept, a half one is redone. A run that fails does not
+    stop the others. The exit code is the worst verdict's (2 before 3, 1, 4 and 0); 'not offered' is
+    no failure.
+
+      crashbench matrix --scenarios crash_recovery_short --repetitions 6
+
+      crashbench results results/matrix > RESULTS.md
+    """
+    wish = Wish(
+        libraries=listed(libraries),
+        presets=listed(presets),
+        scenarios=listed(scenarios),
+        repetitions=repetitions,
+        results=results,
+        overrides=tuple(values or ()),
+        settings=tuple(setting or ()),
+        dsn=dsn,
+        order_seed=order_seed,
+        control=control,
+        overwrite=overwrite,
+    )
+    raise typer.Exit(run_matrix(wish, junit, Console()))
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -47,6 +107,6 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
         console.print(GO_ON, highlight=False, soft_wrap=True)
         raise
     print_outcomes(outcomes, console)
-    if any(cell.history.exists() for cell in plan.cells):
+    if any(run.history.exists() for run in plan.runs):
         print_next(wish.results, DEFAULT_RESULTS, console)
     return exit_code_of(outcomes)

@@ -1,4 +1,4 @@
-"""The outcomes as JUnit XML, for whoever reads test reports: each cell a test case."""
+"""The outcomes as JUnit XML, for whoever reads test reports: each run a test case."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from errno import EISDIR
 from pathlib import Path
 from xml.etree import ElementTree
 
-from orchestrator.commands.matrix.outcome import CellVerdict, Outcome
+from orchestrator.commands.matrix.outcome import Outcome, OutcomeVerdict
 from orchestrator.errors import ResultsError
 
-_ELEMENTS: dict[CellVerdict, str | None] = {
+_ELEMENTS: dict[OutcomeVerdict, str | None] = {
     "pass": None,
     "fail": "failure",
     "unknown": "error",
@@ -78,11 +78,13 @@ def _add_case(suite: ElementTree.Element, outcome: Outcome) -> None:
         },
     )
     properties = ElementTree.SubElement(case, "properties")
-    for name, value in (("verdict", outcome.verdict), ("kept", str(outcome.kept).lower())):
+    facts = {"verdict": outcome.verdict, "kept": str(outcome.kept).lower()}
+    facts |= {} if outcome.control is None else {"control": outcome.control}
+    for name, value in [*facts.items(), *outcome.figures.items()]:
         ElementTree.SubElement(properties, "property", {"name": name, "value": value})
     element = _ELEMENTS[outcome.verdict]
     if element is not None:
         reasons = _NOT_XML.sub("\ufffd", "\n".join(outcome.reasons))
         first = next(iter(reasons.splitlines()), outcome.verdict)
-        told = ElementTree.SubElement(case, element, {"type": outcome.verdict, "message": first})
-        told.text = reasons
+        details = {"type": outcome.verdict, "message": first}
+        ElementTree.SubElement(case, element, details).text = reasons

@@ -1,10 +1,10 @@
-"""What came of a cell, by its summary, which is made of its history alone; and of all of them."""
+"""What came of a run, by its summary, which is made of its history alone; and of all of them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +12,12 @@ from analysis.errors import SummaryError
 from analysis.summary.summary import read_summary
 from analysis.summary.types import RunVerdict, Summary
 from analysis.summary.verdict import worst
-from orchestrator.commands.matrix.plan import Cell, NotOffered
+from orchestrator.commands.matrix.figures import main_figures
+from orchestrator.commands.matrix.plan import MatrixRun, NotOffered
 from orchestrator.errors import ResultsError
 from orchestrator.run.subprocess_run import wait_for
 
-CellVerdict = RunVerdict | Literal["error", "not offered"]
+OutcomeVerdict = RunVerdict | Literal["error", "not offered"]
 
 EXIT_ERROR = 2
 """README's code for a world that would not let the run happen."""
@@ -25,65 +26,72 @@ _ANALYSIS_LIMIT_S = 600.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """One cell, done, kept from before, failed or not offered."""
+    """One run, done, kept from before, failed or not offered."""
 
     run_id: str
     scenario: str
     library: str
     preset: str
-    verdict: CellVerdict
+    verdict: OutcomeVerdict
     exit_code: int
     reasons: tuple[str, ...]
     """Sentences; empty where the run passed."""
     took_s: float = 0.0
     kept: bool = False
     is_control: bool = False
+    control: str | None = None
+    """The run_id of the no-fault control that this run's column rests on."""
     duplicates: int | None = None
     """Duplicate executions; None = there is no ledger."""
+    figures: Mapping[str, str] = field(default_factory=dict)
+    """The main ones of the summary, by a dotted name, as text."""
 
 
-def judged(cell: Cell, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
+def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
     """The outcome of a run that has a history."""
     return Outcome(
-        run_id=cell.run_id,
-        scenario=cell.request.scenario.name,
-        library=cell.request.library,
-        preset=cell.request.preset.name,
+        run_id=run.run_id,
+        scenario=run.request.scenario.name,
+        library=run.request.library,
+        preset=run.request.preset.name,
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=tuple(judgement.reasons),
         took_s=took_s,
         kept=kept,
-        is_control=cell.is_control,
+        is_control=run.is_control,
+        control=run.control,
         duplicates=judgement.crash.duplicate_executions,
+        figures=main_figures(judgement),
     )
 
 
-def failed(cell: Cell, reason: str, took_s: float) -> Outcome:
+def failed(run: MatrixRun, reason: str, took_s: float) -> Outcome:
     """The outcome of a run that has left no history."""
     return Outcome(
-        run_id=cell.run_id,
-        scenario=cell.request.scenario.name,
-        library=cell.request.library,
-        preset=cell.request.preset.name,
+        run_id=run.run_id,
+        scenario=run.request.scenario.name,
+        library=run.request.library,
+        preset=run.request.preset.name,
         verdict="error",
         exit_code=EXIT_ERROR,
         reasons=(reason,),
         took_s=took_s,
-        is_control=cell.is_control,
+        is_control=run.is_control,
+        control=run.control,
     )
 
 
-def absent(cell: NotOffered) -> Outcome:
-    """The outcome of a cell that cannot be: no failure."""
+def absent(run: NotOffered) -> Outcome:
+    """The outcome of a run that cannot be: no failure."""
     return Outcome(
-        run_id=f"{cell.scenario}-{cell.library}-{cell.preset}",
-        scenario=cell.scenario,
-        library=cell.library,
-        preset=cell.preset,
+        run_id=f"{run.scenario}-{run.library}-{run.preset}",
+        scenario=run.scenario,
+        library=run.library,
+        preset=run.preset,
         verdict="not offered",
         exit_code=0,
-        reasons=(cell.why,),
+        reasons=(run.why,),
     )
 
 

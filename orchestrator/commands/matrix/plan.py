@@ -1,6 +1,6 @@
 """What a matrix is to carry out, and in which order. Pure: nothing is started or written here.
 
-Cells are interleaved so that a drift of the machine falls on every library alike: repetition by
+Runs are interleaved so that a drift of the machine falls on every library alike: repetition by
 repetition, within one scenario by scenario, within one library by library. Each of these blocks
 begins with another subject, one further on than the block before, so that each comes first equally
 often.
@@ -10,20 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.errors import NotOfferedError, UnknownNameError
+from orchestrator.commands.matrix.controls import CONTROL_SCENARIO, CONTROLLED_PRESET, cut_to
+from orchestrator.errors import NotOfferedError, UnknownNameError, UnknownSettingError
 from orchestrator.libraries.library import find_library
 from orchestrator.run.request import Request, make_request
 from orchestrator.scenario.load import ResolvedScenario, resolve_scenario
 from orchestrator.scenario.reader import nearest_and_all
-
-CONTROL_SCENARIO = "crash_recovery_no_fault"
-CONTROLLED_PRESET = "tuned"
-"""A preset of this name always stands beside its no-fault control."""
 
 ItemT = TypeVar("ItemT")
 
@@ -39,6 +35,8 @@ class Wish:
     repetitions: int
     results: Path
     overrides: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """``KEY=VALUE`` each; a library that has not got one is 'not offered'."""
     dsn: str | None = None
     order_seed: int = 0
     control: bool = True
@@ -46,11 +44,14 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixRun:
     """One run of the matrix."""
 
     request: Request
     is_control: bool = False
+    control: str | None = None
+    """The run_id of the no-fault control that its column rests on; None = it needs none, or there
+    is none."""
 
     @property
     def run_id(self) -> str:
@@ -70,19 +71,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class NotOffered:
-    """A cell that cannot be: the library lacks the preset, or cannot work as the scenario asks."""
+    """What cannot be: the library lacks the preset or a setting, or cannot work as the scenario
+    asks; or no control has the settings that the scenario's jobs lead to."""
 
     scenario: str
     library: str
     preset: str
     why: str
+    lacks_setting: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells in the order in which they are carried out."""
+    """The runs in the order in which they are carried out."""
 
-    cells: list[Cell]
+    runs: list[MatrixRun]
     not_offered: list[NotOffered]
 
 
@@ -99,21 +102,24 @@ class Source:
 
 
 def plan_matrix(wish: Wish) -> Plan:
-    """Check every name and lay the cells out. Raises `CrashbenchError` before anything is run."""
+    """Check every name and lay the runs out. Raises `CrashbenchError` before anything is run."""
     _check_names(wish)
     sources = [Source(resolve_scenario(name, wish.overrides)) for name in wish.scenarios]
     _refuse_equal_names(sources)
     subjects = [(library, preset) for preset in wish.presets for library in wish.libraries]
-    cells: list[Cell] = []
-    absent: dict[tuple[str, str, str], NotOffered] = {}
-    asked = interleaved(sources, subjects, wish.repetitions, wish.order_seed)
-    for source, subject, ordinal in chain(asked, _controls(wish, sources)):
-        made = _cell(wish, source, subject, ordinal)
-        if isinstance(made, Cell):
-            cells.append(made)
-        else:
-            absent[made.scenario, made.library, made.preset] = made
-    return Plan(cells, list(absent.values()))
+    made = [
+        _run(wish, *one)
+        for one in interleaved(sources, subjects, wish.repetitions, wish.order_seed)
+    ]
+    runs = [run for run in made if isinstance(run, MatrixRun)]
+    absent = [run for run in made if isinstance(run, NotOffered)]
+    lacking = [run.why for run in absent if run.lacks_setting]
+    if lacking and not runs:
+        raise UnknownSettingError(lacking[0])
+    if wish.control:
+        runs, without = _with_controls(wish, runs)
+        absent += without
+    return Plan(runs, list({(a.scenario, a.library, a.preset): a for a in absent}.values()))
 
 
 def interleaved(
@@ -136,20 +142,58 @@ def rotated(items: Sequence[ItemT], by: int) -> list[ItemT]:
     return [*items[begin:], *items[:begin]]
 
 
-def _controls(
-    wish: Wish, sources: Sequence[Source]
-) -> Iterator[tuple[Source, tuple[str, str], int]]:
-    """The no-fault control of each tuned preset, where the matrix has not got it anyway."""
-    names = {source.name for source in sources}
-    if not wish.control or CONTROLLED_PRESET not in wish.presets or CONTROL_SCENARIO in names:
-        return
-    control = Source(resolve_scenario(CONTROL_SCENARIO))
-    for library in wish.libraries:
-        if CONTROLLED_PRESET in _presets_of(library):
-            yield control, (library, CONTROLLED_PRESET), 1
+def _with_controls(
+    wish: Wish, runs: Sequence[MatrixRun]
+) -> tuple[list[MatrixRun], list[NotOffered]]:
+    """The runs, each beside the name of its control, and behind them the controls that the matrix
+    has not got anyway; what no control can be made for stands apart."""
+    shipped = Source(resolve_scenario(CONTROL_SCENARIO))
+    controls: dict[tuple[str, str, str | None], MatrixRun | NotOffered] = {}
+    planned = {run.run_id: run for run in runs}
+    beside: list[MatrixRun] = []
+    for run in runs:
+        if not _needs_control(run.request) or run.is_control:
+            beside.append(run)
+            continue
+        key = run.request.library_given, run.request.preset.name, run.request.preset_hash
+        if key not in controls:
+            controls[key] = _control_of(wish, run.request, shipped)
+        control = controls[key]
+        name = control.run_id if isinstance(control, MatrixRun) else None
+        beside.append(replace(run, control=name))
+    found = {one.run_id: one for one in controls.values() if isinstance(one, MatrixRun)}
+    extra = [control for run_id, control in found.items() if run_id not in planned]
+    return [*beside, *extra], [one for one in controls.values() if isinstance(one, NotOffered)]
 
 
-def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) -> Cell | NotOffered:
+def _needs_control(request: Request) -> bool:
+    """Single settings that were changed are somebody's tuning, whatever the preset."""
+    return request.base_preset == CONTROLLED_PRESET or bool(request.changes)
+
+
+def _control_of(wish: Wish, request: Request, shipped: Source) -> MatrixRun | NotOffered:
+    """The control whose preset resolves to the same settings as that of `request`."""
+    longest_s = request.resolved.capacity.longest_length_s
+    subject = request.library_given, request.base_preset
+    for words in ((), cut_to(shipped.resolved.scenario, longest_s)):
+        if words is None:
+            continue
+        source = Source(resolve_scenario(CONTROL_SCENARIO, words)) if words else shipped
+        made = _run(wish, source, subject, 1)
+        if isinstance(made, NotOffered) or made.request.preset_hash == request.preset_hash:
+            return made
+    return NotOffered(
+        CONTROL_SCENARIO,
+        request.library,
+        request.preset.name,
+        f"its settings in {request.scenario.name} follow from jobs of at most {longest_s:g} s, and "
+        "the control cannot be made with such jobs: nothing will be said of live duplicates there",
+    )
+
+
+def _run(
+    wish: Wish, source: Source, subject: tuple[str, str], ordinal: int
+) -> MatrixRun | NotOffered:
     given, preset = subject
     library = find_library(given).name
     offered = _presets_of(given)
@@ -165,11 +209,13 @@ def _cell(wish: Wish, source: Source, subject: tuple[str, str], ordinal: int) ->
             dsn=wish.dsn,
             results=wish.results,
             overwrite=wish.overwrite,
+            settings=wish.settings,
         )
-    except (UnknownNameError, NotOfferedError) as error:
-        return NotOffered(source.name, library, preset, str(error))
-    is_control = source.resolved.source == CONTROL_SCENARIO and preset == CONTROLLED_PRESET
-    return Cell(request, is_control)
+    except (UnknownNameError, NotOfferedError, UnknownSettingError) as error:
+        lacks_setting = isinstance(error, UnknownSettingError)
+        return NotOffered(source.name, library, preset, str(error), lacks_setting)
+    is_control = source.resolved.source == CONTROL_SCENARIO and _needs_control(request)
+    return MatrixRun(request, is_control)
 
 
 def _presets_of(library: str) -> Sequence[str]:

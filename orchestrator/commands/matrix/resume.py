@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.commands.matrix.plan import Cell
+from orchestrator.commands.matrix.plan import MatrixRun
 from orchestrator.commands.reproduce import read_start
 from orchestrator.errors import ResultsError
 from orchestrator.history.records import RunEnd
@@ -21,14 +21,14 @@ class _EndLine(msgspec.Struct):
     fields: RunEnd
 
 
-def finished_cells(cells: Sequence[Cell], *, overwrite: bool) -> set[str]:
+def finished_runs(runs: Sequence[MatrixRun], *, overwrite: bool) -> set[str]:
     """The run ids that are done already: asked for the same thing, of the same library.
 
     A half run is a ``.partial`` and does not count; its own run moves it aside. Raises
     `ResultsError`, naming all of them, when finished runs of these names are others than those
     asked for; with `overwrite` they are done anew.
     """
-    found = {cell.run_id: difference(cell) for cell in cells if cell.history.exists()}
+    found = {run.run_id: difference(run) for run in runs if run.history.exists()}
     others = {run_id: what for run_id, what in found.items() if what is not None}
     if others and not overwrite:
         listed = "".join(f"\n  - {run_id}: {what}" for run_id, what in others.items())
@@ -39,15 +39,15 @@ def finished_cells(cells: Sequence[Cell], *, overwrite: bool) -> set[str]:
     return found.keys() - others.keys()
 
 
-def difference(cell: Cell) -> str | None:
+def difference(run: MatrixRun) -> str | None:
     """In what a finished run differs from the one asked for; None = it is that one."""
     try:
-        start = read_start(cell.history)
+        start = read_start(run.history)
     except ResultsError as error:
         return str(error)
-    asked = msgspec.json.decode(msgspec.json.encode(cell.request.preset.settings))
-    version = cell.request.adapter.version()
-    if start.scenario_sha256 != cell.digest:
+    asked = msgspec.json.decode(msgspec.json.encode(run.request.preset.settings))
+    version = run.request.adapter.version()
+    if start.scenario_sha256 != run.digest:
         return "another scenario text or seed"
     if start.library_version != version:
         return f"{start.library} was {start.library_version}, is {version}"

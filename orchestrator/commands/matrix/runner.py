@@ -1,4 +1,4 @@
-"""Carries a matrix out, cell by cell: keeps what is done, runs the rest, judges everything."""
+"""Carries a matrix out, run by run: keeps what is done, runs the rest, judges everything."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from types import FrameType
 from typing import Protocol
 
 from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged, judgement_of
-from orchestrator.commands.matrix.plan import Cell, Plan
-from orchestrator.commands.matrix.resume import difference, finished_cells, span_s
+from orchestrator.commands.matrix.plan import MatrixRun, Plan
+from orchestrator.commands.matrix.resume import difference, finished_runs, span_s
 from orchestrator.errors import ResultsError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
 
 
 class Observer(Protocol):
-    """Who is told how a matrix goes on."""
+    """Who hears how a matrix goes on."""
 
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
         """What is about to happen: `kept` runs are done already, the rest will take so long."""
         ...
 
-    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
-        """`cell` is about to run."""
+    def begin(self, done: int, of: int, run: MatrixRun, left_s: float | None) -> None:
+        """`run` is about to run."""
         ...
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
@@ -34,7 +34,7 @@ class Observer(Protocol):
         ...
 
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
-        """A cell is done, kept or failed; `done` cells are now."""
+        """A run is done, kept or failed; `done` runs are now."""
         ...
 
 
@@ -54,50 +54,50 @@ _Key = tuple[str, ...]
 
 
 class Estimate:
-    """How long the rest of a matrix will take, learned from each finished cell."""
+    """How long the rest of a matrix will take, learned from each finished run."""
 
     def __init__(self) -> None:
         self._took_s: defaultdict[_Key, list[float]] = defaultdict(list)
         self._overheads_s: list[float] = []
 
-    def learn(self, cell: Cell, took_s: float) -> None:
-        """`cell` took so long, seconds."""
-        self._took_s[_key(cell)].append(took_s)
-        expected_s = cell.request.forecast.expected_s
+    def learn(self, run: MatrixRun, took_s: float) -> None:
+        """`run` took so long, seconds."""
+        self._took_s[_key(run)].append(took_s)
+        expected_s = run.request.forecast.expected_s
         if expected_s is not None:
             self._overheads_s.append(took_s - expected_s)
 
-    def length_s(self, cell: Cell) -> float | None:
-        """Of one cell: the mean of its kind, else what its scenario and preset let foresee."""
-        known = self._took_s.get(_key(cell))
+    def length_s(self, run: MatrixRun) -> float | None:
+        """Of one run: the mean of its kind, else what its scenario and preset let foresee."""
+        known = self._took_s.get(_key(run))
         if known:
             return fmean(known)
-        expected_s = cell.request.forecast.expected_s
+        expected_s = run.request.forecast.expected_s
         if expected_s is not None:
             return max(0.0, expected_s + fmean(self._overheads_s or [OVERHEAD_S]))
         everything = [took_s for lengths in self._took_s.values() for took_s in lengths]
         return fmean(everything) if everything else None
 
-    def left_s(self, cells: Iterable[Cell], elapsed_s: float = 0.0) -> float | None:
-        """Of all `cells`, the first having gone on for `elapsed_s`; None = nobody can say yet."""
+    def left_s(self, runs: Iterable[MatrixRun], elapsed_s: float = 0.0) -> float | None:
+        """Of all `runs`, the first having gone on for `elapsed_s`; None = nobody can say yet."""
         left_s = 0.0
-        for place, cell in enumerate(cells):
-            length_s = self.length_s(cell)
+        for place, run in enumerate(runs):
+            length_s = self.length_s(run)
             if length_s is None:
                 return None
             left_s += max(0.0, length_s - elapsed_s) if place == 0 else length_s
         return left_s
 
 
-def _key(cell: Cell) -> _Key:
-    request = cell.request
+def _key(run: MatrixRun) -> _Key:
+    request = run.request
     return request.scenario.name, request.library, request.preset.name
 
 
 class Matrix:
     """One matrix under way.
 
-    `save` gets all outcomes so far, after every cell, so that nothing is lost if the matrix does
+    `save` gets all outcomes so far, after every run, so that nothing is lost if the matrix does
     not come to its end.
     """
 
@@ -107,65 +107,65 @@ class Matrix:
         self._observer = observer
         self._save = save
         self._estimate = Estimate()
-        self._pending = list(plan.cells)
-        self.outcomes: list[Outcome] = [absent(cell) for cell in plan.not_offered]
+        self._pending = list(plan.runs)
+        self.outcomes: list[Outcome] = [absent(run) for run in plan.not_offered]
         """So far; in the order in which they came."""
 
     def carry_out(self, *, overwrite: bool) -> list[Outcome]:
-        """Every cell once. Raises `ResultsError` before the first run, and `Interrupted`."""
-        kept = finished_cells(self._plan.cells, overwrite=overwrite)
-        self._pending = [cell for cell in self._plan.cells if cell.run_id not in kept]
+        """Every run once. Raises `ResultsError` before the first run, and `Interrupted`."""
+        kept = finished_runs(self._plan.runs, overwrite=overwrite)
+        self._pending = [run for run in self._plan.runs if run.run_id not in kept]
         self._observer.announce(self._plan, len(kept), self._estimate.left_s(self._pending))
-        for cell in self._plan.cells:
-            if cell.run_id in kept:
-                self._take(cell, self._judge(cell, None))
+        for run in self._plan.runs:
+            if run.run_id in kept:
+                self._take(run, self._judge(run, None))
         with _interruptible() as interrupted:
-            for cell in list(self._pending):
-                self._take(cell, self._carry_out(cell, interrupted))
+            for run in list(self._pending):
+                self._take(run, self._carry_out(run, interrupted))
         return self.outcomes
 
-    def _carry_out(self, cell: Cell, interrupted: Callable[[], bool]) -> Outcome:
-        of = len(self._plan.cells)
+    def _carry_out(self, run: MatrixRun, interrupted: Callable[[], bool]) -> Outcome:
+        of = len(self._plan.runs)
         left_s = self._estimate.left_s(self._pending)
-        self._observer.begin(of - len(self._pending), of, cell, left_s)
+        self._observer.begin(of - len(self._pending), of, run, left_s)
 
         def tick(elapsed_s: float) -> None:
             self._observer.tick(elapsed_s, self._estimate.left_s(self._pending, elapsed_s))
 
         try:
-            ended = self._run_one(cell.request, tick=tick, interrupted=interrupted)
+            ended = self._run_one(run.request, tick=tick, interrupted=interrupted)
         except OSError as error:
-            return failed(cell, f"the run cannot be started: {error}", 0.0)
+            return failed(run, f"the run cannot be started: {error}", 0.0)
         if ended.complaint is not None:
-            return failed(cell, ended.complaint, ended.took_s)
-        other = difference(cell)
+            return failed(run, ended.complaint, ended.took_s)
+        other = difference(run)
         if other is not None:
-            return failed(cell, f"the run left another history than asked for: {other}", 0.0)
-        return self._judge(cell, ended.took_s)
+            return failed(run, f"the run left another history than asked for: {other}", 0.0)
+        return self._judge(run, ended.took_s)
 
-    def _judge(self, cell: Cell, took_s: float | None) -> Outcome:
+    def _judge(self, run: MatrixRun, took_s: float | None) -> Outcome:
         """By the history alone, whoever made it and when; `took_s` None = it was kept."""
         try:
-            spent_s = span_s(cell.history) if took_s is None else took_s
-            judgement = judgement_of(cell.history)
+            spent_s = span_s(run.history) if took_s is None else took_s
+            judgement = judgement_of(run.history)
         except (ResultsError, OSError) as error:
-            return failed(cell, str(error), took_s or 0.0)
-        return judged(cell, judgement, spent_s, kept=took_s is None)
+            return failed(run, str(error), took_s or 0.0)
+        return judged(run, judgement, spent_s, kept=took_s is None)
 
-    def _take(self, cell: Cell, outcome: Outcome) -> None:
+    def _take(self, run: MatrixRun, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         if outcome.verdict != "error":
-            self._estimate.learn(cell, outcome.took_s)
-        self._pending = [other for other in self._pending if other.run_id != cell.run_id]
+            self._estimate.learn(run, outcome.took_s)
+        self._pending = [other for other in self._pending if other.run_id != run.run_id]
         self._save(self.outcomes)
-        of = len(self._plan.cells)
+        of = len(self._plan.runs)
         done = len(self.outcomes) - len(self._plan.not_offered)
         self._observer.end(done, of, outcome, self._estimate.left_s(self._pending))
 
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM let the cell under way end in good order, and then end the matrix."""
+    """SIGINT and SIGTERM let the run under way end in good order, and then end the matrix."""
     wished: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:

@@ -1,10 +1,10 @@
-"""Shows a matrix: one line a cell as it ends, the rest as a bar on a terminal, then a table."""
+"""Shows a matrix: one line a run as it ends, the rest as a bar on a terminal, then a table."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,7 @@ from rich.text import Text
 from analysis.report.terminal import INVALID_STYLE, VERDICT_STYLES
 from analysis.summary.verdict import PRECEDENCE
 from orchestrator.commands.matrix.outcome import Outcome
-from orchestrator.commands.matrix.plan import Cell, Plan
+from orchestrator.commands.matrix.plan import MatrixRun, Plan
 
 _STYLES = {**VERDICT_STYLES, "not offered": "dim", "error": "bold red"}
 _BAR_WIDTH = 40
@@ -32,7 +32,7 @@ _AS_WIDE_AS_NEEDED = 10_000
 
 
 class MatrixView:
-    """A context manager; it is told by the `Matrix` how that goes on."""
+    """A context manager; the `Matrix` reports to it how that goes on."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -46,19 +46,19 @@ class MatrixView:
 
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
         """What is about to happen; `left_s` is for what is not kept."""
-        told = f", {kept} kept" if kept else ""
-        self._say(Text(f"{len(plan.cells)} runs{told}{_left(left_s)}"))
-        for cell in plan.not_offered:
-            told = f"not offered: {cell.scenario}, {cell.library}, {cell.preset}: {cell.why}"
-            self._say(Text(told, style="dim"))
+        how_many = f", {kept} kept" if kept else ""
+        self._say(Text(f"{len(plan.runs)} runs{how_many}{_left(left_s)}"))
+        for run in plan.not_offered:
+            line = f"not offered: {run.scenario}, {run.library}, {run.preset}: {run.why}"
+            self._say(Text(line, style="dim"))
 
-    def begin(self, done: int, of: int, cell: Cell, left_s: float | None) -> None:
-        """`cell` is about to run."""
-        self._place, self._run_id = (done, of), cell.run_id
+    def begin(self, done: int, of: int, run: MatrixRun, left_s: float | None) -> None:
+        """`run` is about to run."""
+        self._place, self._run_id = (done, of), run.run_id
         self.tick(0.0, left_s)
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
-        """The cell goes on."""
+        """The run goes on."""
         if self._live is None:
             return
         self._live.update(self._line(f"{elapsed_s:.0f} s{_left(left_s)}"), refresh=True)
@@ -77,7 +77,7 @@ class MatrixView:
         return line
 
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
-        """A cell is done, kept or failed."""
+        """A run is done, kept or failed."""
         verdict = Text(outcome.verdict, style=_STYLES.get(outcome.verdict, INVALID_STYLE))
         how = "kept" if outcome.kept else f"{outcome.took_s:.0f} s"
         rest = Text(f"  {how}{_left(left_s)}", style="dim")
@@ -109,26 +109,44 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     rows: defaultdict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         rows[outcome.scenario, outcome.library, outcome.preset].append(outcome)
-    controls = {(o.library, o.preset): _told(o) for o in outcomes if o.is_control}
+    controls = {outcome.run_id: outcome for outcome in outcomes if outcome.is_control}
     headings = ["scenario", "library, preset", "verdicts", "duplicates"]
     headings += ["control"] if controls else []
     cells: list[list[Text]] = []
     for (scenario, library, preset), of_it in sorted(rows.items()):
-        beside = [Text(controls.get((library, preset), ""))] if controls else []
+        beside = [Text(_format_controls(of_it, controls))] if controls else []
         cells.append([Text(scenario), Text(f"{library} {preset}"), *_figures(of_it), *beside])
     console.print()
     console.print(_table(headings, cells, console), crop=False)
     for outcome in outcomes:
         for reason in outcome.reasons:
-            told = f"{outcome.run_id}: {outcome.verdict}: {reason}"
-            console.print(told, highlight=False, markup=False, soft_wrap=True)
+            line = f"{outcome.run_id}: {outcome.verdict}: {reason}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in _which_controls(outcomes):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _which_controls(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Which columns rest on which control."""
+    resting: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    made = {outcome.run_id for outcome in outcomes if outcome.is_control}
+    for outcome in outcomes:
+        if outcome.control is not None and outcome.control in made:
+            resting[outcome.control][outcome.scenario] = None
+    for control, scenarios in resting.items():
+        yield f"control of {', '.join(scenarios)}: {control}"
 
 
 def print_next(results: Path, default: Path, console: Console) -> None:
-    """Where the runs are, and what makes something of them; `default` needs not be named."""
-    beside = "" if results == default else f" RESULTS={shlex.quote(str(results))}"
-    told = f"written: {results}. RESULTS.md: make results{beside}; charts: make report{beside}"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    """Where the runs are, and what makes something of them; `default` is where make looks."""
+    folder = shlex.quote(str(results))
+    beside = "" if results == default else f" RESULTS={folder}"
+    for line in (
+        f"written:    {results}",
+        f"RESULTS.md: make results{beside}, or crashbench results {folder} > RESULTS.md",
+        f"charts:     make report{beside}, or crashbench report {folder}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]], console: Console) -> Table:
@@ -149,15 +167,19 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]], console: Con
 def _figures(outcomes: Sequence[Outcome]) -> tuple[Text, Text]:
     counts = Counter(outcome.verdict for outcome in outcomes)
     worst = min(outcomes, key=lambda outcome: PRECEDENCE.index(outcome.exit_code)).verdict
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     duplicates = " ".join("-" if o.duplicates is None else str(o.duplicates) for o in outcomes)
-    return Text(told, style=_STYLES.get(worst, INVALID_STYLE)), Text(duplicates)
+    return Text(verdicts, style=_STYLES.get(worst, INVALID_STYLE)), Text(duplicates)
 
 
-def _told(control: Outcome) -> str:
-    if control.duplicates is None:
-        return control.verdict
-    return f"{control.verdict}, {control.duplicates}"
+def _format_controls(of_it: Sequence[Outcome], controls: Mapping[str, Outcome]) -> str:
+    """Verdict and duplicates of the controls that these runs rest on, or that they are."""
+    names = dict.fromkeys(o.run_id if o.is_control else o.control or "" for o in of_it)
+    found = [controls[name] for name in names if name in controls]
+    return "; ".join(
+        one.verdict if one.duplicates is None else f"{one.verdict}, {one.duplicates}"
+        for one in found
+    )
 
 
 def _left(left_s: float | None) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     Deduplicated,
     EnqueueResult,
@@ -122,8 +124,10 @@ class GraphileWorkerAdapter(SqlInbox):
     def version(self) -> str:
         return ask_program(self.name, "version")
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         ask_program(self.name, "install", dsn=dsn)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from worker_child.adapters.contract import Preset, UnusableWorkersError, Workers
+from worker_child.adapters.contract import NO_CHANGES, Preset, UnusableWorkersError, Workers
 from worker_child.protocol import Rescue
 
 PRESETS = ("stock", "tuned")
@@ -30,8 +31,11 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def resolve(name: str, workers: Workers) -> Preset:
-    """Resolve a preset for `workers`. Raises `UnusableWorkersError` for a pool of 1."""
+def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES) -> Preset:
+    """Resolve a preset for `workers`, `changes` on top.
+
+    Raises `UnusableWorkersError` for a pool of 1.
+    """
     if workers.pool_size < 2:
         raise UnusableWorkersError(
             "graphile-worker was given a pool of 1 connection, which its listener would take for "
@@ -43,6 +47,7 @@ def resolve(name: str, workers: Workers) -> Preset:
         "concurrentJobs": workers.concurrency,
         "maxPoolSize": workers.pool_size,
         "max_attempts": workers.max_attempts,
+        **changes,
     }
     poll_s = settings["pollInterval"] / _MS_PER_S
     freeing_ms = settings["free_dead_pools_every_ms"]
@@ -58,6 +63,11 @@ def resolve(name: str, workers: Workers) -> Preset:
         rescue=rescue,
         periods_s={"poll": poll_s, "rescue": rescue.interval_s},
         parity=_parity(settings),
+        from_workers={
+            "concurrentJobs": "workers.concurrency",
+            "maxPoolSize": "workers.pool_size",
+            "max_attempts": "workers.max_attempts",
+        },
     )
 
 

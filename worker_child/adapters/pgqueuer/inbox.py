@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     Deduplicated,
     EnqueueResult,
@@ -108,8 +109,10 @@ class PgQueuerAdapter(SqlInbox):
     def version(self) -> str:
         return version("pgqueuer")
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         asyncio.run(_install(dsn))

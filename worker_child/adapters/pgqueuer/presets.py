@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from worker_child.adapters.contract import Preset, UnusableWorkersError, Workers
+from worker_child.adapters.contract import (
+    NO_CHANGES,
+    Preset,
+    UnusableSettingsError,
+    UnusableWorkersError,
+    Workers,
+)
 from worker_child.protocol import Rescue
 
 PRESETS = ("stock", "psycopg", "tuned")
@@ -34,8 +41,19 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def resolve(name: str, workers: Workers) -> Preset:
-    """Resolve a preset for `workers`. Raises `UnusableWorkersError` for a concurrency of 1.
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "driver": ("asyncpg", "psycopg"),
+    "event_loop": ("uvloop",),
+    "mode": ("continuous",),
+    "on_failure": ("delete", "hold"),
+}
+"""What the worker knows how to be; in another mode it would leave while jobs still come."""
+
+
+def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES) -> Preset:
+    """Resolve a preset for `workers`, `changes` on top.
+
+    Raises `UnusableWorkersError` for a concurrency of 1, and `UnusableSettingsError`.
 
     A job that was started may wait for a poll of ``dequeue_timeout`` on an idle queue: pgqueuer's
     idle check does not look at stale rows.
@@ -51,7 +69,9 @@ def resolve(name: str, workers: Workers) -> Preset:
         "max_concurrent_tasks": workers.concurrency,
         "batch_size": min(_LIBRARY_BATCH_SIZE, workers.concurrency // 2),
         "retry_max_attempts": workers.max_attempts - 1,
+        **changes,
     }
+    _refuse_unusable(settings)
     lease_s, poll_s = settings["heartbeat_timeout_s"], settings["dequeue_timeout_s"]
     return Preset(
         name=name,
@@ -64,7 +84,26 @@ def resolve(name: str, workers: Workers) -> Preset:
             "poll": poll_s,
         },
         parity=_parity(settings),
+        from_workers={
+            "max_concurrent_tasks": "workers.concurrency",
+            "retry_max_attempts": "workers.max_attempts",
+        },
     )
+
+
+def _refuse_unusable(settings: Mapping[str, Any]) -> None:
+    for name, choices in _CHOICES.items():
+        if settings[name] not in choices:
+            raise UnusableSettingsError(
+                f"{name} is {settings[name]!r}, and this adapter can run with "
+                f"{' and '.join(map(repr, choices))}"
+            )
+    batch, most = settings["batch_size"], settings["max_concurrent_tasks"]
+    if not 1 <= batch <= most // 2:
+        raise UnusableSettingsError(
+            f"batch_size is {batch}, but QueueManager.run wants it to be at least 1 and "
+            f"max_concurrent_tasks, here {most}, to be at least twice as many"
+        )
 
 
 def _parity(settings: dict[str, Any]) -> dict[str, str]:
@@ -87,7 +126,8 @@ def _parity(settings: dict[str, Any]) -> dict[str, str]:
             f"{settings['retry_backoff_multiplier']:g} times the one before, at most "
             f"{settings['retry_max_delay_s']:g} s, no jitter"
         ),
-        "finished_rows": "deleted; a line in pgqueuer_log tells of them",
+        "finished_rows": "deleted; a line in pgqueuer_log tells of them"
+        + ("; a failed one is held" if settings["on_failure"] == "hold" else ""),
         "language": f"Python, asyncio on {settings['event_loop']}; handlers on the worker's loop",
         "ours": "a permanent error is not retried; the connection is opened by the adapter",
     }

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     Deduplicated,
     EnqueueResult,
@@ -131,8 +132,10 @@ class ProcrastinateAdapter(SqlInbox):
         (found,) = Distribution.discover(name="procrastinate", path=[str(_packages())])
         return found.version
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         """By the library's own schema manager, in the library's own environment."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from worker_child.adapters.contract import Preset, Workers
+from worker_child.adapters.contract import NO_CHANGES, Preset, UnusableSettingsError, Workers
 from worker_child.protocol import Rescue
 
 PRESETS = ("stock", "tuned", "transactional")
@@ -36,15 +37,21 @@ _ROOM_S = 5.0
 _WRITTEN_DOWN_S = 1.0
 
 
-def resolve(name: str, workers: Workers) -> Preset:
-    """Resolve a preset for `workers`."""
+def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES) -> Preset:
+    """Resolve a preset for `workers`, `changes` on top. Raises `UnusableSettingsError`."""
     settings = {
         **_STOCK,
         **({} if name == "stock" else _quick(workers.longest_length_s)),
         "job_complete_tx": name == "transactional",
         "max_workers": workers.concurrency,
         "max_attempts": workers.max_attempts,
+        **changes,
     }
+    if settings["rescue_stuck_jobs_after_s"] < settings["job_timeout_s"]:
+        raise UnusableSettingsError(
+            f"rescue_stuck_jobs_after_s is {settings['rescue_stuck_jobs_after_s']:g}, and River "
+            f"wants at least job_timeout_s, here {settings['job_timeout_s']:g}: change both"
+        )
     poll_s = settings["fetch_poll_interval_s"]
     return Preset(
         name=name,
@@ -63,8 +70,9 @@ def resolve(name: str, workers: Workers) -> Preset:
             "rescuer": _RESCUER_INTERVAL_S,
             "scheduler": _SCHEDULER_INTERVAL_S,
         },
-        acknowledges_in_transaction=name == "transactional",
+        acknowledges_in_transaction=settings["job_complete_tx"],
         parity=_parity(settings),
+        from_workers={"max_workers": "workers.concurrency", "max_attempts": "workers.max_attempts"},
     )
 
 
@@ -108,6 +116,6 @@ def _parity(settings: dict[str, Any]) -> dict[str, str]:
         "language": "Go, a goroutine a job",
         "ours": (
             "the parent's INSERT and NOTIFY; a permanent error is handed over as JobCancel; "
-            "a pool of 4 connections for River beside the jobs' own"
+            f"a pool of {settings['pool_max_conns']} connections for River beside the jobs' own"
         ),
     }

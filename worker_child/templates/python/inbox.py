@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import psycopg
 
 from worker_child.adapters.contract import (
+    NO_CHANGES,
     Accepted,
     EnqueueResult,
     Offer,
@@ -73,8 +75,10 @@ class MyQueueAdapter(SqlInbox):
         """What stands in every report: the library's version, such as version("your-library")."""
         return "0.1"
 
-    def preset(self, name: str, workers: Workers) -> Preset:
-        return resolve(name, workers)
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        return resolve(name, workers, changes)
 
     def install(self, dsn: str) -> None:
         with psycopg.connect(dsn, autocommit=True) as connection:

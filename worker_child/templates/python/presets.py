@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from worker_child.adapters.contract import Preset, Workers
+from worker_child.adapters.contract import NO_CHANGES, Preset, Workers
 from worker_child.protocol import Rescue
 
 from .language import LANGUAGE
@@ -15,13 +16,18 @@ _STOCK: dict[str, Any] = {"lease_s": 10.0, "poll_s": 0.2, "retry_delay_s": 0.5}
 _CHANGES: dict[str, dict[str, Any]] = {"stock": {}, "tuned": {"lease_s": 3.0}}
 
 
-def resolve(name: str, workers: Workers) -> Preset:
-    """Resolve a preset. Raise `UnusableWorkersError` where your library cannot work like this."""
+def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES) -> Preset:
+    """Resolve a preset, `changes` of single settings on top; what follows from them follows here.
+
+    Raise `UnusableWorkersError` where your library cannot work like this, `UnusableSettingsError`
+    where it cannot work with the changes.
+    """
     settings = {
         **_STOCK,
         **_CHANGES[name],
         "concurrency": workers.concurrency,
         "max_attempts": workers.max_attempts,
+        **changes,
     }
     lease_s, poll_s = settings["lease_s"], settings["poll_s"]
     return Preset(
@@ -30,6 +36,7 @@ def resolve(name: str, workers: Workers) -> Preset:
         rescue=Rescue("its lease is renewed no more", lease_s, interval_s=0.0, poll_s=poll_s),
         periods_s={"renewal": lease_s / 3, "poll": poll_s},
         parity=_parity(settings),
+        from_workers={"concurrency": "workers.concurrency", "max_attempts": "workers.max_attempts"},
     )
 
 

@@ -1,0 +1,150 @@
+"""What reads histories and says something of them: the commands, for whichever program has them.
+
+`python -m analysis` has them by themselves, so that histories can be read where no run can be
+carried out; `crashbench` has them beside its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from analysis.errors import AnalysisError, NoSuchHistoryError
+from analysis.report.explain import explain
+from analysis.report.html.page import report_page
+from analysis.report.jobs_table import FORMATS, job_rows
+from analysis.report.results_page import results_page
+from analysis.report.terminal import print_summary
+from analysis.section import seconds
+from analysis.summary.schema import SCHEMA, schema_text
+from analysis.summary.summary import write_summary
+from analysis.summary.verdict import worst
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A history: <run_id>.jsonl")]
+
+
+def summary_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
+    ],
+) -> None:
+    """Judge histories again, and print what became of the jobs.
+
+    Writes <run_id>.summary.json beside each. Of a folder, the finished histories are read; a
+    .partial may be named itself. The exit code is the worst verdict's: 0 pass, 1 fail,
+    2 unreadable, 3 invalid, 4 unknown.
+    """
+    console, exit_codes = Console(highlight=False), []
+    for path in histories(paths):
+        try:
+            summary = write_summary(path)
+        except (AnalysisError, OSError) as error:
+            complain(error)
+            exit_codes.append(2)
+        else:
+            print_summary(summary, console)
+            exit_codes.append(summary.exit_code)
+    raise typer.Exit(worst(exit_codes))
+
+
+def explain_command(
+    run: Run, job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="Such as j000042")]
+) -> None:
+    """Print every line about one job, with a sentence each.
+
+    They come in the order of time, in seconds from T = 0.
+    """
+    explanation = explain(run, job_id)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Job {explanation.job_id}: {explanation.verdict}", markup=False, style="bold")
+    for fact in explanation.facts:
+        at_s = seconds(fact.record.t_ns - explanation.started_ns)
+        console.print(f"\n{at_s:+12.6f} s  {fact.sentence}", markup=False)
+        console.print(f"  {fact.raw}", markup=False, style="dim")
+
+
+def jobs_command(
+    run: Run,
+    output_format: Annotated[
+        str, typer.Option("--format", help=f"One of: {', '.join(FORMATS)}")
+    ] = "csv",
+) -> None:
+    """Print one row a job, as CSV or JSON.
+
+    It has instants, attempts, verdict and flags; times are seconds from T = 0.
+    """
+    if output_format not in FORMATS:
+        raise typer.BadParameter(
+            f"{output_format!r} is no format; give one of: {', '.join(FORMATS)}"
+        )
+    FORMATS[output_format](job_rows(run), sys.stdout)
+
+
+def results_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
+    ],
+) -> None:
+    """Print RESULTS.md: what was measured, side by side.
+
+    It goes scenario by scenario, is made from the histories alone, and says what may be compared
+    with what, and how far.
+    """
+    sys.stdout.buffer.write(results_page(histories(paths)).encode())
+
+
+def report_command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
+    ],
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+) -> None:
+    """Write report.html: charts, runs side by side, any job looked up.
+
+    It is one file, needs no network, and is made from the histories alone.
+    """
+    page = report_page(histories(paths)).encode()
+    draft = output.with_name(f"{output.name}.tmp")
+    draft.write_bytes(page)
+    draft.replace(output)
+    Console(highlight=False, soft_wrap=True).print(
+        f"written: {output} ({len(page) / 1e6:.1f} MB)", markup=False
+    )
+
+
+def schema_command(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; leave with 1 where it has drifted.")
+    ] = False,
+) -> None:
+    """Write summary.schema.json, the JSON schema of a summary, from the analysis's own types."""
+    if not check:
+        SCHEMA.write_text(schema_text(), encoding="utf-8")
+    elif not SCHEMA.is_file() or SCHEMA.read_text(encoding="utf-8") != schema_text():
+        sys.stderr.write(f"{SCHEMA.name} is not what the types say. Write it with `make docs`\n")
+        raise typer.Exit(1)
+
+
+def histories(paths: list[Path]) -> list[Path]:
+    """The files to judge, each once, in the order given; a folder gives its finished histories."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise NoSuchHistoryError(
+                f"No such file or folder: {path}. Name a history, or a folder of histories"
+            )
+        inside = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if not inside:
+            what = f"there is no finished history (*.jsonl) in {path}"
+            raise NoSuchHistoryError(f"{what}; carry out a run with `crashbench run` first")
+        found |= dict.fromkeys(inside)
+    return list(found)
+
+
+def complain(error: Exception) -> None:
+    """One line on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
