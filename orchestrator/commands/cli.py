@@ -22,6 +22,8 @@ from orchestrator.errors import CrashbenchError, Interrupted
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as a shell would say it: an interrupted run has no verdict."""
+EXIT_WORLD = 2
+"""README's code for a world that would not have it."""
 DEFAULT_COMMAND = "run"
 _HELP = ("-h", "--help")
 
@@ -127,6 +129,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (CrashbenchError, AnalysisError) as error:
         sys.stderr.write(f"crashbench: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        sys.stderr.write(f"crashbench: {error}\n")
+        sys.exit(EXIT_WORLD)
     except Interrupted:
         sys.stderr.write("crashbench: interrupted; what had been recorded is kept\n")
         sys.exit(EXIT_INTERRUPTED)

@@ -6,15 +6,28 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from orchestrator.errors import SettingError, UnknownSettingError
+from orchestrator.errors import AdapterError, SettingError, UnknownNameError, UnknownSettingError
+from orchestrator.history.records import setting_words
 from orchestrator.libraries.guard import GuardedAdapter
 from orchestrator.scenario.load import parse_value
 from orchestrator.scenario.reader import NONE_WORD, nearest
-from worker_child.adapters.contract import Preset, UnusableWorkersError, Workers
+from worker_child.adapters.contract import (
+    NO_CHANGES,
+    Preset,
+    UnusableSettingsError,
+    UnusableWorkersError,
+    Workers,
+)
 
 _DIGITS = 8
+_HASH_DIGITS = 16
+_ANY_WORKERS = Workers(
+    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
+)
+"""So many that no library refuses them."""
 
 
 def read_changes(
@@ -53,12 +66,48 @@ def read_changes(
     return {name: value for name, value in changes.items() if value != base.settings[name]}
 
 
+def resolve_preset(
+    adapter: GuardedAdapter, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+) -> Preset:
+    """The adapter's preset, `changes` on top.
+
+    Raises `UnknownNameError` and `SettingError` where the library cannot work so, and
+    `AdapterError` where the adapter fails, or passes over a change.
+    """
+    try:
+        preset = adapter.preset(name, workers, changes)
+    except UnusableWorkersError as error:
+        raise UnknownNameError(f"the scenario's workers: {error}") from error
+    except UnusableSettingsError as error:
+        words = " ".join(f"--setting {word}" for word in setting_words(changes))
+        raise SettingError(f"{adapter.name} {name} with {words}: {error}") from error
+    ignored = [key for key, value in changes.items() if preset.settings.get(key) != value]
+    if ignored:
+        raise AdapterError(
+            f"{adapter.name}'s adapter was given {dict(changes)} and did not take "
+            f"{', '.join(ignored)}: changes stand above all else that its preset says"
+        )
+    return preset
+
+
+def preset_hash(
+    adapter: GuardedAdapter, name: str, workers: Workers, changes: Mapping[str, Any]
+) -> str | None:
+    """16 hex digits of the preset as it is for any workers; None = it cannot be had for them."""
+    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
+    try:
+        preset = adapter.preset(name, same_for_all, changes)
+    except (UnusableWorkersError, UnusableSettingsError):
+        return None
+    return _digest(preset.settings)[:_HASH_DIGITS]
+
+
 def preset_label(name: str, changes: Mapping[str, Any]) -> str:
     """What stands for the preset in a run's name: ``{preset}.{8 hex}`` where something changed."""
-    return f"{name}.{digest(changes)[:_DIGITS]}" if changes else name
+    return f"{name}.{_digest(changes)[:_DIGITS]}" if changes else name
 
 
-def digest(settings: Mapping[str, Any]) -> str:
+def _digest(settings: Mapping[str, Any]) -> str:
     """SHA-256 of the settings' canonical JSON."""
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.errors import AdapterError, NotOfferedError, SettingError, UnknownNameError
+from orchestrator.errors import NotOfferedError, UnknownNameError
 from orchestrator.history.records import Invocation, setting_words
 from orchestrator.libraries.build import require_built
-from orchestrator.libraries.guard import GuardedAdapter, guard
+from orchestrator.libraries.guard import guard
 from orchestrator.libraries.library import find_library
-from orchestrator.libraries.settings import digest, preset_label, read_changes
+from orchestrator.libraries.settings import preset_hash, preset_label, read_changes, resolve_preset
 from orchestrator.run.forecast import Forecast, foresee
 from orchestrator.scenario.job_kinds import needed_offers
 from orchestrator.scenario.load import ResolvedScenario, resolve
@@ -26,18 +26,11 @@ from worker_child.adapters.contract import (
     Adapter,
     Offering,
     Preset,
-    UnusableSettingsError,
-    UnusableWorkersError,
     Workers,
 )
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
 """Names the server of a run where a command line, which anybody can read, may not."""
-_HASH_DIGITS = 16
-_ANY_WORKERS = Workers(
-    slots=1, concurrency=1000, pool_size=1000, max_attempts=5, longest_length_s=0
-)
-"""So many that no library refuses them."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +112,10 @@ def make_request(
             f"{found.name} has no preset {name!r}; {nearest_and_all(name, adapter.presets)}"
         )
     workers = workers_of(whole)
-    chosen, changes = _preset(adapter, name, whole), NO_CHANGES
+    chosen, changes = resolve_preset(adapter, name, workers), NO_CHANGES
     if settings:
         changes = read_changes(settings, adapter, chosen, workers)
-        chosen = _preset(adapter, name, whole, changes)
+        chosen = resolve_preset(adapter, name, workers, changes)
     require_built(found)
     return Request(
         resolved=whole,
@@ -137,7 +130,7 @@ def make_request(
         adapter_sha256=found.sha256(),
         base_preset=name,
         changes=changes,
-        preset_hash=_preset_hash(adapter, name, workers, changes),
+        preset_hash=preset_hash(adapter, name, workers, changes),
         invocation=_invocation(invocation, whole, found.given),
     )
 
@@ -157,39 +150,6 @@ def workers_of(whole: ResolvedScenario) -> Workers:
 def offers_of(adapter: Adapter) -> dict[str, str]:
     """What the library can do that not every one can, and how."""
     return {str(k): v for k, v in adapter.offers.items()} if isinstance(adapter, Offering) else {}
-
-
-def _preset(
-    adapter: GuardedAdapter,
-    name: str,
-    whole: ResolvedScenario,
-    changes: Mapping[str, Any] = NO_CHANGES,
-) -> Preset:
-    try:
-        preset = adapter.preset(name, workers_of(whole), changes)
-    except UnusableWorkersError as error:
-        raise UnknownNameError(f"workers of {whole.scenario.name}: {error}") from error
-    except UnusableSettingsError as error:
-        words = " ".join(f"--setting {word}" for word in setting_words(changes))
-        raise SettingError(f"{adapter.name} {name} with {words}: {error}") from error
-    ignored = [key for key, value in changes.items() if preset.settings.get(key) != value]
-    if ignored:
-        raise AdapterError(
-            f"{adapter.name}'s adapter was given {dict(changes)} and did not take "
-            f"{', '.join(ignored)}: changes stand above all else that its preset says"
-        )
-    return preset
-
-
-def _preset_hash(
-    adapter: GuardedAdapter, name: str, workers: Workers, changes: Mapping[str, Any]
-) -> str | None:
-    same_for_all = replace(_ANY_WORKERS, longest_length_s=workers.longest_length_s)
-    try:
-        preset = adapter.preset(name, same_for_all, changes)
-    except (UnusableWorkersError, UnusableSettingsError):
-        return None
-    return digest(preset.settings)[:_HASH_DIGITS]
 
 
 def _invocation(

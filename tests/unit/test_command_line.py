@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from analysis import __main__ as reading
 from orchestrator.commands import cli
+from tests.histories.side_by_side import compared, write
 
 COMMANDS = [words for section in cli.SECTIONS for words in section.commands]
 
@@ -73,3 +76,14 @@ def test_a_setting_that_is_unknown_is_one_sentence_and_exit_code_2(
     assert left.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert 'did you mean "heartbeat_timeout_s"?' in line
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = write(compared("tuned", 1), tmp_path)
+    with pytest.raises(SystemExit) as left:
+        cli.main(["report", str(history), "--output", str(tmp_path / "nowhere" / "report.html")])
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No such file or directory" in line
