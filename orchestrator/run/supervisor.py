@@ -262,7 +262,7 @@ class Supervisor:
         """One turn of the loop: read, reap, let the faults advance, show."""
         self._waiting_for = waiting_for
         self._note_stall()
-        self._fleet.wait(self._time_to_next())
+        self._fleet.wait(self._time_to_next(), prompt=self._something_rests_on_events())
         self._workers_seen = WorkersSeen(
             frozenset(self._fleet.process_groups()), self._fleet.open_in_living()
         )
@@ -297,6 +297,12 @@ class Supervisor:
         if due_ns is None:
             return _TICK_S
         return min(_TICK_S, (due_ns - time.monotonic_ns()) / _NS_PER_S)
+
+    def _something_rests_on_events(self) -> bool:
+        """A certificate, a kill that waits for a state, or the next job of a closed loop."""
+        pending = self._campaign.pending
+        by_state = bool(pending) and pending[0].trigger != "timed"
+        return by_state or self._campaign.certifying or self._closed_loop is not None
 
     def _check_world(self) -> None:
         if self._interrupted():
