@@ -41,6 +41,11 @@ def by_field(records: Sequence[Any]) -> Values:
     return dict(zip(records[0].__struct_fields__, columns, strict=True))
 
 
+def all_equal(values: Sequence[Any]) -> bool:
+    """Whether some values, one at least, are all the same: told ten times as fast as converted."""
+    return values.count(values[0]) == len(values)
+
+
 class Column:
     """One column of integers that grows block by block."""
 
@@ -50,11 +55,15 @@ class Column:
 
     def extend(self, values: Iterable[int], count: int) -> None:
         """Add `count` numbers. Raises OverflowError where one needs more bits, and TypeError."""
-        self._bytes += np.fromiter(values, self._dtype, count).tobytes()
+        self.extend_by(np.fromiter(values, self._dtype, count))
+
+    def repeat(self, value: int, count: int) -> None:
+        """Add one number `count` times. Raises OverflowError where it needs more bits."""
+        self.extend_by(np.full(count, value, self._dtype))
 
     def extend_by(self, numbers: Ints) -> None:
         """Add an array of numbers that fit."""
-        self._bytes += numbers.astype(self._dtype).tobytes()
+        self._bytes += numbers.astype(self._dtype, copy=False).data
 
     def array(self) -> Ints:
         """All of it, without a copy; the column grows no more."""
@@ -71,6 +80,9 @@ class NumberColumns:
         """Add more, `ABSENT` for None. OverflowError: a number needs over 64 bits."""
         for name, column in self._columns.items():
             added = values[name]
+            if all_equal(added):
+                column.repeat(ABSENT if added[0] is None else added[0], len(added))
+                continue
             try:
                 column.extend(added, len(added))
             except TypeError:
@@ -125,13 +137,15 @@ class LabelColumn:
         return Labels(names, settled[self._codes.array()])
 
 
-def digest(text: str | None) -> int:
-    """64 bits that stand for a text; `ABSENT`, which no digest is, where there is none.
+def digests(texts: Sequence[str | None]) -> Ints:
+    """64 bits that stand for each text; `ABSENT`, which no digest is, where there is none.
 
     Only good for telling a few texts apart within one process; cheaper than numbering millions
     of texts that are never seen again.
     """
-    return ABSENT if text is None else hash(text)
+    found = np.fromiter(map(hash, texts), np.int64, len(texts))
+    found[found == hash(None)] = ABSENT
+    return found
 
 
 def _fitting(part: Ints, limit: int) -> Ints:

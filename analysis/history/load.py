@@ -18,7 +18,7 @@ from analysis.errors import HistoryError
 from analysis.history.history import History, TableBuilder
 from analysis.history.lines import KIND_OF_LINE, Head, line_decoder
 
-BLOCK_BYTES: Final = 256 * 1024
+BLOCK_BYTES: Final = 512 * 1024
 RUN_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """A run's summary is a file of this name: no run_id may lead out of its folder."""
 FOREIGN_REMEDY = "Give a .jsonl file that `python -m orchestrator` wrote"

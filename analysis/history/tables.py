@@ -16,7 +16,8 @@ from analysis.history.columns import (
     Labels,
     NumberColumns,
     Values,
-    digest,
+    all_equal,
+    digests,
     pack,
     pack_workers,
 )
@@ -118,8 +119,8 @@ class EnqueueColumns:
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
-        recovered = [outcome == "recovered" for outcome in values["outcome"]]
-        self._recovered.extend(recovered, len(recovered))
+        outcomes = values["outcome"]
+        self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
         for name, column in self._labels.items():
             column.extend(values[name])
         self._numbers.extend(values)
@@ -194,7 +195,7 @@ class StartColumns(EndColumns):
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         super().extend(values)
-        self._inbox.extend(map(digest, values["inbox_id"]), len(values["inbox_id"]))
+        self._inbox.extend_by(digests(values["inbox_id"]))
 
     def table(self, ids: JobIds) -> Starts:
         """All that was taken. Raises OverflowError."""
@@ -223,7 +224,11 @@ class RowColumns:
         effects = values["effects"]
         count = len(effects)
         self._state.extend([STATE_CODES[state or "absent"] for state in values["state"]], count)
-        self._claimant.extend(map(self._identity, values["claimed_by"]), count)
+        held_by = values["claimed_by"]
+        if all_equal(held_by):
+            self._claimant.repeat(self._identity(held_by[0]), count)
+        else:
+            self._claimant.extend(map(self._identity, held_by), count)
         self._numbers.extend(values)
         counts = list(map(len, effects))
         self._effect_counts.extend(counts, count)
