@@ -124,7 +124,10 @@ class JobIds:
         return map(self.name, range(len(self)))
 
     def settle(self, raw: Ints) -> Ints:
-        """Raw numbers as final ones, int32."""
+        """Raw numbers as final ones, int32; nothing is copied where they are the same."""
+        if not raw.size or raw.min() >= 0:
+            gapless = len(self.stream) == len(self._rank)
+            return raw if gapless and raw.dtype == np.int32 else self._rank[raw]
         others = len(self.stream) - 1 - raw
         return np.where(raw >= 0, self._rank[np.maximum(raw, 0)], others).astype(np.int32)
 

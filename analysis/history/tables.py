@@ -260,5 +260,7 @@ class RowColumns:
 
     def effects(self, ids: JobIds) -> Effects:
         """All effects that were taken."""
-        jobs = np.repeat(ids.settle(self.raw_job.array()), self._effect_counts.array())
+        jobs, counts = ids.settle(self.raw_job.array()), self._effect_counts.array()
+        if not (counts == 1).all():
+            jobs = np.repeat(jobs, counts)
         return Effects(job=jobs, key=self._effects.array())
