@@ -43,17 +43,16 @@ class _ChildLines:
     t_ns: Ints
     ordinal: Ints
     """What n should be: the line's place among its incarnation's lines."""
+    first: Ints
+    """Where each incarnation's lines begin."""
 
 
 def examine(history: History, crew: Crew) -> Proofs:
     """Look for whatever voids the ledger."""
     voids: Voids = {}
     sentences: list[str] = []
-    lines = _child_lines(history)
     findings = [
-        *_ordinal_gaps(lines, crew),
-        *_clock_faults(lines),
-        *_outside_their_life(lines, crew),
+        *_in_child_lines(_child_lines(history), crew),
         *_noted(history),
         *_misused(history),
     ]
@@ -68,6 +67,15 @@ def examine(history: History, crew: Crew) -> Proofs:
     if effects is not None:
         sentences.append(f"The effects could not be read: {effects}.")
     return Proofs(voids, final_read, effects, list(dict.fromkeys(sentences)))
+
+
+def _in_child_lines(lines: _ChildLines, crew: Crew) -> list[Finding]:
+    """All that rests on them: they take as much memory as anything, and are let go of here."""
+    return [
+        *_ordinal_gaps(lines, crew),
+        *_clock_faults(lines),
+        *_outside_their_life(lines, crew),
+    ]
 
 
 def read_fault(closings: list[RowRead], lines: int) -> str | None:
@@ -109,17 +117,20 @@ def _child_lines(history: History) -> _ChildLines:
         dtype=np.int32,
         casting="same_kind",
     )
-    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], others[:, 1]])
+    # No line has so high a place that a greater n could be right.
+    bounds = np.iinfo(np.int32)
+    rare_n = np.clip(others[:, 1], bounds.min, bounds.max).astype(np.int32)
+    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], rare_n])
     order = np.lexsort((n, worker))
     worker = worker[order]
     n = n[order]
     t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
     t_ns = t_ns[order]
     del order
-    _, first, counts = np.unique(worker, return_index=True, return_counts=True)
+    first = np.flatnonzero(np.diff(worker, prepend=ABSENT))
     ordinal = np.arange(len(worker), dtype=np.int32)
-    ordinal -= np.repeat(first.astype(np.int32), counts)
-    return _ChildLines(worker, n, t_ns, ordinal)
+    ordinal -= np.repeat(first.astype(np.int32), np.diff(first, append=len(worker)))
+    return _ChildLines(worker, n, t_ns, ordinal, first)
 
 
 def worker_name(worker: int) -> str:
@@ -129,7 +140,8 @@ def worker_name(worker: int) -> str:
 
 
 def _ordinal_gaps(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
-    workers, counts = np.unique(lines.worker, return_counts=True)
+    workers = lines.worker[lines.first]
+    counts = np.diff(lines.first, append=len(lines.worker))
     received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
     uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
     for worker in sorted({*received, *(member.key for member in crew)}):
@@ -156,7 +168,7 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Finding]:
 
 
 def _outside_their_life(lines: _ChildLines, crew: Crew) -> Iterator[Finding]:
-    workers, first = np.unique(lines.worker, return_index=True)
+    workers, first = lines.worker[lines.first], lines.first
     if not workers.size:
         return
     earliest = np.minimum.reduceat(lines.t_ns, first).tolist()
