@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from worker_child.emitter import Emitter
+from worker_child.emitter import Emitter, about_execution
 from worker_child.protocol import ErrorClass, HoldPoint, Init, Plan
 
 _MESSAGE_LIMIT = 500
@@ -59,6 +59,8 @@ class Execution(msgspec.Struct, frozen=True):
     number: int
     plan: Plan
     inbox_id: str | None
+    about: str
+    """The same fields as `event`'s, as the emitter writes them."""
 
     def event(self) -> dict[str, Any]:
         """The fields that every event of this execution carries."""
@@ -93,11 +95,11 @@ class Body:
     ) -> Execution:
         """Enter the handler of the job in `payload`: the pickup."""
         self._executions += 1
-        execution = Execution(self._executions, self._decoder.decode(payload), inbox_id)
-        started = execution.event()
-        if library_attempt is not None:
-            started["library_attempt"] = library_attempt
-        self._emitter.emit("job_started", started)
+        plan = self._decoder.decode(payload)
+        about = about_execution(plan.job_id, self._executions, inbox_id)
+        execution = Execution(self._executions, plan, inbox_id, about)
+        counted = "" if library_attempt is None else f',"library_attempt":{library_attempt}'
+        self._emitter.tell("job_started", about + counted)
         return execution
 
     async def carry_out(self, execution: Execution) -> None:
@@ -119,7 +121,7 @@ class Body:
         except BaseException as error:
             self._emit_failed(execution, error)
             raise
-        self._emitter.emit("job_completed", execution.event())
+        self._emitter.tell("job_completed", execution.about)
         await self._hold(execution, "completed")
         await self._hold(execution, "return")
 

@@ -42,17 +42,16 @@ class _ChildLines:
     t_ns: Ints
     ordinal: Ints
     """What n should be: the line's place among its incarnation's lines."""
+    first: Ints
+    """Where each incarnation's lines begin."""
 
 
 def examine(history: History, incarnations: Incarnations) -> Proofs:
     """Look for whatever voids the ledger."""
     voids: Voids = {}
     sentences: list[str] = []
-    lines = _child_lines(history)
     flaws: list[Flaw] = [
-        *_ordinal_gaps(lines, incarnations),
-        *_clock_faults(lines),
-        *_outside_their_life(lines, incarnations),
+        *_in_child_lines(_child_lines(history), incarnations),
         *_noted(history),
         *_misused(history),
     ]
@@ -67,6 +66,15 @@ def examine(history: History, incarnations: Incarnations) -> Proofs:
     if effects is not None:
         sentences.append(f"The effects could not be read: {effects}.")
     return Proofs(voids, final_read, effects, list(dict.fromkeys(sentences)))
+
+
+def _in_child_lines(lines: _ChildLines, incarnations: Incarnations) -> list[Flaw]:
+    """All that rests on them: they take as much memory as anything, and are let go of here."""
+    return [
+        *_ordinal_gaps(lines, incarnations),
+        *_clock_faults(lines),
+        *_outside_their_life(lines, incarnations),
+    ]
 
 
 Flaw = tuple[int | None, str, str]
@@ -91,16 +99,26 @@ def _child_lines(history: History) -> _ChildLines:
         if r.n is not None and r.slot is not None and r.incarnation is not None
     ]
     others = np.array(rare, np.int64).reshape(-1, 3)
+    # One column at a time: of ten million lines each takes eighty megabytes.
     worker = np.concatenate(
-        [*(t.key >> EXECUTION_BITS for t in tables), history.enqueues.worker[mine], others[:, 0]]
+        [*(t.key >> EXECUTION_BITS for t in tables), history.enqueues.worker[mine], others[:, 0]],
+        dtype=np.int32,
+        casting="same_kind",
     )
-    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], others[:, 1]])
-    t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
+    # No line has so high a place that a greater n could be right.
+    bounds = np.iinfo(np.int32)
+    rare_n = np.clip(others[:, 1], bounds.min, bounds.max).astype(np.int32)
+    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], rare_n])
     order = np.lexsort((n, worker))
-    worker, n, t_ns = worker[order], n[order], t_ns[order]
-    _, first, counts = np.unique(worker, return_index=True, return_counts=True)
-    ordinal = np.arange(len(worker)) - np.repeat(first, counts)
-    return _ChildLines(worker, n, t_ns, ordinal)
+    worker = worker[order]
+    n = n[order]
+    t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
+    t_ns = t_ns[order]
+    del order
+    first = np.flatnonzero(np.diff(worker, prepend=ABSENT))
+    ordinal = np.arange(len(worker), dtype=np.int32)
+    ordinal -= np.repeat(first.astype(np.int32), np.diff(first, append=len(worker)))
+    return _ChildLines(worker, n, t_ns, ordinal, first)
 
 
 def worker_name(worker: int) -> str:
@@ -110,7 +128,8 @@ def worker_name(worker: int) -> str:
 
 
 def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
-    workers, counts = np.unique(lines.worker, return_counts=True)
+    workers = lines.worker[lines.first]
+    counts = np.diff(lines.first, append=len(lines.worker))
     received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
     uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
     for worker in sorted({*received, *(member.key for member in incarnations)}):
@@ -137,7 +156,7 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
 
 
 def _outside_their_life(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
-    workers, first = np.unique(lines.worker, return_index=True)
+    workers, first = lines.worker[lines.first], lines.first
     if not workers.size:
         return
     earliest = np.minimum.reduceat(lines.t_ns, first).tolist()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.history.columns import Bools, Interner, Ints
 from worker_child.protocol import stream_job_id
@@ -22,8 +23,47 @@ LENGTHS: Final = (SHORTEST, SHORTEST + 1)
 """How long the ids are that are read in bulk: those of a stream's first ten million jobs."""
 STREAM_ID: Final = re.compile(r"j[0-9]{6,}")
 """Of any job of the stream, beyond the millionth too."""
-POWERS: Final = {length: 10 ** np.arange(length - 2, -1, -1, dtype=np.int64) for length in LENGTHS}
-"""By an id's length: what each of its digits counts."""
+_BETWEEN: Final = "\n"
+
+
+class _Form:
+    """What all ids of one length are like that are read in bulk, letter by letter.
+
+    `lowest` and `highest` hold the least and the greatest letter of each place, with `_BETWEEN`
+    behind them.
+    """
+
+    def __init__(self, lowest: str, highest: str) -> None:
+        self._lowest, highest_letters = _letters(lowest + highest, len(lowest))
+        self._span = highest_letters - self._lowest
+        digits = len(lowest) - 2
+        self._powers = np.array([0, *(10**place for place in reversed(range(digits))), 0], np.int64)
+        self._least = int(lowest[1:-1])
+
+    def read_off(self, job_ids: Sequence[str]) -> Ints | None:
+        """The numbers of some ids of the stream; None where one is none, or of another length.
+
+        An id that holds `_BETWEEN` itself would bring one more of them than there are ids.
+        """
+        width = len(self._span)
+        text = _BETWEEN.join([*job_ids, ""])
+        if len(text) != width * len(job_ids) or not text.isascii():
+            return None
+        above = _letters(text, width) - self._lowest
+        if (above > self._span).any():
+            return None
+        numbers: Ints = above @ self._powers
+        return numbers + self._least if self._least else numbers
+
+
+def _letters(text: str, width: int) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, width)
+
+
+_FORMS = {
+    SHORTEST: _Form(stream_job_id(0) + _BETWEEN, stream_job_id(999_999) + _BETWEEN),
+    SHORTEST + 1: _Form(stream_job_id(1_000_000) + _BETWEEN, stream_job_id(9_999_999) + _BETWEEN),
+}
 
 
 class RawJobIds:
@@ -37,19 +77,10 @@ class RawJobIds:
 
     def numbers(self, job_ids: Sequence[str]) -> Ints:
         """The raw numbers of some ids."""
-        text = "".join(job_ids)
-        lengths = set(map(len, job_ids))
-        length = lengths.pop() if len(lengths) == 1 else None
-        if length not in LENGTHS or not text.isascii():
+        form = _FORMS.get(len(job_ids[0])) if job_ids else None
+        numbers = None if form is None else form.read_off(job_ids)
+        if numbers is None:
             return np.fromiter(map(self._number, job_ids), np.int64, len(job_ids))
-        letters = np.frombuffer(text.encode("ascii"), np.uint8).reshape(-1, length)
-        digits = letters[:, 1:] - np.uint8(ord("0"))
-        numbers: Ints = digits @ POWERS[length]
-        other = (letters[:, 0] != ord("j")) | (digits > 9).any(axis=1)
-        if length > SHORTEST:
-            other |= digits[:, 0] == 0
-        for place in np.flatnonzero(other).tolist():
-            numbers[place] = self._number(job_ids[place])
         return numbers
 
     def _number(self, job_id: str) -> int:
@@ -93,7 +124,10 @@ class JobIds:
         return map(self.name, range(len(self)))
 
     def settle(self, raw: Ints) -> Ints:
-        """Raw numbers as final ones, int32."""
+        """Raw numbers as final ones, int32; nothing is copied where they are the same."""
+        if not raw.size or raw.min() >= 0:
+            gapless = len(self.stream) == len(self._rank)
+            return raw if gapless and raw.dtype == np.int32 else self._rank[raw]
         others = len(self.stream) - 1 - raw
         return np.where(raw >= 0, self._rank[np.maximum(raw, 0)], others).astype(np.int32)
 

@@ -6,9 +6,11 @@ the last of the file: that is how a history ends whose recorder was killed.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -155,19 +157,36 @@ class Reader:
         return lines
 
 
+def _by_kind(lines: Iterable[Any], reader: Reader) -> dict[str, list[Any]]:
+    by_type: defaultdict[type[Any], list[Any]] = defaultdict(list)
+    for line in lines:
+        by_type[type(line)].append(line.fields)
+    kind_of = LINES[reader.version]
+    by_kind = {kind_of[line]: fields for line, fields in by_type.items()}
+    return by_kind if reader.version == HISTORY_VERSION else _upgraded(by_kind)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Millions of records come and go here, none in a cycle: to look for one costs a tenth."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
 def load(path: Path) -> History:
     """Read a whole history. Raises HistoryError, and OSError where the file cannot be read."""
     reader = Reader(path)
     tables = TableBuilder()
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, _without_collections():
             for block in read_blocks(file):
-                by_type: defaultdict[type[Any], list[Any]] = defaultdict(list)
-                for line in reader.lines(block):
-                    by_type[type(line)].append(line.fields)
-                kind_of = LINES[reader.version]
-                by_kind = {kind_of[line]: fields for line, fields in by_type.items()}
-                tables.add(by_kind if reader.version == HISTORY_VERSION else _upgraded(by_kind))
+                # Nothing of a block outlives its turn: the next one finds its memory in the cache.
+                tables.add(_by_kind(reader.lines(block), reader))
         return tables.history(path, reader.run_id, reader.version, truncated=reader.truncated)
     except OverflowError as error:
         what = f"near or before line {reader.lines_read}: {error}"

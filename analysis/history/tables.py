@@ -16,9 +16,11 @@ from analysis.history.columns import (
     Labels,
     NumberColumns,
     Values,
-    digest,
+    all_equal,
+    digests,
+    execution_keys,
     pack,
-    pack_workers,
+    worker_keys,
 )
 from analysis.history.job_ids import JobIds, RawJobIds
 from worker_child.protocol import RowState
@@ -108,33 +110,34 @@ class EnqueueColumns:
         """`jobs` numbers the job ids."""
         self._jobs = jobs
         self.raw_job = Column(np.int32)
+        self._worker = Column(np.int32)
         self._recovered = Column(np.int8)
         self._labels = {name: LabelColumn() for name in ("kind", "job_class", "tenant")}
         self._numbers = NumberColumns(
-            *("n", "t_ns", "length_us", "intended_ns", "sent_ns", "acknowledged_ns"),
-            *("slot", "incarnation"),
+            n=np.int32,
+            t_ns=np.int64,
+            length_us=np.int64,
+            intended_ns=np.int64,
+            sent_ns=np.int64,
+            acknowledged_ns=np.int64,
         )
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
-        recovered = [outcome == "recovered" for outcome in values["outcome"]]
-        self._recovered.extend(recovered, len(recovered))
+        outcomes = values["outcome"]
+        self._worker.extend_by(np.broadcast_to(worker_keys(values), len(outcomes)))
+        self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
         for name, column in self._labels.items():
             column.extend(values[name])
         self._numbers.extend(values)
 
     def table(self, ids: JobIds) -> Enqueues:
-        """All that was taken. Raises OverflowError."""
-        n, t_ns, length_us, intended_ns, sent_ns, acknowledged_ns, slot, incarnation = (
-            self._numbers.arrays()
-        )
-        by_child = slot != ABSENT
-        worker = np.full(len(slot), ABSENT, np.int64)
-        worker[by_child] = pack_workers(slot[by_child], incarnation[by_child])
+        """All that was taken."""
+        n, t_ns, length_us, intended_ns, sent_ns, acknowledged_ns = self._numbers.arrays()
         return Enqueues(
             job=ids.settle(self.raw_job.array()),
-            worker=worker,
+            worker=self._worker.array(),
             n=n,
             t_ns=t_ns,
             length_us=length_us,
@@ -152,17 +155,20 @@ class EndColumns:
     def __init__(self, jobs: RawJobIds) -> None:
         self._jobs = jobs
         self.raw_job = Column(np.int32)
-        self._numbers = NumberColumns("n", "t_ns", "slot", "incarnation", "execution")
+        self._key = Column()
+        self._numbers = NumberColumns(n=np.int32, t_ns=np.int64)
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
+        self._key.extend_by(np.broadcast_to(execution_keys(values), len(values["execution"])))
         self._numbers.extend(values)
 
     def table(self, ids: JobIds) -> Ends:
-        """All that was taken. Raises OverflowError."""
-        n, t_ns, *identity = self._numbers.arrays()
-        return Ends(job=ids.settle(self.raw_job.array()), key=pack(*identity), t_ns=t_ns, n=n)
+        """All that was taken."""
+        n, t_ns = self._numbers.arrays()
+        job = ids.settle(self.raw_job.array())
+        return Ends(job=job, key=self._key.array(), t_ns=t_ns, n=n)
 
 
 class FailureColumns(EndColumns):
@@ -178,7 +184,7 @@ class FailureColumns(EndColumns):
         self._error_class.extend(values["error_class"])
 
     def table(self, ids: JobIds) -> Failures:
-        """All that was taken. Raises OverflowError."""
+        """All that was taken."""
         ends = super().table(ids)
         labels = self._error_class.labels()
         return Failures(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, error_class=labels)
@@ -194,10 +200,10 @@ class StartColumns(EndColumns):
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         super().extend(values)
-        self._inbox.extend(map(digest, values["inbox_id"]), len(values["inbox_id"]))
+        self._inbox.extend_by(digests(values["inbox_id"]))
 
     def table(self, ids: JobIds) -> Starts:
-        """All that was taken. Raises OverflowError."""
+        """All that was taken."""
         ends = super().table(ids)
         inbox = self._inbox.array()
         return Starts(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, inbox=inbox)
@@ -213,7 +219,7 @@ class RowColumns:
         self.raw_job = Column(np.int32)
         self._state = Column(np.int8)
         self._claimant = Column(np.int32)
-        self._numbers = NumberColumns("t_ns", "picked_after_done", "failures")
+        self._numbers = NumberColumns(t_ns=np.int64, picked_after_done=np.int8, failures=np.int32)
         self._effect_counts = Column(np.int32)
         self._effects = Column()
 
@@ -223,12 +229,19 @@ class RowColumns:
         effects = values["effects"]
         count = len(effects)
         self._state.extend([STATE_CODES[state or "absent"] for state in values["state"]], count)
-        self._claimant.extend(map(self._identity, values["claimed_by"]), count)
+        held_by = values["claimed_by"]
+        if all_equal(held_by):
+            self._claimant.repeat(self._identity(held_by[0]), count)
+        else:
+            self._claimant.extend(map(self._identity, held_by), count)
         self._numbers.extend(values)
         counts = list(map(len, effects))
         self._effect_counts.extend(counts, count)
         parts = chain.from_iterable(chain.from_iterable(effects))
-        self._effects.extend(parts, 3 * sum(counts))
+        slot, incarnation, execution = (
+            np.fromiter(parts, np.int64, 3 * sum(counts)).reshape(-1, 3).T
+        )
+        self._effects.extend_by(pack(slot, incarnation, execution))
 
     def _identity(self, claimed_by: str | None) -> int:
         return ABSENT if claimed_by is None else self._identities[claimed_by]
@@ -246,6 +259,8 @@ class RowColumns:
         )
 
     def effects(self, ids: JobIds) -> Effects:
-        """All effects that were taken. Raises OverflowError."""
-        jobs = np.repeat(ids.settle(self.raw_job.array()), self._effect_counts.array())
-        return Effects(job=jobs, key=pack(*self._effects.array().reshape(-1, 3).T))
+        """All effects that were taken."""
+        jobs, counts = ids.settle(self.raw_job.array()), self._effect_counts.array()
+        if not (counts == 1).all():
+            jobs = np.repeat(jobs, counts)
+        return Effects(job=jobs, key=self._effects.array())

@@ -358,8 +358,9 @@ class QueueSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
 class ResourceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     """One subject at 1 Hz. Subjects: ``children``, ``parent``, ``postgres``, ``hiccup``.
 
-    The hiccup meter is a 1 ms sleeper in its own process; a sleep that is d ms late counts as all
-    the ticks it swallowed, so that shares of ticks are shares of time.
+    The hiccup meter is a 5 ms sleeper in its own process; a tick is a millisecond, and a sleep that
+    is d ms late counts as its own ticks and all that it swallowed, so that shares of ticks are
+    shares of time.
     """
 
     t_ns: int

@@ -1,6 +1,6 @@
 """The hiccup meter: was the machine itself held up while we measured?
 
-A process of its own sleeps to every millisecond and reports once a second how late it was woken
+A process of its own naps for 5 ms at a time and reports once a second how late it was woken
 (`orchestrator.observe.hiccup_sleeper`). Timings of a window in which it tripped are the machine's,
 not the queue's.
 """
@@ -28,7 +28,7 @@ _READ_BYTES = 65536
 class HiccupReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """About one second of ticks, ended at `t_ns` (CLOCK_MONOTONIC).
 
-    `ticks` = milliseconds covered; `ticks_over_50_ms` = those woken more than 50 ms late;
+    `ticks` = milliseconds covered; `ticks_over_50_ms` = those that ended more than 50 ms late;
     `max_us` = the greatest lateness, microseconds.
     """
 

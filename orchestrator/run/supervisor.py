@@ -224,7 +224,7 @@ class Supervisor:
         """One turn of the loop: read, reap, let the faults advance, show."""
         self._waiting_for = waiting_for
         self._watchdog.begin_turn()
-        self._parts.fleet.wait(self._time_to_next())
+        self._parts.fleet.wait(self._time_to_next(), prompt=self._something_rests_on_events())
         self._parts.sampler.workers = WorkersSeen(
             tuple(self._parts.fleet.unreaped()), self._parts.fleet.open_in_living()
         )
@@ -244,6 +244,12 @@ class Supervisor:
         if due_ns is None:
             return _TICK_S
         return min(_TICK_S, (due_ns - time.monotonic_ns()) / _NS_PER_S)
+
+    def _something_rests_on_events(self) -> bool:
+        """A certificate, a fault that waits for a state, or the next job of a closed loop."""
+        pending = self._injector.pending
+        by_state = bool(pending) and pending[0].trigger != "timed"
+        return by_state or self._injector.certifying or self._closed_loop is not None
 
     def _respawn_unexpected_exits(self) -> None:
         while self._parts.fleet.died:

@@ -3,9 +3,11 @@
 A read may end in the middle of a line, never a write; so a rest without a newline is kept until
 the next read. What does not parse is reported and kept out of the history.
 
-Nearly every line starts or completes a job, spelt as our emitters spell it. What is read of all
-children is decoded and checked in one go as long as it holds only such lines, because at some
-20,000 lines a second each call of Python counts; anything else goes line by line, more slowly.
+Nearly every line starts or completes a job, spelt as our emitters spell it. What one read of a
+child brings is decoded and checked in one go as long as it holds only such lines, because at some
+20,000 lines a second each call of Python counts; anything else goes line by line, more slowly. No
+two children's reads are put together: what a small batch was decoded into is let go of, and its
+memory is still in the processor's cache for the next one.
 """
 
 from __future__ import annotations
@@ -139,9 +141,9 @@ class EventReader:
         self._run_id = run_id
         self._slot = slot
         self._incarnation = incarnation
-        self.opening = b'{"run_id":%s,"timestamp":"' % msgspec.json.encode(run_id)
+        self._opening = b'{"run_id":%s,"timestamp":"' % msgspec.json.encode(run_id)
         """What every line of the run begins with, spelt as our emitters spell it."""
-        self.signature = b',"slot":%d,"incarnation":%d,' % (slot, incarnation)
+        self._signature = b',"slot":%d,"incarnation":%d,' % (slot, incarnation)
         """What every line of this child holds once, spelt as our emitters spell it."""
         self._rest = b""
         self._in_overlong = False
@@ -149,7 +151,11 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> Batch:
         """Take in bytes as they were read."""
-        (batch,) = feed_together([(self, chunk)])
+        whole, bad = self._cut(chunk)
+        batch = self._at_one_go(whole)
+        if batch is None:
+            batch = self.line_by_line(whole)
+        batch.bad += bad
         return batch
 
     def finish(self) -> list[BadLine]:
@@ -157,7 +163,7 @@ class EventReader:
         rest, self._rest = self._rest, b""
         return [_bad("torn: no newline before the end", rest)] if rest else []
 
-    def cut(self, chunk: bytes) -> tuple[bytes, list[BadLine]]:
+    def _cut(self, chunk: bytes) -> tuple[bytes, list[BadLine]]:
         """The whole lines that `chunk` completes, unchecked; what follows them is kept.
 
         A rest that is over-long already is told as bad, once, and thrown away.
@@ -176,6 +182,33 @@ class EventReader:
             return whole, []
         self._rest, self._in_overlong = b"", True
         return whole, [_bad(_TOO_LONG, rest)]
+
+    def _at_one_go(self, data: bytes) -> Batch | None:
+        """Decode whole lines as one text; None if a line is not as expected."""
+        if not data:
+            return Batch()
+        try:
+            events = _FREQUENT_LINES.decode_lines(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        # The decoder alone would take two objects on one line, or one object on two lines.
+        lines = len(events)
+        if data.count(b"\n") != lines or not self._all_ours(data, lines) or _has_overlong(data):
+            return None
+        self.next_n = events[-1].fields.n + 1
+        return Batch(data, events)
+
+    def _all_ours(self, data: bytes, lines: int) -> bool:
+        """Whether each of so many lines begins as ours do and holds our signature.
+
+        No string can hold it, for its quotes would be escaped; nor can a deeper object, for
+        `_FrequentFields` takes none. (A key that stands twice could; no emitter writes one.)
+        """
+        return (
+            data.startswith(self._opening)
+            and data.count(b"\n" + self._opening) == lines - 1
+            and data.count(self._signature) == lines
+        )
 
     def line_by_line(self, data: bytes) -> Batch:
         """Check each of some whole lines by itself."""
@@ -209,65 +242,6 @@ class EventReader:
             return None, "without n"
         self.next_n = fields.n + 1
         return event, ""
-
-
-def feed_together(chunks: Sequence[tuple[EventReader, bytes]]) -> list[Batch]:
-    """Take in what was read of several children of one run; one batch for each, in their order."""
-    cuts = [(reader, *reader.cut(chunk)) for reader, chunk in chunks]
-    batches = _at_one_go([(reader, data) for reader, data, _ in cuts])
-    if batches is None:
-        batches = [_of_one_child(reader, data) for reader, data, _ in cuts]
-    for batch, (_, _, bad) in zip(batches, cuts, strict=True):
-        batch.bad += bad
-    return batches
-
-
-def _of_one_child(reader: EventReader, data: bytes) -> Batch:
-    batches = _at_one_go([(reader, data)])
-    return reader.line_by_line(data) if batches is None else batches[0]
-
-
-def _at_one_go(parts: Sequence[tuple[EventReader, bytes]]) -> list[Batch] | None:
-    """Decode whole lines of several children as one text; None if a line is not as expected."""
-    data = b"".join([part for _, part in parts])
-    if not data:
-        return [Batch() for _ in parts]
-    try:
-        events = _FREQUENT_LINES.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if not _begin_as_ours(data, parts[0][0].opening, len(events)):
-        return None
-    counts = [part.count(b"\n") for _, part in parts]
-    # The decoder alone would take two objects on one line, or one object on two lines.
-    if sum(counts) != len(events) or not _signed(parts, counts):
-        return None
-    batches, begin = [], 0
-    for (reader, part), count in zip(parts, counts, strict=True):
-        own = events[begin : begin + count]
-        begin += count
-        batches.append(Batch(part, own))
-        if own:
-            reader.next_n = own[-1].fields.n + 1
-    return batches
-
-
-def _signed(parts: Sequence[tuple[EventReader, bytes]], counts: Sequence[int]) -> bool:
-    """Whether each line holds the signature of its child.
-
-    No string can hold it, for its quotes would be escaped; nor can a deeper object, for
-    `_FrequentFields` takes none. (A key that stands twice could; no emitter writes one.)
-    """
-    return [part.count(reader.signature) for reader, part in parts] == counts
-
-
-def _begin_as_ours(data: bytes, opening: bytes, lines: int) -> bool:
-    """Whether so many lines begin with `opening`, and none is over-long."""
-    return (
-        data.startswith(opening)
-        and data.count(b"\n" + opening) == lines - 1
-        and not _has_overlong(data)
-    )
 
 
 def _has_overlong(data: bytes) -> bool:

@@ -12,12 +12,19 @@ from orchestrator.history.records import ChildExited, ChildSpawned
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
 from orchestrator.workers.crash_origin import ends_in_our_code
-from orchestrator.workers.event_reader import BadLine, Batch, feed_together
+from orchestrator.workers.event_reader import BadLine, Batch
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Init, Note, session_name
 
-_COALESCE_S = 0.002
-"""A short rest before reading: many lines come in one gulp, and stamps are the child's own."""
+REST_S = 0.04
+"""Before reading, so that many lines come in one gulp: stamps are the child's own, and a pipe holds
+far more than is written meanwhile."""
+PROMPT_REST_S = 0.002
+_MUCH_BYTES = 1 << 16
+"""Of one child in one gulp: the next ones come after the short rest, long before its pipe is full
+(a sixteenth of it)."""
+_GLANCE_EVERY_NS = 1_000_000_000
+"""So often lines are read without a rest: a stamp ahead of the clock by less than a rest shows."""
 MakeInit = Callable[[int, int], Init]
 
 Outage = tuple[int, int | None]
@@ -46,21 +53,28 @@ class Fleet:
         self._tracker = tracker
         self._janitor = janitor
         self._ready_s = ready_s
+        self._urgent = selectors.EpollSelector()
+        """What is looked at as soon as it is readable: ends of processes, and the watched ones."""
         self._selector = selectors.DefaultSelector()
+        """The pipes, and `_urgent`, which is a descriptor like them (epoll(7))."""
+        self._selector.register(self._urgent, selectors.EVENT_READ, self._look)
         self._fault_of: dict[Incarnation, int] = {}
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
         self._died_unasked: list[ChildHandle] = []
         self._starting: list[ChildHandle] = []
-        self._unread: list[tuple[ChildHandle, bytes]] = []
-        """What this turn has read and not yet looked at."""
+        self._checked: list[bytes] = []
+        """The good lines that this turn has brought: one append for all of them."""
+        self._much = False
+        """Some child has written much until the last turn."""
+        self._glanced_ns = 0
         self._ending: list[ChildHandle] = []
         """Those of which an end has been seen, of the process or of the pipe."""
 
     def watch(self, descriptor: int, on_readable: Callable[[], None]) -> None:
-        """Have another descriptor looked at in every `wait`."""
-        self._selector.register(descriptor, selectors.EVENT_READ, on_readable)
+        """Have another descriptor looked at by `wait` as soon as it is readable."""
+        self._urgent.register(descriptor, selectors.EVENT_READ, on_readable)
 
     def spawn(self, slot: int, *, after_fault: int | None = None) -> ChildHandle:
         """Fill a slot with its next incarnation. Raises `ChildFailedError`."""
@@ -77,7 +91,7 @@ class Fleet:
         self.children[slot, incarnation] = child
         self._tracker.open[slot, incarnation] = {}
         self._starting.append(child)
-        self.watch(child.fileno(), lambda: self._read(child))
+        self._selector.register(child, selectors.EVENT_READ, lambda: self._read(child))
         self.watch(child.exit_descriptor, lambda: self._reap(child))
         self._recorder.record(
             ChildSpawned(
@@ -92,15 +106,22 @@ class Fleet:
         )
         return child
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for lines, at most so long; read them, append them, reap who has ended."""
-        ready = self._selector.select(max(0.0, timeout_s))
-        if ready:
-            time.sleep(_COALESCE_S)
-        for key, _ in ready:
-            key.data()
-        if self._unread:
-            self._take_in()
+    def wait(self, timeout_s: float, *, prompt: bool = False) -> None:
+        """Wait for lines, at most so long; read them, append them, reap who has ended.
+
+        Lines may lie in their pipes for `REST_S`, or for `PROMPT_REST_S` where somebody waits for
+        what they say: where asked to be `prompt`, and while a child is starting.
+        """
+        timeout_s = max(0.0, timeout_s)
+        begun_ns = time.monotonic_ns()
+        if self._selector.select(timeout_s):
+            self._rest(prompt=prompt, at_most_s=timeout_s - (time.monotonic_ns() - begun_ns) / 1e9)
+            self._much = False
+            try:
+                for key, _ in self._selector.select(0):
+                    key.data()
+            finally:
+                self._append()
         while self._ending:
             self._finish_if_gone(self._ending.pop(0))
         if self._starting:
@@ -167,10 +188,24 @@ class Fleet:
         for child in self.children.values():
             child.close()
         self._selector.close()
+        self._urgent.close()
+
+    def _rest(self, *, prompt: bool, at_most_s: float) -> None:
+        """Let lines gather, until something urgent comes."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._glanced_ns > _GLANCE_EVERY_NS:
+            self._glanced_ns = now_ns
+            return
+        rest_s = PROMPT_REST_S if prompt or self._starting or self._much else REST_S
+        self._urgent.select(max(0.0, min(rest_s, at_most_s)))
+
+    def _look(self) -> None:
+        for key, _ in self._urgent.select(0):
+            key.data()
 
     def _read(self, child: ChildHandle) -> None:
         if chunk := child.read():
-            self._unread.append((child, chunk))
+            self._take_in(child, chunk)
         elif child.eof_ns is not None:
             self._selector.unregister(child.fileno())
             self._note_bad(child, child.reader.finish())
@@ -178,18 +213,22 @@ class Fleet:
 
     def _reap(self, child: ChildHandle) -> None:
         if child.reap() is not None:
-            self._selector.unregister(child.exit_descriptor)
+            self._urgent.unregister(child.exit_descriptor)
             self._ending.append(child)
 
-    def _take_in(self) -> None:
-        """Check, append and observe what this turn has read, of all children together."""
+    def _take_in(self, child: ChildHandle, chunk: bytes) -> None:
+        """Check and observe what one read of a child has brought; its lines go out together with
+        those of the others, at the end of the turn."""
         receipt_ns = time.monotonic_ns()
-        unread, self._unread = self._unread, []
-        batches = feed_together([(child.reader, chunk) for child, chunk in unread])
-        if lines := b"".join([batch.lines for batch in batches]):
+        batch = child.reader.feed(chunk)
+        self._checked.append(batch.lines)
+        self._observe(child, batch, receipt_ns)
+        self._much |= len(chunk) >= _MUCH_BYTES
+
+    def _append(self) -> None:
+        checked, self._checked = self._checked, []
+        if lines := b"".join(checked):
             self._recorder.append(lines)
-        for (child, _), batch in zip(unread, batches, strict=True):
-            self._observe(child, batch, receipt_ns)
 
     def _observe(self, child: ChildHandle, batch: Batch, receipt_ns: int) -> None:
         key = child.slot, child.incarnation

@@ -7,12 +7,81 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+
+import msgspec
 
 from orchestrator.workers.event_reader import Event
 from worker_child.protocol import ChildReady, JobStarted
 
 Incarnation = tuple[int, int]
 """(slot, incarnation)"""
+
+
+class Completions:
+    """How many job_completed each job has; nearly all have one, and those cost least."""
+
+    def __init__(self) -> None:
+        self._jobs: set[str] = set()
+        self._further: Counter[str] = Counter()
+        """Of a job with several: how many after the first."""
+
+    def add(self, job_ids: Sequence[str]) -> None:
+        """Count one more for each."""
+        known = len(self._jobs)
+        if not self._jobs.isdisjoint(job_ids):
+            self._further.update(job_id for job_id in job_ids if job_id in self._jobs)
+            job_ids = [job_id for job_id in job_ids if job_id not in self._jobs]
+        self._jobs.update(job_ids)
+        if len(self._jobs) - known < len(job_ids):
+            self._further.update(Counter(job_ids) - Counter(set(job_ids)))
+
+    @property
+    def duplicates(self) -> int:
+        """Jobs with more than one."""
+        return len(self._further)
+
+    def keys(self) -> AbstractSet[str]:
+        """The jobs with at least one."""
+        return self._jobs
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._jobs.clear()
+        self._further.clear()
+
+    def __getitem__(self, job_id: str) -> int:
+        return (job_id in self._jobs) + self._further[job_id]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+
+class RowNames:
+    """Which job each row of the inbox is, by its inbox id.
+
+    Every start adds a pair and hardly anybody ever asks: until then the ids of a batch are kept as
+    one text, which takes a tenth of the memory of as many small ones, and a dictionary is only
+    made of them when somebody asks.
+    """
+
+    def __init__(self) -> None:
+        self._job_of_inbox_id: dict[str, str] = {}
+        self._kept: list[tuple[bytes, bytes]] = []
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(list[str]).decode
+
+    def add(self, inbox_ids: Sequence[str], job_ids: Sequence[str]) -> None:
+        """Take some pairs, in two columns."""
+        self._kept.append((self._encode(inbox_ids), self._encode(job_ids)))
+
+    def by_inbox_id(self) -> dict[str, str]:
+        """All pairs; a later one stands in an earlier one's place."""
+        kept, self._kept = self._kept, []
+        for inbox_ids, job_ids in kept:
+            pairs = zip(self._decode(inbox_ids), self._decode(job_ids), strict=True)
+            self._job_of_inbox_id.update(pairs)
+        return self._job_of_inbox_id
 
 
 class Tracker:
@@ -23,20 +92,15 @@ class Tracker:
         self._on_finished = on_finished
         self.open: dict[Incarnation, dict[int, JobStarted]] = {}
         """Open executions of each incarnation, by execution number."""
-        self.completions: Counter[str] = Counter()
-        """How many job_completed each job has."""
+        self.completions = Completions()
         self.discarded: set[str] = set()
         self.enqueued: set[str] = set()
         """What jobs have said that they enqueued: inbox ids, or job ids where there is none."""
         self.fanned_out: set[str] = set()
         """Ids of the jobs that jobs have said that they enqueued, however often."""
         self.ready: dict[Incarnation, ChildReady] = {}
-        self.duplicates = 0
         self._seen_without_row: set[str] = set()
-        self._job_of_inbox_id: dict[str, str] = {}
-        self._new_inbox_ids: list[str] = []
-        self._new_jobs: list[str] = []
-        """Of each new inbox_id, the job: a dictionary is only made of them when somebody asks."""
+        self._rows = RowNames()
 
     def observe(self, incarnation: Incarnation, events: Sequence[Event]) -> None:
         """Take in some events of one incarnation, in their order.
@@ -44,42 +108,35 @@ class Tracker:
         This runs for every event of every child: the two frequent kinds stand first and in line.
         """
         open_ = self.open.setdefault(incarnation, {})
-        completions = self.completions
-        inbox_ids, jobs = self._new_inbox_ids, self._new_jobs
+        begun: list[JobStarted] = []
+        done: list[str] = []
         for event in events:
             if event.kind == "job_started":
-                started = event.fields
-                open_[started.execution] = started
-                if started.inbox_id is not None:
-                    inbox_ids.append(started.inbox_id)
-                    jobs.append(started.job_id)
-                else:
-                    self._seen_without_row.add(started.job_id)
+                open_[event.fields.execution] = event.fields
+                begun.append(event.fields)
             elif event.kind == "job_completed":
-                began = open_.pop(event.fields.execution, None)
-                job_id = event.fields.job_id
-                if job_id in completions:
-                    self.duplicates += completions[job_id] == 1
-                    completions[job_id] += 1
-                elif began is not None and began.job_id == job_id:
-                    # An equal text that is kept anyway: no fresh memory is held for another.
-                    completions[began.job_id] = 1
-                else:
-                    completions[job_id] = 1
+                open_.pop(event.fields.execution, None)
+                done.append(event.fields.job_id)
             elif event.kind == "job_failed":
                 open_.pop(event.fields.execution, None)
             else:
                 self._observe_rare(incarnation, event)
+        if begun:
+            self._name_rows(begun)
+        if done:
+            self.completions.add(done)
         if self._on_finished is not None:
             self._tell_finished(events, self._on_finished)
 
     @property
     def job_of_inbox_id(self) -> dict[str, str]:
         """The job of every row that some event names. For the thread that observes alone."""
-        self._job_of_inbox_id.update(zip(self._new_inbox_ids, self._new_jobs, strict=True))
-        self._new_inbox_ids.clear()
-        self._new_jobs.clear()
-        return self._job_of_inbox_id
+        return self._rows.by_inbox_id()
+
+    @property
+    def duplicates(self) -> int:
+        """Jobs with more than one job_completed."""
+        return self.completions.duplicates
 
     @property
     def open_executions(self) -> int:
@@ -106,6 +163,14 @@ class Tracker:
             if "/" in job_id and self.enqueued.isdisjoint((inbox_id, job_id))
         }
 
+    def _name_rows(self, begun: Sequence[JobStarted]) -> None:
+        inbox_ids = [started.inbox_id for started in begun if started.inbox_id is not None]
+        if len(inbox_ids) < len(begun):
+            self._seen_without_row.update(s.job_id for s in begun if s.inbox_id is None)
+            begun = [started for started in begun if started.inbox_id is not None]
+        if begun:
+            self._rows.add(inbox_ids, [started.job_id for started in begun])
+
     def _observe_rare(self, incarnation: Incarnation, event: Event) -> None:
         if event.kind == "job_discarded":
             self.discarded.add(event.fields.job_id)
@@ -114,8 +179,7 @@ class Tracker:
             self.enqueued.add(enqueued.inbox_id or enqueued.job_id)
             self.fanned_out.add(enqueued.job_id)
             if enqueued.inbox_id is not None:
-                self._new_inbox_ids.append(enqueued.inbox_id)
-                self._new_jobs.append(enqueued.job_id)
+                self._rows.add([enqueued.inbox_id], [enqueued.job_id])
         elif event.kind == "child_ready":
             self.ready[incarnation] = event.fields
 

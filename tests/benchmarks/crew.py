@@ -16,7 +16,7 @@ import msgspec
 from orchestrator.history.recorder import Recorder
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import _READ_BYTES, ChildHandle, Spawner
-from orchestrator.workers.fleet import _COALESCE_S, Fleet
+from orchestrator.workers.fleet import PROMPT_REST_S, Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.benchmarks import chatter
 from tests.benchmarks.chatter import Talk
@@ -92,7 +92,7 @@ class RawReader:
         """Wait for bytes, at most so long; read and append them."""
         ready = self._selector.select(timeout_s)
         if ready:
-            time.sleep(_COALESCE_S)
+            time.sleep(PROMPT_REST_S)
         for key, _ in ready:
             chunk = os.read(key.fd, _READ_BYTES)
             if chunk:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.compare.statistics import order_statistic_interval
+
 Effort = Literal["full", "quick"]
 """``quick`` = fewer and smaller rounds, to see that everything runs; its figures are rough."""
 Standing = Literal["met", "MISSED", "machine_limited", "not_measured"]
@@ -55,7 +57,7 @@ def ratio(
     floor = statistics.median(costs.floor for costs in rounds)
     detail = (
         f"{min(ratios):.2f}..{max(ratios):.2f} in {len(ratios)} rounds; "
-        f"{instrument:.3g} against {floor:.3g} {unit}"
+        f"{_interval(ratios)}{instrument:.3g} against {floor:.3g} {unit}"
     )
     kept = median >= limit if at_least else median <= limit
     sign = ">=" if at_least else "<="
@@ -63,9 +65,22 @@ def ratio(
     return Figure(name, f"{median:.2f} x", f"{sign} {limit:g} x", standing, True, detail)
 
 
+def _interval(ratios: Sequence[float]) -> str:
+    """Within which the median lies; nothing where there are too few rounds to say."""
+    interval = order_statistic_interval(ratios)
+    if interval is None:
+        return ""
+    return f"median in {interval.low:.2f}..{interval.high:.2f} ({interval.coverage:.0%}); "
+
+
 def not_measured(name: str, why: str) -> Figure:
     """Stands for a benchmark that could not be carried out; the whole then fails."""
     return Figure(name, "-", "-", "not_measured", True, why)
+
+
+def stated(name: str, measured: str, detail: str) -> Figure:
+    """What a reader should know and no limit is set for."""
+    return Figure(name, measured, "-", "met", False, detail)
 
 
 def absolute_time(

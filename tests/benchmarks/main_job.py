@@ -31,7 +31,7 @@ def measure(effort: Effort) -> list[Figure]:
         wall_s = (time.monotonic_ns() - begun_ns) / 1e9
         history = load(path)
     timeline_s = history.start.scenario.workload.duration_s
-    drain_s = (_begun_ns(history, "stop") - _begun_ns(history, "drain")) / 1e9
+    drain_s = (phase_ns(history, "stop") - phase_ns(history, "drain")) / 1e9
     beyond_s = wall_s - timeline_s - drain_s
     return [
         absolute_time(
@@ -45,7 +45,8 @@ def measure(effort: Effort) -> list[Figure]:
     ]
 
 
-def _begun_ns(history: History, phase: str) -> int:
+def phase_ns(history: History, phase: str) -> int:
+    """When a phase of a finished run began."""
     begun = [
         note.t_ns
         for note in history.records.of(Note)

@@ -80,6 +80,14 @@ def _writes_garbage(commands: CommandStream, init: Init) -> None:
     _until_stopped(commands)
 
 
+def _chatters(_commands: CommandStream, init: Init) -> None:
+    emitter = _speaker(init)
+    _ready(emitter)
+    while True:
+        emitter.emit("note", {"code": "chatter"})
+        time.sleep(0.001)
+
+
 def _is_ahead_of_time(commands: CommandStream, init: Init) -> None:
     emitter = _speaker(init)
     emitter._clock_ns = lambda: time.monotonic_ns() + 60_000_000_000
@@ -139,6 +147,7 @@ BEHAVIOURS: dict[str, Callable[[CommandStream, Init], None]] = {
     "dies_later": _dies_later,
     "dies_in_our_code": _dies_in_our_code,
     "writes_garbage": _writes_garbage,
+    "chatters": _chatters,
     "is_ahead_of_time": _is_ahead_of_time,
     "has_a_child": _has_a_child,
     "has_a_fled_child": _has_a_fled_child,

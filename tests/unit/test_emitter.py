@@ -14,9 +14,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.workers.event_reader import EventReader
-from worker_child.emitter import Emitter, LineTooLongError
+from worker_child.emitter import Emitter, LineTooLongError, about_execution
 from worker_child.lifeline import EXIT_PARENT_GONE
 from worker_child.protocol import MAX_LINE_BYTES, ClockAnchor
 
@@ -123,6 +125,36 @@ def test_a_clock_that_falls_back_to_the_second_before_gives_that_second(pipe: Pi
     later, earlier = (line["timestamp"] for line in pipe.lines())
     assert later == f"{datetime.fromtimestamp(WALL_NS // 10**9 + 1, UTC):%FT%T}.000000Z"
     assert earlier == f"{datetime.fromtimestamp(WALL_NS // 10**9, UTC):%FT%T}.000000Z"
+
+
+@given(
+    job_id=st.text(st.characters(exclude_categories=["Cs"])),
+    execution=st.integers(1, 1 << 40),
+    inbox_id=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    since_us=st.integers(0, 999_999),
+)
+def test_what_is_told_of_an_execution_is_spelt_as_its_fields_are(
+    job_id: str, execution: int, inbox_id: str | None, since_us: int
+) -> None:
+    fields: dict[str, Any] = {"job_id": job_id, "execution": execution}
+    if inbox_id is not None:
+        fields["inbox_id"] = inbox_id
+    about = about_execution(job_id, execution, inbox_id)
+    opened = Pipe(*os.pipe())
+    try:
+        clock_ns = MONOTONIC_NS + since_us * 1000
+        for told in (about, fields):
+            emitter = make_emitter(opened, lambda: clock_ns)
+            if isinstance(told, str):
+                emitter.tell("job_started", told)
+            else:
+                emitter.emit("job_started", told)
+        one, other = opened.text().splitlines()
+    finally:
+        os.close(opened.writing)
+        os.close(opened.reading)
+    assert one == other
+    assert msgspec.json.decode(one)["timestamp"].endswith(f".{since_us:06d}Z")
 
 
 def test_threads_share_one_count_and_stamps_never_decrease(pipe: Pipe) -> None:

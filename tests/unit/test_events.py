@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.workers.event_reader import BadLine, Batch, EventReader, feed_together
+from orchestrator.workers.event_reader import BadLine, Batch, EventReader
 from worker_child.protocol import MAX_LINE_BYTES, JobStarted, Note
 
 RUN_ID = "run"
@@ -250,33 +250,3 @@ def test_any_mixture_is_judged_as_its_lines_are_one_by_one(pieces: list[bytes]) 
     at_once, singly = make_reader(), make_reader()
     assert told(at_once.feed(data)) == told(singly.line_by_line(data))
     assert at_once.next_n == singly.next_n
-
-
-def test_children_that_are_read_together_get_each_its_own_lines() -> None:
-    readers = [EventReader(RUN_ID, slot, 0) for slot in range(3)]
-    own = [b"".join(job_line(n, slot=slot) for n in range(slot + 2)) for slot in range(3)]
-    rest = job_line(9, slot=1)[:40]
-    batches = feed_together(list(zip(readers, [own[0], own[1] + rest, own[2]], strict=True)))
-    assert [batch.lines for batch in batches] == own
-    assert [[event.fields.slot for event in batch.events] for batch in batches] == [
-        [slot] * (slot + 2) for slot in range(3)
-    ]
-    assert [reader.next_n for reader in readers] == [2, 3, 4]
-    assert len(readers[1].finish()) == 1
-
-
-@pytest.mark.parametrize("name", ODD_JOBS)
-def test_what_one_child_writes_is_never_another_childs_trouble(name: str) -> None:
-    odd, neat, silent = (EventReader(RUN_ID, slot, 0) for slot in range(3))
-    good = job_line(0, slot=1) + job_line(1, slot=1)
-    first, second, third = feed_together([(odd, ODD_JOBS[name]), (neat, good), (silent, b"")])
-    assert told(first) == told(make_reader().line_by_line(ODD_JOBS[name]))
-    assert (second.lines, second.bad, neat.next_n) == (good, [], 2)
-    assert third == Batch()
-
-
-def test_children_whose_signatures_are_swapped_are_both_told() -> None:
-    readers = [EventReader(RUN_ID, slot, 0) for slot in range(2)]
-    batches = feed_together([(readers[0], job_line(0, slot=1)), (readers[1], job_line(0, slot=0))])
-    assert [batch.lines for batch in batches] == [b"", b""]
-    assert [len(batch.bad) for batch in batches] == [1, 1]
