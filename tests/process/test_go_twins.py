@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.toolchain import need_program
+from orchestrator.libraries.build import copied_folder
+from orchestrator.libraries.library import find_library
+from tests.toolchain import need_built, need_program
+from worker_child.paths import ADAPTERS, BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.parent for path in (ROOT / "worker_child").rglob("go.mod"))
@@ -35,6 +38,17 @@ def of(module: Path) -> str:
     return str(module.relative_to(ROOT))
 
 
+def checked_in(module: Path) -> Path:
+    """Where a module is vetted: in its build's copy where another may be refused, for
+    only there go.sum is complete; not at all where that was refused."""
+    if module.parent == ADAPTERS:
+        library = find_library(module.name) if (module / "inbox.py").exists() else None
+        if library and library.build and library.build.may_be_refused:
+            need_built(library.name)
+            return copied_folder(library, BUILT / library.name)
+    return module
+
+
 def test_there_are_go_modules() -> None:
     assert ROOT / "worker_child/lang/go" in MODULES
 
@@ -47,5 +61,6 @@ def test_every_file_is_formatted_as_gofmt_does(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=of)
 def test_vet_finds_nothing_and_the_modules_own_tests_pass(module: Path) -> None:
     go = need_program("go", REMEDY)
-    run(module, go, "vet", "./...")
-    run(module, go, "test", "./...")
+    folder = checked_in(module)
+    run(folder, go, "vet", "./...")
+    run(folder, go, "test", "./...")

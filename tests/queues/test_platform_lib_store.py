@@ -1,4 +1,4 @@
-"""platform-lib's store: its own Go tests, against a real PostgreSQL, where the library is refused too."""
+"""platform-lib's store: its own Go tests against a real PostgreSQL, with or without the library."""
 
 from __future__ import annotations
 
