@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from orchestrator.libraries.build import Standing, standing_of
+from orchestrator.libraries.build import Standing, refusal, standing_of
 from orchestrator.libraries.library import find_library
 
 
@@ -19,8 +19,14 @@ def need_program(name: str, remedy: str) -> str:
 
 
 def need_built(library: str) -> None:
-    """A library's worker, built from its sources as they are now."""
-    standing = standing_of(find_library(library))
+    """A library's worker, built from its sources as they are now.
+
+    One whose module was refused here, and may be, is skipped with that reason, under CI too.
+    """
+    found = find_library(library)
+    standing = standing_of(found)
+    if standing is Standing.REFUSED:
+        pytest.skip(refusal(found))
     if standing is not Standing.BUILT:
         skip_or_fail(f"{library} is {standing.value}: run `make adapters`")
 

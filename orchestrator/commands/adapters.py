@@ -85,6 +85,8 @@ def _built(library: Library, console: Console, root: Path) -> Outcome:
     outcome = build_library(library, say, root)
     if outcome.result is Result.TOOLCHAIN_MISSING:
         say(f"{library.name}: left out, {outcome.text}")
+    elif outcome.result is Result.REFUSED:
+        say(f"left out: {outcome.text}")
     elif outcome.result is Result.FAILED:
         say(f"{library.name}: the build failed, {outcome.text}")
     return outcome
@@ -110,5 +112,7 @@ def _print_table(libraries: Sequence[Library], console: Console, root: Path) -> 
 def _advice(library: Library, standing: Standing) -> str:
     if library.build is None or standing is Standing.BUILT:
         return ""
+    if standing is Standing.REFUSED:
+        return "make adapters, where Go is given the module"
     toolchain = find_toolchain(library.build)
     return toolchain.remedy if isinstance(toolchain, Missing) else "make adapters"

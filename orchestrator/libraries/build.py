@@ -1,7 +1,9 @@
 """Builds what a library's worker is started from, and tells whether that has been done.
 
 A build goes to ``.adapters/<library>``. A stamp beside it holds a digest of all that the build has
-read, written last: a build that was cut short, or whose sources have changed since, is none.
+read, written last: a build that was cut short, or whose sources have changed since, is none. Where
+a module was refused that may be, that is noted with such a digest instead, and asked anew the next
+time.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from pathlib import Path
 from orchestrator.errors import LibraryNotBuiltError
 from orchestrator.libraries.library import Library
 from orchestrator.libraries.manifest import Build, filled_in
-from orchestrator.libraries.toolchain import TOOLCHAINS, Missing, find_toolchain
+from orchestrator.libraries.refusal import refusal_of
+from orchestrator.libraries.toolchain import TOOLCHAINS, Found, Missing, find_toolchain
 from worker_child.paths import BUILT, LANG
 
 _STAMP = ".built"
+_REFUSED = ".refused"
+_COPY = "src"
 _COMMAND_LIMIT_S = 900.0
 _TAIL_LINES = 12
 
@@ -34,6 +39,7 @@ class Standing(Enum):
     BUILT = "built"
     OUT_OF_DATE = "out of date"
     NOT_BUILT = "not built"
+    REFUSED = "refused"
 
 
 class Result(Enum):
@@ -42,6 +48,7 @@ class Result(Enum):
     STANDS = "stands"
     BUILT = "built"
     TOOLCHAIN_MISSING = "toolchain missing"
+    REFUSED = "refused"
     FAILED = "failed"
 
 
@@ -59,16 +66,35 @@ def standing_of(library: Library, root: Path = BUILT) -> Standing:
     build = library.build
     if build is None:
         return Standing.NEEDLESS
-    try:
-        stamp = (root / library.name / _STAMP).read_text()
-    except FileNotFoundError:
+    digest = _digest(library, build)
+    if _read(root / library.name / _REFUSED).startswith(digest):
+        return Standing.REFUSED
+    stamp = _read(root / library.name / _STAMP)
+    if not stamp:
         return Standing.NOT_BUILT
-    return Standing.BUILT if stamp == _digest(library, build) else Standing.OUT_OF_DATE
+    return Standing.BUILT if stamp == digest else Standing.OUT_OF_DATE
 
 
-def require_built(library: Library) -> None:
+def refusal(library: Library, root: Path = BUILT) -> str:
+    """What the last attempt to build a refused library said, in one sentence on what to do."""
+    _, _, reason = _read(root / library.name / _REFUSED).partition("\n")
+    return (
+        f"{library.name} cannot be built here, as {reason}: run `make adapters` where Go is given "
+        "that module"
+    )
+
+
+def copied_folder(library: Library, out: Path) -> Path:
+    """Where within `out` the folder of a library is copied to that is not built beside its sources:
+    go.mod may say by a relative path where the twins are."""
+    return out / _COPY / library.folder.relative_to(os.path.commonpath([library.folder, LANG]))
+
+
+def require_built(library: Library, root: Path = BUILT) -> None:
     """Raises `LibraryNotBuiltError` where a run would start an old worker, or none."""
-    standing = standing_of(library)
+    standing = standing_of(library, root)
+    if standing is Standing.REFUSED:
+        raise LibraryNotBuiltError(f"{refusal(library, root)}; nothing was started")
     if standing in (Standing.NOT_BUILT, Standing.OUT_OF_DATE):
         raise LibraryNotBuiltError(
             f"the worker of {library.name} is {standing.value}. Run `make adapters`, or "
@@ -92,34 +118,72 @@ def build_library(library: Library, say: Callable[[str], None], root: Path = BUI
     out = root / library.name
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    digest = _digest(library, build)
+    outcome: Outcome | None = None
+    try:
+        outcome = _build(library, build, toolchain, out)
+    finally:
+        if outcome is None or outcome.result is Result.FAILED:
+            shutil.rmtree(out)
+    if outcome.result is Result.BUILT:
+        (out / _STAMP).write_text(digest)
+    elif outcome.result is Result.REFUSED:
+        (out / _REFUSED).write_text(f"{digest}\n{outcome.text}")
+        return Outcome(library, Result.REFUSED, refusal(library, root))
+    return outcome
+
+
+def _build(library: Library, build: Build, toolchain: Found, out: Path) -> Outcome:
+    """Build into `out`; of what was refused, `text` is the reason."""
+    environment = {**os.environ, **TOOLCHAINS[build.toolchain].environment}
+    folder = library.folder
+    if build.may_be_refused is not None:
+        folder = _copied(library, build, out)
+        refused = refusal_of(build.may_be_refused, folder, toolchain.program, environment)
+        if refused is not None:
+            shutil.rmtree(out / _COPY)
+            return Outcome(library, Result.REFUSED, refused)
     is_python = build.toolchain == "python"
     values = {
         "out": str(out),
         "python": toolchain.program if is_python else sys.executable,
         "folder": str(library.folder),
     }
-    digest = _digest(library, build)
-    complaint: str | None = "it was interrupted"
-    try:
-        complaint = _run_all(library, build, values)
-    finally:
-        if complaint is not None:
-            shutil.rmtree(out)
+    complaint = _run_all(build, values, folder, environment)
     if complaint is not None:
         return Outcome(library, Result.FAILED, complaint)
-    (out / _STAMP).write_text(digest)
     return Outcome(library, Result.BUILT)
 
 
-def _run_all(library: Library, build: Build, values: dict[str, str]) -> str | None:
+def _read(path: Path) -> str:
+    """A stamp's text; none = empty."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _copied(library: Library, build: Build, out: Path) -> Path:
+    """Copy all that the build reads, laid out as it is; the library's folder in that copy."""
+    copy = copied_folder(library, out)
+    for folder in (library.folder, LANG / build.toolchain):
+        for path in _sources(folder, TOOLCHAINS[build.toolchain].sources):
+            target = Path(os.path.normpath(copy / os.path.relpath(path, library.folder)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    return copy
+
+
+def _run_all(
+    build: Build, values: dict[str, str], folder: Path, environment: dict[str, str]
+) -> str | None:
     """Run the commands until one fails; what it said then, else None."""
-    environment = {**os.environ, **TOOLCHAINS[build.toolchain].environment}
     for command in build.commands:
         argv = filled_in(command, values)
         try:
             done = subprocess.run(
                 argv,
-                cwd=library.folder,
+                cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -26,7 +26,7 @@ _VERSION = re.compile(r"\d+(\.\d+)*")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
-class Build(msgspec.Struct, frozen=True):
+class Build(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     """How the library's worker is made ready, by ``make adapters``."""
 
     toolchain: Language
@@ -34,6 +34,10 @@ class Build(msgspec.Struct, frozen=True):
     """The oldest version of the toolchain that will do, such as ``1.26``."""
     commands: tuple[tuple[str, ...], ...]
     """Run one after the other in the library's folder, each without a shell; see `PLACEHOLDERS`."""
+    may_be_refused: str | None = None
+    """A Go module in go.mod that not every machine is given. Its checksums cannot stand beside the
+    sources then: the commands run in a copy under `.adapters`, where go.sum may be completed. Where
+    its download fails the library is left out, and that is no failure."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -90,6 +94,9 @@ def _flaws_of(manifest: Manifest) -> Iterator[Flaw]:
 def _build_flaws(build: Build) -> Iterator[Flaw]:
     if not _VERSION.fullmatch(build.minimum):
         yield Flaw("build.minimum", f" = {build.minimum!r}: write a version, as in 1.26")
+    if build.may_be_refused is not None and build.toolchain != "go":
+        text = f" = {build.may_be_refused!r}: only a Go module may be, this needs {build.toolchain}"
+        yield Flaw("build.may_be_refused", text)
     for number, command in enumerate(build.commands):
         if not command:
             yield Flaw(f"build.commands.{number}", " is empty")

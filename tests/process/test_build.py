@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -16,12 +17,15 @@ from orchestrator.libraries.build import (
     Result,
     Standing,
     build_library,
+    copied_folder,
+    refusal,
     require_built,
     standing_of,
 )
 from orchestrator.libraries.library import Library
 from orchestrator.libraries.manifest import Build, Language, Manifest
 from orchestrator.libraries.toolchain import Found, Missing, find_toolchain
+from worker_child.paths import LANG
 
 COPY = ("{python}", "-c", "import sys, shutil; shutil.copy(*sys.argv[1:])", "requirements.lock")
 FAIL = ("{python}", "-c", "print('no such module'); raise SystemExit(3)")
@@ -149,3 +153,117 @@ def test_a_failed_build_is_a_failure_everywhere(
         console = Console(file=said, width=200)
         assert adapters.run_adapters([], console, build=True, root=tmp_path / "out") == 1
     assert "mine: the build failed, " in (tmp_path / "said").read_text()
+
+
+MODULE = "example.com/queue/v2"
+GO = """#!/bin/sh
+case "$*" in
+  version) echo 'go version go1.26.3 linux/amd64' ;;
+  'mod edit -json')
+    echo '{{"Require": [{{"Path": "example.com/queue/v2", "Version": "v2.1.0"}}]}}' ;;
+  'mod download -json example.com/queue/v2@v2.1.0') echo '{download}'; exit {code} ;;
+  'mod download all') echo 'sum' > go.sum ;;
+  build) {build} ;;
+  *) echo "nobody expected: $*"; exit 9 ;;
+esac
+"""
+HAD = '{"Path": "example.com/queue/v2"}'
+
+
+def of_a_module(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    download: str = HAD,
+    build: str = "echo worker > ../../../worker",
+) -> Library:
+    """A library whose Go module may be refused, with a Go that says `download` to that."""
+    (tmp_path / "bin").mkdir()
+    go = tmp_path / "bin" / "go"
+    go.write_text(GO.format(download=download, code=int("Error" in download), build=build))
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    folder = tmp_path / "mine"
+    (folder / "store").mkdir(parents=True)
+    for name in ("go.mod", "main.go", "store/go.mod", "store/schema.sql"):
+        (folder / name).write_text(name)
+    commands = (("go", "mod", "download", "all"), ("go", "build"))
+    needs = Build("go", "1.26", commands, may_be_refused=MODULE)
+    return Library("mine", "mine", folder, Manifest("mine", "inbox:Mine", "go", needs), None)
+
+
+REFUSED = '{"Path": "example.com/queue/v2", "Error": "example.com/queue/v2@v2.1.0: 403 Forbidden"}'
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_refused_module_is_told_in_one_line_and_is_no_failure_in_ci_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ci: str
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    given = of_a_module(tmp_path, monkeypatch, download=REFUSED)
+    monkeypatch.setattr(adapters, "known_libraries", lambda: [given])
+    with (tmp_path / "said").open("w") as said:
+        console = Console(file=said, width=200)
+        assert adapters.run_adapters([], console, build=True, root=tmp_path / "out") == 0
+    told = [line for line in (tmp_path / "said").read_text().splitlines() if "403" in line]
+    assert told == [f"left out: {refusal(given, tmp_path / 'out')}"]
+    assert told[0].startswith(
+        "left out: mine cannot be built here, as example.com/queue/v2@v2.1.0 cannot be downloaded "
+        "(403 Forbidden): "
+    )
+
+
+def test_a_run_of_a_refused_library_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = of_a_module(tmp_path, monkeypatch, download=REFUSED)
+    root = tmp_path / "out"
+    assert built(given, root).result is Result.REFUSED
+    with pytest.raises(LibraryNotBuiltError, match=r"run `make adapters` where Go is given that"):
+        require_built(given, root)
+
+
+def test_a_refusal_is_asked_about_anew_and_is_forgotten_with_the_sources_it_was_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, root = of_a_module(tmp_path, monkeypatch, download=REFUSED), tmp_path / "out"
+    assert built(given, root).result is Result.REFUSED
+    assert standing_of(given, root) is Standing.REFUSED
+    go = tmp_path / "bin" / "go"
+    go.write_text(GO.format(download=HAD, code=0, build="echo worker > ../../../worker"))
+    assert built(given, root).result is Result.BUILT
+    assert standing_of(given, root) is Standing.BUILT
+
+    (given.folder / "store" / "schema.sql").write_text("another")
+
+    assert standing_of(given, root) is Standing.OUT_OF_DATE
+
+
+@pytest.mark.parametrize(
+    ("download", "build"),
+    [
+        (HAD, "echo './main.go:3: undefined: queue'; exit 1"),
+        (REFUSED.replace("403 Forbidden", "verifying module: checksum mismatch"), "exit 1"),
+    ],
+)
+def test_nothing_else_that_goes_wrong_passes_for_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, download: str, build: str
+) -> None:
+    given = of_a_module(tmp_path, monkeypatch, download=download, build=build)
+    assert built(given, tmp_path / "out").result is Result.FAILED
+    assert standing_of(given, tmp_path / "out") is Standing.NOT_BUILT
+
+
+def test_checksums_are_completed_in_a_copy_and_nothing_is_written_beside_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, root = of_a_module(tmp_path, monkeypatch), tmp_path / "out"
+    before = sorted(given.folder.rglob("*"))
+    outcome = built(given, root)
+    assert outcome.result is Result.BUILT, outcome.text
+    assert sorted(given.folder.rglob("*")) == before
+    copy = copied_folder(given, root / "mine")
+    assert (copy / "go.sum").read_text() == "sum\n"
+    assert (copy / "store" / "go.mod").read_text() == "store/go.mod"
+    twins = copy / os.path.relpath(LANG / "go", given.folder)
+    assert (twins / "child" / "main.go").read_bytes() == (LANG / "go/child/main.go").read_bytes()

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.toolchain import need_program
+from orchestrator.libraries.build import copied_folder
+from orchestrator.libraries.library import find_library
+from tests.toolchain import need_built, need_program
+from worker_child.adapters import LIBRARIES
+from worker_child.paths import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.parent for path in (ROOT / "worker_child").rglob("go.mod"))
@@ -35,6 +39,19 @@ def of(module: Path) -> str:
     return str(module.relative_to(ROOT))
 
 
+def checked_in(module: Path) -> Path:
+    """Where a module is vetted: in its build's copy where another may be refused, for only there
+    go.sum is complete; not at all where that was refused, or the worker was built by hand."""
+    library = find_library(module.name) if module.name in LIBRARIES else None
+    if library is None or library.build is None or library.build.may_be_refused is None:
+        return module
+    need_built(library.name)
+    folder = copied_folder(library, BUILT / library.name)
+    if not folder.exists():
+        pytest.skip(f"{library.name} was built by hand: vetted is what `make adapters` builds")
+    return folder
+
+
 def test_there_are_go_modules() -> None:
     assert ROOT / "worker_child/lang/go" in MODULES
 
@@ -47,5 +64,6 @@ def test_every_file_is_formatted_as_gofmt_does(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=of)
 def test_vet_finds_nothing_and_the_modules_own_tests_pass(module: Path) -> None:
     go = need_program("go", REMEDY)
-    run(module, go, "vet", "./...")
-    run(module, go, "test", "./...")
+    folder = checked_in(module)
+    run(folder, go, "vet", "./...")
+    run(folder, go, "test", "./...")

@@ -22,7 +22,7 @@ from orchestrator.libraries.library import find_library
 from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, new_adapter
 from orchestrator.libraries.toolchain import Missing, find_toolchain
 from orchestrator.postgres.server import Server
-from tests.toolchain import skip_or_fail
+from tests.toolchain import need_built, skip_or_fail
 from worker_child.adapters import LIBRARIES
 from worker_child.paths import BUILT
 
@@ -61,6 +61,7 @@ def findings(
     try:
         found = check_conformance(subject, only, lambda trial, took_s: None)
     except LibraryNotBuiltError as error:
+        need_built(library)
         skip_or_fail(str(error))
     return {finding.name: finding for finding in found}
 

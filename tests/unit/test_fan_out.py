@@ -245,3 +245,10 @@ def test_a_row_that_was_never_spoken_of_is_recovered_beside_one_that_was() -> No
     heard.observe((0, 0), as_read(said, started))
     assert heard.unsaid([("2", "j000000/0"), ("7", "j000001"), (None, "j000002")]) == set()
     assert heard.unsaid([("3", "j000000/0"), (None, "j000003/1")]) == {"j000000/0", "j000003/1"}
+
+
+def test_a_job_that_was_spoken_of_and_whose_row_is_gone_is_not_recovered() -> None:
+    tracker = Tracker()
+    said = child_enqueued("j000000/0", inbox_id="2")
+    tracker.observe((0, 0), as_read(said, JobStarted(10, 1, 0, 0, "j000000/0", 1, inbox_id="2")))
+    assert tracker.unsaid([(None, "j000000/0")]) == set()

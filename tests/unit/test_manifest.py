@@ -59,6 +59,11 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
         ('"1.26"', '"latest"', "build.minimum = 'latest': write a version"),
         ("{out}/worker", "{outt}/worker", "build.commands.0 has {outt} in '{outt}/worker'"),
         ('[["go", "build", "-o", "{out}/worker", "."]]', "[[]]", "build.commands.0 is empty"),
+        (
+            'toolchain = "go"',
+            'toolchain = "node"\nmay_be_refused = "example.com/queue"',
+            "build.may_be_refused = 'example.com/queue': only a Go module may be, this needs node",
+        ),
         ("[build]", "[bulid]", "bulid: unknown key at the top of the file"),
         ("name = ", "name ", "Expected '=' after a key"),
     ],

@@ -10,6 +10,7 @@ from worker_child.adapters.contract import Adapter
 LIBRARIES: dict[str, str] = {
     "pgqueuer": "worker_child.adapters.pgqueuer.inbox:PgQueuerAdapter",
     "river": "worker_child.adapters.river.inbox:RiverAdapter",
+    "platform_lib": "worker_child.adapters.platform_lib.inbox:PlatformLibAdapter",
     "graphile_worker": "worker_child.adapters.graphile_worker.inbox:GraphileWorkerAdapter",
     "procrastinate": "worker_child.adapters.procrastinate.inbox:ProcrastinateAdapter",
     "control_holding": "worker_child.controls.inbox:HoldingAdapter",

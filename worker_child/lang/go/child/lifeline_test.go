@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -230,5 +231,16 @@ func TestTheKernelKillsTheChildWithItsParent(t *testing.T) {
 func TestTheVersionIsOfTheModuleThatWasBuiltIn(t *testing.T) {
 	if err := printVersion(Library{Module: "example.com/none"}); err == nil {
 		t.Error("a module that was not built in had a version")
+	}
+}
+
+func TestTheVersionSaysWhetherSomethingElseStandsInForTheModule(t *testing.T) {
+	module := &debug.Module{Path: "example.com/queue", Version: "v4.2.0"}
+	if got := versionOf(module); got != "4.2.0" {
+		t.Errorf("got %q", got)
+	}
+	module.Replace = &debug.Module{Path: "/home/somebody/queue", Version: "(devel)"}
+	if got := versionOf(module); got != "4.2.0 (replaced)" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -81,11 +81,20 @@ func printVersion(library Library) error {
 	build, _ := debug.ReadBuildInfo()
 	for _, module := range build.Deps {
 		if module.Path == library.Module {
-			_, err := fmt.Println(strings.TrimPrefix(module.Version, "v"))
+			_, err := fmt.Println(versionOf(module))
 			return err
 		}
 	}
 	return fmt.Errorf("no module %s was built in", library.Module)
+}
+
+// versionOf says so where another module, or a folder, stands in for the one of that version.
+func versionOf(module *debug.Module) string {
+	version := strings.TrimPrefix(module.Version, "v")
+	if module.Replace != nil {
+		return version + " (replaced)"
+	}
+	return version
 }
 
 func install(ctx context.Context, library Library) error {
