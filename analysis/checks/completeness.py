@@ -109,7 +109,7 @@ def _child_lines(history: History) -> _ChildLines:
     bounds = np.iinfo(np.int32)
     rare_n = np.clip(others[:, 1], bounds.min, bounds.max).astype(np.int32)
     n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], rare_n])
-    order = np.lexsort((n, worker))
+    order = np.lexsort((n, worker)).astype(np.int32)
     worker = worker[order]
     n = n[order]
     t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])

@@ -145,7 +145,8 @@ class LabelColumn:
         """All of it; the numbering depends on the labels alone and not on the lines' order."""
         names = sorted(label for label in self._seen if label is not None)
         place: dict[str | None, int] = {name: code for code, name in enumerate(names)}
-        settled = np.array([place.get(label, ABSENT) for label in self._seen], np.int32)
+        dtype = np.min_scalar_type(-len(names) - 1)
+        settled = np.array([place.get(label, ABSENT) for label in self._seen], dtype)
         return Labels(names, settled[self._codes.array()])
 
 

@@ -111,7 +111,7 @@ class JobIds:
         for column in columns:
             seen[column[column >= 0]] = True
         self._rank = np.cumsum(seen, dtype=np.int32) - 1
-        self.stream = np.flatnonzero(seen)
+        self.stream = np.flatnonzero(seen).astype(np.int32)
         """Indices of the stream's jobs that some line names, ascending."""
         self.others = others
         """All other ids, in the order of first sight."""

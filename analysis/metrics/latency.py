@@ -185,8 +185,9 @@ def _out_of_range(durations_ns: Ints) -> Bools:
 
 def whole_us(durations_ns: Ints) -> Ints:
     """Nanoseconds as microseconds, rounded up, at least 1."""
-    rounded: Ints = np.maximum(-(-durations_ns // 1000), LOWEST_US)
-    return rounded
+    rounded: Ints = durations_ns + 999
+    rounded //= 1000
+    return np.maximum(rounded, LOWEST_US, out=rounded)
 
 
 def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> Distribution:
@@ -199,7 +200,8 @@ def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> 
     began = (begin_ns != NEVER) if counted is None else counted & (begin_ns != NEVER)
     ended = began & (end_ns != NEVER)
     n, censored = int(began.sum()), int(began.sum() - ended.sum())
-    durations_ns = end_ns[ended] - begin_ns[ended]
+    durations_ns = end_ns[ended]
+    durations_ns -= begin_ns[ended]
     out_of_range = int(_out_of_range(durations_ns).sum())
     if n == 0:
         figures = {"why": "no job has the first of the two instants"}
@@ -238,12 +240,16 @@ def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Per
     began = (begin_ns != NEVER) & (group != ABSENT)
     ended = began & (end_ns != NEVER)
     n = np.bincount(group[began], minlength=groups)
-    durations_ns = end_ns[ended] - begin_ns[ended]
+    durations_ns = end_ns[ended]
+    durations_ns -= begin_ns[ended]
     out = _out_of_range(durations_ns)
     impossible = np.bincount(group[ended][out], minlength=groups)
-    buckets = bucket_numbers(np.where(out, LOWEST_US, whole_us(durations_ns)))
     # In place: of millions of jobs each column that is not needed any more takes its megabytes.
+    durations_us = whole_us(durations_ns)
     del durations_ns
+    durations_us[out] = LOWEST_US
+    buckets = bucket_numbers(durations_us)
+    del durations_us
     ordered = group[ended].astype(np.int64)
     ordered <<= NUMBER_BITS
     ordered |= buckets
