@@ -273,7 +273,7 @@ def test_a_child_that_dies_unasked_is_a_finding_and_not_the_end(make_crew: MakeC
     assert "RuntimeError: the queue has gone" in exited["stderr_tail"]
     assert "ours" not in exited
     assert crew.fleet.died == [child]
-    assert len(crew.fleet.deaths()) == 1
+    assert crew.fleet.lives()[0, 0].died_ns == exited["t_ns"]
 
 
 def test_a_death_in_the_instruments_own_code_is_marked_as_ours(make_crew: MakeCrew) -> None:
