@@ -67,8 +67,7 @@ def _is_of(control: RunStart, start: RunStart) -> bool:
 def fails(controls: Iterable[Run]) -> bool:
     """Whether one of them shows a live duplicate, or breaks an expectation."""
     return any(
-        run.summary.verdict == "fail"
-        or (not run.is_invalid and run.summary.crash.duplicate_executions > 0)
+        run.summary.verdict == "fail" or (not run.is_invalid and run.summary.crash.duplicated > 0)
         for run in controls
     )
 
@@ -126,7 +125,7 @@ def _short(adapter_sha256: str | None) -> str:
 
 
 def _outcome_text(controls: Sequence[Run]) -> str:
-    duplicates = sum(run.summary.crash.duplicate_executions for run in controls)
+    duplicates = sum(run.summary.crash.duplicated for run in controls)
     return f"{counted(run.summary.verdict for run in controls)}; {duplicates} duplicates"
 
 

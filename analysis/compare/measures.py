@@ -276,6 +276,7 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
     KillMeasure("... from its readiness", lambda k: k.resume_after_ready_s, "less", _respawned),
     KillMeasure("a survivor's next pickup", lambda k: k.survivor_next_pickup_s, "less", _never),
     KillMeasure("first orphan picked up", lambda k: k.first_orphan_pickup_s, "less", _some_orphan),
+    KillMeasure("last orphan picked up", lambda k: k.last_orphan_pickup_s, "less", _some_orphan),
     KillMeasure(
         "... predicted at the latest", lambda k: k.predicted_bound_s, None, _never, timing=False
     ),
@@ -307,9 +308,11 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("deduplicated", lambda s: s.jobs.deduplicated),
     ("rejected", lambda s: s.jobs.rejected),
     ("not enqueued", lambda s: s.jobs.not_enqueued),
-    ("duplicate executions by crash", lambda s: s.crash.duplicates_by_crash),
-    ("duplicate executions re-enqueued", lambda s: s.crash.duplicates_re_enqueued),
-    ("duplicate executions live", lambda s: s.crash.duplicates_live),
+    ("duplicated by crash", lambda s: s.crash.duplicates_by_crash),
+    ("duplicated re-enqueued", lambda s: s.crash.duplicates_re_enqueued),
+    ("duplicated live", lambda s: s.crash.duplicates_live),
+    ("given up by the crash alone", lambda s: s.crash.given_up),
+    ("duplicate executions", lambda s: s.crash.duplicate_executions),
     ("duplicate effects", lambda s: s.crash.duplicate_effects),
     ("re-executions", lambda s: s.crash.re_executions),
     ("keys that were enqueued", _of_keys(lambda dedup: dedup.keys)),

@@ -15,6 +15,8 @@ from analysis.history.history import History, read_fault
 from analysis.history.tables import Ends
 from orchestrator.history.records import RowRead
 
+RACED = "raced: another incarnation could already have claimed the victim's rows"
+
 
 @dataclass(frozen=True, slots=True)
 class Death:
@@ -30,6 +32,9 @@ class Death:
     """Numbers of the jobs whose rows the victim held, as far as that is known."""
     claimable_ns: int | None
     """When the first of the victim's rows becomes available again, as the adapter computes it."""
+    at_least: bool = False
+    """The claims are not known, and `phases` and `held` have those rows that still bore the
+    victim's identity: there were so many at least."""
     unannounced: tuple[str, ...] = ()
     """Identities that held rows after the kill and that no child_ready announced."""
 
@@ -86,8 +91,10 @@ def _death(
     open_jobs = _open_executions(history, victim)
     read = reads.get(victim.fault.fault, []) if victim.fault is not None else []
     strange = _unannounced(read, incarnations)
-    unknown = _claims_unknown(victim, read, strange, visible=visible or not open_jobs)
-    rows = [] if unknown else _rows_of(victim, read, incarnations)
+    unseen = _claims_unseen(victim, read, strange, visible=visible or not open_jobs)
+    rows = [] if unseen else _rows_of(victim, read, incarnations)
+    raced = victim.certificate is not None and victim.certificate.raced
+    unknown = RACED if raced else unseen
     held = frozenset(_numbers(history, rows))
     with_effect = _effects(history, victim)
     phases: dict[int, Phase] = dict.fromkeys(held, "claimed")
@@ -96,7 +103,15 @@ def _death(
         job: "effect_done" if key in with_effect else "started" for job, key in open_jobs.items()
     }
     claimable = [row.claimable_ns for row in rows if row.claimable_ns is not None]
-    return Death(victim, phases, unknown, held, min(claimable, default=None), strange)
+    return Death(
+        victim=victim,
+        phases=phases,
+        claims_unknown=unknown,
+        held=held,
+        claimable_ns=min(claimable, default=None),
+        at_least=raced and not unseen,
+        unannounced=strange,
+    )
 
 
 def _unannounced(read: list[RowRead], incarnations: Incarnations) -> tuple[str, ...]:
@@ -110,13 +125,11 @@ def _unannounced(read: list[RowRead], incarnations: Incarnations) -> tuple[str, 
     return tuple(sorted(strange))
 
 
-def _claims_unknown(
+def _claims_unseen(
     victim: Incarnation, read: list[RowRead], strange: tuple[str, ...], *, visible: bool
 ) -> str | None:
     if victim.fault is None:
         return "no rows are read after an unasked death"
-    if victim.certificate is not None and victim.certificate.raced:
-        return "raced: another incarnation could already have claimed the victim's rows"
     closings = [line for line in read if line.job_id is None]
     fault = read_fault(closings, len(read) - len(closings))
     if fault is not None:

@@ -37,6 +37,8 @@ class Execution:
     """Its effect row stands in the final read."""
     inbox: int | None = None
     """A digest of the inbox_id that it was started for."""
+    error_class: str | None = None
+    """Of one that failed: with what."""
     gone_ns: int | None = None
     """When its process was gone, where that is known."""
     ordinals: dict[str, int] = field(default_factory=dict)
@@ -125,11 +127,25 @@ class Evidence:
     """Planned failures that were committed."""
     found: list[Found] = field(default_factory=list)
     """One for each death that found it in flight, in the order of time."""
+    coordinations: int = 0
+    """Of a coordinator's child that was done from several rows: how often its coordinator was
+    executed."""
 
     @property
     def done(self) -> list[Execution]:
         """The executions that the ledger's C counts."""
         return [execution for execution in self.executions if execution.done]
+
+    @property
+    def enqueued_again(self) -> bool:
+        """A child of a coordinator that enqueued it more than once, said so or not."""
+        by_child = sum(enqueue.worker is not None for enqueue in self.enqueues)
+        return by_child > 1 or (self.coordinations > 1 and bool(self.enqueues))
+
+    @property
+    def rows_done(self) -> int:
+        """From how many rows of the queue it was done."""
+        return len({execution.inbox for execution in self.done} - {None})
 
     @property
     def row_state(self) -> RowState:
@@ -165,8 +181,10 @@ class _Fold:
         self._events("started")
         self._events("completed")
         self._events("failed")
+        self._error_classes()
         self._effects()
         self._rows()
+        self._coordinations()
         self._hand_over()
         for retry in self._history.records.of(JobRetried):
             if (evidence := self._of(retry.job_id)) is not None:
@@ -233,6 +251,22 @@ class _Fold:
             setattr(execution, f"{what}_ns", t_ns)
             if what == "started" and inbox_number != ABSENT:
                 execution.inbox = inbox_number
+
+    def _error_classes(self) -> None:
+        failures = self._history.failures
+        for job, key, code in self._picked(failures, failures.key, failures.error_class.code):
+            self._execution(job, key).error_class = failures.error_class.names[code]
+
+    def _coordinations(self) -> None:
+        """Children's ids hold their coordinator's."""
+        keys = self._history.starts.key
+        several = (evidence for evidence in self.evidence.values() if evidence.rows_done > 1)
+        for evidence in several:
+            coordinator, is_child, _ = evidence.job_id.rpartition("/")
+            number = self._history.jobs.number(coordinator) if is_child else None
+            if number is not None:
+                mine = keys[self._history.starts.job == number]
+                evidence.coordinations = int(np.unique(mine).size)
 
     def _effects(self) -> None:
         for job, key in self._picked(self._history.effects, self._history.effects.key):

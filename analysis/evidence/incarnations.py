@@ -16,6 +16,7 @@ from orchestrator.history.records import (
     ProcessEnd,
     Rescue,
 )
+from orchestrator.history.rescuer import Life, Rescuer, find_rescuer
 from worker_child.protocol import ChildReady
 
 Place = tuple[int, int]
@@ -37,9 +38,12 @@ class Incarnation:
     """Of that fault."""
     end: ProcessEnd | None
     """What the certificate saw of its end."""
+    rescuer: Rescuer | None
+    """Dead ones: who was there to rescue its orphans. None = this preset never rescues, or no
+    worker outlived the lease."""
     bound_s: float | None
     """Dead ones: from the death until an orphan must have been picked up (METHODOLOGY,
-    predicted_bound_s). None = this preset never rescues, or no successor became ready."""
+    predicted_bound_s). None = there was no rescuer."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""
 
@@ -129,13 +133,19 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     hits = [(r, w) for r in reversed(records.of(FaultInjected)) for w in r.target.workers]
     faults = {(w.slot, w.incarnation): r for r, w in hits if r.ends_process}
     certificates = {r.fault: r for r in records.of(FaultEnded)}
+    died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
+    died |= {place: r.t_ns for place, r in faults.items()}
+    lives = {place: Life(r.t_ns, died.get(place)) for place, r in ready.items()}
 
     def incarnation(place: Place) -> Incarnation:
         fault = faults.get(place)
         left = exited.get(place)
         certificate = certificates.get(fault.fault) if fault else None
-        successor = _successor(place, spawned)
-        died_ns = fault.t_ns if fault else left.t_ns if left and left.reason == "died" else None
+        died_ns = died.get(place)
+        others = [life for other, life in lives.items() if other != place]
+        rescuer = None
+        if rescue is not None and died_ns is not None:
+            rescuer = find_rescuer(rescue, died_ns, others)
         return Incarnation(
             slot=place[0],
             number=place[1],
@@ -145,8 +155,9 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
             fault=fault,
             certificate=certificate,
             end=_process_end(certificate),
-            bound_s=_bound_s(rescue, died_ns, successor, ready),
-            successor=successor,
+            rescuer=rescuer,
+            bound_s=_bound_s(rescue, died_ns, rescuer),
+            successor=_successor(place, spawned),
         )
 
     places = {*spawned, *ready, *exited, *((w.slot, w.incarnation) for _, w in hits)}
@@ -163,14 +174,7 @@ def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | N
     return min(later, default=None)
 
 
-def _bound_s(
-    rescue: Rescue | None,
-    died_ns: int | None,
-    successor: Place | None,
-    ready: Mapping[Place, ChildReady],
-) -> float | None:
-    if rescue is None or died_ns is None or (successor is not None and successor not in ready):
+def _bound_s(rescue: Rescue | None, died_ns: int | None, rescuer: Rescuer | None) -> float | None:
+    if rescue is None or died_ns is None or rescuer is None:
         return None
-    # Without a successor there is no respawn to wait for.
-    ready_ns = died_ns if successor is None else ready[successor].t_ns
-    return round(rescue.bound_s((ready_ns - died_ns) / 1e9), 6)
+    return round(rescuer.bound_s(rescue, died_ns), 6)

@@ -47,6 +47,7 @@ class Started(msgspec.Struct, frozen=True, gc=False):
     job_id: str
     execution: int
     inbox_id: str | None = None
+    library_attempt: int | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):

@@ -63,6 +63,8 @@ class Starts(Ends):
 
     inbox: Ints
     """A digest of the inbox_id."""
+    library_attempt: Ints
+    """The library's own count; `ABSENT` where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +198,26 @@ class StartColumns(EndColumns):
     def __init__(self, jobs: RawJobIds) -> None:
         super().__init__(jobs)
         self._inbox = Column()
+        self._attempts = NumberColumns(library_attempt=np.int32)
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         super().extend(values)
         self._inbox.extend_by(digests(values["inbox_id"]))
+        self._attempts.extend(values)
 
     def table(self, ids: JobIds) -> Starts:
         """All that was taken."""
         ends = super().table(ids)
-        inbox = self._inbox.array()
-        return Starts(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, inbox=inbox)
+        (attempts,) = self._attempts.arrays()
+        return Starts(
+            job=ends.job,
+            key=ends.key,
+            t_ns=ends.t_ns,
+            n=ends.n,
+            inbox=self._inbox.array(),
+            library_attempt=attempts,
+        )
 
 
 class RowColumns:

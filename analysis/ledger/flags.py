@@ -65,9 +65,36 @@ def _still_owed(evidence: Evidence, judgement: Judgement, _: Rules) -> bool:
     return judgement.verdict == "completed_once" and owed
 
 
+def _erred(evidence: Evidence) -> bool:
+    return evidence.failures > 0 or any(e.failed_ns is not None for e in evidence.executions)
+
+
+def _met_by_faults(evidence: Evidence) -> int:
+    """How many faults ended a worker that had the job in its hands."""
+    return sum(found.victim.fault is not None for found in evidence.found)
+
+
 def _by_crash_alone(evidence: Evidence, judgement: Judgement, _: Rules) -> bool:
-    erred = evidence.failures > 0 or any(e.failed_ns is not None for e in evidence.executions)
-    return judgement.verdict == "discarded" and not erred
+    met = _met_by_faults(evidence) > 0
+    return judgement.verdict == "discarded" and met and not _erred(evidence)
+
+
+def _unexplained(evidence: Evidence, judgement: Judgement, rules: Rules) -> bool:
+    """Given up, and neither an error of its plan nor a fault accounts for it.
+
+    An error for good accounts for it, and so do as many errors and faults as there are attempts.
+    """
+    if judgement.verdict != "discarded" or _by_crash_alone(evidence, judgement, rules):
+        return False
+    errors = [e.error_class for e in evidence.executions if e.failed_ns is not None]
+    if "permanent" in errors:
+        return False
+    by_plan = sum(error != "unplanned" for error in errors)
+    return by_plan + _met_by_faults(evidence) < rules.max_attempts
+
+
+def _several_rows(evidence: Evidence, _: Judgement, __: Rules) -> bool:
+    return evidence.rows_done > 1 and not evidence.enqueued_again
 
 
 FLAGS: dict[str, Callable[[Evidence, Judgement, Rules], bool]] = {
@@ -83,6 +110,11 @@ FLAGS: dict[str, Callable[[Evidence, Judgement, Rules], bool]] = {
     "late": _late,
     "still_owed": _still_owed,
     "by_crash_alone": _by_crash_alone,
+    "unexplained": _unexplained,
+    "dead_though_done": lambda evidence, _, __: (
+        bool(evidence.done) and any(row.state == "dead" for row in evidence.rows)
+    ),
+    "several_rows": _several_rows,
     "held_by_unknown": lambda evidence, _, __: any(
         row.held and row.holder is None for row in evidence.rows
     ),

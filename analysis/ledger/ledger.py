@@ -128,7 +128,7 @@ def _duplicated(evidence: Evidence, _: Rules) -> Judgement | None:
 def duplicate_sort(evidence: Evidence) -> str:
     """How a job came to be done twice: the first of these that holds."""
     done = evidence.done
-    if len({execution.inbox for execution in done} - {None}) > 1:
+    if evidence.rows_done > 1 and evidence.enqueued_again:
         return "re_enqueued"
     if any(row.picked_after_done for row in evidence.rows):
         return "after_acknowledged"
@@ -203,6 +203,21 @@ def bound_reached(row: Row, length_us: int, rules: Rules) -> bool:
     assert row.holder is not None, "asked of a row that nobody holds"
     if not rules.rescues:
         return True
+    return _past_deadline(row, length_us, rules) and not no_worker_left(row, length_us, rules)
+
+
+def no_worker_left(row: Row, length_us: int, rules: Rules) -> bool:
+    """Whether a dead incarnation's row is still there because no worker lived long enough to free
+    it: none outlived the lease, or each that did died before it had to have looked."""
+    assert row.holder is not None, "asked of a row that nobody holds"
+    if not rules.rescues:
+        return False
+    rescuer = row.holder.rescuer
+    return rescuer is None or (not rescuer.had_time and _past_deadline(row, length_us, rules))
+
+
+def _past_deadline(row: Row, length_us: int, rules: Rules) -> bool:
+    assert row.holder is not None, "asked of a row that nobody holds"
     deadline_ns = row.holder.deadline_ns(rules.margin_s, length_us)
     return deadline_ns is not None and row.t_ns > deadline_ns
 
@@ -213,7 +228,8 @@ def _stuck(evidence: Evidence, rules: Rules) -> Judgement | None:
         return None
     if any(bound_reached(row, evidence.length_us, rules) for row in dead):
         return Judgement("stranded")
-    return Judgement("pending", "bound_not_reached")
+    nobody = all(no_worker_left(row, evidence.length_us, rules) for row in dead)
+    return Judgement("pending", "no_worker" if nobody else "bound_not_reached")
 
 
 def _pending(evidence: Evidence, _: Rules) -> Judgement | None:

@@ -21,6 +21,7 @@ from analysis.ledger.ledger import (
     final_status,
     held_by_dead,
     judge,
+    no_worker_left,
 )
 from analysis.section import Section
 
@@ -74,11 +75,18 @@ class Tally:
     )
     final_status: Counter[str] = field(default_factory=Counter)
     causes: Counter[Cause] = field(default_factory=Counter)
+    """Of the duplicated jobs."""
     attributed: Counter[int] = field(default_factory=Counter)
-    """Duplicate executions by the fault that they belong to."""
+    """Duplicated jobs by the fault that they belong to."""
     unattributed: int = 0
+    duplicate_executions: int = 0
+    """Jobs with two or more job_completed, whatever the ledger makes of them."""
+    duplicated_by_effect_alone: int = 0
+    """Duplicated jobs with fewer than two job_completed: an effect tells of the other."""
     duplicate_effects: int = 0
     bound_not_reached: int = 0
+    no_worker: int = 0
+    """Jobs that a dead incarnation holds and that no worker lived long enough to free."""
     jobs: list[NotableJob] = field(default_factory=list)
     """The jobs worth a look, each with its evidence."""
     left_out: int = 0
@@ -93,9 +101,9 @@ class Tally:
     def add_all(self, jobs: Iterable[Evidence], rules: Rules, deaths: list[Death]) -> None:
         """Judge and count jobs one by one."""
         for evidence in jobs:
-            self._add_duplicate(evidence, deaths)
+            self.duplicate_executions += evidence.completed_lines >= 2
             if evidence.planned:
-                self._add(evidence, rules)
+                self._add(evidence, rules, deaths)
 
     @property
     def harness_ambiguity(self) -> int:
@@ -103,18 +111,18 @@ class Tally:
         return sum(self.reasons["ambiguous"][reason] for reason in HARNESS_REASONS)
 
     def _add_duplicate(self, evidence: Evidence, deaths: list[Death]) -> None:
-        found = duplicate_cause(evidence, deaths)
-        if found is None:
-            return
-        cause, victim = found
+        cause, victim = duplicate_cause(evidence, deaths)
         self.causes[cause] += 1
+        self.duplicated_by_effect_alone += evidence.completed_lines < 2
         if victim is not None and victim.fault is not None:
             self.attributed[victim.fault.fault] += 1
         else:
             self.unattributed += 1
 
-    def _add(self, evidence: Evidence, rules: Rules) -> None:
+    def _add(self, evidence: Evidence, rules: Rules, deaths: list[Death]) -> None:
         judgement = judge(evidence, rules)
+        if judgement.verdict == "duplicated":
+            self._add_duplicate(evidence, deaths)
         raised = flags(evidence, judgement, rules)
         self.verdicts[judgement.verdict] += 1
         if judgement.verdict in self.reasons and judgement.reason is not None:
@@ -123,11 +131,18 @@ class Tally:
         self.flags_by_verdict[judgement.verdict].update(raised)
         self.final_status[final_status(evidence)] += 1
         self.duplicate_effects += sum(e.effect for e in evidence.executions) >= 2
-        self.bound_not_reached += any(
-            not bound_reached(row, evidence.length_us, rules) for row in held_by_dead(evidence)
-        )
+        self._add_held(evidence, rules)
         if judgement.verdict != "completed_once" or raised:
             self._list(evidence, judgement, raised)
+
+    def _add_held(self, evidence: Evidence, rules: Rules) -> None:
+        """A job that was done and that a dead incarnation holds may come back as well."""
+        length_us = evidence.length_us
+        dead = held_by_dead(evidence)
+        left = [row for row in dead if not bound_reached(row, length_us, rules)]
+        nobody = bool(left) and all(no_worker_left(row, length_us, rules) for row in left)
+        self.no_worker += nobody
+        self.bound_not_reached += bool(left) and not nobody
 
     def _list(self, evidence: Evidence, judgement: Judgement, raised: list[str]) -> None:
         alike = (judgement.verdict, judgement.reason)

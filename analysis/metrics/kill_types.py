@@ -12,7 +12,8 @@ from analysis.section import Section
 
 
 class FoundInFlight(Section, frozen=True, kw_only=True):
-    """Jobs in the victim's hands by the phase in which the kill met them; null = not known."""
+    """Jobs in the victim's hands by the phase in which the kill met them; null = not known. Where
+    it is raced there were so many at least: rows that still bore the victim's identity."""
 
     claimed: int | None
     """Claimed and not started."""
@@ -27,7 +28,7 @@ class FoundInFlight(Section, frozen=True, kw_only=True):
     raced: bool
     """Another incarnation could already have claimed the victim's rows when they were read."""
     why: str | None = None
-    """Why it is not known which rows the victim held; left out where it is."""
+    """Why it is not known which rows the victim held, or all of them; left out where it is."""
 
 
 class Recovery(Section, frozen=True, kw_only=True):
@@ -62,7 +63,17 @@ class Recovery(Section, frozen=True, kw_only=True):
     found: FoundInFlight
     """The same by phase."""
     duplicates: int
-    """Jobs that were completed more than once because of this kill."""
+    """Jobs that were done more than once because of this kill: completed, or with an effect."""
+    unacknowledged_age_s: list[float] | None
+    """How long before the kill each job had finished that the queue had not recorded as done,
+    seconds, ascending."""
+    unacknowledged_age_s_why: str | None = None
+    rescue_costs_attempt: Literal["yes", "no", "unknown"]
+    """Whether the library counts a rescue as one of the job's attempts, by its own count before the
+    kill and after it; ``unknown`` = it counts none, or no orphan was started again."""
+    attempts_used_up: int | None
+    """Attempts that the orphans lost by the kill, by the library's own count."""
+    attempts_used_up_why: str | None = None
 
     reaped_s: float | None
     """Until the victim was reaped, seconds."""
@@ -91,14 +102,18 @@ class Recovery(Section, frozen=True, kw_only=True):
     first_orphan_pickup_s: float | None
     """Until the first orphan was started again, seconds."""
     first_orphan_pickup_s_why: str | None = None
+    last_orphan_pickup_s: float | None
+    """Until the last of the orphans that were started again was, seconds."""
+    last_orphan_pickup_s_why: str | None = None
     expected_first_orphan_s: float | None
     """Until the first orphan could be claimed: its lease over and some worker ready, seconds."""
     expected_first_orphan_s_why: str | None = None
     predicted_bound_s: float | None
-    """By the adapter's own formula: until an orphan must have been picked up, seconds."""
+    """By the adapter's own formula: until an orphan must have been picked up, seconds. It counts
+    from when the first worker was ready that outlived the lease."""
     predicted_bound_s_why: str | None = None
     within_bound: bool | None
-    """Whether the first orphan was picked up by then."""
+    """Whether the first orphan was picked up by then, give or take 0.1 s."""
     within_bound_why: str | None = None
     last_orphan_settled_s: float | None
     """Until the last orphan was completed or discarded, seconds."""

@@ -19,6 +19,7 @@ from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
+from analysis.metrics.kill_cost import attempts_used_up, unacknowledged_ages
 from analysis.metrics.kill_types import FoundInFlight, Recovery
 from analysis.section import Duration, duration, why_none
 from orchestrator.history.records import FaultInjected
@@ -29,6 +30,11 @@ MAX_LATE_S = 0.05
 """A timed kill that is sent later than this after its intended instant is late."""
 MAX_RESPAWN_DELAY_S = 0.1
 """A respawn that comes later than this after its planned instant was held up by the machine."""
+
+
+MISSED_BY_S = 0.1
+"""A bound is missed where the first orphan comes later than it by more than this."""
+NO_WORKER = "no worker outlived the lease of the dead one's jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,9 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
     late, resumption, orphans = _lateness(fault), _resumption(kill), _orphans(kill)
     is_late = late.s is not None and late.s > MAX_LATE_S
     backlog_back, bound = _backlog_back(kill), _bound(kill)
-    within = None if orphans.first.s is None or bound.s is None else orphans.first.s <= bound.s
+    within = _within(orphans.first, bound)
+    ages_s, no_ages = unacknowledged_ages(kill.history, kill.death)
+    used_up, no_count = attempts_used_up(kill.history, kill.death)
     spent = (resumption.resumed.s, orphans.last.s, backlog_back.s)
     end_ns = fault.t_ns + round(max((s for s in spent if s is not None), default=0.0) * 1e9)
     limited = _respawned_late(kill, resumption) or hiccups.tripped(fault.t_ns, end_ns)
@@ -126,6 +134,11 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
         orphans=len(kill.death.phases),
         found=_found(kill),
         duplicates=kill.duplicates,
+        unacknowledged_age_s=ages_s,
+        unacknowledged_age_s_why=no_ages,
+        rescue_costs_attempt="unknown" if used_up is None else "yes" if used_up else "no",
+        attempts_used_up=used_up,
+        attempts_used_up_why=no_count,
         reaped_s=resumption.reaped.s,
         reaped_s_why=resumption.reaped.why,
         sessions_gone_s=resumption.sessions_gone.s,
@@ -144,6 +157,8 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
         survivor_next_pickup_s_why=resumption.survivor.why,
         first_orphan_pickup_s=orphans.first.s,
         first_orphan_pickup_s_why=orphans.first.why,
+        last_orphan_pickup_s=orphans.last_pickup.s,
+        last_orphan_pickup_s_why=orphans.last_pickup.why,
         expected_first_orphan_s=orphans.expected.s,
         expected_first_orphan_s_why=orphans.expected.why,
         predicted_bound_s=bound.s,
@@ -175,7 +190,8 @@ def _respawned_late(kill: _Kill, resumption: _Resumption) -> bool:
 
 def _found(kill: _Kill) -> FoundInFlight:
     """Where the rows are not known, the events and effects still tell what had started."""
-    count, unknown = kill.death.count, kill.death.claims_unknown
+    count = kill.death.count
+    unknown = kill.death.claims_unknown and not kill.death.at_least
     return FoundInFlight(
         claimed=None if unknown else count("claimed"),
         started=count("started"),
@@ -183,8 +199,14 @@ def _found(kill: _Kill) -> FoundInFlight:
         finished_unacknowledged=None if unknown else count("finished_unacknowledged"),
         failed_unacknowledged=None if unknown else count("failed_unacknowledged"),
         raced=kill.raced,
-        why=unknown,
+        why=kill.death.claims_unknown,
     )
+
+
+def _within(first: Duration, bound: Duration) -> bool | None:
+    if first.s is None or bound.s is None:
+        return None
+    return first.s <= bound.s + MISSED_BY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +274,10 @@ def _survivor_pickup_ns(kill: _Kill) -> int | None:
 
 def _expected_pickup_ns(kill: _Kill) -> int | None:
     """When the first orphan could be claimed: its lease is over and some worker is ready."""
-    claimable_ns = kill.death.claimable_ns
-    if claimable_ns is None or _survivors(kill):
-        return claimable_ns
-    ready_ns = kill.successor.ready_ns if kill.successor else None
-    return None if ready_ns is None else max(claimable_ns, ready_ns)
+    claimable_ns, rescuer = kill.death.claimable_ns, kill.victim.rescuer
+    if claimable_ns is None or rescuer is None:
+        return None
+    return max(claimable_ns, rescuer.ready_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +286,8 @@ class _Orphans:
 
     first: Duration
     """Until the first was started again."""
+    last_pickup: Duration
+    """Until the last of those that were."""
     expected: Duration
     """Until the first could be."""
     last: Duration
@@ -276,21 +299,26 @@ def _orphans(kill: _Kill) -> _Orphans:
     orphans = sorted(kill.death.phases)
     starts = kill.history.starts
     mine = np.isin(starts.job, orphans) & (starts.t_ns > since)
-    picked_ns = kill.earliest(mine & ((starts.key >> EXECUTION_BITS) != kill.victim.key))
+    again = mine & ((starts.key >> EXECUTION_BITS) != kill.victim.key)
+    firsts: dict[int, int] = {}
+    for job, t_ns in zip(starts.job[again].tolist(), starts.t_ns[again].tolist(), strict=True):
+        firsts[job] = min(firsts.get(job, t_ns), t_ns)
     why = "no orphan was picked up again" if orphans else "the kill found nothing in flight"
-    first = duration(since, picked_ns, why)
+    first = duration(since, min(firsts.values(), default=None), why)
+    last_pickup = duration(since, max(firsts.values(), default=None), why)
     settled_ns, unsettled = _settled_ns(kill, orphans)
     if orphans and unsettled:
         why = f"{unsettled} of {len(orphans)} orphans were not seen to settle"
     elif orphans and settled_ns is None:
-        why = "all had finished before the kill and none was run again"
+        why = "all had finished before the kill, or were given up, and none was run again"
     last = duration(since, None if unsettled else settled_ns, why)
-    why = kill.death.claims_unknown or "the adapter gave no instant, or no worker was ready again"
-    return _Orphans(first, duration(since, _expected_pickup_ns(kill), why), last)
+    why = kill.death.claims_unknown or f"the adapter gave no instant, or {NO_WORKER}"
+    return _Orphans(first, last_pickup, duration(since, _expected_pickup_ns(kill), why), last)
 
 
 def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
     """When the last orphan was completed or discarded after the kill, and how many never were.
+    One whose row is dead in the end has settled, though nobody said when.
 
     An orphan that had finished before the kill and that the queue settled without running it
     again took no time.
@@ -306,6 +334,7 @@ def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
         job for job, phase in kill.death.phases.items() if phase == "finished_unacknowledged"
     }
     times = [settled[job] for job in orphans if job in settled]
+    finished |= _given_up(kill.history)
     unsettled = sum(job not in settled and (job not in finished or job in owed) for job in orphans)
     return max(times, default=None), unsettled
 
@@ -323,6 +352,11 @@ def _still_owed(history: History) -> set[int]:
     return set(history.rows.job[unsettled].tolist())
 
 
+def _given_up(history: History) -> set[int]:
+    """Numbers of the jobs that the queue calls dead at the final read."""
+    return set(history.rows.job[history.rows.state == STATE_CODES["dead"]].tolist())
+
+
 def _backlog_back(kill: _Kill) -> Duration:
     """Counted while the slot is filled; from the kill on where it was never filled again."""
     successor = kill.successor
@@ -336,8 +370,6 @@ def _backlog_back(kill: _Kill) -> Duration:
 
 def _bound(kill: _Kill) -> Duration:
     """Until when an orphan must have been picked up, by the adapter's formula."""
-    if kill.history.start.rescue is None:
-        why = "this preset never rescues by itself"
-    else:
-        why = "the next incarnation never became ready"
+    never = kill.history.start.rescue is None
+    why = "this preset never rescues by itself" if never else NO_WORKER
     return Duration(kill.victim.bound_s, why_none(kill.victim.bound_s, why))

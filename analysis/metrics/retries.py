@@ -5,7 +5,7 @@ A retry is a start whose job's previous execution had failed (METHODOLOGY, Words
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def of_erring_jobs(history: History) -> Starts:
     starts = history.starts
     places = np.flatnonzero(erring[starts.job])
     order = places[np.lexsort((starts.key[places], starts.t_ns[places], starts.job[places]))]
-    return Starts(*(getattr(starts, name)[order] for name in ("job", "key", "t_ns", "n", "inbox")))
+    return Starts(**{each.name: getattr(starts, each.name)[order] for each in fields(starts)})
 
 
 def find_retries(history: History, starts: Starts) -> FoundRetries:

@@ -35,7 +35,7 @@ def _sentences(summary: Summary) -> Iterator[str]:
         return
     yield f"{summary.verdict.upper()} ({meaning})."
     run, jobs, crash = summary.run, summary.jobs, summary.crash
-    twice = crash.duplicate_executions
+    twice = crash.duplicated
     times = f"{twice:,} of {jobs.enqueued:,} jobs more than once" if twice else "no job twice"
     yield f"{run.library} ({run.preset}) executed {times} and {_losses(jobs)}."
     if len(summary.recovery) == 1:

@@ -181,7 +181,8 @@ def _crash(crash: CrashSection) -> Grid:
     }
     remarks = {
         "kills": f"{crash.certificates} with a complete certificate",
-        "duplicate_executions": _by_name(causes),
+        "duplicated": _by_name(causes),
+        "duplicate_executions": "jobs with two or more job_completed lines",
         "re_executions": "jobs that were delivered again",
         "integrity_surface_at_kill": "jobs of which the queue alone cannot say whether they ran",
         "integrity_surface_final": "jobs of which no witness can say it",
@@ -190,6 +191,7 @@ def _crash(crash: CrashSection) -> Grid:
         (name, getattr(crash, name), getattr(crash, f"{name}_why", None) or remarks.get(name, ""))
         for name in (
             "kills",
+            "duplicated",
             "duplicate_executions",
             "duplicate_effects",
             "re_executions",

@@ -111,7 +111,8 @@ def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
     return CrashSection(
         kills=sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
         certificates=certificates,
-        duplicate_executions=tally.causes.total(),
+        duplicated=tally.causes.total(),
+        duplicate_executions=tally.duplicate_executions,
         duplicates_by_crash=tally.causes["by_crash"],
         duplicates_re_enqueued=tally.causes["re_enqueued"],
         duplicates_live=tally.causes["live"],
@@ -119,6 +120,7 @@ def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
         duplicate_effects=effects,
         duplicate_effects_why=why_none(effects, "the scenario has its jobs commit no effects"),
         re_executions=tally.flags["redelivered"],
+        given_up=tally.flags["by_crash_alone"],
         harness_ambiguity=tally.harness_ambiguity,
         integrity_surface_at_kill=surface,
         integrity_surface_at_kill_why=why_no_surface,

@@ -10,8 +10,54 @@ import msgspec
 
 from analysis.summary.types import Expectation, ExpectationOutcome
 
-DEFAULTS: dict[str, Any] = {"lost": 0, "stranded": 0, "unexpected": 0, "harness_ambiguity": 0}
+DEFAULTS: dict[str, Any] = {
+    "lost": 0,
+    "stranded": 0,
+    "given_up": 0,
+    "discarded_unplanned": 0,
+    "unplanned_failures": 0,
+    "refused": 0,
+    "never_seen": 0,
+    "missing_children": 0,
+    "late_first_orphans": 0,
+}
 """What is expected where the scenario does not say; null = nothing is."""
+VOIDING = frozenset({"unexpected", "harness_ambiguity"})
+"""What files of old expect to be 0, and what voids the run."""
+NEVER_RESCUES = "this preset never rescues by itself"
+BOUND = "jobs may yet be rescued: their bound was not reached"
+NO_WORKER = "jobs were left with a dead worker, and no other lived long enough to rescue them"
+STALLED = "the machine stalled meanwhile (machine_limited)"
+UNSAMPLED = "nobody knows whether the machine stalled meanwhile: no hiccup sample covers it"
+
+BROKEN: dict[str, str] = {
+    "lost": "the queue had taken jobs that nobody ever ran to the end, and no longer has them",
+    "stranded": "jobs stayed with a dead worker beyond their deadline",
+    "given_up": "the queue gave up jobs that had never failed, because their worker was killed",
+    "discarded_unplanned": "the queue gave up jobs although neither their plan nor a kill gave it "
+    "a reason",
+    "unplanned_failures": "executions failed as no plan foresaw: their job_failed lines say how",
+    "refused": "the queue refused jobs, so that they never ran",
+    "never_seen": "enqueues ended without an answer, and their jobs were never seen",
+    "missing_children": "coordinators completed, and jobs of theirs were never seen in the queue",
+    "late_first_orphans": "a kill's first orphan came back later than the predicted bound and "
+    "limits.backlog_margin_s together",
+    "duplicated": "another number of jobs was done twice or more",
+    "max_duplicated": "more jobs were done twice or more",
+    "max_first_orphan_s": "a kill's first orphan came back later",
+    "max_last_settled_s": "a kill's last orphan came to its end later",
+}
+"""By name: what it means that it is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Longest:
+    """Of all kills the longest time until something came, seconds."""
+
+    s: float | None
+    """None = no kill has it."""
+    open_s: float | None = None
+    """Where it never came: how long it was waited for, at the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +65,11 @@ class Observed:
     """Everything that an expectation may speak of."""
 
     counts: Mapping[str, int]
-    """By an expectation's name without ``min_``."""
+    """By an expectation's name without ``min_`` or ``max_``."""
     bound_not_reached: int
     """Jobs that the queue may yet run again: a dead incarnation's rows before their deadline."""
+    no_worker: int
+    """Jobs that a dead incarnation holds and that no worker lived long enough to free."""
     pending: int
     """Other jobs that the queue still had work with when the run ended."""
     unwitnessed: int
@@ -32,6 +80,17 @@ class Observed:
     """The longest time to resume; None = some kill was never followed by a pickup."""
     machine_limited: bool | None
     """Whether the machine stalled during a recovery; None = of some nobody knows."""
+    provider_stalled: bool = False
+    """The provider's own process did not get its turn at some time."""
+    late_though_limited: int = 0
+    """Late first orphans of kills whose recovery the machine may have held up."""
+    first_orphan: Longest = Longest(None)
+    last_settled: Longest = Longest(None)
+
+    @property
+    def to_be_rescued(self) -> Mapping[str, int]:
+        """What may yet come back, with the words for it."""
+        return {BOUND: self.bound_not_reached, NO_WORKER: self.no_worker}
 
 
 Judge = Callable[[str, Any, Observed], Expectation]
@@ -44,7 +103,9 @@ def _expectation(
 
 
 def _plain(name: str, expected: Any, found: Any, *, met: bool) -> Expectation:
-    return _expectation(name, expected, found, "met" if met else "broken")
+    if met:
+        return _expectation(name, expected, found, "met")
+    return _expectation(name, expected, found, "broken", BROKEN.get(name))
 
 
 def judge_expectations(asked: Mapping[str, Any], observed: Observed) -> list[Expectation]:
@@ -52,7 +113,7 @@ def judge_expectations(asked: Mapping[str, Any], observed: Observed) -> list[Exp
     expected = {**DEFAULTS, **asked}
     return [
         JUDGES.get(name, _not_known)(name, expected[name], observed)
-        for name in sorted(expected)
+        for name in sorted(expected.keys() - VOIDING)
         if expected[name] is not None
     ]
 
@@ -76,9 +137,6 @@ def _open_question(
     return msgspec.structs.replace(plain, outcome="unknown", why=why)
 
 
-BOUND = "jobs may yet be rescued: their bound was not reached"
-
-
 def _lost(name: str, expected: Any, observed: Observed) -> Expectation:
     doubts = {
         "jobs were still pending at the end": observed.pending,
@@ -90,10 +148,24 @@ def _lost(name: str, expected: Any, observed: Observed) -> Expectation:
 
 def _stranded(name: str, expected: Any, observed: Observed) -> Expectation:
     plain = _exactly(name, expected, observed)
-    if not observed.rescues:
-        why = "this preset never rescues by itself"
-        return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
-    doubts = {BOUND: observed.bound_not_reached}
+    if plain.outcome == "broken" and not observed.rescues:
+        why = f"{NEVER_RESCUES}: what a dead worker held stays with it for ever"
+        return msgspec.structs.replace(plain, why=why)
+    more_could_come = plain.found <= expected
+    return _open_question(plain, observed.to_be_rescued, more_could_come=more_could_come)
+
+
+def _unplanned_failures(name: str, expected: Any, observed: Observed) -> Expectation:
+    plain = _exactly(name, expected, observed)
+    if plain.outcome == "broken" and observed.provider_stalled:
+        why = "the provider of the external-API jobs stalled, which may have made them fail"
+        return msgspec.structs.replace(plain, outcome="unknown", why=why)
+    return plain
+
+
+def _late_first_orphans(name: str, expected: Any, observed: Observed) -> Expectation:
+    plain = _exactly(name, expected, observed)
+    doubts = {"more may be the machine's doing: it stalled meanwhile": observed.late_though_limited}
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)
 
 
@@ -102,38 +174,77 @@ def _reruns(name: str, expected: Any, observed: Observed) -> Expectation:
     met = found >= expected if name.startswith("min_") else found == expected
     plain = _plain(name, expected, found, met=met)
     if not observed.rescues:
-        why = "this preset never rescues by itself"
-        return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
+        return msgspec.structs.replace(plain, outcome="not_applicable", why=NEVER_RESCUES)
     if observed.acknowledges_in_transaction:
         why = "this preset acknowledges in the job's own transaction"
         return msgspec.structs.replace(plain, outcome="not_applicable", why=why)
     settled = met and name.startswith("min_")
-    return _open_question(plain, {BOUND: observed.bound_not_reached}, more_could_come=not settled)
+    return _open_question(plain, observed.to_be_rescued, more_could_come=not settled)
+
+
+def _at_most(name: str, expected: Any, observed: Observed) -> Expectation:
+    found = observed.counts[name.removeprefix("max_")]
+    plain = _plain(name, expected, found, met=found <= expected)
+    if not observed.rescues:
+        return plain
+    return _open_question(plain, observed.to_be_rescued, more_could_come=found <= expected)
 
 
 def _resume(name: str, expected: Any, observed: Observed) -> Expectation:
     found = observed.resume_s
     if found is None:
         return _expectation(name, expected, None, "unknown", "not every kill was followed by one")
+    return _timed(name, expected, found, observed)
+
+
+def _timed(name: str, expected: Any, found: float | None, observed: Observed) -> Expectation:
+    """A time at most as expected; None = it was longer than that and never came."""
     if observed.machine_limited:
-        why = "the machine stalled meanwhile (machine_limited)"
-        return _expectation(name, expected, found, "unknown", why)
+        return _expectation(name, expected, found, "unknown", STALLED)
     if observed.machine_limited is None:
-        why = "nobody knows whether the machine stalled meanwhile: no hiccup sample covers it"
-        return _expectation(name, expected, found, "unknown", why)
-    return _plain(name, expected, found, met=found <= expected)
+        return _expectation(name, expected, found, "unknown", UNSAMPLED)
+    return _plain(name, expected, found, met=found is not None and found <= expected)
+
+
+def _first_orphan(name: str, expected: Any, observed: Observed) -> Expectation:
+    return _longest(name, expected, observed.first_orphan, observed)
+
+
+def _last_settled(name: str, expected: Any, observed: Observed) -> Expectation:
+    return _longest(name, expected, observed.last_settled, observed)
+
+
+def _longest(name: str, expected: Any, longest: Longest, observed: Observed) -> Expectation:
+    if longest.s is None and longest.open_s is None:
+        why = "no kill left a job behind that had to be run again"
+        return _expectation(name, expected, None, "not_applicable", why)
+    if longest.open_s is None or (longest.s or 0.0) > expected:
+        return _timed(name, expected, longest.s, observed)
+    if longest.open_s > expected:
+        return _timed(name, expected, None, observed)
+    why = f"after some kill it had not come when the run ended, {longest.open_s:g} s later"
+    return _expectation(name, expected, longest.s, "unknown", why)
 
 
 JUDGES: dict[str, Judge] = {
     "lost": _lost,
     "stranded": _stranded,
-    "unexpected": _exactly,
-    "harness_ambiguity": _exactly,
+    "given_up": _exactly,
+    "discarded_unplanned": _exactly,
+    "unplanned_failures": _unplanned_failures,
+    "refused": _exactly,
+    "never_seen": _exactly,
+    "missing_children": _exactly,
+    "late_first_orphans": _late_first_orphans,
     "certificates": _exactly,
+    "duplicated": _reruns,
+    "max_duplicated": _at_most,
     "duplicate_executions": _reruns,
     "re_executions": _reruns,
     "min_duplicate_executions": _reruns,
     "min_re_executions": _reruns,
     "max_time_to_resume_s": _resume,
+    "max_first_orphan_s": _first_orphan,
+    "max_last_settled_s": _last_settled,
 }
 """By name: how an expectation is judged."""

@@ -9,8 +9,11 @@ import numpy as np
 from analysis.evidence.deaths import Death
 from analysis.history.history import History
 from analysis.ledger.case import Case
+from analysis.ledger.ledger import HARNESS_REASONS
+from analysis.ledger.tally import Tally
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
+from analysis.summary.observed import UNPLANNED
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed, RunStart
@@ -32,11 +35,9 @@ NOTES = frozenset(
 )
 """Codes of the parent's notes that are repeated in the summary."""
 MOST_NAMED = 3
-UNPLANNED = "unplanned"
-"""The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
-def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[str]:
+def findings(case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recovery]) -> list[str]:
     """Whatever is worth knowing and voids nothing; `jobs` and `recovery` are the summary's."""
     notes = (
         _repeated(note)
@@ -47,7 +48,10 @@ def findings(case: Case, jobs: JobsSection, recovery: list[Recovery]) -> list[st
         *_changed_settings(case.history.start),
         *worker_deaths(case.history, ours=False),
         *_unplanned_failures(case.history),
+        *_two_counts(tally),
+        *_ways_of_the_queue(tally),
         *_long_bounds(case),
+        *_missed_bounds(recovery),
         *dict.fromkeys(notes),
         *_late_kills(recovery),
         *_unannounced(case.deaths),
@@ -59,6 +63,45 @@ def _changed_settings(start: RunStart) -> Iterator[str]:
     if start.changed_settings:
         words = ", ".join(start.setting_words)
         yield f"The preset {start.preset} is {start.base_preset} with {words}."
+
+
+def _two_counts(tally: Tally) -> Iterator[str]:
+    """Where the ledger's duplicates and the lines that anybody can count differ: why."""
+    duplicated, lines = tally.verdicts["duplicated"], tally.duplicate_executions
+    by_effect = tally.duplicated_by_effect_alone
+    if by_effect:
+        yield (
+            f"{duplicated} jobs are duplicated and {lines} have two or more job_completed lines: "
+            f"of {by_effect}, an effect that was committed twice tells of an execution that was "
+            "cut off before its line."
+        )
+    elif duplicated != lines:
+        yield (
+            f"{lines} jobs have two or more job_completed lines and {duplicated} are duplicated: "
+            "of the others the ledger cannot tell, or nobody had planned them."
+        )
+
+
+def _ways_of_the_queue(tally: Tally) -> Iterator[str]:
+    raised = tally.flags
+    if several := raised["several_rows"]:
+        yield (
+            f"{several} jobs were done from several rows of the queue, and no coordinator had "
+            "enqueued them again: the adapter's enqueue made two rows of one job, or the library "
+            "rescues a job by a new row."
+        )
+    if dead := raised["dead_though_done"]:
+        yield f"The queue calls {dead} jobs dead that were done: their effect stands."
+
+
+def _missed_bounds(recovery: list[Recovery]) -> Iterator[str]:
+    for kill in recovery:
+        if kill.within_bound is False:
+            yield (
+                f"Kill {kill.fault}: the first orphan was picked up "
+                f"{kill.first_orphan_pickup_s:.1f} s after it, later than the "
+                f"{kill.predicted_bound_s:.1f} s expected."
+            )
 
 
 def _unplanned_failures(history: History) -> Iterator[str]:
@@ -108,6 +151,30 @@ def contradictions(case: Case, latency: Latencies) -> list[str]:
         count = len(case.unplanned)
         sentences.append(f"{count} jobs were seen that the workload never planned: {named}{more}.")
     return sentences
+
+
+def harness_ambiguities(case: Case, jobs: JobsSection) -> list[str]:
+    """A sentence for every reason of the instrument's own for which jobs have no verdict."""
+    told = []
+    for reason, count in sorted(jobs.ambiguous_by_reason.items()):
+        if reason in HARNESS_REASONS:
+            words = reason.replace("_", " ")
+            told.append(f"{count} jobs have no verdict by a failure of the instrument: {words}.")
+    return [*_seen_though_rejected(case), *told]
+
+
+def _seen_though_rejected(case: Case) -> Iterator[str]:
+    """What the queue had was refused by its adapter: the row was in before the refusal."""
+    ids = case.history.jobs
+    rejected = {r.job_id for r in case.history.records.of(EnqueueFailed) if r.outcome == "rejected"}
+    seen = sorted(job_id for job_id in rejected if ids.number(job_id) is not None)
+    if seen:
+        more = ", ..." if len(seen) > MOST_NAMED else ""
+        yield (
+            f"{len(seen)} jobs were rejected, and yet the queue had them: "
+            f"{', '.join(seen[:MOST_NAMED])}{more}. The adapter refused them when their rows were "
+            "in already."
+        )
 
 
 def unwitnessed_completions(jobs: JobsSection) -> list[str]:

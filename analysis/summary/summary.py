@@ -22,16 +22,21 @@ from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
-from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import instants, latencies
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
 from analysis.metrics.throughput import load_window, throughput, warm_ns
 from analysis.summary.counts import crash_section, jobs_section, run_section
-from analysis.summary.expectations import Observed, judge_expectations
-from analysis.summary.findings import contradictions, findings, unwitnessed_completions
-from analysis.summary.types import SUMMARY_VERSION, CrashSection, Summary
+from analysis.summary.expectations import judge_expectations
+from analysis.summary.findings import (
+    contradictions,
+    findings,
+    harness_ambiguities,
+    unwitnessed_completions,
+)
+from analysis.summary.observed import observed
+from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
 
@@ -85,19 +90,21 @@ def summarise(case: Case) -> Summary:
     latency = latencies(times, limited)
     complete = sum(found.complete for found in found_certificates.values())
     crash = crash_section(case, tally, complete)
+    jobs = jobs_section(case, tally)
     expectations = judge_expectations(
-        msgspec.to_builtins(case.scenario.expectations), _observed(case, tally, crash, recovery)
+        msgspec.to_builtins(case.scenario.expectations),
+        observed(case, tally, jobs, crash, recovery),
     )
     finished = came_to_its_end(history)
     if not finished:
         expectations = left_open(history, expectations)
-    jobs = jobs_section(case, tally)
     judgement = judge_run(
         history,
         [
             *case.proofs.sentences,
             *missing_parts(history.records, found_certificates),
             *contradictions(case, latency),
+            *(harness_ambiguities(case, jobs) if finished else ()),
             *unwitnessed_completions(jobs),
             *disagreements(history),
             *missing_enqueues(history),
@@ -112,7 +119,7 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case, jobs, recovery),
+        findings=findings(case, tally, jobs, recovery),
         run=run_section(case),
         jobs=jobs,
         crash=crash,
@@ -147,31 +154,3 @@ def _load_limited(case: Case, hiccups: HiccupMeter) -> bool | None:
     ends = [case.history.completions.t_ns, case.history.starts.t_ns]
     last_ns = max((int(t_ns.max()) for t_ns in ends if t_ns.size), default=None)
     return hiccups.limited(case.history.end, case.started_ns, last_ns)
-
-
-def _observed(case: Case, tally: Tally, crash: CrashSection, recovery: list[Recovery]) -> Observed:
-    resumed = [kill.time_to_resume_s for kill in recovery if kill.time_to_resume_s is not None]
-    return Observed(
-        counts={
-            "lost": tally.verdicts["lost"],
-            "stranded": tally.verdicts["stranded"],
-            "unexpected": len(case.unplanned),
-            "harness_ambiguity": tally.harness_ambiguity,
-            "certificates": crash.certificates,
-            "duplicate_executions": crash.duplicate_executions,
-            "re_executions": crash.re_executions,
-        },
-        bound_not_reached=tally.bound_not_reached,
-        pending=tally.verdicts["pending"] - tally.reasons["pending"]["bound_not_reached"],
-        unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
-        rescues=case.rules.rescues,
-        acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,
-        resume_s=max(resumed) if resumed and len(resumed) == len(recovery) else None,
-        machine_limited=_any_limited(recovery),
-    )
-
-
-def _any_limited(recovery: list[Recovery]) -> bool | None:
-    """Whether any recovery is known to be machine-limited; None = of some nobody knows."""
-    limited = {kill.machine_limited for kill in recovery}
-    return True if True in limited else None if None in limited else False

@@ -152,21 +152,28 @@ class CrashSection(Section, frozen=True, kw_only=True):
     """Kills that were sent."""
     certificates: int
     """Those of them whose certificate is complete."""
-    duplicate_executions: int
-    """Jobs with two or more job_completed; the sum of the next three."""
+    duplicated: int
+    """Jobs that the ledger calls duplicated: completed twice or more, or with as many effects. The
+    sum of the next three."""
     duplicates_by_crash: int
-    """A worker that had completed them died, and they were completed again elsewhere."""
+    """A worker that had done them died, and they were done again elsewhere."""
     duplicates_re_enqueued: int
-    """The completions belong to several rows of the queue."""
+    """Their coordinator enqueued them again: they were done from several rows of the queue."""
     duplicates_live: int
     """The library ran them twice without any death."""
     duplicates_unattributed: int
-    """Those of `duplicate_executions` that belong to no kill."""
+    """Those of `duplicated` that belong to no kill."""
+    duplicate_executions: int
+    """Jobs with two or more job_completed lines, as anybody can count them again. One whose effect
+    tells of an execution that was killed before its line is `duplicated` and not here."""
     duplicate_effects: int | None
     """Jobs with two or more committed effects."""
     duplicate_effects_why: str | None = None
     re_executions: int
     """Jobs that were delivered again before an earlier execution had failed."""
+    given_up: int
+    """Jobs that the queue gave up though their handler never failed: a fault ended the worker that
+    had them."""
     harness_ambiguity: int
     """Ambiguous jobs whose reason is the instrument's own failure: there must be none."""
     integrity_surface_at_kill: int | None
@@ -201,7 +208,7 @@ class Expectation(Section, frozen=True, kw_only=True):
     outcome: ExpectationOutcome
     """Whether it is met."""
     why: str | None
-    """Why it is neither met nor broken, in words."""
+    """What it means that it is broken, or why it is neither met nor broken, in words."""
 
     def sentence(self) -> str:
         """For people."""

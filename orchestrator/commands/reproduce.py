@@ -32,7 +32,7 @@ _COUNTS = (
     ("jobs", "ambiguous"),
     ("jobs", "unexpected"),
     ("crash", "kills"),
-    ("crash", "duplicate_executions"),
+    ("crash", "duplicated"),
     ("crash", "duplicates_by_crash"),
     ("crash", "duplicates_live"),
     ("crash", "re_executions"),
@@ -151,12 +151,12 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
             highlight=False,
         )
         return True
-    fixed = ("duplicate_executions", "re_executions")
+    fixed = ("duplicated", "re_executions")
     agreed = all(getattr(old.crash, name) == getattr(new.crash, name) for name in fixed)
     console.print(
         "Reproduced: a held state triggers the kill, and the counts that it fixes are the same."
         if agreed
-        else "NOT reproduced: a held state triggers the kill, so duplicate executions and "
+        else "NOT reproduced: a held state triggers the kill, so duplicated jobs and "
         "re-executions should have been the same.",
         highlight=False,
     )

@@ -13,7 +13,6 @@ from orchestrator.faults.table import row_of, word_of
 from orchestrator.faults.targets import Reach
 from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.types import Scenario
-from orchestrator.workers.fleet import Outage
 from worker_child.protocol import Note, Rescue
 
 _NS_PER_S = 1_000_000_000
@@ -122,10 +121,6 @@ class FaultInjector:
         if self._settling is not None and self._settling.waiting_for:
             return self._settling.waiting_for
         return f"{len(self.pending)} faults to come" if self.pending else "the last healing"
-
-    def outages(self) -> list[Outage]:
-        """Every fault, and when it was healed."""
-        return [(fault.sent_ns, _over_ns(fault)) for fault in self.injected]
 
     def _send_if_due(self, plan: PlannedFault, started_ns: int) -> None:
         view = self._view(plan, started_ns)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
+from orchestrator.history.rescuer import find_rescuer
 from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.types import Limits
-from orchestrator.workers.fleet import Outage
 from worker_child.adapters.contract import QueueCounts
 from worker_child.protocol import Rescue
 
@@ -18,15 +18,15 @@ _LOOK_EVERY_NS = 100_000_000
 class Drain:
     """Waits until no row is left and no execution is open.
 
-    `ended_by` is ``agreed``, or what was still missing at the bound. With an outage the bound is
-    that of the rescue and the longest job behind it; always at least `limits.drain_s`.
+    `ended_by` is ``agreed``, or what was still missing at the bound. After a worker's death the
+    bound is that of the rescue and the longest job behind it, as the analysis judges it; always at
+    least `limits.drain_s`.
     """
 
     def __init__(
         self,
         parts: RunParts,
         *,
-        outages: Callable[[], list[Outage]],
         rescue: Rescue | None,
         limits: Limits,
         longest_length_s: float,
@@ -36,7 +36,6 @@ class Drain:
         """Claimed rows at the last look."""
         self._probe = parts.probe
         self._fleet = parts.fleet
-        self._outages = outages
         self._rescue = rescue
         self._limits = limits
         self._longest_length_s = longest_length_s
@@ -69,13 +68,31 @@ class Drain:
         """The bound, as far as it is known now, monotonic ns."""
         now_ns = time.monotonic_ns()
         deadlines_s = [self._limits.drain_s + self._begun_ns / _NS_PER_S]
-        if self._rescue is not None:
-            for begun_ns, ready_ns in self._outages():
-                outage_s = ((ready_ns or now_ns) - begun_ns) / _NS_PER_S
-                bound_s = min(self._rescue.bound_s(outage_s), self._limits.max_bound_s)
-                margin_s = self._limits.backlog_margin_s + self._longest_length_s
-                deadlines_s.append(begun_ns / _NS_PER_S + bound_s + margin_s)
+        margin_s = self._limits.backlog_margin_s + self._longest_length_s
+        for died_ns, bound_s in self._rescues(now_ns):
+            until_s = min(bound_s, self._limits.max_bound_s) + margin_s
+            deadlines_s.append(died_ns / _NS_PER_S + until_s)
         return round(max(deadlines_s) * _NS_PER_S)
+
+    def _rescues(self, now_ns: int) -> Iterator[tuple[int, float]]:
+        """When each worker died that somebody may rescue, and the bound of that, seconds.
+
+        Where none can as yet and some worker is on its way, it could from now on; where none is,
+        there is nothing to wait for.
+        """
+        if self._rescue is None:
+            return
+        lives = self._fleet.lives()
+        for place, life in lives.items():
+            if life.died_ns is None:
+                continue
+            others = [other for key, other in lives.items() if key != place]
+            rescuer = find_rescuer(self._rescue, life.died_ns, others)
+            if rescuer is not None:
+                yield life.died_ns, rescuer.bound_s(self._rescue, life.died_ns)
+            elif self._fleet.living():
+                outage_s = (now_ns - life.died_ns) / _NS_PER_S
+                yield life.died_ns, self._rescue.bound_s(outage_s)
 
     def _never_rescued(self, counts: QueueCounts, open_: int, now_ns: int) -> bool:
         if self._rescue is not None or open_ or counts.queued or counts.retrying:

@@ -275,7 +275,6 @@ class Supervisor:
     def _new_drain(self) -> Drain:
         return Drain(
             self._parts,
-            outages=lambda: [*self._injector.outages(), *self._parts.fleet.deaths()],
             rescue=self._plan.preset.rescue,
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,

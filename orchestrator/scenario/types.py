@@ -295,28 +295,54 @@ class Limits(Section, frozen=True, kw_only=True):
 
 
 class Expectations(Section, frozen=True, kw_only=True):
-    """What the run must find to pass; None = reported, not judged."""
+    """What the run must find to pass; None = reported, not judged. What is 0 by default is expected
+    of every queue: a scenario that plans it otherwise says so."""
 
     lost: Count | None = 0
     """Jobs that the queue took and that nobody ever ran to the end."""
     stranded: Count | None = 0
-    """Jobs that a dead worker still holds after their deadline."""
-    unexpected: Count | None = 0
-    """Jobs that ran and that nobody had planned."""
-    harness_ambiguity: Count | None = 0
-    """Jobs without a verdict by a failure of the instrument."""
+    """Jobs that a dead worker still holds after their deadline; where the preset never rescues, all
+    that it holds."""
+    given_up: Count | None = 0
+    """Jobs that the queue gave up though their handler never failed: by the crash alone."""
+    discarded_unplanned: Count | None = 0
+    """Other jobs that the queue gave up without a planned cause: planned is an error for good, or
+    as many errors and kills as there are attempts."""
+    unplanned_failures: Count | None = 0
+    """Executions that failed as no plan foresaw, before the workers are asked to stop."""
+    refused: Count | None = 0
+    """Jobs that the queue refused; with `workload.dedup`, keys of which it took no job."""
+    never_seen: Count | None = 0
+    """Jobs whose enqueue had an unknown outcome and that were never seen."""
+    missing_children: Count | None = 0
+    """Jobs that a completed coordinator was to enqueue and that were never seen."""
+    late_first_orphans: Count | None = 0
+    """Kills whose first orphan came back later than the predicted bound and
+    `limits.backlog_margin_s` together."""
+    unexpected: Count | None = None
+    """Not judged: any such job voids the run. For files of old."""
+    harness_ambiguity: Count | None = None
+    """Not judged: any such job voids the run. For files of old."""
+    duplicated: Count | None = None
+    """Jobs that were done twice or more, completed or with an effect: exactly so many."""
+    max_duplicated: Count | None = None
+    """The same, at most."""
     duplicate_executions: Count | None = None
-    """Jobs with two or more `job_completed`: exactly so many."""
+    """Jobs with two or more `job_completed` lines: exactly so many."""
     re_executions: Count | None = None
     """Jobs with a redelivery: exactly so many."""
     min_duplicate_executions: Count | None = None
-    """The same, at least."""
+    """Jobs with two or more `job_completed` lines: at least so many."""
     min_re_executions: Count | None = None
-    """The same, at least."""
+    """Jobs with a redelivery: at least so many."""
     certificates: Count | None = None
     """Kills with a complete certificate."""
     max_time_to_resume_s: Seconds | None = None
     """The longest time from a kill to the next start in its slot, of all kills."""
+    max_first_orphan_s: Seconds | None = None
+    """The longest time from a kill until the first of its orphans was started again."""
+    max_last_settled_s: Seconds | None = None
+    """The longest time from a kill until the last of its orphans had come to its end."""
 
 
 class Scenario(Section, frozen=True, kw_only=True):

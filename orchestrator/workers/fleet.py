@@ -5,10 +5,12 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from orchestrator.errors import ChildFailedError
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import ChildExited, ChildSpawned
+from orchestrator.history.rescuer import Life
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
 from orchestrator.workers.crash_origin import ends_in_our_code
@@ -26,9 +28,6 @@ _MUCH_BYTES = 1 << 16
 _GLANCE_EVERY_NS = 1_000_000_000
 """So often lines are read without a rest: a stamp ahead of the clock by less than a rest shows."""
 MakeInit = Callable[[int, int], Init]
-
-Outage = tuple[int, int | None]
-"""(when a worker was killed or died, when the next one of its slot was ready), monotonic ns."""
 
 
 class Fleet:
@@ -59,10 +58,12 @@ class Fleet:
         """The pipes, and `_urgent`, which is a descriptor like them (epoll(7))."""
         self._selector.register(self._urgent, selectors.EVENT_READ, self._look)
         self._fault_of: dict[Incarnation, int] = {}
+        self._died_ns: dict[Incarnation, int] = {}
+        """When a fault killed it, or it died unasked."""
+        self._ignored_the_stop: set[Incarnation] = set()
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
-        self._died_unasked: list[ChildHandle] = []
         self._starting: list[ChildHandle] = []
         self._checked: list[bytes] = []
         """The good lines that this turn has brought: one append for all of them."""
@@ -129,9 +130,15 @@ class Fleet:
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
+        key = child.slot, child.incarnation
         if fault is not None:
-            self._fault_of[child.slot, child.incarnation] = fault
-        return child.kill()
+            self._fault_of[key] = fault
+        elif child.state is State.STOPPING:
+            self._ignored_the_stop.add(key)
+        sent_ns = child.kill()
+        if fault is not None:
+            self._died_ns[key] = sent_ns
+        return sent_ns
 
     def living(self) -> list[ChildHandle]:
         """Those that have not been killed and have not ended."""
@@ -158,15 +165,13 @@ class Fleet:
         """Those that are not both reaped and read to the end."""
         return [child for child in self.children.values() if child.state is not State.GONE]
 
-    def deaths(self) -> list[Outage]:
-        """That of each worker that died unasked."""
-        deaths: list[Outage] = []
-        for (slot, incarnation), child in self.children.items():
-            if child in self._died_unasked:
-                assert child.exit is not None
-                ready = self._tracker.ready.get((slot, incarnation + 1))
-                deaths.append((child.exit.reaped_ns, ready.t_ns if ready else None))
-        return deaths
+    def lives(self) -> dict[Incarnation, Life]:
+        """When each worker was ready, as far as it was, and when it died, if it has."""
+        return {
+            key: Life(ready.t_ns if ready else None, self._died_ns.get(key))
+            for key in self.children
+            for ready in [self._tracker.ready.get(key)]
+        }
 
     def open_in_living(self) -> int:
         """Open executions of incarnations that live."""
@@ -261,8 +266,7 @@ class Fleet:
 
     def _finish(self, child: ChildHandle, exit_: Exit) -> None:
         was_ready = (child.slot, child.incarnation) in self._tracker.ready
-        asked = child.state is State.STOPPING and exit_.exit_code == 0
-        reason = "killed" if child.state is State.KILLED else "stopped" if asked else "died"
+        reason = self._reason(child, exit_)
         child.move(State.GONE)
         self._janitor.forget_process_group(child.pid)
         tail = "" if reason == "stopped" else child.stderr_tail()
@@ -272,7 +276,7 @@ class Fleet:
                 slot=child.slot,
                 incarnation=child.incarnation,
                 pid=child.pid,
-                reason="killed" if reason == "killed" else "stopped" if asked else "died",
+                reason=reason,
                 exit_code=exit_.exit_code,
                 signal=exit_.signal,
                 fault=self._fault_of.get((child.slot, child.incarnation)),
@@ -284,12 +288,21 @@ class Fleet:
         )
         if reason == "died":
             self.died.append(child)
-            self._died_unasked.append(child)
+            self._died_ns[child.slot, child.incarnation] = exit_.reaped_ns
             if not was_ready:
                 raise ChildFailedError(
                     f"worker {child.slot}:{child.incarnation} died before it was ready, "
                     f"{_how(exit_)}. {_quoted(child)}"
                 )
+
+    def _reason(
+        self, child: ChildHandle, exit_: Exit
+    ) -> Literal["killed", "stopped", "stop_ignored", "died"]:
+        if child.state is State.KILLED:
+            ignored = (child.slot, child.incarnation) in self._ignored_the_stop
+            return "stop_ignored" if ignored else "killed"
+        asked = child.state is State.STOPPING and exit_.exit_code == 0
+        return "stopped" if asked else "died"
 
     def _note(self, child: ChildHandle, code: str, message: str) -> None:
         self._recorder.record(

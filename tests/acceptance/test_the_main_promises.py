@@ -57,8 +57,6 @@ def test_repeated_kills_are_each_certified_and_settle(at: Desk) -> None:
     values = {
         "faults.0.repeat": 3,
         "expectations.certificates": 3,
-        "expectations.min_duplicate_executions": 0,
-        "expectations.min_re_executions": 0,
         "workload.duration_s": 2,
         "workload.warmup_s": 1,
     }

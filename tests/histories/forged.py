@@ -211,7 +211,7 @@ FORGED: dict[str, Planted] = {
     "held_jobs_without_a_line": with_change(
         setting("run_end", held_jobs=1), "neither a job_enqueued nor an enqueue_failed", healthy
     ),
-    "nothing_came_in": Planted(nothing_came_in, "unknown", says="there is nothing to judge"),
+    "nothing_came_in": Planted(nothing_came_in, "fail", says="there is nothing to judge"),
     "an_identity_of_two_workers": invalid(one_identity, "was announced by"),
     "a_fault_number_twice": with_change(doubling("fault_injected"), "several fault_injected"),
     "a_certificate_twice": with_change(doubling("fault_ended"), "several fault_ended"),

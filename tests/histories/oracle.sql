@@ -53,21 +53,25 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
          AS events
 FROM field s WHERE s.kind = 'child_spawned';
 
-CREATE TABLE successor_ready AS
-SELECT i.slot, i.inc,
-       EXISTS (SELECT 1 FROM incarnation o WHERE o.slot = i.slot AND o.inc = i.inc + 1) AS respawned,
-       (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_ready'
-          AND json_extract(f, '$.slot') = i.slot AND json_extract(f, '$.incarnation') = i.inc + 1) AS ready
-FROM incarnation i;
+-- Whoever else was ready, and when it died; one that stopped when asked outlives everything.
+CREATE TABLE life AS
+SELECT json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS inc, MIN(json_extract(f, '$.t_ns')) AS ready,
+       (SELECT died FROM incarnation i WHERE i.slot = json_extract(f, '$.slot')
+          AND i.inc = json_extract(f, '$.incarnation')) AS died
+FROM field WHERE kind = 'child_ready' GROUP BY 1, 2;
 
--- From a death until its orphans must have been picked up, in nanoseconds; NULL = no bound.
+-- Of each death: the workers that outlived the lease of its jobs.
+CREATE TABLE rescuer AS
+SELECT i.slot, i.inc, i.died, o.ready, o.died AS gone, i.died + start.lease_s * 1e9 AS lease_over
+FROM incarnation i, start JOIN life o ON o.slot <> i.slot OR o.inc <> i.inc
+WHERE i.died IS NOT NULL AND (o.died IS NULL OR o.died > i.died + start.lease_s * 1e9);
+
+-- From a death until its orphans must have been picked up, in nanoseconds. No row = there is no
+-- bound; had_time = somebody lived through a whole look and a poll behind the lease.
 CREATE TABLE bound AS
-SELECT i.slot, i.inc,
-       CASE WHEN start.lease_s IS NULL OR i.died IS NULL THEN NULL
-            WHEN n.respawned AND n.ready IS NULL THEN NULL
-            ELSE MAX(start.lease_s * 1e9, COALESCE(n.ready - i.died, 0))
-                 + (start.interval_s + start.poll_s) * 1e9 END AS bound_ns
-FROM incarnation i JOIN successor_ready n USING (slot, inc), start;
+SELECT r.slot, r.inc, MAX(start.lease_s * 1e9, MIN(r.ready) - r.died) + (start.interval_s + start.poll_s) * 1e9 AS bound_ns,
+       MAX(r.gone IS NULL OR r.gone - MAX(r.ready, r.lease_over) >= (start.interval_s + start.poll_s) * 1e9) AS had_time
+FROM rescuer r, start GROUP BY r.slot, r.inc;
 
 CREATE TABLE child_line AS
 SELECT json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS inc, json_extract(f, '$.n') AS n
@@ -167,7 +171,7 @@ SELECT job, CASE
         WHEN start.lease_s IS NULL OR EXISTS (
             SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
             JOIN bound USING (slot, inc)
-            WHERE final_row.job = weighed.job AND state = 'claimed'
+            WHERE final_row.job = weighed.job AND state = 'claimed' AND had_time
               AND final_row.t > died + bound_ns + start.margin_s * 1e9 + length_us * 1000)
         THEN 'stranded' ELSE 'pending' END
     WHEN r IN ('queued', 'retrying', 'claimed') THEN 'pending'

@@ -101,7 +101,8 @@ def run_twice(*, overlapping: bool = False, **row: Any) -> Story:
     return story
 
 
-def re_enqueued() -> Story:
+def two_rows() -> Story:
+    """A has two rows though nobody enqueued it twice."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
@@ -109,6 +110,28 @@ def re_enqueued() -> Story:
         worker.start(A, inbox_id)
         worker.complete(A)
     story.exit(worker)
+    story.end()
+    return story
+
+
+def re_enqueued() -> Story:
+    """A coordinator is killed once its child is in the queue, and run again."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    child = f"{A}/0"
+    first.start(A)
+    story.enqueue(child, by=first, inbox_id="row-1")
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.wait(3)
+    second.start(A)
+    story.enqueue(child, by=second, inbox_id="row-2")
+    second.complete(A)
+    for inbox_id in ("row-1", "row-2"):
+        second.start(child, inbox_id)
+        second.complete(child)
+    story.exit(second)
     story.end()
     return story
 
@@ -145,14 +168,14 @@ def effect_without_event() -> Story:
     return story
 
 
-def failing(state: str, *, fails: int = 1, **row: Any) -> Story:
+def failing(state: str, *, fails: int = 1, error_class: str = "transient", **row: Any) -> Story:
     """A's handler fails and the queue is done with it."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
     for _ in range(fails):
         worker.start(A)
-        worker.fail(A)
+        worker.fail(A, error_class=error_class)
     story.exit(worker)
     story.row(A, state, **row)
     story.end()
@@ -443,7 +466,7 @@ PLANTED: dict[str, Planted] = {
         lambda: left_claimed(10), "fail", A, "stranded", flags=frozenset({"blocks_capacity"})
     ),
     "stranded_where_nothing_rescues": Planted(
-        lambda: left_claimed(0, rescue=None), "pass", A, "stranded"
+        lambda: left_claimed(0, rescue=None), "fail", A, "stranded", says="never rescues"
     ),
     "bound_not_reached": Planted(
         lambda: left_claimed(1), "unknown", A, "pending", "bound_not_reached"
@@ -464,7 +487,12 @@ PLANTED: dict[str, Planted] = {
     "duplicate_after_the_acknowledgement": Planted(
         lambda: run_twice(picked_after_done=True), "pass", A, "duplicated", "after_acknowledged"
     ),
-    "duplicate_over_two_rows": Planted(re_enqueued, "pass", A, "duplicated", "re_enqueued"),
+    "duplicate_over_two_rows": Planted(
+        two_rows, "pass", A, "duplicated", "sequential", frozenset({"several_rows"})
+    ),
+    "a_child_that_was_enqueued_again": Planted(
+        re_enqueued, "pass", f"{A}/0", "duplicated", "re_enqueued"
+    ),
     "effect_without_event": Planted(
         effect_without_event,
         "pass",
@@ -482,18 +510,45 @@ PLANTED: dict[str, Planted] = {
         "completed_without_effect",
         says="cannot be vouched for",
     ),
-    "discarded_by_the_queue": Planted(lambda: failing("dead"), "pass", A, "discarded"),
-    "discarded_without_a_row": Planted(lambda: failing("absent"), "pass", A, "discarded"),
-    "discarded_as_the_library_said": Planted(discarded_as_the_library_said, "pass", A, "discarded"),
+    "discarded_by_the_queue": Planted(
+        lambda: failing("dead", error_class="permanent"), "pass", A, "discarded"
+    ),
+    "discarded_after_all_attempts": Planted(
+        lambda: failing("dead", fails=5), "pass", A, "discarded"
+    ),
+    "discarded_too_early": Planted(
+        lambda: failing("dead", fails=4), "fail", A, "discarded", flags=frozenset({"unexplained"})
+    ),
+    "discarded_after_an_error_that_nobody_planned": Planted(
+        lambda: failing("dead", fails=5, error_class="unplanned"),
+        "fail",
+        A,
+        "discarded",
+        flags=frozenset({"unexplained"}),
+        says="unplanned_failures",
+    ),
+    "discarded_without_a_row": Planted(lambda: failing("absent", fails=5), "pass", A, "discarded"),
+    "discarded_as_the_library_said": Planted(
+        discarded_as_the_library_said,
+        "fail",
+        A,
+        "discarded",
+        flags=frozenset({"unexplained"}),
+        says="discarded_unplanned",
+    ),
     "discarded_as_the_rows_said": Planted(
         lambda: discarded_as_the_rows_said(started=True),
-        "pass",
+        "fail",
         A,
         "discarded",
         flags=frozenset({"by_crash_alone"}),
     ),
     "discarded_before_it_ever_ran": Planted(
-        lambda: discarded_as_the_rows_said(started=False), "pass", A, "discarded"
+        lambda: discarded_as_the_rows_said(started=False),
+        "fail",
+        A,
+        "discarded",
+        flags=frozenset({"by_crash_alone"}),
     ),
     "lost_after_a_discard_that_never_came_to_be": Planted(
         discarded_then_cut_short, "fail", A, "lost"
@@ -502,7 +557,12 @@ PLANTED: dict[str, Planted] = {
         lambda: discarded_then_cut_short(seen_in_rows=True), "fail", A, "lost"
     ),
     "discarded_by_the_crash_alone": Planted(
-        crashed_to_death, "pass", A, "discarded", flags=frozenset({"by_crash_alone"})
+        crashed_to_death,
+        "fail",
+        A,
+        "discarded",
+        flags=frozenset({"by_crash_alone"}),
+        says="Expected given_up = 0, found 1: broken",
     ),
     "attempts_exceeded": Planted(
         lambda: failing("dead", fails=6),
@@ -518,7 +578,7 @@ PLANTED: dict[str, Planted] = {
         "completed_once",
         flags=frozenset({"failed_after_completed"}),
     ),
-    "late": Planted(late, "pass", A, "completed_once", flags=frozenset({"late", "redelivered"})),
+    "late": Planted(late, "unknown", A, "completed_once", flags=frozenset({"late", "redelivered"})),
     "event_missing_in_the_middle": Planted(
         lambda: changed(lambda story: story.drop("job_completed", job_id=B), healthy),
         "invalid",
@@ -605,7 +665,12 @@ PLANTED: dict[str, Planted] = {
         "ambiguous",
         "ordinal_gap",
     ),
-    "never_enqueued": Planted(never_enqueued, "pass", jobs={"not_enqueued": 1, "enqueued": 1}),
+    "never_enqueued": Planted(
+        never_enqueued,
+        "fail",
+        jobs={"not_enqueued": 1, "enqueued": 1},
+        says="Expected never_seen = 0, found 1: broken",
+    ),
     "no_run_end": Planted(
         lambda: changed(lambda story: story.drop("run_end")), "invalid", says="no run_end"
     ),

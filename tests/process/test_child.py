@@ -162,6 +162,21 @@ def test_a_child_that_is_asked_to_stop_leaves_in_good_order(make_crew: MakeCrew)
     assert crew.fleet.died == []
 
 
+def test_a_child_that_is_killed_because_it_ignores_the_stop_has_not_been_killed_by_a_fault(
+    make_crew: MakeCrew,
+) -> None:
+    crew = make_crew("is_deaf")
+    child = crew.spawn_ready()
+    child.stop()
+    crew.fleet.kill(child, None)
+    crew.until_gone(child)
+    (exited,) = crew.lines("child_exited")
+    assert (exited["reason"], exited["signal"]) == ("stop_ignored", 9)
+    assert "fault" not in exited
+    assert crew.fleet.lives()[0, 0].died_ns is None
+    assert crew.fleet.died == []
+
+
 def test_what_a_child_prints_goes_to_a_file_and_not_into_the_history(
     make_crew: MakeCrew, tmp_path: Path
 ) -> None:
@@ -273,7 +288,7 @@ def test_a_child_that_dies_unasked_is_a_finding_and_not_the_end(make_crew: MakeC
     assert "RuntimeError: the queue has gone" in exited["stderr_tail"]
     assert "ours" not in exited
     assert crew.fleet.died == [child]
-    assert len(crew.fleet.deaths()) == 1
+    assert crew.fleet.lives()[0, 0].died_ns == exited["t_ns"]
 
 
 def test_a_death_in_the_instruments_own_code_is_marked_as_ours(make_crew: MakeCrew) -> None:

@@ -78,7 +78,7 @@ class Administrator:
 
 def run(dsn: str, results: Path) -> Path:
     request = make_request(
-        load_scenario(str(SCENARIO)),
+        load_scenario(str(SCENARIO), ["expectations.never_seen=none"]),
         library="pgqueuer",
         preset=None,
         ordinal=1,

@@ -59,7 +59,7 @@ def test_coordinators_that_are_run_again_are_charged_with_their_second_rows(
 ) -> None:
     summary, lines = run(server, tmp_path, "crash_fan_out")
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert summary.crash.duplicate_executions == 18
+    assert summary.crash.duplicated == summary.crash.duplicate_executions == 18
     assert summary.crash.duplicates_re_enqueued == 15
     assert summary.jobs.unexpected == 0
     enqueues = Counter(f["job_id"] for f in of(lines, "job_enqueued"))

@@ -85,6 +85,7 @@ class StillFleet(Fleet):
     def __init__(self, tracker: Tracker, clock: Clock) -> None:
         self.children: dict[Incarnation, ChildHandle] = {}
         self.spawned_ns: dict[Incarnation, int] = {}
+        self._died_ns: dict[Incarnation, int] = {}
         self._tracker = tracker
         self._clock = clock
 
@@ -109,6 +110,7 @@ class StillFleet(Fleet):
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED
+        self._died_ns[child.slot, child.incarnation] = self._clock.now_ns
         return self._clock.now_ns
 
 

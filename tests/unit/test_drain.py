@@ -8,7 +8,6 @@ import pytest
 
 from orchestrator.run.drain import Drain
 from orchestrator.scenario.types import Limits
-from orchestrator.workers.fleet import Outage
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     MS,
@@ -37,7 +36,6 @@ class World:
 
     clock: Clock = field(default_factory=Clock)
     tracker: Tracker = field(default_factory=Tracker)
-    outages: list[Outage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.fleet = StillFleet(self.tracker, self.clock)
@@ -48,7 +46,6 @@ class World:
     def drain(self, rescue: Rescue | None = RESCUE) -> Drain:
         return Drain(
             parts_of(self.fleet, self.probe, self.tracker),
-            outages=lambda: self.outages,
             rescue=rescue,
             limits=LIMITS,
             longest_length_s=LONGEST_S,
@@ -57,6 +54,19 @@ class World:
     def look_after(self, drain: Drain, seconds: float) -> str | None:
         self.clock.forward(seconds)
         return drain.look()
+
+    def lose_a_worker(self, ago_s: float = 0.0, ready_after_s: float | None = None) -> int:
+        """The worker of slot 0 was killed so long ago, and so much later the next one was ready;
+        gives the instant of the kill."""
+        now_ns = self.clock.now_ns
+        self.clock.now_ns = now_ns - round(ago_s * S)
+        lost_ns = self.fleet.kill(self.fleet.ready(), 0)
+        self.fleet.spawn(0)
+        if ready_after_s is not None:
+            self.clock.now_ns = lost_ns + round(ready_after_s * S)
+            self.fleet.ready()
+        self.clock.now_ns = now_ns
+        return lost_ns
 
     def leave_an_orphan(self) -> None:
         """The only worker is dead and its row is still claimed."""
@@ -206,26 +216,47 @@ def test_without_an_outage_the_bound_is_the_drains_own(world: World) -> None:
 def test_with_an_outage_it_is_that_of_the_rescue_and_of_the_longest_job_behind_it(
     world: World, ready_after_s: float, bound_s: float
 ) -> None:
-    lost_ns = world.clock.now_ns
-    world.outages.append((lost_ns, lost_ns + round(ready_after_s * S)))
+    lost_ns = world.lose_a_worker(0, ready_after_s)
     assert world.drain().deadline_ns() == lost_ns + round((bound_s + 10 + 6) * S)
 
 
 def test_it_is_never_less_than_the_drains_own(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.outages.append((begun_ns - 60 * S, begun_ns - 50 * S))
+    world.lose_a_worker(60, 10)
     assert world.drain().deadline_ns() == begun_ns + 20 * S
 
 
 def test_of_several_outages_the_latest_deadline_counts(world: World) -> None:
     now_ns = world.clock.now_ns
-    world.outages += [(now_ns - 40 * S, now_ns), (now_ns - 10 * S, now_ns - 9 * S)]
-    assert world.drain().deadline_ns() == now_ns + (-10 + 33 + 10 + 6) * S
+    world.lose_a_worker(40, 1)
+    world.lose_a_worker(3, 1)
+    assert world.drain().deadline_ns() == now_ns + (-3 + 33 + 10 + 6) * S
+
+
+def test_a_successor_that_died_before_the_lease_was_over_is_no_rescuer(world: World) -> None:
+    now_ns = world.clock.now_ns
+    world.lose_a_worker(60, 1)  # killed before the 30 s of the lease were over
+    world.lose_a_worker(50, 55)
+    assert world.drain().deadline_ns() == now_ns + (-60 + 65 + 3 + 10 + 6) * S
+
+
+def test_a_survivor_rescues_however_late_the_slot_is_filled_again(world: World) -> None:
+    world.fleet.ready(1)
+    world.clock.forward(1)
+    lost_ns = world.lose_a_worker(0, 90)
+    assert world.drain().deadline_ns() == lost_ns + (33 + 10 + 6) * S
+
+
+def test_where_nobody_is_left_there_is_no_rescue_to_wait_for(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    world.fleet.kill(world.fleet.ready(), 0)
+    drain = world.drain()
+    world.clock.forward(5)
+    assert drain.deadline_ns() == begun_ns + 20 * S
 
 
 def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(world: World) -> None:
-    lost_ns = world.clock.now_ns
-    world.outages.append((lost_ns, None))
+    lost_ns = world.lose_a_worker()
     drain = world.drain()
     assert drain.deadline_ns() == lost_ns + (33 + 10 + 6) * S
     world.clock.forward(50)
@@ -236,13 +267,14 @@ def test_as_long_as_nobody_is_ready_it_moves_with_the_clock_up_to_the_limit(worl
 
 def test_where_nothing_rescues_an_outage_moves_nothing(world: World) -> None:
     begun_ns = world.clock.now_ns
-    world.outages.append((begun_ns, None))
+    world.lose_a_worker()
     assert world.drain(rescue=None).deadline_ns() == begun_ns + 20 * S
 
 
 def test_an_orphan_is_waited_for_to_the_rescues_bound_and_no_longer(world: World) -> None:
     world.leave_an_orphan()
-    world.outages.append((world.clock.now_ns, world.clock.now_ns + S))
+    world.fleet.spawn(0)
+    world.fleet.ready()
     drain = world.drain()
     world.clock.now_ns = drain.deadline_ns() - MS
     assert drain.look() is not None

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from analysis.summary.expectations import Observed, judge_expectations
+from analysis.summary.expectations import BROKEN, Longest, Observed, judge_expectations
 from analysis.summary.summary import analyse
 from analysis.summary.verdict import worst
+from orchestrator.scenario.types import Expectations
 from tests.histories.builder import Story
 from tests.histories.planted import A, crash, left_claimed, one_job
 
@@ -19,19 +21,28 @@ CALM = Observed(
     counts={
         "lost": 0,
         "stranded": 0,
-        "unexpected": 0,
-        "harness_ambiguity": 0,
+        "given_up": 0,
+        "discarded_unplanned": 0,
+        "unplanned_failures": 0,
+        "refused": 0,
+        "never_seen": 0,
+        "missing_children": 0,
+        "late_first_orphans": 0,
         "certificates": 1,
+        "duplicated": 9,
         "duplicate_executions": 8,
         "re_executions": 12,
     },
     bound_not_reached=0,
+    no_worker=0,
     pending=0,
     unwitnessed=0,
     rescues=True,
     acknowledges_in_transaction=False,
     resume_s=2.0,
     machine_limited=False,
+    first_orphan=Longest(4.0),
+    last_settled=Longest(6.0),
 )
 
 
@@ -53,9 +64,41 @@ def outcome(name: str, expected: Any, **found: Any) -> str:
         ("lost", 0, {"lost": 1, "pending": 3}, "broken"),
         ("stranded", 0, {"bound_not_reached": 1}, "unknown"),
         ("stranded", 0, {"stranded": 1, "bound_not_reached": 1}, "broken"),
-        ("stranded", 0, {"stranded": 1, "rescues": False}, "not_applicable"),
-        ("unexpected", 0, {"unexpected": 1}, "broken"),
-        ("harness_ambiguity", 0, {"harness_ambiguity": 1}, "broken"),
+        ("stranded", 0, {"stranded": 1, "rescues": False}, "broken"),
+        ("stranded", 0, {"rescues": False}, "met"),
+        ("stranded", 1, {"stranded": 1, "rescues": False}, "met"),
+        ("stranded", 0, {"no_worker": 1}, "unknown"),
+        ("given_up", 0, {"given_up": 1}, "broken"),
+        ("given_up", 1, {"given_up": 1}, "met"),
+        ("discarded_unplanned", 0, {"discarded_unplanned": 178}, "broken"),
+        ("unplanned_failures", 0, {"unplanned_failures": 201}, "broken"),
+        ("unplanned_failures", 0, {"unplanned_failures": 1, "provider_stalled": True}, "unknown"),
+        ("unplanned_failures", 0, {"provider_stalled": True}, "met"),
+        ("refused", 0, {"refused": 179}, "broken"),
+        ("never_seen", 0, {"never_seen": 1}, "broken"),
+        ("missing_children", 0, {"missing_children": 1}, "broken"),
+        ("late_first_orphans", 0, {"late_first_orphans": 1}, "broken"),
+        ("late_first_orphans", 0, {"late_though_limited": 1}, "unknown"),
+        ("late_first_orphans", 0, {"late_first_orphans": 1, "late_though_limited": 1}, "broken"),
+        ("duplicated", 9, {}, "met"),
+        ("duplicated", 8, {}, "broken"),
+        ("duplicated", 8, {"bound_not_reached": 1}, "unknown"),
+        ("duplicated", 8, {"rescues": False}, "not_applicable"),
+        ("max_duplicated", 9, {}, "met"),
+        ("max_duplicated", 8, {}, "broken"),
+        ("max_duplicated", 8, {"bound_not_reached": 1}, "broken"),
+        ("max_duplicated", 9, {"bound_not_reached": 1}, "unknown"),
+        ("max_duplicated", 9, {"rescues": False}, "met"),
+        ("max_first_orphan_s", 4.0, {}, "met"),
+        ("max_first_orphan_s", 3.9, {}, "broken"),
+        ("max_first_orphan_s", 3.9, {"machine_limited": True}, "unknown"),
+        ("max_first_orphan_s", 4.0, {"machine_limited": None}, "unknown"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(None)}, "not_applicable"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(4.0, 10.0)}, "broken"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(4.0, 8.0)}, "unknown"),
+        ("max_first_orphan_s", 3.0, {"first_orphan": Longest(4.0, 1.0)}, "broken"),
+        ("max_last_settled_s", 6.0, {}, "met"),
+        ("max_last_settled_s", 5.9, {}, "broken"),
         ("certificates", 1, {}, "met"),
         ("certificates", 2, {}, "broken"),
         ("duplicate_executions", 8, {}, "met"),
@@ -85,10 +128,45 @@ def test_what_a_scenario_sets_to_null_is_not_expected() -> None:
     assert "lost" not in {e.name for e in judge_expectations({"lost": None}, CALM)}
 
 
-def test_the_four_of_every_run_are_expected_unless_said_otherwise() -> None:
-    expected = {"lost", "stranded", "unexpected", "harness_ambiguity"}
+def test_what_is_expected_of_every_queue_unless_the_scenario_says_otherwise() -> None:
+    expected = {
+        "lost",
+        "stranded",
+        "given_up",
+        "discarded_unplanned",
+        "unplanned_failures",
+        "refused",
+        "never_seen",
+        "missing_children",
+        "late_first_orphans",
+    }
+    of_a_file = msgspec.structs.asdict(Expectations())
 
     assert {e.name for e in judge_expectations({}, CALM)} == expected
+    assert {name for name, value in of_a_file.items() if value is not None} == expected
+    assert expected <= BROKEN.keys()
+
+
+def test_what_voids_a_run_is_no_expectation_though_a_file_of_old_names_it() -> None:
+    asked = {"unexpected": 0, "harness_ambiguity": 0}
+
+    assert not asked.keys() & {e.name for e in judge_expectations(asked, CALM)}
+
+
+@pytest.mark.parametrize("name", ["lost", "given_up", "refused", "late_first_orphans"])
+def test_a_broken_expectation_says_what_that_means(name: str) -> None:
+    counts = {**CALM.counts, name: 3}
+    judged = judge_expectations({name: 0}, replace(CALM, counts=counts))
+    (broken,) = [e for e in judged if e.outcome == "broken"]
+
+    assert broken.sentence() == f"Expected {name} = 0, found 3: broken ({BROKEN[name]})."
+
+
+def test_a_preset_that_never_rescues_is_told_so_where_it_left_jobs_behind() -> None:
+    observed = replace(CALM, counts={**CALM.counts, "stranded": 4}, rescues=False)
+    (broken,) = [e for e in judge_expectations({}, observed) if e.outcome == "broken"]
+
+    assert "this preset never rescues by itself" in broken.sentence()
 
 
 @pytest.mark.parametrize(

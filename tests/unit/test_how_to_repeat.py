@@ -23,7 +23,7 @@ TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
 EXACT = (
     "workers.max_attempts=1",
     "expectations.re_executions=none",
-    "expectations.duplicate_executions=none",
+    "expectations.duplicated=none",
 )
 
 

@@ -176,12 +176,3 @@ def test_the_next_kill_is_not_sent_while_a_certificate_is_unfinished(make: Make)
     world.victim().end(world.clock.now_ns)
     world.turn(0.1)
     assert [sent.target.incarnation for sent in world.records(FaultInjected)] == [0, 1]
-
-
-def test_outages_tell_when_the_next_worker_was_ready(make: Make) -> None:
-    world = make(Kill(at_s=1.0, respawn_after_s=0.5))
-    started_ns = world.start()
-    world.turn(2)
-    assert world.campaign.outages() == [(started_ns + S, None)]
-    world.fleet.ready()
-    assert world.campaign.outages() == [(started_ns + S, world.clock.now_ns)]

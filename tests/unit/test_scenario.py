@@ -130,7 +130,7 @@ def test_the_exact_crash_holds_eight_completed_and_four_started_jobs() -> None:
     scenario = load_scenario("crash_recovery_exact")
     points = [job.plan.hold for job in Workload(scenario).held()]
     assert points == ["completed"] * 8 + ["started"] * 4
-    assert scenario.expectations.duplicate_executions == 8
+    assert scenario.expectations.duplicated == 8
     assert scenario.expectations.re_executions == 12
 
 
@@ -139,7 +139,7 @@ def test_a_file_is_named_by_its_path_and_gives_the_run_its_name(minimal: Path) -
     assert scenario.name == "mine"
     assert scenario.workload.curve == Steady()
     assert scenario.expectations.lost == 0
-    assert scenario.expectations.duplicate_executions is None
+    assert scenario.expectations.duplicated is None
 
 
 def test_an_override_takes_toml_values_and_bare_words(minimal: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,9 +73,23 @@ def compare(expected: Expected, found: JobSets) -> list[Comparison]:
     ]
 
 
-def doubts(judged: Summary, expected: Expected, found: JobSets, kills: int) -> list[str]:
-    """Why the run cannot be trusted, although its sets may agree; empty = it can."""
-    return [*_void(judged, kills), *_miscounted(judged, found), *_vacuous(expected)]
+def doubts(
+    judged: Summary, expected: Expected, found: JobSets, kills: int, finds: Sequence[SetName] = ()
+) -> list[str]:
+    """Why the run cannot be trusted, although its sets may agree; empty = it can.
+
+    `finds` are the sets of which the control must show some job.
+    """
+    return [
+        *_void(judged, kills),
+        *_miscounted(judged, found),
+        *_vacuous(expected),
+        *(
+            f"not one {name} job was found, and this control must show some"
+            for name in finds
+            if not found[name]
+        ),
+    ]
 
 
 def _void(judged: Summary, kills: int) -> Iterator[str]:

@@ -61,6 +61,9 @@ class Control:
     predicts: Mapping[SetName, str]
     fixed: Mapping[SetName, tuple[HoldPoint, ...]] = field(default_factory=dict)
     at_least: Mapping[SetName, str] = field(default_factory=dict)
+    finds: tuple[SetName, ...] = ()
+    """Sets that must not be empty, whenever the kill comes: an instrument that never finds one
+    finds nothing."""
 
 
 _KILLED = ("control_held", "control_timed")
@@ -98,7 +101,13 @@ CONTROLS: tuple[Control, ...] = (
         fixed={"stranded": ("started",)},
     ),
     # Whatever was finished since the last batch is still claimed, and will be done again.
-    Control("control_late_ack", _KILLED, _RUN_AGAIN, _RUN_AGAIN_FIXED),
+    Control(
+        "control_late_ack",
+        _KILLED,
+        _RUN_AGAIN,
+        _RUN_AGAIN_FIXED,
+        finds=("duplicated", "redelivered"),
+    ),
 )
 """In the order in which they are run: the longest first."""
 

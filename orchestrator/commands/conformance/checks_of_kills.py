@@ -54,6 +54,8 @@ def survives_kill_at(point: HoldPoint) -> Callable[[RunFacts], Iterator[str]]:
             verdict, reason = jobs[job_id]["verdict"], jobs[job_id]["reason"]
             if reason == "bound_not_reached":
                 raise NotCheckedError(_beyond(run))
+            if reason == "no_worker":
+                raise NotCheckedError(f"no worker lived long enough to rescue {job_id}")
             if verdict not in allowed(point, run.preset):
                 text = f"{verdict} ({reason})" if reason else verdict
                 yield f"{job_id} is {text}, not {' or '.join(allowed(point, run.preset))}"

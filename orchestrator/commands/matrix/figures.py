@@ -26,6 +26,7 @@ CRASH = (
     "kills",
     "certificates",
     "duplicate_executions",
+    "given_up",
     "duplicate_effects",
     "re_executions",
     "integrity_surface_at_kill",
@@ -37,7 +38,9 @@ RECOVERY = (
     "time_to_resume_s",
     "resume_after_ready_s",
     "first_orphan_pickup_s",
+    "last_orphan_pickup_s",
     "predicted_bound_s",
+    "within_bound",
     "last_orphan_settled_s",
     "backlog_recovered_s",
 )

@@ -61,7 +61,7 @@ def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> 
         kept=kept,
         is_control=run.is_control,
         control=run.control,
-        duplicates=judgement.crash.duplicate_executions,
+        duplicates=judgement.crash.duplicated,
         figures=main_figures(judgement),
     )
 

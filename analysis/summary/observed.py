@@ -1,0 +1,127 @@
+"""What a run showed, as far as an expectation may speak of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from analysis.history.history import History
+from analysis.ledger.case import Case
+from analysis.ledger.tally import Tally
+from analysis.metrics.kill_types import Recovery
+from analysis.section import seconds
+from analysis.summary.expectations import Longest, Observed
+from analysis.summary.types import CrashSection, JobsSection
+from orchestrator.scenario.job_kinds import COORDINATORS
+from worker_child.protocol import Note, child_job_id
+
+UNPLANNED = "unplanned"
+"""The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
+
+
+def observed(
+    case: Case, tally: Tally, jobs: JobsSection, crash: CrashSection, recovery: list[Recovery]
+) -> Observed:
+    """Everything that the scenario's expectations are held against."""
+    margin_s = case.scenario.limits.backlog_margin_s
+    late = [kill.machine_limited for kill in recovery if _is_late(kill, margin_s)]
+    resumed = [kill.time_to_resume_s for kill in recovery if kill.time_to_resume_s is not None]
+    stranded = tally.verdicts["pending"]
+    undecided = tally.reasons["pending"]
+    return Observed(
+        counts={
+            "lost": tally.verdicts["lost"],
+            "stranded": tally.verdicts["stranded"],
+            "given_up": crash.given_up,
+            "discarded_unplanned": tally.flags["unexplained"],
+            "unplanned_failures": unplanned_failures(case.history),
+            "refused": jobs.rejected if jobs.dedup is None else jobs.dedup.keys_never_taken,
+            # Of a key that somebody else got in, nothing is missing.
+            "never_seen": jobs.not_enqueued if jobs.dedup is None else 0,
+            "missing_children": missing_children(case),
+            "late_first_orphans": sum(limited is False for limited in late),
+            "certificates": crash.certificates,
+            "duplicated": crash.duplicated,
+            "duplicate_executions": crash.duplicate_executions,
+            "re_executions": crash.re_executions,
+        },
+        bound_not_reached=tally.bound_not_reached,
+        no_worker=tally.no_worker,
+        pending=stranded - undecided["bound_not_reached"] - undecided["no_worker"],
+        unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
+        rescues=case.rules.rescues,
+        acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,
+        resume_s=max(resumed) if resumed and len(resumed) == len(recovery) else None,
+        machine_limited=_any_limited(recovery),
+        provider_stalled=any(
+            note.code == "provider_stalled" for note in case.history.records.of(Note)
+        ),
+        late_though_limited=sum(limited is not False for limited in late),
+        first_orphan=_longest(case.history, recovery, lambda kill: kill.first_orphan_pickup_s),
+        last_settled=_longest(case.history, recovery, lambda kill: kill.last_orphan_settled_s),
+    )
+
+
+def unplanned_failures(history: History) -> int:
+    """Executions that failed as no plan foresaw, before the workers were asked to stop."""
+    failures = history.failures
+    if UNPLANNED not in failures.error_class.names:
+        return 0
+    code = failures.error_class.names.index(UNPLANNED)
+    stop_ns = stop_asked_ns(history)
+    mine = failures.error_class.code == code
+    if stop_ns is not None:
+        mine &= failures.t_ns < stop_ns
+    return int(np.unique(failures.key[mine]).size)
+
+
+def stop_asked_ns(history: History) -> int | None:
+    """When the workers were asked to stop; None = the history does not say."""
+    for note in history.records.of(Note):
+        if note.n is None and note.code == "phase" and note.detail.get("phase") == "stop":
+            return note.t_ns
+    return None
+
+
+def missing_children(case: Case) -> int:
+    """Jobs that a coordinator was to enqueue before it completed, and that no line names."""
+    fan_out, history = case.scenario.workload.fan_out, case.history
+    if not fan_out:
+        return 0
+    kinds = history.enqueues.kind
+    codes = [code for code, name in enumerate(kinds.names) if name in COORDINATORS]
+    coordinators = history.enqueues.job[np.isin(kinds.code, codes)]
+    completed = np.intersect1d(coordinators, history.completions.job)
+    names = (history.jobs.name(number) for number in completed.tolist())
+    return sum(
+        history.jobs.number(child_job_id(name, place)) is None
+        for name in names
+        for place in range(fan_out)
+    )
+
+
+def _is_late(kill: Recovery, margin_s: float) -> bool:
+    first_s, bound_s = kill.first_orphan_pickup_s, kill.predicted_bound_s
+    return first_s is not None and bound_s is not None and first_s > bound_s + margin_s
+
+
+def _longest(
+    history: History, recovery: list[Recovery], time_s: Callable[[Recovery], float | None]
+) -> Longest:
+    """Of the kills that had something to be run again."""
+    end_ns = history.end.t_ns if history.end is not None else None
+    came, open_ = [], []
+    for kill in recovery:
+        found_s = time_s(kill)
+        if found_s is not None:
+            came.append(found_s)
+        elif kill.orphans > (kill.found.finished_unacknowledged or 0):
+            open_.append(0.0 if end_ns is None else seconds(end_ns - kill.kill_sent_ns))
+    return Longest(max(came, default=None), max(open_, default=None))
+
+
+def _any_limited(recovery: list[Recovery]) -> bool | None:
+    """Whether any recovery is known to be machine-limited; None = of some nobody knows."""
+    limited = {kill.machine_limited for kill in recovery}
+    return True if True in limited else None if None in limited else False
