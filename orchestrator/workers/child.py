@@ -93,6 +93,8 @@ class ChildHandle:
         self.pid = process.pid
         self.state = State.SPAWNED
         self.spawned_ns = time.monotonic_ns()
+        self.killed_ns: int | None = None
+        """When it was first sent SIGKILL."""
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
         self.pipe_abandoned = False
@@ -150,6 +152,8 @@ class ChildHandle:
         if self.state is not State.KILLED:
             self.move(State.KILLED)
         kill_sent_ns = time.monotonic_ns()
+        if self.killed_ns is None:
+            self.killed_ns = kill_sent_ns
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.errors import ChildFailedError
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import ChildExited, ChildSpawned
+from orchestrator.history.records import ChildExited, ChildSpawned, ReasonOfEnd
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
 from orchestrator.workers.crash_origin import ends_in_our_code
@@ -59,6 +59,8 @@ class Fleet:
         """The pipes, and `_urgent`, which is a descriptor like them (epoll(7))."""
         self._selector.register(self._urgent, selectors.EVENT_READ, self._look)
         self._fault_of: dict[Incarnation, int] = {}
+        self._ignored_stop: set[Incarnation] = set()
+        """Those that were asked to stop, and had to be killed."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -131,6 +133,8 @@ class Fleet:
         """SIGKILL a child's process group; returns `kill_sent`."""
         if fault is not None:
             self._fault_of[child.slot, child.incarnation] = fault
+        elif child.state is State.STOPPING:
+            self._ignored_stop.add((child.slot, child.incarnation))
         return child.kill()
 
     def living(self) -> list[ChildHandle]:
@@ -261,8 +265,7 @@ class Fleet:
 
     def _finish(self, child: ChildHandle, exit_: Exit) -> None:
         was_ready = (child.slot, child.incarnation) in self._tracker.ready
-        asked = child.state is State.STOPPING and exit_.exit_code == 0
-        reason = "killed" if child.state is State.KILLED else "stopped" if asked else "died"
+        reason = self._reason(child, exit_)
         child.move(State.GONE)
         self._janitor.forget_process_group(child.pid)
         tail = "" if reason == "stopped" else child.stderr_tail()
@@ -272,7 +275,7 @@ class Fleet:
                 slot=child.slot,
                 incarnation=child.incarnation,
                 pid=child.pid,
-                reason="killed" if reason == "killed" else "stopped" if asked else "died",
+                reason=reason,
                 exit_code=exit_.exit_code,
                 signal=exit_.signal,
                 fault=self._fault_of.get((child.slot, child.incarnation)),
@@ -290,6 +293,14 @@ class Fleet:
                     f"worker {child.slot}:{child.incarnation} died before it was ready, "
                     f"{_how(exit_)}. {_quoted(child)}"
                 )
+
+    def _reason(self, child: ChildHandle, exit_: Exit) -> ReasonOfEnd:
+        if (child.slot, child.incarnation) in self._ignored_stop:
+            return "stop_ignored"
+        if child.state is State.KILLED:
+            return "killed"
+        asked = child.state is State.STOPPING and exit_.exit_code == 0
+        return "stopped" if asked else "died"
 
     def _note(self, child: ChildHandle, code: str, message: str) -> None:
         self._recorder.record(

@@ -162,6 +162,19 @@ def test_a_child_that_is_asked_to_stop_leaves_in_good_order(make_crew: MakeCrew)
     assert crew.fleet.died == []
 
 
+def test_a_child_that_ignores_the_order_to_stop_and_is_killed_for_it_is_recorded_so(
+    make_crew: MakeCrew,
+) -> None:
+    crew = make_crew("is_deaf")
+    child = crew.spawn_ready()
+    child.stop()
+    crew.fleet.kill(child, None)
+    crew.until_gone(child)
+    (exited,) = crew.lines("child_exited")
+    assert (exited["reason"], exited["signal"]) == ("stop_ignored", 9)
+    assert "fault" not in exited
+
+
 def test_what_a_child_prints_goes_to_a_file_and_not_into_the_history(
     make_crew: MakeCrew, tmp_path: Path
 ) -> None:
