@@ -38,5 +38,15 @@ class NoSuchHistoryError(AnalysisError):
     """Nothing to read where a history was looked for."""
 
 
+class SummaryUnwritableError(AnalysisError):
+    """The folder of a history takes no summary: a full disk, no permission."""
+
+    def __init__(self, summary: Path, history: Path, reason: OSError) -> None:
+        super().__init__(
+            f"the summary {summary} cannot be written: {reason.strerror or reason}. The history "
+            f"{history} is as it was: free some space and judge it again (crashbench judge)"
+        )
+
+
 class NoSuchJobError(AnalysisError):
     """The history has no line about the job that was asked for."""

@@ -47,6 +47,14 @@ class ServerTooOldError(ServerError):
     """The server's version lacks what a run needs."""
 
 
+class ServerSessionsError(ServerError):
+    """Sessions of the given role have settings under which nothing could be concluded."""
+
+
+class ServerConnectionsError(ServerError):
+    """The server has no room for as many sessions as the run needs."""
+
+
 class JanitorError(CrashbenchError):
     """The janitor is gone: what is made from now on would not be cleared."""
 

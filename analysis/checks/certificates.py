@@ -12,6 +12,7 @@ import msgspec
 from analysis.history.history import Records
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
+from worker_child.protocol import ChildReady
 
 
 class Certificate(Section, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class KillCertificate(Certificate, frozen=True, kw_only=True):
     """Its exit code, where it left by itself."""
     survivors: int
     """Living members of its process group that were seen."""
+    ready: bool
+    """It had said that it was ready; one that had not may have had no session yet."""
     sessions_before: int
     """Its database sessions just before the signal."""
     sessions_left: list[str | None]
@@ -56,11 +59,16 @@ class Witnessed:
     seen: FaultEnded
     before: Any
     after: Any
+    ready_ns: int | None = None
+    """When the victim said that it was ready; None = it never did, or there is no victim."""
 
     def since(self, at_ns: int | None) -> float | None:
         """Seconds from the fault to an instant."""
         return None if at_ns is None else seconds(at_ns - self.sent.t_ns)
 
+
+UNREAD_NS = 1_000_000_000
+"""A line of a worker is read far sooner than this."""
 
 Part = Callable[[Witnessed], bool]
 
@@ -88,6 +96,12 @@ def _out_of_order(fault: Witnessed) -> bool:
     return early or any(not sent_ns <= instant <= fault.seen.t_ns for instant in known)
 
 
+def _was_long_ready(kill: Witnessed) -> bool:
+    """A line may lie in its pipe for a moment before it is read, and no longer."""
+    ready_ns, sent_ns = kill.ready_ns, kill.sent.t_ns
+    return not kill.before.ready and ready_ns is not None and sent_ns - ready_ns > UNREAD_NS
+
+
 FIRST: dict[str, Part] = {"no intended instant": _no_intended_instant}
 LAST: dict[str, Part] = {"its instants contradict one another": _out_of_order}
 """The parts of every certificate, around those of its own."""
@@ -100,6 +114,7 @@ def _kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
         signal=kill.after.signal,
         exit_code=kill.after.exit_code,
         survivors=len(kill.after.survivors),
+        ready=kill.before.ready,
         sessions_before=len(kill.before.sessions),
         sessions_left=[session.query for session in kill.after.sessions_left],
         intended_s=kill.since(kill.sent.intended_ns),
@@ -116,7 +131,12 @@ FORMS: dict[str, Form] = {
             "the victim was not reaped": lambda k: k.after.reaped_ns is None,
             "the wait status is not SIGKILL": lambda k: k.after.signal != signal.SIGKILL,
             "members of its process group live on": lambda k: bool(k.after.survivors),
-            "no session of the victim was seen before the kill": lambda k: not k.before.sessions,
+            "no session of the victim was seen before the kill": lambda k: (
+                k.before.ready and not k.before.sessions
+            ),
+            "the victim was taken for not ready, long after it had said that it was": (
+                _was_long_ready
+            ),
             "sessions that bear no name of the run were open": lambda k: bool(
                 k.before.unknown_sessions
             ),
@@ -131,28 +151,38 @@ FORMS: dict[str, Form] = {
 """By a fault's `what`."""
 
 
-def certificate(sent: FaultInjected, seen: FaultEnded | None) -> Certificate:
-    """One fault's certificate; `missing` is empty when it is complete."""
+def certificate(
+    sent: FaultInjected, seen: FaultEnded | None, ready_ns: int | None = None
+) -> Certificate:
+    """One fault's certificate; `missing` is empty when it is complete.
+
+    `ready_ns` is when the victim said that it was ready; None = it did not.
+    """
     form = FORMS[sent.what]
     if seen is None or seen.what != sent.what:
         nothing = FaultEnded(sent.t_ns, sent.fault, sent.what, sent.target, parts={})
         why = "no fault_ended line" if seen is None else f"its end is that of a {seen.what}"
-        return form.filled_in(_witnessed(sent, nothing), [why])
-    fault = _witnessed(sent, seen)
+        return form.filled_in(_witnessed(sent, nothing, ready_ns), [why])
+    fault = _witnessed(sent, seen, ready_ns)
     parts = {**FIRST, **form.parts, **LAST}
     return form.filled_in(fault, [name for name, lacks in parts.items() if lacks(fault)])
 
 
-def _witnessed(sent: FaultInjected, seen: FaultEnded) -> Witnessed:
-    return Witnessed(sent, seen, sent.before, seen.after)
+def _witnessed(sent: FaultInjected, seen: FaultEnded, ready_ns: int | None) -> Witnessed:
+    return Witnessed(sent, seen, sent.before, seen.after, ready_ns)
 
 
 def certificates(records: Records) -> dict[int, Certificate]:
     """By a fault's number: its certificate."""
     ended = {seen.fault: seen for seen in records.of(FaultEnded)}
-    return {
-        sent.fault: certificate(sent, ended.get(sent.fault)) for sent in records.of(FaultInjected)
-    }
+    ready_ns = {(line.slot, line.incarnation): line.t_ns for line in records.of(ChildReady)}
+
+    def of(sent: FaultInjected) -> Certificate:
+        victims = [ready_ns.get((w.slot, w.incarnation)) for w in sent.target.workers]
+        known = [instant for instant in victims if instant is not None]
+        return certificate(sent, ended.get(sent.fault), min(known, default=None))
+
+    return {sent.fault: of(sent) for sent in records.of(FaultInjected)}
 
 
 def missing_parts(records: Records, all_certificates: dict[int, Certificate]) -> list[str]:

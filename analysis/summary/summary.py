@@ -6,6 +6,7 @@ Where a figure cannot be had it is null, and a key of the same name with ``_why`
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ import numpy as np
 from analysis.checks.certificates import certificates, missing_parts
 from analysis.checks.consistency import disagreements
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
-from analysis.errors import SummaryError
+from analysis.errors import SummaryError, SummaryUnwritableError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
 from analysis.evidence.run_spec import planned_faults
 from analysis.ledger.case import Case, open_case
@@ -55,8 +56,13 @@ def write_summary(path: Path) -> Summary:
     summary = analyse(path)
     target = path.with_name(f"{path.name.replace('.jsonl', '', 1)}.summary.json")
     draft = target.with_name(f"{target.name}.tmp")
-    draft.write_bytes(summary.as_json())
-    draft.replace(target)
+    try:
+        draft.write_bytes(summary.as_json())
+        draft.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise SummaryUnwritableError(target, path, error) from error
     return summary
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from orchestrator.faults.targets import Reach, Victim, Worker
 from orchestrator.history.records import ProcessEnd, RowRead, Session, SessionsBefore
+from orchestrator.workers.child import ChildHandle
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Closed:
     """The read of the rows, where there was one."""
     orphans: frozenset[str] = frozenset()
     """The jobs whose rows the victim held."""
+    orphan_rows: frozenset[str] = frozenset()
+    """The inbox ids of these rows."""
     raced: bool = False
 
 
@@ -52,6 +55,11 @@ class MakeCertificate(Protocol):
     def __call__(self, reach: Reach, victim: Victim) -> Certificate:
         """Before the fault."""
         ...
+
+
+SIDE_BY_SIDE_NS = 10_000_000
+"""Who is killed within so much of another could not yet claim what that one held: no lease ends so
+soon after its holder was alive, and no session is seen to be gone."""
 
 
 class Stage(Enum):
@@ -83,8 +91,11 @@ class EndOfAProcess:
     def before(self) -> SessionsBefore:
         """The victim's sessions, and those of nobody."""
         probe = self._reach.probe
+        is_ready = self._victim.place in self._reach.tracker.ready
         return SessionsBefore(
-            probe.sessions([self._child.init.application_name]), probe.unknown_sessions()
+            probe.sessions([self._child.init.application_name]),
+            probe.unknown_sessions(),
+            ready=is_ready,
         )
 
     def missing(self, *, overdue: bool) -> str | None:
@@ -108,9 +119,9 @@ class EndOfAProcess:
 
     def close(self, fault: int) -> Closed:
         """Read the rows, and say what was seen."""
-        tracker, fleet = self._reach.tracker, self._reach.fleet
+        tracker = self._reach.tracker
         open_ = list(tracker.open[self._victim.place].values())
-        raced = bool(fleet.living())
+        raced = any(self._could_claim(child) for child in self._reach.fleet.children.values())
         reading = self._reach.probe.read(
             "kill",
             tracker.job_of_inbox_id,
@@ -130,5 +141,21 @@ class EndOfAProcess:
             sessions_left=self._sessions_left,
             rows_read_ns=None if reading.error else reading.t_ns,
         )
-        orphans = frozenset(reading.claimed_by({ready.identity})) if ready else frozenset()
-        return Closed(end, reading.lines, orphans, raced)
+        held = reading.lines_claimed_by({ready.identity}) if ready else []
+        return Closed(
+            end,
+            reading.lines,
+            orphans=frozenset(str(line.job_id) for line in held),
+            orphan_rows=frozenset(line.inbox_id for line in held if line.inbox_id is not None),
+            raced=raced,
+        )
+
+    def _could_claim(self, other: ChildHandle) -> bool:
+        """Whether another worker worked on after the victim had been killed. One that was killed
+        side by side with it did not."""
+        if other is self._child:
+            return False
+        ends = [other.killed_ns, other.exit.reaped_ns if other.exit else None]
+        ended_ns = min((end for end in ends if end is not None), default=None)
+        assert self._child.killed_ns is not None, "a certificate is closed after the kill"
+        return ended_ns is None or ended_ns > self._child.killed_ns + SIDE_BY_SIDE_NS

@@ -35,24 +35,33 @@ class InjectedFault:
         """What the certificate still lacks, for a person."""
         self.orphans: frozenset[str] = frozenset()
         """The jobs whose rows the victim held."""
+        self.orphan_rows: frozenset[str] = frozenset()
+        """The inbox ids of these rows."""
         self.sent_ns = 0
         self._reach = reach
         self._recorder = recorder
         self._limit_ns = round(limit_s * _NS_PER_S)
         self._row = row_of(plan.entry)
         self._certificate = self._row.certificate(reach, victim)
+        self._before: msgspec.Struct | None = None
         self._healed_at: HealedAt | None = None
 
-    def send(self, intended_ns: int, phases_s: dict[str, float]) -> None:
-        """See what is to be seen before, wait for the instant (milliseconds away), do it, write it
-        down.
+    def prepare(self) -> None:
+        """See what is to be seen before. Raises psycopg.Error when it cannot be seen."""
+        self._before = self._certificate.before()
 
-        Raises psycopg.Error when what was before cannot be seen.
+    def send(self, intended_ns: int) -> None:
+        """Wait for the instant (milliseconds away) and do it; `record` writes it down.
+
+        Nothing else stands between two of one instant.
         """
-        before = self._certificate.before()
         while (left_ns := intended_ns - time.monotonic_ns()) > 0:
             time.sleep(left_ns / _NS_PER_S)
         self.sent_ns = self._row.inject(self._reach, self.victim, self.plan.fault)
+
+    def record(self, intended_ns: int, phases_s: dict[str, float]) -> None:
+        """Write down that it was done."""
+        assert self._before is not None, "a fault is prepared before it is sent"
         self._recorder.record(
             FaultInjected(
                 t_ns=self.sent_ns,
@@ -63,7 +72,7 @@ class InjectedFault:
                 trigger=self.plan.trigger,
                 biased=self.plan.biased,
                 intended_ns=intended_ns,
-                parts=msgspec.to_builtins(before),
+                parts=msgspec.to_builtins(self._before),
                 phases_s=phases_s,
             )
         )
@@ -76,7 +85,7 @@ class InjectedFault:
         if missing and not overdue:
             return
         closed = self._certificate.close(self.plan.fault)
-        self.orphans = closed.orphans
+        self.orphans, self.orphan_rows = closed.orphans, closed.orphan_rows
         ended = FaultEnded(
             t_ns=time.monotonic_ns(),
             fault=self.plan.fault,

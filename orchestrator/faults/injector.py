@@ -1,9 +1,12 @@
-"""The faults of a run, carried out one after another: what is due is sent, what was sent is seen
-through to its certificate, and healed in its time. What each sort of fault does, its row says."""
+"""The faults of a run, carried out as planned: what is due is sent, what was sent is seen through
+to its certificate, and healed in its time. None waits for the certificate of another. What each
+sort of fault does, its row says."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from orchestrator.faults.held import Held
 from orchestrator.faults.injected import InjectedFault
@@ -12,12 +15,30 @@ from orchestrator.faults.settled import Settling
 from orchestrator.faults.table import row_of, word_of
 from orchestrator.faults.targets import Reach
 from orchestrator.observe.parts import RunParts
+from orchestrator.scenario.capacity import distinct_rate_per_s
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Note, Rescue
 
 _NS_PER_S = 1_000_000_000
 _APPROACH_NS = 120_000_000
 """This long before a fault its victim is looked at: more than two turns of the loop."""
+_CLOSE_APPROACH_NS = 30_000_000
+"""The same while certificates are open: the loop turns more often, and they are not to wait."""
+_APPROACH_EACH_NS = 5_000_000
+"""And so much more for each further one of the same instant, whose victim is looked at as well."""
+_TOGETHER_NS = 20_000_000
+"""Faults that are due within so much of each other are sent in one go."""
+
+
+@dataclass
+class _Due:
+    """A planned fault whose instant is known."""
+
+    plan: PlannedFault
+    intended_ns: int
+    phases_s: dict[str, float]
+    fault: InjectedFault | None = None
+    """Once it is aimed."""
 
 
 class FaultInjector:
@@ -45,7 +66,9 @@ class FaultInjector:
         self._recorder = parts.recorder
         self._held = held
         self._reach = Reach(parts.fleet, parts.tracker, parts.probe)
-        self._settling: Settling | None = None
+        self._unsettled: list[Settling] = []
+        self._settled_ns: int | None = None
+        """When the last of those that have settled did."""
         self._given_up_ns: int | None = None
         self._due_ns: int | None = None
 
@@ -80,11 +103,12 @@ class FaultInjector:
             due = fault.heal_due_ns()
             if due is not None and now_ns >= due:
                 fault.heal()
+        for fault in self.injected:
             if not fault.certified:
                 fault.step()
         self._due_ns = None
-        if self.pending and self.started_ns is not None and not self.certifying:
-            self._send_if_due(self.pending[0], self.started_ns)
+        if self.pending and self.started_ns is not None:
+            self._send_what_is_due(self.started_ns)
 
     def next_heal_ns(self) -> int | None:
         """When the next fault is to be healed."""
@@ -97,7 +121,7 @@ class FaultInjector:
         return min(known, default=None)
 
     def settled_since_ns(self) -> int | None:
-        """Since when the last fault has settled, or was given up; T = 0 before the first.
+        """Since when every fault so far has settled, or was given up; T = 0 before the first.
 
         Raises psycopg.Error.
         """
@@ -105,43 +129,98 @@ class FaultInjector:
             return self.started_ns
         if self._given_up_ns is not None:
             return self._given_up_ns
-        if self._settling is None:
-            self._settling = Settling(
-                self.injected[-1],
-                self._parts,
-                arrivals_per_s=self._scenario.workload.rate_per_s,
-            )
-        settled_ns = self._settling.look()
-        if settled_ns is None:
-            self._abandon_if_hopeless(self._settling)
-        return settled_ns
+        for settling in list(self._unsettled):
+            settled_ns = settling.look()
+            if settled_ns is not None:
+                self._settled_ns = max(settled_ns, self._settled_ns or 0)
+                self._unsettled.remove(settling)
+            elif self._abandoned_as_hopeless(settling):
+                break
+        return None if self._unsettled else self._settled_ns
 
     def waiting_for(self) -> str:
         """For a person: what is waited for."""
-        if self._settling is not None and self._settling.waiting_for:
-            return self._settling.waiting_for
+        if self._unsettled and self._unsettled[0].looked:
+            return self._unsettled[0].waiting_for
         return f"{len(self.pending)} faults to come" if self.pending else "the last healing"
 
-    def _send_if_due(self, plan: PlannedFault, started_ns: int) -> None:
-        view = self._view(plan, started_ns)
-        intended_ns = due_ns(plan, view)
-        if intended_ns is None or intended_ns - time.monotonic_ns() > _APPROACH_NS:
-            self._due_ns = None if intended_ns is None else intended_ns - _APPROACH_NS
+    def _send_what_is_due(self, started_ns: int) -> None:
+        """All that is due at one instant goes out in one go: their victims are looked at before,
+        and what was seen is written down after."""
+        now_ns = time.monotonic_ns()
+        due = self._due_together(started_ns)
+        if not due:
             return
-        victim = row_of(plan.entry).target(self._reach, plan.entry)
+        intended_ns = due[0].intended_ns
+        approach_ns = _CLOSE_APPROACH_NS if self.certifying else _APPROACH_NS
+        approach_ns += _APPROACH_EACH_NS * (len(due) - 1)
+        heal_ns = self.next_heal_ns()
+        if heal_ns is not None and now_ns < heal_ns < intended_ns:
+            return  # to be healed first: the loop comes back for it
+        if intended_ns - now_ns > approach_ns:
+            self._due_ns = intended_ns - approach_ns
+            return
+        self._send([each for each in due if self._aim(each)])
+
+    def _due_together(self, started_ns: int) -> list[_Due]:
+        """What comes next: the earliest fault whose instant is known and whose slot has a worker,
+        and those within a moment of it that hit other slots."""
+        known = sorted(self._known(started_ns), key=lambda each: each.intended_ns)
+        slots: set[int] = set()
+        together: list[_Due] = []
+        for each in known:
+            hits = set(each.plan.entry.slots)
+            if together and each.intended_ns > together[0].intended_ns + _TOGETHER_NS:
+                break
+            if not hits & slots and row_of(each.plan.entry).target(self._reach, each.plan.entry):
+                together.append(each)
+            slots |= hits
+        return together
+
+    def _known(self, started_ns: int) -> Iterator[_Due]:
+        """Every fault with an instant. Of those that wait for the world only the first is asked."""
+        waiting: PlannedFault | None = None
+        for plan in self.pending:
+            if plan.at_ns is not None:
+                yield _Due(plan, started_ns + plan.at_ns, {})
+            elif waiting is None:
+                waiting = plan
+            if plan.repeated:
+                break
+        if waiting is None:
+            return
+        view = self._view(waiting, started_ns)
+        at_ns = due_ns(waiting, view)
+        if at_ns is not None:
+            yield _Due(waiting, at_ns, phases_s(waiting, phase_origin_ns(waiting, view), at_ns))
+
+    def _aim(self, due: _Due) -> bool:
+        """Find its victim and see what is to be seen before; False = its slot has just emptied."""
+        victim = row_of(due.plan.entry).target(self._reach, due.plan.entry)
         if victim is None:
-            return
-        self.pending.pop(0)
-        fault = InjectedFault(
-            plan,
+            return False
+        due.fault = InjectedFault(
+            due.plan,
             victim,
             reach=self._reach,
             recorder=self._recorder,
             limit_s=self._scenario.limits.sessions_gone_s,
         )
-        fault.send(intended_ns, phases_s(plan, phase_origin_ns(plan, view), intended_ns))
-        self.injected.append(fault)
-        self._settling = None
+        due.fault.prepare()
+        return True
+
+    def _send(self, aimed: list[_Due]) -> None:
+        sent: list[tuple[_Due, InjectedFault]] = []
+        for each in aimed:
+            assert each.fault is not None
+            each.fault.send(each.intended_ns)
+            sent.append((each, each.fault))
+        for each, fault in sent:
+            fault.record(each.intended_ns, each.phases_s)
+            self.pending.remove(each.plan)
+            self.injected.append(fault)
+            arrivals_per_s = distinct_rate_per_s(self._scenario.workload)
+            self._unsettled.append(Settling(fault, self._parts, arrivals_per_s=arrivals_per_s))
 
     def _view(self, plan: PlannedFault, started_ns: int) -> View:
         return View(
@@ -165,21 +244,23 @@ class FaultInjector:
             return 0
         return self._probe.counts().claimed
 
-    def _abandon_if_hopeless(self, settling: Settling) -> None:
-        fault = self.injected[-1]
+    def _abandoned_as_hopeless(self, settling: Settling) -> bool:
+        fault = settling.fault
         now_ns = time.monotonic_ns()
         outage_s = ((_over_ns(fault) or now_ns) - fault.sent_ns) / _NS_PER_S
         bound_s = self._rescue.bound_s(outage_s) if self._rescue else 0.0
         limit_s = bound_s + self._scenario.limits.settle_s
-        if now_ns - fault.sent_ns > limit_s * _NS_PER_S:
-            message = (
-                f"{word_of(fault.plan.entry)} {fault.plan.fault} did not settle within "
-                f"{limit_s:g} s of it, still waiting for {settling.waiting_for}: the "
-                f"{len(self.pending)} faults to come are left out"
-            )
-            self._recorder.record(Note(t_ns=now_ns, code="not_settled", message=message))
-            self.pending.clear()
-            self._given_up_ns = now_ns
+        if now_ns - fault.sent_ns <= limit_s * _NS_PER_S:
+            return False
+        message = (
+            f"{word_of(fault.plan.entry)} {fault.plan.fault} did not settle within "
+            f"{limit_s:g} s of it, still waiting for {settling.waiting_for}: the "
+            f"{len(self.pending)} faults to come are left out"
+        )
+        self._recorder.record(Note(t_ns=now_ns, code="not_settled", message=message))
+        self.pending.clear()
+        self._given_up_ns = now_ns
+        return True
 
 
 def _over_ns(fault: InjectedFault) -> int | None:

@@ -33,7 +33,7 @@ class Victim(Protocol):
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker that lives and is ready."""
+    """A worker that lives."""
 
     child: ChildHandle
 
@@ -49,9 +49,14 @@ class Worker:
 
 
 def worker(reach: Reach, entry: Triggered) -> Worker | None:
-    """The ready worker of the entry's only slot; None = the slot has none at this moment."""
+    """The worker of the entry's only slot; None = the slot has none at this moment.
+
+    What has an instant hits it then, ready or not. What waits for a state waits for a worker that
+    is ready too: before that there is no state of its to aim at.
+    """
     (slot,) = entry.slots
     child = reach.fleet.in_slot(slot)
-    if child is None or (child.slot, child.incarnation) not in reach.tracker.ready:
+    if child is None:
         return None
-    return Worker(child)
+    is_ready = (child.slot, child.incarnation) in reach.tracker.ready
+    return Worker(child) if is_ready or entry.at_s is not None else None

@@ -155,6 +155,9 @@ class ChildSpawned(msgspec.Struct, frozen=True, omit_defaults=True):
     """The fault that had emptied the slot."""
 
 
+ReasonOfEnd = Literal["killed", "stopped", "stop_ignored", "died"]
+
+
 class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     """A child was reaped and its pipe read to the end."""
 
@@ -162,7 +165,7 @@ class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     slot: int
     incarnation: int
     pid: int
-    reason: Literal["killed", "stopped", "stop_ignored", "died"]
+    reason: ReasonOfEnd
     """``killed`` = by a fault of the plan; ``stopped`` = when asked; ``stop_ignored`` = asked, and
     killed when the run was over; ``died`` = unasked."""
     exit_code: int | None = None
@@ -209,9 +212,11 @@ class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_injected` whose `what` is `kill`: seen just before the signal."""
 
     sessions: list[Session]
-    """The victim's."""
+    """The victim's; of one that was not ready there may be none yet."""
     unknown_sessions: list[Session] = []
     """Sessions in the run's own database that bear no name of this run: whose are they?"""
+    ready: bool = True
+    """The victim had said that it was ready, as far as that had been read."""
 
 
 class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -50,13 +50,13 @@ class Reading:
     lines: list[RowRead]
     error: str | None
 
-    def claimed_by(self, identities: Collection[str]) -> set[str]:
-        """The jobs whose row is claimed under one of `identities`."""
-        return {
-            line.job_id
+    def lines_claimed_by(self, identities: Collection[str]) -> list[RowRead]:
+        """The rows that are claimed under one of `identities`."""
+        return [
+            line
             for line in self.lines
             if line.job_id is not None and line.state == "claimed" and line.claimed_by in identities
-        }
+        ]
 
 
 def parent_session_name(run_id: str, purpose: str) -> str:

@@ -23,6 +23,7 @@ from orchestrator.postgres.facts import (
     file_system_type,
     server_facts,
 )
+from orchestrator.postgres.sessions import session_settings
 from orchestrator.processes.janitor import Janitor
 
 DATABASE = "crashbench"
@@ -100,6 +101,8 @@ def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:
     with psycopg.connect(cluster.dsn(DATABASE), autocommit=True) as connection:
         has_statistics = _add_statistics(connection)
         facts = server_facts(connection)
+    with psycopg.connect(cluster.dsn(DATABASE, WORKER_ROLE), autocommit=True) as connection:
+        facts["settings"] |= session_settings(connection, "the run's own server")
     file_system = file_system_type(cluster.directory)
     description = {
         "origin": binaries.origin,
@@ -120,8 +123,10 @@ def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
     own_dsn = target.dsn(name)
     try:
         with psycopg.connect(own_dsn, autocommit=True) as connection:
+            session = session_settings(connection, str(target))
             has_statistics = _add_statistics(connection)
             facts = server_facts(connection)
+            facts["settings"] |= session
     except psycopg.OperationalError as error:
         raise ServerUnreachableError(
             f"the server at {target} went away: {target.redacted(str(error))}"

@@ -7,7 +7,7 @@ has closed, or is dead; either way it clears up by the one same path and ends.
 
 | order | meaning | reply |
 |---|---|---|
-| directory(under, uid, gid) | make a private directory | directory |
+| directory(under, uid, gid) | make a private directory, and clear those of dead runs | directory |
 | process_group(group, started_ticks) | SIGKILL this group at the end | none |
 | forget_process_group(group) | it has ended, its number may be used again | none |
 | mark(entry) | SIGKILL whoever has this entry in its environment at the end | none |
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.processes import linux
+from orchestrator.processes.left_behind import is_left_behind, sign
 from orchestrator.processes.linux import Process
 
 Order = dict[str, Any]
@@ -85,9 +86,11 @@ class Charge:
         return left
 
     def _make_directory(self, under: str, uid: int, gid: int) -> Reply:
+        clear_what_the_dead_left(Path(under), {os.geteuid(), uid})
         directory = Path(under) / f"cb-{secrets.token_hex(4)}"
         directory.mkdir(mode=0o700)
         self._directories.append(directory)
+        sign(directory)
         if uid >= 0:
             os.chown(directory, uid, gid)
         return {"directory": str(directory)}
@@ -199,6 +202,19 @@ def _drop(dsn: str, name: str) -> Iterator[str]:
     except psycopg.Error as error:
         # The text of a psycopg error may quote the DSN, so only its sort is told.
         yield f'database "{name}" could not be dropped: {type(error).__name__}'
+
+
+def clear_what_the_dead_left(under: Path, owners: set[int]) -> None:
+    """Clear the directories of runs below `under` whose parent and janitor were both killed.
+
+    `owners` are the user ids that they may belong to. What cannot be cleared stays: it is nothing
+    of this run's.
+    """
+    for directory in under.glob("cb-*"):
+        if is_left_behind(directory, owners):
+            for _ in _end_processes_below(directory, set()):
+                return
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _remove(directory: Path) -> Iterator[str]:

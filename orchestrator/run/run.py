@@ -22,6 +22,7 @@ from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.observe.sampler import Sampler
 from orchestrator.postgres.server import Server, open_server
+from orchestrator.postgres.sessions import demand, require_room
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
 from orchestrator.run.request import DSN_VARIABLE, Request
@@ -55,6 +56,8 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
     ):
         try:
+            with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
+                require_room(connection, demand(request.scenario, request.preset))
             install_schema(server, request.adapter)
             _record(request, server, janitor, files, observe, interrupted)
         except ProgramFailedError as error:

@@ -247,8 +247,7 @@ class Supervisor:
 
     def _something_rests_on_events(self) -> bool:
         """A certificate, a fault that waits for a state, or the next job of a closed loop."""
-        pending = self._injector.pending
-        by_state = bool(pending) and pending[0].trigger != "timed"
+        by_state = any(fault.trigger != "timed" for fault in self._injector.pending)
         return by_state or self._injector.certifying or self._closed_loop is not None
 
     def _respawn_unexpected_exits(self) -> None:

@@ -79,10 +79,10 @@ class Arrivals:
         return self._instants[piece](position)
 
 
-def peak_rate_per_s(settings: WorkloadSettings) -> float:
+def peak_rate(settings: WorkloadSettings) -> Fraction:
     """The curve's highest rate, jobs per second."""
     factors = [factor for _, factor in corners(settings.curve, settings.duration_s)]
-    return float(max(factors) * rational(settings.rate_per_s))
+    return max(factors) * rational(settings.rate_per_s)
 
 
 def _pieces(settings: WorkloadSettings) -> list[_Piece]:

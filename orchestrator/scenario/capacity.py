@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil, floor
 
-from orchestrator.scenario.arrivals import peak_rate_per_s
+from orchestrator.scenario.arrivals import peak_rate
+from orchestrator.scenario.draws import rational
 from orchestrator.scenario.job_kinds import (
     US_PER_S,
     KindShape,
@@ -21,8 +23,9 @@ from orchestrator.scenario.types import Scenario, WorkloadSettings
 OVERHEAD_S = 0.1
 """What claiming and acknowledging may add to a job."""
 
-MOST_UTILISATION = 0.6
-MOST_CPU_SHARE = 0.5
+_OVERHEAD = rational(OVERHEAD_S)
+MOST_UTILISATION = Fraction(3, 5)
+MOST_CPU_SHARE = Fraction(1, 2)
 """Above these a queue's own delay could no longer be told from a lack of workers."""
 
 
@@ -32,61 +35,94 @@ class Capacity:
 
     total_concurrency: int
     """slots x concurrency."""
-    mean_length_s: float
-    """Planned wall-clock length of an execution."""
+    slots: int
     longest_length_s: float
-    executions_per_job: float
-    fan_out_s_per_job: float
-    """How long the jobs that coordinators enqueue occupy a worker, for one job of the stream."""
-    peak_rate_per_s: float
-    """The curve's highest rate of jobs."""
-    cpu_demand_cores: float
-    """Cores that the CPU jobs keep busy at the peak rate."""
+    executions_per_job: Fraction
     cores: int
+    length: Fraction
+    """Planned wall-clock length of an execution, seconds: exact where lengths are fixed, so that a
+    load of just what is allowed is allowed."""
+    fan_out: Fraction
+    """How long the jobs that coordinators enqueue occupy a worker, for one job of the stream."""
+    peak_rate: Fraction
+    """The curve's highest rate of jobs, a second; several enqueuers of one key make one job."""
+    cpu_demand: Fraction
+    """Cores that the CPU jobs keep busy at the peak rate."""
 
     @property
-    def work_s_per_job(self) -> float:
-        """How long a job occupies a worker, all its executions and per-tenant jobs together."""
-        executions_s = (self.mean_length_s + OVERHEAD_S) * self.executions_per_job
-        return executions_s + self.fan_out_s_per_job
+    def mean_length_s(self) -> float:
+        """Planned wall-clock length of an execution."""
+        return float(self.length)
+
+    @property
+    def peak_rate_per_s(self) -> float:
+        """The curve's highest rate of jobs."""
+        return float(self.peak_rate)
+
+    @property
+    def cpu_demand_cores(self) -> float:
+        """Cores that the CPU jobs keep busy at the peak rate."""
+        return float(self.cpu_demand)
+
+    @property
+    def work(self) -> Fraction:
+        """Seconds that a job occupies a worker, all its executions and per-tenant jobs together."""
+        return (self.length + _OVERHEAD) * self.executions_per_job + self.fan_out
+
+    @property
+    def filled(self) -> Fraction:
+        """The share of the total concurrency that the peak rate occupies."""
+        return self.peak_rate * self.work / self.total_concurrency
 
     @property
     def utilisation(self) -> float:
         """The share of the total concurrency that the peak rate occupies."""
-        return self.peak_rate_per_s * self.work_s_per_job / self.total_concurrency
+        return float(self.filled)
 
     @property
     def sustainable_rate_per_s(self) -> float:
         """The rate of jobs at which every worker always runs as many as it can."""
-        return self.total_concurrency / self.work_s_per_job
+        return float(self.total_concurrency / self.work)
 
-    def catch_up_s(self, outage_s: float) -> float | None:
-        """How long after an outage of all workers the backlog lasts; None = it never ends.
+    def backlog(self, outage_s: float, slots_out: int | None = None) -> float:
+        """How many jobs an outage of `slots_out` workers (None = all) leaves, at the peak rate."""
+        out = self.slots if slots_out is None else slots_out
+        living_per_s = self.sustainable_rate_per_s * (self.slots - out) / self.slots
+        return outage_s * max(0.0, self.peak_rate_per_s - living_per_s)
 
-        outage x rate / (sustainable rate - rate), at the peak rate.
+    def catch_up_s(self, outage_s: float, slots_out: int | None = None) -> float | None:
+        """How long after an outage of `slots_out` workers (None = all) the backlog lasts; None = it
+        never ends.
+
+        backlog / (sustainable rate - rate), at the peak rate.
         """
+        backlog = self.backlog(outage_s, slots_out)
         spare_per_s = self.sustainable_rate_per_s - self.peak_rate_per_s
-        return outage_s * self.peak_rate_per_s / spare_per_s if spare_per_s > 0 else None
+        if not backlog:
+            return 0.0
+        return backlog / spare_per_s if spare_per_s > 0 else None
 
     @property
     def refusals(self) -> list[str]:
         """Why a scenario without ``over_capacity`` may not run; empty = it may."""
         found = []
-        if self.utilisation > MOST_UTILISATION:
-            most_per_s = floor(MOST_UTILISATION * self.sustainable_rate_per_s * 1000) / 1000
-            wanted = ceil(self.peak_rate_per_s * self.work_s_per_job / MOST_UTILISATION)
+        if self.filled > MOST_UTILISATION:
+            most = MOST_UTILISATION * self.total_concurrency / self.work
+            most_per_s = floor(most * 1000) / 1000
+            wanted = ceil(self.peak_rate * self.work / MOST_UTILISATION)
             found.append(
-                f"{self.peak_rate_per_s:g} jobs/s x {self.work_s_per_job:.3f} s a job would fill "
+                f"{self.peak_rate_per_s:g} jobs/s x {float(self.work):.3f} s a job would fill "
                 f"{self.utilisation:.1%} of the workers' total concurrency of "
-                f"{self.total_concurrency} (slots x concurrency), at most {MOST_UTILISATION:.0%} "
-                f"are allowed: bring the highest rate down to {most_per_s:g} jobs/s, or the total "
-                f"concurrency up to {wanted}, or set over_capacity = true"
+                f"{self.total_concurrency} (slots x concurrency), at most "
+                f"{float(MOST_UTILISATION):.0%} are allowed: bring the highest rate down to "
+                f"{most_per_s:g} jobs/s, or the total concurrency up to {wanted}, or set "
+                "over_capacity = true"
             )
-        if self.cpu_demand_cores > MOST_CPU_SHARE * self.cores:
+        if self.cpu_demand > MOST_CPU_SHARE * self.cores:
             found.append(
                 f"the CPU jobs would keep {self.cpu_demand_cores:.2f} cores busy, at most "
-                f"{MOST_CPU_SHARE:.0%} of this machine's {self.cores} are allowed: lower their "
-                "share or workload.rate_per_s, or set over_capacity = true"
+                f"{float(MOST_CPU_SHARE):.0%} of this machine's {self.cores} are allowed: lower "
+                "their share or workload.rate_per_s, or set over_capacity = true"
             )
         return found
 
@@ -94,33 +130,44 @@ class Capacity:
 def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
     """Weigh the scenario's load against its workers on a machine of `cores` (None = this one)."""
     settings = scenario.workload
-    weights = {kind: float(share) for kind, share in shares(settings).items()}
+    weights = shares(settings)
     total = sum(weights.values())
-    mean_s = cpu_s = 0.0
+    mean = cpu = Fraction(0)
     for kind, weight in weights.items():
+        if not weight:
+            continue
         shape = kind_shape(settings, kind)
-        length_s = weight / total * _mean_s(shape, settings.time_scale)
-        mean_s += length_s
-        cpu_s += length_s if shape.profile == "cpu" else 0.0
-    fan_out_s = 0.0
+        length = weight / total * _mean(shape, settings.time_scale)
+        mean += length
+        cpu += length if shape.profile == "cpu" else 0
+    fan_out = Fraction(0)
     for kind, per_job in fan_out_shares(settings).items():
-        length_s = _mean_s(kind_shape(settings, kind), settings.time_scale)
-        fan_out_s += float(per_job) * (length_s + OVERHEAD_S)
-    executions = 1 + sum(error.share * error.failures for error in settings.errors)
-    rate_per_s = peak_rate_per_s(settings)
+        fan_out += per_job * (_mean(kind_shape(settings, kind), settings.time_scale) + _OVERHEAD)
+    executions = 1 + sum((rational(e.share) * e.failures for e in settings.errors), Fraction(0))
+    rate = peak_rate(settings) / _enqueues_per_job(settings)
     if settings.closed_loop:
         # One job at a time, however many the rate would allow.
-        rate_per_s = min(rate_per_s, 1 / ((mean_s + OVERHEAD_S) * executions))
+        rate = min(rate, 1 / ((mean + _OVERHEAD) * executions))
     return Capacity(
         total_concurrency=scenario.workers.slots * scenario.workers.concurrency,
-        mean_length_s=mean_s,
+        slots=scenario.workers.slots,
         longest_length_s=longest_length_s(settings),
         executions_per_job=executions,
-        fan_out_s_per_job=fan_out_s,
-        peak_rate_per_s=rate_per_s,
-        cpu_demand_cores=rate_per_s * cpu_s * executions,
         cores=len(os.sched_getaffinity(0)) if cores is None else cores,
+        length=mean,
+        fan_out=fan_out,
+        peak_rate=rate,
+        cpu_demand=rate * cpu * executions,
     )
+
+
+def distinct_rate_per_s(settings: WorkloadSettings) -> float:
+    """How many jobs a second the scenario's rate comes to; several enqueues of one key are one."""
+    return settings.rate_per_s / _enqueues_per_job(settings)
+
+
+def _enqueues_per_job(settings: WorkloadSettings) -> int:
+    return 1 if settings.dedup is None else settings.dedup.enqueuers
 
 
 def longest_length_s(settings: WorkloadSettings) -> float:
@@ -132,10 +179,10 @@ def longest_length_s(settings: WorkloadSettings) -> float:
     return max([*stream_s, *held_s], default=0.0)
 
 
-def _mean_s(shape: KindShape, time_scale: float) -> float:
+def _mean(shape: KindShape, time_scale: float) -> Fraction:
     if shape.length_us is not None:
-        return shape.length_us / US_PER_S
-    return mean_length_s(shape.job_class, time_scale)
+        return Fraction(shape.length_us, US_PER_S)
+    return Fraction(mean_length_s(shape.job_class, time_scale))
 
 
 def _longest_s(shape: KindShape, time_scale: float) -> float:

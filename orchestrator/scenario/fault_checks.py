@@ -122,6 +122,25 @@ def check_order(scenario: Scenario) -> Iterator[Flaw]:
             empty_until_s[slot] = at_s + outage_s
 
 
+def check_nobody_left(scenario: Scenario) -> Iterator[Flaw]:
+    """Somebody lives after the last fault, or the file says that nobody is to."""
+    for_good = {
+        slot: index
+        for index, fault in enumerate(scenario.faults)
+        if fault.outage_s is None and not fault.repeat  # a repeated one is refused by itself
+        for slot in fault.slots
+    }
+    if scenario.nobody_left or not for_good or len(for_good) < scenario.workers.slots:
+        return
+    last = max(for_good.values())
+    emptied = "the only slot" if len(for_good) == 1 else f"the last of the {len(for_good)} slots"
+    yield Flaw(
+        f"faults.{last}.respawn_after_s",
+        f" is missing: {emptied} would stay empty, so that nobody is left to rescue an orphan; "
+        "give it a respawn, or set nobody_left = true",
+    )
+
+
 def check_held(scenario: Scenario) -> Iterator[Flaw]:
     """Held jobs fit into the one worker that holds them, and a kill comes for them."""
     held = scenario.workload.held

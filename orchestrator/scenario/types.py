@@ -360,6 +360,8 @@ class Scenario(Section, frozen=True, kw_only=True):
     """Whether each job commits a row of its own; without them fewer verdicts can be reached."""
     over_capacity: bool = False
     """Allows a load that fills more than 60 % of the total concurrency, or of half the cores."""
+    nobody_left: bool = False
+    """Allows faults after which no worker lives: orphans then have nobody to rescue them."""
     workload: WorkloadSettings
     """Which jobs come, and when."""
     workers: WorkerSettings

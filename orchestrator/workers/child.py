@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from orchestrator.errors import ResultsError
 from orchestrator.processes import linux
 from orchestrator.processes.linux import Process
 from orchestrator.workers.event_reader import EventReader
@@ -93,6 +95,8 @@ class ChildHandle:
         self.pid = process.pid
         self.state = State.SPAWNED
         self.spawned_ns = time.monotonic_ns()
+        self.killed_ns: int | None = None
+        """When it was first sent SIGKILL."""
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
         self.pipe_abandoned = False
@@ -150,6 +154,8 @@ class ChildHandle:
         if self.state is not State.KILLED:
             self.move(State.KILLED)
         kill_sent_ns = time.monotonic_ns()
+        if self.killed_ns is None:
+            self.killed_ns = kill_sent_ns
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -288,6 +294,18 @@ class Strays:
         return sorted(found)
 
 
+def _logs(*paths: Path) -> list[BinaryIO]:
+    opened: list[BinaryIO] = []
+    try:
+        opened += [path.open("wb") for path in paths]
+    except OSError as error:
+        raise ResultsError(
+            f"the worker's log {error.filename} cannot be written: {error.strerror}. Free some "
+            "space, or choose another folder with --results"
+        ) from error
+    return opened
+
+
 def _collect(pid: int) -> None:
     try:
         os.waitpid(pid, os.WNOHANG)
@@ -320,7 +338,10 @@ class Spawner:
         self._strays = Strays(mark)
 
     def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
-        """Start one child and hand it its orders. Raises OSError when argv cannot be run."""
+        """Start one child and hand it its orders.
+
+        Raises OSError when argv cannot be run, `ResultsError` when its logs cannot be made.
+        """
         reading, writing = os.pipe()
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(reading, False)
@@ -333,7 +354,8 @@ class Spawner:
             RUN_VARIABLE: mark,
         }
         try:
-            with (self._logs / f"{name}.stdout").open("wb") as out, stderr_path.open("wb") as err:
+            out, err = _logs(self._logs / f"{name}.stdout", stderr_path)
+            with out, err:
                 process = subprocess.Popen(
                     list(argv),
                     stdin=subprocess.PIPE,

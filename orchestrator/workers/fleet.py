@@ -5,11 +5,10 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from orchestrator.errors import ChildFailedError
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import ChildExited, ChildSpawned
+from orchestrator.history.records import ChildExited, ChildSpawned, ReasonOfEnd
 from orchestrator.history.rescuer import Life
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
@@ -60,7 +59,8 @@ class Fleet:
         self._fault_of: dict[Incarnation, int] = {}
         self._died_ns: dict[Incarnation, int] = {}
         """When a fault killed it, or it died unasked."""
-        self._ignored_the_stop: set[Incarnation] = set()
+        self._ignored_stop: set[Incarnation] = set()
+        """Those that were asked to stop, and had to be killed."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -134,7 +134,7 @@ class Fleet:
         if fault is not None:
             self._fault_of[key] = fault
         elif child.state is State.STOPPING:
-            self._ignored_the_stop.add(key)
+            self._ignored_stop.add(key)
         sent_ns = child.kill()
         if fault is not None:
             self._died_ns[key] = sent_ns
@@ -295,12 +295,11 @@ class Fleet:
                     f"{_how(exit_)}. {_quoted(child)}"
                 )
 
-    def _reason(
-        self, child: ChildHandle, exit_: Exit
-    ) -> Literal["killed", "stopped", "stop_ignored", "died"]:
+    def _reason(self, child: ChildHandle, exit_: Exit) -> ReasonOfEnd:
+        if (child.slot, child.incarnation) in self._ignored_stop:
+            return "stop_ignored"
         if child.state is State.KILLED:
-            ignored = (child.slot, child.incarnation) in self._ignored_the_stop
-            return "stop_ignored" if ignored else "killed"
+            return "killed"
         asked = child.state is State.STOPPING and exit_.exit_code == 0
         return "stopped" if asked else "died"
 

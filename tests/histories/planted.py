@@ -154,6 +154,25 @@ def seen_before(**values: Any) -> Callable[[], Story]:
     return lambda: changed(lambda story: story.first("fault_injected")["parts"].update(values))
 
 
+def killed_before_ready(*, said_ready: bool = False) -> Callable[[], Story]:
+    """A worker that had no session yet is killed; the next one does the work."""
+
+    def plant() -> Story:
+        story = Story()
+        first = story.worker(ready=said_ready)
+        story.enqueue(A)
+        story.wait(2)
+        story.kill(first)
+        story.first("fault_injected")["parts"].update(sessions=[], ready=False)
+        second = story.worker()
+        second.run(A)
+        story.exit(second)
+        story.end({A: "absent"})
+        return story
+
+    return plant
+
+
 def effect_without_event() -> Story:
     """The kill comes between A's effect and its job_completed; nobody runs A again."""
     story = Story()
@@ -705,6 +724,10 @@ PLANTED: dict[str, Planted] = {
     "certificate_without_sessions": Planted(
         seen_before(sessions=[]), "invalid", says="no session of the victim"
     ),
+    "certificate_of_one_said_not_to_be_ready_though_it_was": Planted(
+        killed_before_ready(said_ready=True), "invalid", says="long after it had said that it was"
+    ),
+    "certificate_of_one_that_was_not_ready": Planted(killed_before_ready(), "pass"),
     "certificate_without_reaping": Planted(
         without_certificate(reaped_ns=None), "invalid", says="not reaped"
     ),

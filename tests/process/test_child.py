@@ -162,7 +162,7 @@ def test_a_child_that_is_asked_to_stop_leaves_in_good_order(make_crew: MakeCrew)
     assert crew.fleet.died == []
 
 
-def test_a_child_that_is_killed_because_it_ignores_the_stop_has_not_been_killed_by_a_fault(
+def test_a_child_that_ignores_the_order_to_stop_and_is_killed_for_it_is_recorded_so(
     make_crew: MakeCrew,
 ) -> None:
     crew = make_crew("is_deaf")

@@ -34,7 +34,7 @@ Record = TypeVar("Record", bound=HistoryRecord)
 
 
 class World:
-    """One worker that is ready, a campaign against it, and T = 0."""
+    """A worker that is ready in each slot that is hit, a campaign against them, and T = 0."""
 
     def __init__(self, faults: tuple[Fault, ...], periods_s: Mapping[str, float]) -> None:
         self.clock, self.tracker = Clock(), Tracker()
@@ -43,7 +43,8 @@ class World:
         self.sampler = ToldSampler()
         self.backlog = 0
         """What the sampler finds, once a second."""
-        self.fleet.ready()
+        for slot in sorted({0, *(slot for fault in faults for slot in fault.slots)}):
+            self.fleet.ready(slot)
         settings = WorkloadSettings(duration_s=10.0, rate_per_s=30.0, mix={"entity_update": 1.0})
         scenario = Scenario(
             name="unit",
@@ -77,8 +78,8 @@ class World:
                 self.sampler.backlog.append(Backlog(self.clock.now_ns, self.backlog))
             self.campaign.advance()
 
-    def victim(self, incarnation: int = 0) -> StillChild:
-        child = self.fleet.children[0, incarnation]
+    def victim(self, incarnation: int = 0, slot: int = 0) -> StillChild:
+        child = self.fleet.children[slot, incarnation]
         assert isinstance(child, StillChild)
         return child
 

@@ -63,6 +63,7 @@ class StillChild(ChildHandle):
         self.incarnation = incarnation
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
+        self.killed_ns: int | None = None
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
         name = session_name(RUN_ID, slot, incarnation)
@@ -111,6 +112,7 @@ class StillFleet(Fleet):
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED
         self._died_ns[child.slot, child.incarnation] = self._clock.now_ns
+        child.killed_ns = self._clock.now_ns
         return self._clock.now_ns
 
 

@@ -55,20 +55,109 @@ def test_the_loop_is_told_when_the_next_kill_or_respawn_is_due(make: Make) -> No
     assert world.campaign.next_due_ns() == started_ns + 8 * S
 
 
-def test_a_kill_waits_for_a_worker_that_is_ready(make: Make) -> None:
+def test_a_kill_waits_while_its_slot_is_empty(make: Make) -> None:
     world = make(Kill(at_s=1.0))
     world.start()
     world.fleet.kill(world.victim(), None)
-    world.turn(2)
-    world.fleet.spawn(0)
-    world.turn(2)
+    world.turn(3)
     assert world.campaign.injected == []
-    world.fleet.ready()
+    world.fleet.spawn(0)
     world.turn(0.1)
     (sent,) = world.records(FaultInjected)
     assert sent.target.incarnation == 1
     assert sent.intended_ns is not None
-    assert sent.t_ns > sent.intended_ns + 3 * S, "late, and both instants are told"
+    assert sent.t_ns >= sent.intended_ns + 2 * S, "late, and both instants are told"
+
+
+def test_a_kill_whose_slot_stays_empty_is_said_to_be_not_due(make: Make) -> None:
+    world = make(Kill(at_s=1.0))
+    world.start()
+    world.fleet.kill(world.victim(), None)
+    world.turn(3)
+    assert world.campaign.idle
+    world.campaign.drop_what_never_came()
+    assert world.notes() == ["fault_not_due"]
+
+
+def test_a_timed_kill_hits_a_worker_that_is_not_ready_at_its_instant(make: Make) -> None:
+    world = make(Kill(at_s=1.0, respawn_after_s=0.2), Kill(at_s=1.5))
+    started_ns = world.start()
+    world.turn(1.1)
+    world.victim().end(world.clock.now_ns)
+    world.turn(1)
+    first, second = world.records(FaultInjected)
+    assert (first.before.ready, second.before.ready) == (True, False)
+    assert second.target.incarnation == 1
+    assert second.t_ns == second.intended_ns == started_ns + round(1.5 * S)
+
+
+def test_a_kill_that_waits_for_a_state_waits_for_a_worker_that_is_ready_too(make: Make) -> None:
+    world = make(Kill(when=When(completed=0)))
+    world.fleet.kill(world.victim(), None)
+    world.fleet.spawn(0)
+    world.start()
+    world.turn(3)
+    assert world.campaign.injected == []
+    world.fleet.ready()
+    world.turn(0.1)
+    assert len(world.campaign.injected) == 1
+
+
+@pytest.mark.parametrize("slots", [2, 5])
+def test_kills_of_one_instant_are_sent_at_one_instant_and_certified_side_by_side(
+    make: Make, slots: int
+) -> None:
+    world = make(*(Kill(slot=slot, at_s=3.0, respawn_after_s=1.0) for slot in range(slots)))
+    started_ns = world.start()
+    world.turn(3.1)
+    sent = world.records(FaultInjected)
+    assert [kill.t_ns for kill in sent] == [started_ns + 3 * S] * slots
+    assert [kill.target.slot for kill in sent] == list(range(slots))
+    assert world.records(FaultEnded) == []
+    for slot in range(slots):
+        world.victim(slot=slot).end(world.clock.now_ns)
+    world.turn(0.1)
+    assert [end.raced for end in world.records(FaultEnded)] == [False] * slots
+
+
+def test_kills_a_few_milliseconds_apart_keep_their_distance(make: Make) -> None:
+    world = make(Kill(slot=1, at_s=3.005), Kill(slot=0, at_s=3.0))
+    started_ns = world.start()
+    world.turn(3.1)
+    sent = world.records(FaultInjected)
+    assert [kill.t_ns - started_ns for kill in sent] == [3 * S, round(3.005 * S)]
+
+
+def test_a_survivor_races_for_the_rows_of_both_that_were_killed_at_once(make: Make) -> None:
+    world = make(Kill(slot=0, at_s=3.0), Kill(slot=1, at_s=3.0))
+    world.fleet.ready(2)
+    world.start()
+    world.turn(3.1)
+    for slot in (0, 1):
+        world.victim(slot=slot).end(world.clock.now_ns)
+    world.turn(0.1)
+    assert [end.raced for end in world.records(FaultEnded)] == [True, True]
+
+
+def test_who_worked_on_after_the_kill_has_raced_even_if_it_is_dead_by_now(make: Make) -> None:
+    world = make(Kill(slot=0, at_s=3.0), Kill(slot=1, at_s=3.5))
+    world.start()
+    world.turn(3.6)
+    for slot in (0, 1):
+        world.victim(slot=slot).end(world.clock.now_ns)
+    world.turn(0.1)
+    assert [end.raced for end in world.records(FaultEnded)] == [True, False]
+
+
+def test_a_respawn_that_is_due_just_before_a_kill_of_another_slot_is_not_put_off(
+    make: Make,
+) -> None:
+    world = make(Kill(slot=0, at_s=3.0, respawn_after_s=0.45), Kill(slot=1, at_s=3.5))
+    started_ns = world.start()
+    world.turn(4)
+    respawned_ns = world.fleet.spawned_ns[0, 1] - started_ns
+    assert 3.45 * S <= respawned_ns < 3.45 * S + 2 * TURN_S * S
+    assert world.records(FaultInjected)[1].t_ns == started_ns + round(3.5 * S)
 
 
 def test_a_kill_by_state_is_sent_when_all_that_it_names_is_seen(make: Make) -> None:
@@ -166,13 +255,25 @@ def test_a_certificate_that_stays_incomplete_is_written_at_the_limit(
     assert not world.campaign.busy
 
 
-def test_the_next_kill_is_not_sent_while_a_certificate_is_unfinished(make: Make) -> None:
+def test_a_later_kill_does_not_wait_for_an_earlier_ones_certificate(make: Make) -> None:
     world = make(Kill(at_s=1.0, respawn_after_s=0.5), Kill(at_s=3.0))
-    world.start()
+    started_ns = world.start()
     world.turn(1.9)
     world.fleet.ready()
     world.turn(2)
-    assert len(world.campaign.injected) == 1
-    world.victim().end(world.clock.now_ns)
+    sent = world.records(FaultInjected)
+    assert [kill.target.incarnation for kill in sent] == [0, 1]
+    assert [kill.t_ns for kill in sent] == [started_ns + S, started_ns + 3 * S]
+    assert world.records(FaultEnded) == [], "both certificates are open"
+    world.victim(1).end(world.clock.now_ns)
+    world.victim(0).end(world.clock.now_ns)
     world.turn(0.1)
-    assert [sent.target.incarnation for sent in world.records(FaultInjected)] == [0, 1]
+    assert [end.fault for end in world.records(FaultEnded)] == [0, 1]
+
+
+def test_a_timed_kill_does_not_wait_for_one_before_it_whose_state_never_comes(make: Make) -> None:
+    world = make(Kill(when=When(completed=9)), Kill(slot=1, at_s=3.0))
+    started_ns = world.start()
+    world.turn(4)
+    (sent,) = world.records(FaultInjected)
+    assert (sent.fault, sent.t_ns) == (1, started_ns + 3 * S)

@@ -175,7 +175,7 @@ def test_an_override_reaches_into_a_list_by_its_number() -> None:
 
 
 def test_the_word_none_takes_an_optional_value_away() -> None:
-    overrides = ["expectations.lost=none", "faults.0.respawn_after_s=none"]
+    overrides = ["expectations.lost=none", "faults.0.respawn_after_s=none", "nobody_left=true"]
     scenario = load_scenario("crash_recovery", overrides)
     assert scenario.expectations.lost is None
     assert scenario.faults[0].respawn_after_s is None

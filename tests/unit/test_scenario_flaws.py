@@ -100,11 +100,23 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
     ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there is kill"),
-    ("crash_recovery", ["faults=[{}]"], "faults.0 has no trigger"),
+    ("crash_recovery", ["faults=[{}]", "nobody_left=true"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
-    ("crash_recovery", ["faults=[{ when = {} }]"], "name completed, in_flight or both"),
-    ("crash_recovery", ["faults=[{ when = { completed = 3601 } }]"], "only 3600 jobs"),
-    ("crash_recovery", ["faults=[{ when = { in_flight = 21 } }]"], "is only 20"),
+    (
+        "crash_recovery",
+        ["faults=[{ when = {} }]", "nobody_left=true"],
+        "name completed, in_flight or both",
+    ),
+    (
+        "crash_recovery",
+        ["faults=[{ when = { completed = 3601 } }]", "nobody_left=true"],
+        "only 3600 jobs",
+    ),
+    (
+        "crash_recovery",
+        ["faults=[{ when = { in_flight = 21 } }]", "nobody_left=true"],
+        "is only 20",
+    ),
     (
         "crash_recovery",
         ["faults=[{ repeat = 2, respawn_after_s = 1 }]"],
@@ -117,7 +129,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ),
     (
         "crash_recovery_repeated",
-        ["faults=[{ repeat = 20, respawn_after_s = 1 }, { at_s = 20 }]"],
+        ["faults=[{ repeat = 20, respawn_after_s = 1 }, { at_s = 20 }]", "nobody_left=true"],
         "faults.0.repeat stands beside other faults",
     ),
     (
@@ -127,7 +139,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ),
     (
         "crash_recovery_repeated",
-        ["faults=[{ at_s = 5 }]", "expectations.certificates=1"],
+        ["faults=[{ at_s = 5 }]", "expectations.certificates=1", "nobody_left=true"],
         "no fault may come before duration_s = 10",
     ),
     (
@@ -137,16 +149,40 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ),
     (
         "crash_recovery",
-        ["faults=[{ at_s = 60, respawn_after_s = 15 }, { at_s = 75 }]"],
+        ["faults=[{ at_s = 60, respawn_after_s = 15 }, { at_s = 75 }]", "nobody_left=true"],
         "faults.1.at_s = 75: slot 0 is still empty",
     ),
     (
         "crash_recovery",
-        ["faults=[{ at_s = 60 }, { at_s = 90 }]"],
+        ["faults=[{ at_s = 60 }, { at_s = 90 }]", "nobody_left=true"],
         "faults.1.at_s = 90: slot 0 is still empty",
     ),
+    (
+        "crash_recovery",
+        ["faults.0.respawn_after_s=none"],
+        "faults.0.respawn_after_s is missing: the only slot would stay empty",
+    ),
+    (
+        "crash_one_of_many",
+        ["faults=[{ slot = 1, at_s = 10 }, { slot = 0, at_s = 12 }]", "workers.slots=2"],
+        "faults.1.respawn_after_s is missing: the last of the 2 slots would stay empty",
+    ),
+    (
+        "crash_recovery_exact",
+        ["faults.0.respawn_after_s=none"],
+        "faults.0.respawn_after_s is missing: the only slot would stay empty",
+    ),
+    (
+        "crash_recovery",
+        ["faults=[{ when = { completed = 9 } }, { at_s = 60, respawn_after_s = 1 }]"],
+        "faults.0.respawn_after_s is missing: the only slot would stay empty",
+    ),
     ("crash_recovery", ["expectations.certificates=2"], "the faults come to 1 kills"),
-    ("crash_recovery", ["faults=[{ when_held = true }]"], "workload.held names no jobs"),
+    (
+        "crash_recovery",
+        ["faults=[{ when_held = true }]", "nobody_left=true"],
+        "workload.held names no jobs",
+    ),
     ("crash_recovery", [HELD], "it must be the run's only fault: when_held = true"),
     ("crash_recovery_exact", ["workers.slots=2"], "with held jobs there must be one"),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.faults.injected import InjectedFault
@@ -21,6 +23,7 @@ from tests.unit.stand_ins import (
     identity,
     parts_of,
 )
+from worker_child.protocol import RowState
 
 ARRIVALS_PER_S = 30.0
 
@@ -112,6 +115,10 @@ def test_what_is_missing_is_named_in_its_order(world: World) -> None:
     orphans.complete("j2")
     world.probe.claimed = [claimed_row("j3")]
     assert missing() == "1 rows that dead workers still hold"
+    world.probe.claimed = [claimed_row("j1", by=identity(0, 1))]
+    assert (
+        missing() == "1 orphans to be acknowledged, the first is row " + claimed_row("j1").inbox_id
+    )
     world.probe.claimed = [claimed_row("j3", by=identity(0, 1))]
     assert missing() == "the backlog to come back to 30 rows"
     world.sample(0, 0, 0, 0, 0)
@@ -156,6 +163,31 @@ def test_a_backlog_that_was_usual_before_the_kill_is_good_enough_after_it(world:
     Lines(world.tracker, 0, 1).complete("j1", "j2")
     world.sample(70, 70, 70, 70, 70)
     assert world.settling().look() is not None
+
+
+@pytest.mark.parametrize("state", ["queued", "retrying", "claimed"])
+def test_a_completion_from_before_the_kill_settles_nothing_while_the_queue_still_owes_the_job(
+    world: World, state: RowState
+) -> None:
+    world.lines.complete("j1", "j2")
+    world.respawn()
+    world.sample(0, 0, 0, 0, 0)
+    row = claimed_row("j1", by=identity(0, 1))
+    world.fault.orphan_rows = frozenset({row.inbox_id})
+    world.probe.claimed = [replace(row, state=state)]
+    settling = world.settling()
+    assert settling.look() is None
+    assert settling.waiting_for.startswith("1 orphans to be acknowledged")
+    world.clock.forward(30)
+    world.probe.claimed = [replace(row, state="done")]
+    assert settling.look() == world.clock.now_ns
+
+
+def test_an_orphan_that_was_rescued_into_another_row_is_waited_for_there(world: World) -> None:
+    world.settle()
+    row = replace(claimed_row("j1", by=identity(0, 1)), inbox_id="a row of its own", job_id="j1")
+    world.probe.claimed = [row]
+    assert world.settling().look() is None
 
 
 def test_orphans_that_never_complete_never_settle(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.scenario.arrivals import NS_PER_S, Arrivals, Corner, corners, peak_rate_per_s
+from orchestrator.scenario.arrivals import NS_PER_S, Arrivals, Corner, corners, peak_rate
 from orchestrator.scenario.draws import WORD, rational, words
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Burst, Curve, Points, Ramp, Steady, WorkloadSettings
@@ -78,9 +78,9 @@ def test_a_burst_is_ten_times_as_dense_as_what_surrounds_it() -> None:
 
 
 def test_the_highest_rate_is_that_of_the_curve() -> None:
-    assert peak_rate_per_s(stream(50, Steady())) == 50
-    assert peak_rate_per_s(stream(50, Burst(factor=10, from_s=1, length_s=1))) == 500
-    assert peak_rate_per_s(stream(50, Ramp(from_factor=2, to_factor=0.5))) == 100
+    assert peak_rate(stream(50, Steady())) == 50
+    assert peak_rate(stream(50, Burst(factor=10, from_s=1, length_s=1))) == 500
+    assert peak_rate(stream(50, Ramp(from_factor=2, to_factor=0.5))) == 100
 
 
 def test_an_endless_stream_keeps_its_rate_beyond_its_duration() -> None:

@@ -57,6 +57,9 @@ class Preset:
     from_workers: Mapping[str, str] = field(default_factory=dict)
     """Settings that hold what the scenario says of its workers, by name: the scenario's key. They
     cannot be changed by themselves."""
+    library_connections: int = 1
+    """How many database sessions the library itself opens in each worker, at the most; those of the
+    jobs (`Workers.pool_size`) are not counted. A server without room for all is refused."""
 
 
 NO_CHANGES: Mapping[str, Any] = MappingProxyType({})

@@ -68,6 +68,7 @@ def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
             "maxPoolSize": "workers.pool_size",
             "max_attempts": "workers.max_attempts",
         },
+        library_connections=settings["maxPoolSize"] + (freeing_ms is not None),
     )
 
 

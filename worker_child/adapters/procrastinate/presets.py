@@ -77,6 +77,7 @@ def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
             "connector_pool_size": "workers.pool_size",
             "retry_max_attempts": "workers.max_attempts",
         },
+        library_connections=settings["connector_pool_size"] + 1,
     )
 
 

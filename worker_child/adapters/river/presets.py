@@ -71,6 +71,7 @@ def resolve(name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
             "scheduler": _SCHEDULER_INTERVAL_S,
         },
         acknowledges_in_transaction=settings["job_complete_tx"],
+        library_connections=settings["pool_max_conns"],
         parity=_parity(settings),
         from_workers={"max_workers": "workers.concurrency", "max_attempts": "workers.max_attempts"},
     )
