@@ -1,6 +1,6 @@
 """Facts that two lines tell must agree: whatever does not makes the run invalid.
 
-Each check takes the whole case and yields sentences; `CHECKS` lists them all.
+Each check takes the whole history and yields sentences; `CHECKS` lists those of this room.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.checks import faults, instants, rows, run_lines
 from analysis.checks.completeness import worker_name
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
 from analysis.history.history import History
@@ -51,7 +52,8 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    return [sentence for check in CHECKS for sentence in check(history)]
+    rooms = (CHECKS, faults.CHECKS, run_lines.CHECKS, instants.CHECKS, rows.CHECKS)
+    return [sentence for room in rooms for check in room for sentence in check(history)]
 
 
 def _records(history: History, *kinds: type[Any]) -> list[Any]:
@@ -136,6 +138,29 @@ def _order_of_lives(history: History) -> Iterator[str]:
             yield f"The incarnations of slot {slot} were not spawned in their order."
 
 
+def _process_ids(history: History) -> Iterator[str]:
+    """All lines about one incarnation speak of one process."""
+    pids: defaultdict[int, set[int]] = defaultdict(set)
+    for told in _records(history, ChildSpawned, ChildReady, ChildExited):
+        pids[worker_key(told.slot, told.incarnation)].add(told.pid)
+    for worker, found in sorted(pids.items()):
+        if len(found) > 1:
+            numbers = " and ".join(map(str, sorted(found)))
+            yield f"{worker_name(worker).capitalize()} has several process ids: {numbers}."
+
+
+def _ways_of_leaving(history: History) -> Iterator[str]:
+    """How a child left, its wait status and its fault must go together."""
+    for left in history.records.of(ChildExited):
+        name = worker_name(worker_key(left.slot, left.incarnation)).capitalize()
+        if left.reason == "killed" and left.fault is None:
+            yield f"{name} was killed by no fault."
+        if left.reason == "stopped" and (left.exit_code != 0 or left.signal is not None):
+            yield f"{name} stopped when asked, by its wait status it did not."
+        if left.signal is not None and left.exit_code is not None:
+            yield f"{name} left by a signal and by itself."
+
+
 def _identities(history: History) -> Iterator[str]:
     """No two incarnations claim rows under one identity."""
     announced: defaultdict[str, set[int]] = defaultdict(set)
@@ -178,6 +203,8 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _fault_numbers,
     _fault_lines,
     _lives,
+    _process_ids,
+    _ways_of_leaving,
     _identities,
     _run_end,
     _final_read,

@@ -69,6 +69,10 @@ class History:
     """Of the lines as they stand in the file; all that is here is as in today's version."""
     truncated: bool
     """The last line was cut short."""
+    scenario_digest: str | None
+    """SHA-256 of the scenario as it stands in run_start."""
+    bytes_beside_end: int
+    """How many bytes the file has, run_end's own line apart."""
     jobs: JobIds
     """Every job id that any line names; tables hold their numbers."""
     identities: list[str]
@@ -137,7 +141,16 @@ class TableBuilder:
             closings = (read for read in fields if read.read == "final" and read.job_id is None)
             self._closings.extend(closings)
 
-    def history(self, path: Path, run_id: str, version: int, *, truncated: bool) -> History:
+    def history(
+        self,
+        path: Path,
+        run_id: str,
+        version: int,
+        *,
+        truncated: bool,
+        scenario_digest: str | None,
+        bytes_beside_end: int,
+    ) -> History:
         """All lines taken, as one history. Raises HistoryError where it is not a whole one."""
         self._check_faults(path)
         named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
@@ -151,6 +164,8 @@ class TableBuilder:
             end=self._only_end(path),
             version=version,
             truncated=truncated,
+            scenario_digest=scenario_digest,
+            bytes_beside_end=bytes_beside_end,
             jobs=ids,
             identities=list(self._identities),
             enqueues=self._enqueues.table(ids),

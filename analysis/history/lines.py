@@ -32,6 +32,7 @@ class Enqueued(msgspec.Struct, frozen=True, gc=False, rename={"job_class": "clas
     sent_ns: int | None = ABSENT
     acknowledged_ns: int | None = ABSENT
     tenant: str | None = None
+    inbox_id: str | None = None
     n: int | None = ABSENT
     slot: int | None = ABSENT
     incarnation: int | None = ABSENT

@@ -7,9 +7,10 @@ the last of the file: that is how a history ends whose recorder was killed.
 from __future__ import annotations
 
 import gc
+import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -45,6 +46,18 @@ def read_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
         yield rest
 
 
+class _ScenarioOf(msgspec.Struct):
+    """Of a run_start nothing but the scenario, whatever keys it has."""
+
+    scenario: dict[str, Any]
+
+
+def _scenario_digest(fields: msgspec.Raw) -> str:
+    """Of the very keys that stand there: what today's version would add to them was not asked."""
+    scenario = msgspec.json.decode(fields, type=_ScenarioOf).scenario
+    return hashlib.sha256(msgspec.json.encode(scenario, order="sorted")).hexdigest()
+
+
 class Reader:
     """Decodes the blocks of one file, one after the other, and names the line that is wrong."""
 
@@ -55,6 +68,10 @@ class Reader:
         self._decoder = line_decoder(HISTORY_VERSION)
         self._run_id: str | None = None
         self._opening = b""
+        self.scenario_digest: str | None = None
+        """Of the scenario in run_start, reckoned as whoever wrote it reckoned it."""
+        self.bytes_beside_end = 0
+        """How many bytes have been read, run_end's own line apart."""
         self._torn: HistoryError | None = None
         self._lines_read = 0
 
@@ -89,7 +106,24 @@ class Reader:
             if block.count(b"\n" + self._opening) + block.startswith(self._opening) != len(lines):
                 self._check_heads(block)
         self._lines_read += len(lines)
+        self.bytes_beside_end += len(block)
         return lines
+
+    def look_at(self, block: bytes, kinds: Collection[str]) -> None:
+        """Take from the text of a block what no decoded line tells of run_start and run_end."""
+        if "run_start" not in kinds and "run_end" not in kinds:
+            return
+        for line in block.splitlines(keepends=True):
+            if b'"run_start"' not in line and b'"run_end"' not in line:
+                continue
+            try:
+                head = msgspec.json.decode(line, type=Head)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue  # the torn last line
+            if head.kind == "run_start":
+                self.scenario_digest = _scenario_digest(head.fields)
+            elif head.kind == "run_end":
+                self.bytes_beside_end -= len(line)
 
     def _numbered(self, block: bytes) -> Iterator[tuple[int, bytes]]:
         whole = block.removesuffix(b"\n")
@@ -186,8 +220,18 @@ def load(path: Path) -> History:
         with path.open("rb") as file, _without_collections():
             for block in read_blocks(file):
                 # Nothing of a block outlives its turn: the next one finds its memory in the cache.
-                tables.add(_by_kind(reader.lines(block), reader))
-        return tables.history(path, reader.run_id, reader.version, truncated=reader.truncated)
+                by_kind = _by_kind(reader.lines(block), reader)
+                reader.look_at(block, by_kind)
+                tables.add(by_kind)
+                del by_kind
+        return tables.history(
+            path,
+            reader.run_id,
+            reader.version,
+            truncated=reader.truncated,
+            scenario_digest=reader.scenario_digest,
+            bytes_beside_end=reader.bytes_beside_end,
+        )
     except OverflowError as error:
         what = f"near or before line {reader.lines_read}: {error}"
         remedy = "Crashbench did not write that line; repeat the run"

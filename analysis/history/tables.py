@@ -79,6 +79,8 @@ class Enqueues(Table):
     sent_ns: Ints
     acknowledged_ns: Ints
     recovered: Ints
+    inbox: Ints
+    """A digest of the inbox_id, as in `Starts`."""
     kind: Labels
     job_class: Labels
     tenant: Labels
@@ -96,6 +98,8 @@ class Rows(Table):
     """A number for the identity that holds the row."""
     picked_after_done: Ints
     failures: Ints
+    inbox: Ints
+    """A digest of the inbox_id, as in `Starts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class EnqueueColumns:
         self.raw_job = Column(np.int32)
         self._worker = Column(np.int32)
         self._recovered = Column(np.int8)
+        self._inbox = Column()
         self._labels = {name: LabelColumn() for name in ("kind", "job_class", "tenant")}
         self._numbers = NumberColumns(
             n=np.int32,
@@ -130,6 +135,7 @@ class EnqueueColumns:
         outcomes = values["outcome"]
         self._worker.extend_by(np.broadcast_to(worker_keys(values), len(outcomes)))
         self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
+        self._inbox.extend_by(digests(values["inbox_id"]))
         for name, column in self._labels.items():
             column.extend(values[name])
         self._numbers.extend(values)
@@ -147,6 +153,7 @@ class EnqueueColumns:
             sent_ns=sent_ns,
             acknowledged_ns=acknowledged_ns,
             recovered=self._recovered.array(),
+            inbox=self._inbox.array(),
             **{name: column.labels() for name, column in self._labels.items()},
         )
 
@@ -231,6 +238,7 @@ class RowColumns:
         self._state = Column(np.int8)
         self._claimant = Column(np.int32)
         self._numbers = NumberColumns(t_ns=np.int64, picked_after_done=np.int8, failures=np.int32)
+        self._inbox = Column()
         self._effect_counts = Column(np.int32)
         self._effects = Column()
 
@@ -246,6 +254,7 @@ class RowColumns:
         else:
             self._claimant.extend(map(self._identity, held_by), count)
         self._numbers.extend(values)
+        self._inbox.extend_by(digests(values["inbox_id"]))
         counts = list(map(len, effects))
         self._effect_counts.extend(counts, count)
         parts = chain.from_iterable(chain.from_iterable(effects))
@@ -267,6 +276,7 @@ class RowColumns:
             claimant=self._claimant.array(),
             picked_after_done=picked_after_done,
             failures=failures,
+            inbox=self._inbox.array(),
         )
 
     def effects(self, ids: JobIds) -> Effects:

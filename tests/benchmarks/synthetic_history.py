@@ -34,8 +34,10 @@ from orchestrator.history.records import (
     SessionsBefore,
     WorkerTarget,
 )
+from orchestrator.scenario.load import digest_of, resolved
 from orchestrator.scenario.types import (
     Expectations,
+    Kill,
     Limits,
     Scenario,
     WorkerSettings,
@@ -96,7 +98,10 @@ def write_history(path: Path, jobs: int) -> Told:
         for line in _final_read(jobs, done):
             file.write(line)
         for record in _ending(jobs, done, kill_ns):
-            file.write(_line(record))
+            told = record
+            if isinstance(record, RunEnd):
+                told = msgspec.structs.replace(record, bytes_written=file.tell())
+            file.write(_line(told))
     return Told(jobs, lines + jobs, int((finished > 1).sum()), int(again.sum()))
 
 
@@ -182,7 +187,7 @@ def _line(record: HistoryRecord) -> bytes:
 
 
 def _opening(jobs: int, kill_ns: int) -> Iterator[HistoryRecord]:
-    yield _run_start()
+    yield _run_start(kill_ns)
     for worker in range(SLOTS + 1):
         slot, incarnation = place(worker)
         name = session_name(RUN_ID, slot, incarnation)
@@ -200,7 +205,8 @@ def _opening(jobs: int, kill_ns: int) -> Iterator[HistoryRecord]:
         )
 
 
-def _run_start() -> RunStart:
+def _run_start(kill_ns: int) -> RunStart:
+    scenario = _scenario((kill_ns - MS // 10 - BEGIN_NS) / SECOND)
     return RunStart(
         t_ns=SECOND // 2,
         history_version=HISTORY_VERSION,
@@ -209,18 +215,8 @@ def _run_start() -> RunStart:
         preset="tuned",
         ordinal=1,
         seed=1,
-        scenario=Scenario(
-            name="synthetic",
-            description="Written by a program, not by a run.",
-            seed=1,
-            workers=WorkerSettings(slots=SLOTS, concurrency=100),
-            workload=WorkloadSettings(
-                duration_s=60.0, rate_per_s=1.0, mix={"entity_update": 1.0}, warmup_s=5.0
-            ),
-            limits=Limits(backlog_margin_s=10.0, max_bound_s=60.0),
-            expectations=Expectations(certificates=1),
-        ),
-        scenario_sha256="0" * 64,
+        scenario=scenario,
+        scenario_sha256=digest_of(resolved(scenario)),
         settings={},
         library_version="0",
         rescue=Rescue("lease", 3.0, 0.5, 0.5),
@@ -228,6 +224,21 @@ def _run_start() -> RunStart:
         periods_s={"poll": 0.5},
         environment={},
         cell_hash="0" * 16,
+    )
+
+
+def _scenario(kill_s: float) -> Scenario:
+    return Scenario(
+        name="synthetic",
+        description="Written by a program, not by a run.",
+        seed=1,
+        workers=WorkerSettings(slots=SLOTS, concurrency=100),
+        workload=WorkloadSettings(
+            duration_s=60.0, rate_per_s=1.0, mix={"entity_update": 1.0}, warmup_s=5.0
+        ),
+        limits=Limits(backlog_margin_s=10.0, max_bound_s=60.0),
+        expectations=Expectations(certificates=1),
+        faults=(Kill(at_s=kill_s),),
     )
 
 

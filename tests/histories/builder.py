@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 RUN_ID = "planted-nothing-stock-001"
 RESCUE = {"mechanism": "lease", "lease_s": 3.0, "interval_s": 1.0, "poll_s": 0.5}
@@ -17,6 +21,20 @@ ORIGIN_NS = 1_000_000_000_000
 Fields = dict[str, Any]
 
 
+def scenario_digest(scenario: Fields) -> str:
+    """Of a scenario's keys as they stand, as whoever records a run reckons it."""
+    return hashlib.sha256(msgspec.json.encode(scenario, order="sorted")).hexdigest()
+
+
+def text_of(run_id: str, kind: str, fields: Fields) -> str:
+    """A line without its end."""
+    stamp = "2026-01-01T00:00:00.000000Z"
+    return json.dumps(
+        {"run_id": run_id, "timestamp": stamp, "kind": kind, "fields": fields},
+        separators=(",", ":"),
+    )
+
+
 @dataclass
 class Worker:
     """One incarnation; numbers its own events and executions."""
@@ -24,6 +42,7 @@ class Worker:
     story: Story
     slot: int
     incarnation: int
+    pid: int = 100
     n: int = 0
     executions: int = 0
     last: dict[str, int] = field(default_factory=dict)
@@ -108,6 +127,7 @@ class Story:
                 "time_scale": 1.0,
                 **(workload or {}),
             },
+            "faults": [],
             "limits": {"backlog_margin_s": 1.0, "max_bound_s": 60.0},
             "expectations": dict(expectations or {}),
         }
@@ -128,7 +148,7 @@ class Story:
             periods_s={},
             environment={},
             cell_hash="0" * 64,
-        )
+        )["t_ns"] = ORIGIN_NS - MILLISECOND_NS
 
     def record(self, kind: str, /, **fields: Any) -> Fields:
         self.now_ns += MILLISECOND_NS
@@ -141,17 +161,23 @@ class Story:
 
     def worker(self, slot: int = 0, *, ready: bool = True) -> Worker:
         before = [f for kind, f in self.records if kind == "child_spawned" and f["slot"] == slot]
-        worker = Worker(self, slot, len(before))
+        worker = Worker(self, slot, len(before), pid=100 + len(before))
+        faults = [
+            f.get("fault")
+            for kind, f in self.records
+            if kind == "child_exited" and f["slot"] == slot
+        ]
         self.record(
             "child_spawned",
             slot=slot,
             incarnation=worker.incarnation,
-            pid=100 + len(before),
+            pid=worker.pid,
             role="worker",
             application_name="cb",
+            after_fault=faults[-1] if faults else None,
         )
         if ready:
-            worker.emit("child_ready", pid=100 + len(before), identity=worker.identity)
+            worker.emit("child_ready", pid=worker.pid, identity=worker.identity)
         return worker
 
     def enqueue(
@@ -212,9 +238,10 @@ class Story:
             "child_exited",
             slot=worker.slot,
             incarnation=worker.incarnation,
-            pid=100,
+            pid=worker.pid,
             reason=reason,
             events=worker.n,
+            **({"exit_code": 0} if reason == "stopped" else {}),
             **fields,
         )
 
@@ -222,10 +249,13 @@ class Story:
         self, worker: Worker, held: Iterable[str] = (), *, raced: bool = False, read: bool = True
     ) -> None:
         """SIGKILL with a complete certificate; `held` = jobs whose rows the victim held."""
-        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": 100}
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": worker.pid}
         what = {"what": "kill", "target": {"kind": "worker", **target}}
         fault = self.faults
         self.faults += 1
+        at_s = (self.now_ns - ORIGIN_NS) / 1e9
+        planned = {"what": "kill", "slot": worker.slot, "at_s": at_s}
+        self.first("run_start")["scenario"]["faults"].append(planned)
         sent = self.record(
             "fault_injected",
             fault=fault,
@@ -264,11 +294,15 @@ class Story:
                 claimed_by=worker.identity,
                 claimable_ns=t + 3_000_000_000,
                 effects=list(self.effects[job_id]),
-            )
-        self.record("row_read", read="kill", fault=fault, lines=len(rows))
+            )["t_ns"] = t + 4000
+        self.record("row_read", read="kill", fault=fault, lines=len(rows))["t_ns"] = t + 4000
 
     def row(self, job_id: str, state: str = "done", **fields: Any) -> Fields:
         effects = self.effects.pop(job_id, [])
+        if state != "absent" and "inbox_id" not in fields:
+            rows = [f for k, f in self.records if k == "row_read" and f.get("job_id") == job_id]
+            before = sum(row["read"] == "final" for row in rows)
+            fields["inbox_id"] = f"row-{job_id}" + (f"-{before}" if before else "")
         entry = self.record("row_read", read="final", job_id=job_id, state=state, **fields)
         if effects:
             entry["effects"] = effects
@@ -313,15 +347,26 @@ class Story:
         fields = self.first(kind, **wanted)
         self.records = [record for record in self.records if record[1] is not fields]
 
+    @property
+    def run_id(self) -> str:
+        """As the run's name is made of what run_start says; no name leads out of its folder."""
+        start = self.first("run_start")
+        return re.sub(
+            r"[^\w.-]", "_", "{scenario_name}-{library}-{preset}-{ordinal:03d}".format(**start)
+        )
+
     def lines(self) -> list[str]:
-        stamp = "2026-01-01T00:00:00.000000Z"
-        return [
-            json.dumps(
-                {"run_id": RUN_ID, "timestamp": stamp, "kind": kind, "fields": fields},
-                separators=(",", ":"),
-            )
-            for kind, fields in self.records
-        ]
+        """Every line, its run's name, digest and count of bytes made true."""
+        start = self.first("run_start")
+        start["scenario"].update(name=start["scenario_name"], seed=start["seed"])
+        start["scenario_sha256"] = scenario_digest(start["scenario"])
+        texts = [text_of(self.run_id, kind, fields) for kind, fields in self.records]
+        for place, (kind, fields) in enumerate(self.records):
+            if kind == "run_end":
+                others = [*texts[:place], *texts[place + 1 :]]
+                fields["bytes_written"] = sum(len(text.encode()) + 1 for text in others)
+                texts[place] = text_of(self.run_id, kind, fields)
+        return texts
 
     def write(self, folder: Path, name: str = RUN_ID) -> Path:
         path = folder / f"{name}.jsonl"

@@ -179,6 +179,61 @@ def read_too_early(story: Story) -> None:
     story.first("row_read", read="final")["t_ns"] = story.first("child_exited")["t_ns"] - 1
 
 
+def effect_of_the_killed(story: Story) -> None:
+    """An effect of A was there at the kill, and is not there at the end."""
+    row = story.first("row_read", read="kill", job_id=A)
+    row["effects"] = [[0, 0, 1]]
+
+
+def with_two_executions_unfinished(*, effect: bool) -> Callable[[], Story]:
+    """B's completion is left out, its ordinals mended: the worker stopped and the drain agreed."""
+
+    def plant() -> Story:
+        story = healthy()
+        story.drop("job_completed", job_id=B)
+        if not effect:
+            story.first("row_read", read="final", job_id=B).pop("effects")
+        renumbered(story)
+        return story
+
+    return plant
+
+
+def held_by_nobody_yet(story: Story) -> None:
+    row = story.first("row_read", read="kill", job_id=A)
+    row["claimed_by"] = story.first("child_ready", incarnation=1)["identity"]
+
+
+def killed_by_nobody(story: Story) -> None:
+    story.drop("fault_injected")
+    story.drop("fault_ended")
+    story.first("child_exited")["fault"] = None
+
+
+def planned_as(**entry: Any) -> Change:
+    """The scenario asks for another kill than the one that came."""
+    return lambda story: story.first("run_start")["scenario"]["faults"][0].update(entry)
+
+
+def accepted_again(story: Story) -> None:
+    """A's enqueue stands there twice."""
+    doubling("job_enqueued")(story)
+
+
+def of_another_row(kind: str, job_id: str, **where: Any) -> Change:
+    return setting(kind, {"job_id": job_id, **where}, inbox_id="row-nobody")
+
+
+def closing_dropped(story: Story) -> None:
+    story.records.remove(
+        next(
+            record
+            for record in story.records
+            if record[1].get("read") == "kill" and "job_id" not in record[1]
+        )
+    )
+
+
 def spawned_in_another_order(story: Story) -> None:
     first, second = (fields for kind, fields in story.records if kind == "child_spawned")
     first["t_ns"], second["t_ns"] = second["t_ns"], first["t_ns"]
@@ -242,6 +297,81 @@ FORGED: dict[str, Planted] = {
     "an_early_run_end": with_change(setting("run_end", t_ns=5), "later than its run_end", healthy),
     "a_final_read_of_the_living": with_change(
         read_too_early, "before every worker had left", healthy
+    ),
+    "an_effect_that_was_there_at_the_kill": with_change(
+        effect_of_the_killed, "gone at the final read"
+    ),
+    "an_effect_without_its_event": invalid(
+        with_two_executions_unfinished(effect=True), "an effect of it has no event"
+    ),
+    "an_execution_open_in_a_clean_worker": invalid(
+        with_two_executions_unfinished(effect=False), "an execution is still open"
+    ),
+    "a_row_held_before_its_holder_lived": with_change(held_by_nobody_yet, "before that"),
+    "a_worker_killed_by_nobody": with_change(killed_by_nobody, "was killed by no fault"),
+    "a_kill_of_another_trigger": with_change(
+        setting("fault_injected", trigger="state"), "planned as timed"
+    ),
+    "a_kill_wrongly_called_biased": with_change(
+        setting("fault_injected", biased=True), "wrongly called biased"
+    ),
+    "a_kill_of_another_slot": with_change(planned_as(slot=3), "hit another slot"),
+    "a_kill_at_another_instant": with_change(planned_as(at_s=40.0), "another instant"),
+    "a_kill_that_nobody_planned": with_change(
+        lambda story: story.first("run_start")["scenario"].update(faults=[]), "plans 0 faults"
+    ),
+    "a_spawn_after_another_fault": with_change(
+        setting("child_spawned", {"incarnation": 1}, after_fault=None), "another fault than"
+    ),
+    "a_job_accepted_twice": with_change(accepted_again, "accepted twice", healthy),
+    "a_job_refused_and_accepted": with_change(
+        lambda story: story.records.insert(
+            3,
+            (
+                "enqueue_failed",
+                {
+                    "t_ns": story.now_ns,
+                    "job_id": A,
+                    "outcome": "rejected",
+                    "intended_ns": story.now_ns,
+                    "sent_ns": story.now_ns,
+                },
+            ),
+        ),
+        "was accepted, and rejected",
+        healthy,
+    ),
+    "an_enqueue_of_another_row": with_change(
+        of_another_row("job_enqueued", A), "name several rows", healthy
+    ),
+    "a_start_of_another_row": with_change(of_another_row("job_started", B), "rows", healthy),
+    "a_read_of_another_row": with_change(
+        of_another_row("row_read", B, read="final"), "name several rows", healthy
+    ),
+    "one_row_of_two_jobs": with_change(
+        setting("job_started", {"job_id": B}, inbox_id=f"row-{A}"), "One row of the queue", healthy
+    ),
+    "a_kill_read_without_its_closing_line": with_change(
+        closing_dropped, "after kill 0 does not count"
+    ),
+    "a_child_of_another_process": with_change(
+        setting("child_ready", pid=1), "several process ids", healthy
+    ),
+    "a_stop_by_a_signal": with_change(
+        setting("child_exited", exit_code=None, signal=9), "by its wait status", healthy
+    ),
+    "acknowledged_before_it_was_sent": with_change(
+        setting("job_enqueued", acknowledged_ns=1), "acknowledged before it was sent", healthy
+    ),
+    "intended_before_the_beginning": with_change(
+        setting("job_enqueued", intended_ns=1), "before T = 0", healthy
+    ),
+    "started_before_it_was_sent": with_change(
+        lambda story: story.first("job_enqueued", job_id=B).update(
+            sent_ns=1 << 60, acknowledged_ns=1 << 60
+        ),
+        "started before they were enqueued",
+        healthy,
     ),
     "a_timed_kill_that_never_came": Planted(timed_kill_planned(), "unknown", says="no note says"),
     "a_timed_kill_left_out_with_a_word": Planted(timed_kill_planned("fault_not_due"), "pass"),

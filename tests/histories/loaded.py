@@ -138,5 +138,5 @@ def burdened() -> Story:
         if index % 15 == 0:
             worker.run(job(index))
     story.exit(worker)
-    story.end({job(37): "queued"})
+    story.end({job(37): "queued"}, drain="2 executions are open")
     return story

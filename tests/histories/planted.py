@@ -9,6 +9,8 @@ from typing import Any
 from tests.histories.builder import Fields, Story
 
 A, B, C = "j000000", "j000001", "j000002"
+OPEN = "1 execution is open"
+"""What a drain says that did not agree."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,12 @@ def two_rows() -> Story:
     story = Story()
     worker = story.worker()
     story.enqueue(A)
-    for inbox_id in ("row-1", "row-2"):
+    for inbox_id in (f"row-{A}", f"row-{A}-1"):
         worker.start(A, inbox_id)
         worker.complete(A)
     story.exit(worker)
+    story.row(A)
+    story.row(A)
     story.end()
     return story
 
@@ -248,7 +252,7 @@ def started_twice() -> Story:
     worker.start(A)
     worker.run(A)
     story.exit(worker)
-    story.end()
+    story.end(drain=OPEN)
     return story
 
 
@@ -362,7 +366,12 @@ def never_enqueued() -> Story:
     worker = story.worker()
     story.enqueue(B)
     story.record(
-        "enqueue_failed", job_id=A, outcome="indeterminate", intended_ns=1, sent_ns=2, error="gone"
+        "enqueue_failed",
+        job_id=A,
+        outcome="indeterminate",
+        intended_ns=story.now_ns,
+        sent_ns=story.now_ns,
+        error="gone",
     )
     worker.run(B)
     story.exit(worker)
@@ -378,7 +387,7 @@ def stopped_with_a_claim(reason: str = "stopped") -> Story:
     worker.start(A)
     story.exit(worker, reason)
     story.row(A, "claimed", claimed_by=worker.identity)
-    story.end()
+    story.end(drain=OPEN)
     return story
 
 

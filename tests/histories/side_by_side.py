@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.histories.builder import RESCUE, RUN_ID, Story
+from tests.histories.builder import RESCUE, Story
 from tests.histories.planted import A, B, C
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -88,16 +88,12 @@ def compared(
 
 def run_id_of(story: Story) -> str:
     """The name that such a run would have."""
-    start = story.first("run_start")
-    return "{scenario_name}-{library}-{preset}-{ordinal:03d}".format(**start)
+    return story.run_id
 
 
 def write(story: Story, folder: Path, name: str | None = None) -> Path:
     """As `Story.write`, under its own name; `name` is that of the file alone."""
-    path = folder / f"{name or run_id_of(story)}.jsonl"
-    lines = (line.replace(RUN_ID, run_id_of(story)) for line in story.lines())
-    path.write_text("".join(f"{line}\n" for line in lines))
-    return path
+    return story.write(folder, name or story.run_id)
 
 
 def golden_stories() -> list[Story]:

@@ -1,0 +1,59 @@
+"""Faults against the scenario that planned them, and against the workers that came after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from analysis.evidence.run_spec import planned_faults, started_ns
+from analysis.history.history import History
+from orchestrator.history.records import ChildExited, ChildSpawned, FaultInjected
+from orchestrator.scenario.types import Fault
+
+INSTANT_NS = 1_000_000
+"""An instant that was planned as seconds may be this far from the one that was intended."""
+
+
+def _trigger(entry: Fault) -> Literal["timed", "state", "held"]:
+    return "held" if entry.when_held else "state" if entry.when else "timed"
+
+
+def _as_planned(history: History) -> Iterator[str]:
+    """What was injected is what the scenario's entry of that number asks for."""
+    planned = planned_faults(history.start.scenario.faults)
+    begun_ns = started_ns(history)
+    for sent in history.records.of(FaultInjected):
+        if not 0 <= sent.fault < len(planned):
+            yield f"Fault {sent.fault} was injected; the scenario plans {len(planned)} faults."
+            continue
+        entry = planned[sent.fault]
+        trigger = _trigger(entry)
+        if sent.trigger != trigger:
+            yield f"Fault {sent.fault} was planned as {trigger} and is called {sent.trigger}."
+        if sent.biased != (trigger != "timed"):
+            yield f"Fault {sent.fault} is wrongly called {'' if sent.biased else 'un'}biased."
+        slots = {worker.slot for worker in sent.target.workers}
+        if not slots <= set(entry.slots):
+            yield f"Fault {sent.fault} hit another slot than the one that was planned."
+        if entry.at_s is not None and sent.intended_ns is not None and begun_ns is not None:
+            planned_ns = begun_ns + round(entry.at_s * 1e9)
+            if abs(sent.intended_ns - planned_ns) > INSTANT_NS:
+                yield f"Fault {sent.fault} was intended for another instant than was planned."
+        if sent.phases_s and not entry.repeat:
+            yield f"Fault {sent.fault} was aimed at phases; the scenario plans none."
+
+
+def _successors(history: History) -> Iterator[str]:
+    """A slot that a fault had emptied is filled after that fault, and says so."""
+    ends = {(left.slot, left.incarnation): left.fault for left in history.records.of(ChildExited)}
+    sent_ns = {sent.fault: sent.t_ns for sent in history.records.of(FaultInjected)}
+    for spawned in history.records.of(ChildSpawned):
+        before = ends.get((spawned.slot, spawned.incarnation - 1))
+        name = f"slot {spawned.slot} incarnation {spawned.incarnation}"
+        if spawned.after_fault != before:
+            yield f"{name.capitalize()} was spawned after another fault than had emptied its slot."
+        elif before is not None and spawned.t_ns < sent_ns.get(before, spawned.t_ns):
+            yield f"{name.capitalize()} was spawned before the fault that it comes after."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _successors)

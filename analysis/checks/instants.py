@@ -1,0 +1,115 @@
+"""Instants that no order of events could have given: before T = 0, answered before asked, ...
+
+Vectorised where every job's lines pass through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from analysis.history.columns import ABSENT, Bools
+from analysis.history.history import History
+from analysis.history.tables import Table
+from orchestrator.history.records import ClockAnchorRecord, EnqueueFailed, FaultInjected
+from worker_child.protocol import Note
+
+NEVER = np.iinfo(np.int64).max
+WALL_STEP_NS = 1_000_000_000
+"""Two clocks that part by more between two anchors without a note of it were not both read."""
+
+
+def _first(history: History, table: Table, wrong: Bools, what: str) -> Iterator[str]:
+    """One sentence for all the lines that are wrong, with the first one's job."""
+    places = np.flatnonzero(wrong)
+    if places.size:
+        job_id = history.jobs.name(int(table.job[places[0]]))
+        yield f"{what}: {places.size} jobs' lines, the first of {job_id}."
+
+
+def _enqueues(history: History) -> Iterator[str]:
+    """Intended, sent, acknowledged, written: each at or after the one before."""
+    lines = history.enqueues
+    sent, answered = lines.sent_ns, lines.acknowledged_ns
+    known = (sent != ABSENT) & (answered != ABSENT)
+    recovered = lines.recovered != 0
+    by_parent = lines.worker == ABSENT
+    checks = (
+        (known & (answered < sent), "An enqueue was acknowledged before it was sent"),
+        (by_parent & known & (sent < lines.intended_ns), "An enqueue was sent before its instant"),
+        (known & (lines.t_ns < answered), "An enqueue was written down before its answer"),
+        (~recovered & ~known, "An accepted enqueue lacks the instants of its going and coming"),
+        (recovered & known, "A recovered enqueue has an answer that nobody saw"),
+    )
+    for wrong, what in checks:
+        yield from _first(history, lines, wrong, what)
+    for failed in history.records.of(EnqueueFailed):
+        if not failed.intended_ns <= failed.sent_ns <= failed.t_ns:
+            yield f"The failed enqueue of {failed.job_id} was sent out of its time."
+
+
+def _since_the_beginning(history: History) -> Iterator[str]:
+    """Nothing is enqueued and nobody harmed before T = 0, which the parent's note names as well."""
+    end = history.end
+    assert end is not None, "asked of an unfinished history"
+    started_ns = end.started_ns
+    if started_ns is None:
+        if end.ended == "completed":
+            yield "run_end calls the run completed and does not say when it began."
+        return
+    early = history.enqueues.intended_ns < started_ns
+    yield from _first(history, history.enqueues, early, "Enqueues were intended before T = 0")
+    for failed in history.records.of(EnqueueFailed):
+        if failed.intended_ns < started_ns:
+            yield f"The failed enqueue of {failed.job_id} was intended before T = 0."
+    for sent in history.records.of(FaultInjected):
+        if sent.t_ns < started_ns:
+            yield f"Fault {sent.fault} was injected before T = 0."
+    for note in history.records.of(Note):
+        loading = note.code == "phase" and note.detail.get("phase") == "load"
+        if loading and note.t_ns != started_ns:
+            yield "run_end and the note of the load's beginning disagree about T = 0."
+    if end.cut_ns is not None and not started_ns <= end.cut_ns <= end.t_ns:
+        yield "The stream of jobs was cut before it began or after the run had ended."
+
+
+def _starts(history: History) -> Iterator[str]:
+    """No job starts before it was sent. Where several lines enqueue it, before the first of them.
+
+    A job whose enqueue nobody recorded was sent at an unknown instant.
+    """
+    lines, starts = history.enqueues, history.starts
+    sent_ns = np.full(len(history.jobs), NEVER, np.int64)
+    known_ns = np.where(lines.sent_ns == ABSENT, 0, lines.sent_ns)
+    if lines.job.size and np.bincount(lines.job).max() > 1:
+        np.minimum.at(sent_ns, lines.job, known_ns)
+    else:
+        sent_ns[lines.job] = known_ns
+    sent_ns[sent_ns == NEVER] = 0
+    early = starts.t_ns < sent_ns[starts.job]
+    yield from _first(history, starts, early, "Jobs started before they were enqueued")
+
+
+def _run_start(history: History) -> Iterator[str]:
+    tables = (history.enqueues, history.starts, history.rows)
+    if any(t.t_ns.size and int(t.t_ns.min()) < history.start.t_ns for t in tables):
+        yield "Lines are stamped earlier than the run_start."
+
+
+def _anchors(history: History) -> Iterator[str]:
+    """The clocks go side by side, unless a note says that one was set."""
+    anchors = history.records.of(ClockAnchorRecord)
+    stepped = any(note.code == "wall_clock_step" for note in history.records.of(Note))
+    apart = [anchor.wall_ns - anchor.t_ns for anchor in anchors]
+    if apart and max(apart) - min(apart) > WALL_STEP_NS and not stepped:
+        yield "Two clock_anchor lines disagree by more than a second, and no note says why."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _enqueues,
+    _since_the_beginning,
+    _starts,
+    _run_start,
+    _anchors,
+)
