@@ -10,6 +10,9 @@ from typing import Literal
 from analysis.checks.certificates import KillCertificate
 from analysis.section import Section
 
+BOUND_TOLERANCE_S = 0.1
+"""A bound that is exceeded by less than this is not called missed."""
+
 
 class FoundInFlight(Section, frozen=True, kw_only=True):
     """Jobs in the victim's hands by the phase in which the kill met them; null = not known."""
@@ -64,6 +67,11 @@ class Recovery(Section, frozen=True, kw_only=True):
     duplicates: int
     """Jobs that were completed more than once because of this kill."""
 
+    unacknowledged_age_s: list[float] | None
+    """How long before the kill each job had completed that the queue had not recorded as done,
+    seconds, the youngest first."""
+    unacknowledged_age_s_why: str | None = None
+
     reaped_s: float | None
     """Until the victim was reaped, seconds."""
     reaped_s_why: str | None = None
@@ -91,6 +99,9 @@ class Recovery(Section, frozen=True, kw_only=True):
     first_orphan_pickup_s: float | None
     """Until the first orphan was started again, seconds."""
     first_orphan_pickup_s_why: str | None = None
+    last_orphan_pickup_s: float | None
+    """Until the last of the orphans that were started again was, seconds."""
+    last_orphan_pickup_s_why: str | None = None
     expected_first_orphan_s: float | None
     """Until the first orphan could be claimed: its lease over and some worker ready, seconds."""
     expected_first_orphan_s_why: str | None = None
@@ -109,3 +120,11 @@ class Recovery(Section, frozen=True, kw_only=True):
     machine_limited: bool | None
     """Whether the machine stalled, or the respawn came late, during the recovery."""
     machine_limited_why: str | None = None
+
+    @property
+    def missed_bound(self) -> bool:
+        """Whether the first orphan was picked up clearly later than the adapter's bound says."""
+        picked_s, bound_s = self.first_orphan_pickup_s, self.predicted_bound_s
+        if picked_s is None or bound_s is None:
+            return False
+        return picked_s - bound_s > BOUND_TOLERANCE_S

@@ -20,7 +20,7 @@ from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, In
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
 from analysis.metrics.kill_types import FoundInFlight, Recovery
-from analysis.section import Duration, duration, why_none
+from analysis.section import Duration, duration, seconds, why_none
 from orchestrator.history.records import FaultInjected
 from orchestrator.scenario.types import Fault
 from worker_child.protocol import JobDiscarded
@@ -106,6 +106,7 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
     late, resumption, orphans = _lateness(fault), _resumption(kill), _orphans(kill)
     is_late = late.s is not None and late.s > MAX_LATE_S
     backlog_back, bound = _backlog_back(kill), _bound(kill)
+    ages = _unacknowledged_ages(kill)
     within = None if orphans.first.s is None or bound.s is None else orphans.first.s <= bound.s
     spent = (resumption.resumed.s, orphans.last.s, backlog_back.s)
     end_ns = fault.t_ns + round(max((s for s in spent if s is not None), default=0.0) * 1e9)
@@ -126,6 +127,8 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
         orphans=len(kill.death.phases),
         found=_found(kill),
         duplicates=kill.duplicates,
+        unacknowledged_age_s=ages,
+        unacknowledged_age_s_why=why_none(ages, kill.death.claims_unknown or ""),
         reaped_s=resumption.reaped.s,
         reaped_s_why=resumption.reaped.why,
         sessions_gone_s=resumption.sessions_gone.s,
@@ -144,6 +147,8 @@ def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
         survivor_next_pickup_s_why=resumption.survivor.why,
         first_orphan_pickup_s=orphans.first.s,
         first_orphan_pickup_s_why=orphans.first.why,
+        last_orphan_pickup_s=orphans.last_pickup.s,
+        last_orphan_pickup_s_why=orphans.last_pickup.why,
         expected_first_orphan_s=orphans.expected.s,
         expected_first_orphan_s_why=orphans.expected.why,
         predicted_bound_s=bound.s,
@@ -185,6 +190,20 @@ def _found(kill: _Kill) -> FoundInFlight:
         raced=kill.raced,
         why=unknown,
     )
+
+
+def _unacknowledged_ages(kill: _Kill) -> list[float] | None:
+    """Since when each job was done that the queue did not know as done; None = rows not known."""
+    if kill.death.claims_unknown is not None:
+        return None
+    wanted = [job for job, phase in kill.death.phases.items() if phase == "finished_unacknowledged"]
+    table = kill.history.completions
+    theirs = (table.key >> EXECUTION_BITS) == kill.victim.key
+    theirs &= np.isin(table.job, wanted)
+    last: dict[int, int] = {}
+    for job, t_ns in zip(table.job[theirs].tolist(), table.t_ns[theirs].tolist(), strict=True):
+        last[job] = max(last.get(job, t_ns), t_ns)
+    return sorted(seconds(kill.sent_ns - t_ns) for t_ns in last.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +284,8 @@ class _Orphans:
 
     first: Duration
     """Until the first was started again."""
+    last_pickup: Duration
+    """Until the last of those that were started again was."""
     expected: Duration
     """Until the first could be."""
     last: Duration
@@ -276,9 +297,13 @@ def _orphans(kill: _Kill) -> _Orphans:
     orphans = sorted(kill.death.phases)
     starts = kill.history.starts
     mine = np.isin(starts.job, orphans) & (starts.t_ns > since)
-    picked_ns = kill.earliest(mine & ((starts.key >> EXECUTION_BITS) != kill.victim.key))
+    mine &= (starts.key >> EXECUTION_BITS) != kill.victim.key
+    pickups: dict[int, int] = {}
+    for job, t_ns in zip(starts.job[mine].tolist(), starts.t_ns[mine].tolist(), strict=True):
+        pickups[job] = min(pickups.get(job, t_ns), t_ns)
+    picked_ns, last_ns = min(pickups.values(), default=None), max(pickups.values(), default=None)
     why = "no orphan was picked up again" if orphans else "the kill found nothing in flight"
-    first = duration(since, picked_ns, why)
+    first, last_pickup = duration(since, picked_ns, why), duration(since, last_ns, why)
     settled_ns, unsettled = _settled_ns(kill, orphans)
     if orphans and unsettled:
         why = f"{unsettled} of {len(orphans)} orphans were not seen to settle"
@@ -286,7 +311,7 @@ def _orphans(kill: _Kill) -> _Orphans:
         why = "all had finished before the kill and none was run again"
     last = duration(since, None if unsettled else settled_ns, why)
     why = kill.death.claims_unknown or "the adapter gave no instant, or no worker was ready again"
-    return _Orphans(first, duration(since, _expected_pickup_ns(kill), why), last)
+    return _Orphans(first, last_pickup, duration(since, _expected_pickup_ns(kill), why), last)
 
 
 def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:

@@ -58,6 +58,8 @@ class RunSection(Section, frozen=True, kw_only=True):
     """Runs with the same one on the same hardware may be pooled."""
     rescue: Rescue | None
     """How the library frees the jobs of a dead worker; null = this preset never does."""
+    periods_s: dict[str, float]
+    """The library's own rhythms (flush, heartbeat, poll, ...), seconds."""
     acknowledges_in_transaction: bool
     """The preset records a job's end in the job's own transaction."""
     ended: Literal["completed", "interrupted", "failed"] | None

@@ -37,6 +37,8 @@ RECOVERY = (
     "time_to_resume_s",
     "resume_after_ready_s",
     "first_orphan_pickup_s",
+    "last_orphan_pickup_s",
+    "within_bound",
     "predicted_bound_s",
     "last_orphan_settled_s",
     "backlog_recovered_s",
