@@ -276,6 +276,7 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
     KillMeasure("... from its readiness", lambda k: k.resume_after_ready_s, "less", _respawned),
     KillMeasure("a survivor's next pickup", lambda k: k.survivor_next_pickup_s, "less", _never),
     KillMeasure("first orphan picked up", lambda k: k.first_orphan_pickup_s, "less", _some_orphan),
+    KillMeasure("last orphan picked up", lambda k: k.last_orphan_pickup_s, "less", _never),
     KillMeasure(
         "... predicted at the latest", lambda k: k.predicted_bound_s, None, _never, timing=False
     ),
@@ -300,6 +301,7 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("**duplicated**", lambda s: s.jobs.duplicated),
     ("**lost**", lambda s: s.jobs.lost),
     ("**stranded**", lambda s: s.jobs.stranded),
+    ("given up though no failure was planned", lambda s: s.jobs.given_up),
     ("discarded", lambda s: s.jobs.discarded),
     ("pending", lambda s: s.jobs.pending),
     ("ambiguous", lambda s: s.jobs.ambiguous),

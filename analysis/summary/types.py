@@ -146,6 +146,11 @@ class JobsSection(Section, frozen=True, kw_only=True):
     dedup: Dedup | None = None
     """Where the scenario has several enqueuers of one key: what became of the keys."""
 
+    @property
+    def given_up(self) -> int:
+        """Jobs that the library discarded although nothing had been planned to fail for good."""
+        return self.flags.get("by_crash_alone", 0) + self.flags.get("unexplained", 0)
+
 
 class CrashSection(Section, frozen=True, kw_only=True):
     """What all kills together did."""
