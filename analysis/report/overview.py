@@ -64,20 +64,25 @@ def finding(blocks: Sequence[Block]) -> str:
         return "No result: no run is valid."
     jobs = [run.summary.jobs for run in runs]
     kills = [kill for run in runs for kill in run.summary.recovery]
-    twice = sum(one.duplicated for one in jobs)
     fates = [
         (sum(one.lost for one in jobs), "lost"),
         (sum(one.stranded for one in jobs), "left behind"),
         (sum(one.given_up for one in jobs), "given up"),
+        (sum(one.duplicated for one in jobs), "executed twice"),
     ]
-    total = sum(one.enqueued for one in jobs)
-    told = [f"{count:,} {words}" for count, words in fates if count]
-    told += (
-        [f"none {_or([words for count, words in fates if not count])}"]
-        if not all(count for count, _ in fates)
-        else []
+    total = f"{sum(one.enqueued for one in jobs):,} jobs"
+    absent = [words for count, words in fates if not count]
+    found = [(count, words) for count, words in fates if count]
+    head = ", ".join(
+        [
+            *(
+                f"{count:,} {'' if place else f'of {total} '}{words}"
+                for place, (count, words) in enumerate(found)
+            ),
+            *([f"none {'' if found else f'of {total} '}{_or(absent)}"] if absent else []),
+        ]
     )
-    head = f"{twice:,} of {total:,} jobs executed twice, {', '.join(told)}"
+    head = head[:1].upper() + head[1:]
     picked = [kill for kill in kills if kill.within_bound is not None]
     missed = sum(kill.missed_bound for kill in picked)
     return f"{head}{_in_time(missed, len(picked))}."

@@ -17,6 +17,7 @@ from analysis.compare.cells import blocks_of, load_run
 from analysis.report.results_page import measured, results_page
 from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import Story
+from tests.histories.planted import A
 from tests.histories.side_by_side import PAGES, compared, everything, golden_stories, write
 
 GOLDEN = Path(__file__).parent.parent / "histories" / "side_by_side.RESULTS.md"
@@ -355,3 +356,25 @@ def test_a_page_of_what_is_no_longer_measured_goes_and_what_others_wrote_stays(
     write_pages(folder, dict([written]))
 
     assert sorted(file.name for file in folder.iterdir()) == ["mine.md", "side_by_side.md"]
+
+
+def test_what_is_worst_comes_first(tmp_path: Path) -> None:
+    gone = compared("stock", 1)
+    gone.drop("job_started", incarnation=1, job_id=A)
+    gone.drop("job_completed", incarnation=1, job_id=A)
+    count = 0
+    for kind, fields in gone.records:
+        if "n" in fields and fields["incarnation"] == 1:
+            fields["n"], count = count, count + 1
+        if kind == "row_read" and fields.get("job_id") == A:
+            fields["effects"] = []
+    gone.first("child_exited", incarnation=1)["events"] = count
+    first = page(tmp_path, [gone, compared("tuned", 1)]).splitlines()[0]
+
+    assert first.startswith("# 1 of 6 jobs lost, 2 executed twice, none left behind or given up;")
+
+
+def test_runs_without_any_harm_say_so(tmp_path: Path) -> None:
+    first = page(tmp_path, [compared("tuned", 1, kill=False)]).splitlines()[0]
+
+    assert first == "# None of 3 jobs lost, left behind, given up or executed twice."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.errors import SummaryError
-from analysis.report.answer import answer
+from analysis.report.answer import Harm, answer
 from analysis.summary.summary import read_summary
 from analysis.summary.types import RunVerdict, Summary
 from analysis.summary.verdict import worst
@@ -39,6 +39,8 @@ class Outcome:
     """Sentences; empty where the run passed."""
     finding: str = ""
     """The first sentence of its answer; empty where there is no history."""
+    harm: Harm = "none"
+    """How bad that is."""
     took_s: float = 0.0
     kept: bool = False
     is_control: bool = False
@@ -52,6 +54,7 @@ class Outcome:
 
 def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
     """The outcome of a run that has a history."""
+    told = answer(judgement)
     return Outcome(
         run_id=run.run_id,
         scenario=run.request.scenario.name,
@@ -60,7 +63,8 @@ def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> 
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=tuple(judgement.reasons),
-        finding=answer(judgement).finding,
+        finding=told.finding,
+        harm=told.harm,
         took_s=took_s,
         kept=kept,
         is_control=run.is_control,
