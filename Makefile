@@ -47,8 +47,8 @@ calibrate: setup ## run the five control queues: what is found against what must
 matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetitions 6"
 	$(BIN)/crashbench matrix $(ARGS)
 
-results: setup ## write RESULTS.md from what make matrix has measured
-	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) > RESULTS.md.tmp \
+results: setup ## write RESULTS.md and docs/results/ from what make matrix has measured
+	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) --pages docs/results > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results

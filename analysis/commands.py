@@ -6,7 +6,9 @@ carried out; `crashbench` has them beside its own.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +19,8 @@ from analysis.errors import AnalysisError, NoSuchHistoryError
 from analysis.report.explain import explain
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
-from analysis.report.results_page import results_page
+from analysis.report.results_page import measured, results_page
+from analysis.report.scenario_page import MADE_BY, scenario_pages
 from analysis.report.terminal import print_summary
 from analysis.section import seconds
 from analysis.summary.schema import SCHEMA, schema_text
@@ -88,13 +91,35 @@ def results_command(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
     ],
+    pages: Annotated[
+        Path | None,
+        typer.Option(help="A folder for one page a scenario, which RESULTS.md then links to."),
+    ] = None,
 ) -> None:
     """Print RESULTS.md: what was measured, side by side.
 
-    It goes scenario by scenario, is made from the histories alone, and says what may be compared
-    with what, and how far.
+    It opens with one table of all libraries and presets, is made from the histories alone, and
+    says what may be compared with what, and how far. The tables of each scenario go to --pages;
+    pages of scenarios that are no longer measured are taken away there.
     """
-    sys.stdout.buffer.write(results_page(histories(paths)).encode())
+    found = measured(histories(paths))
+    folder = None if pages is None else Path(os.path.relpath(pages)).as_posix()
+    page = results_page(found, folder)
+    if pages is not None:
+        write_pages(pages, scenario_pages(found.blocks))
+    sys.stdout.buffer.write(page.encode())
+
+
+def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
+    """Write them, each whole; take away what an earlier call made and this one does not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        draft = folder / f"{name}.tmp"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(folder / name)
+    for old in sorted(folder.glob("*.md")):
+        if old.name not in pages and MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]:
+            old.unlink()
 
 
 def report_command(

@@ -280,6 +280,7 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
     KillMeasure(
         "... predicted at the latest", lambda k: k.predicted_bound_s, None, _never, timing=False
     ),
+    KillMeasure("last orphan picked up", lambda k: k.last_orphan_pickup_s, "less", _never),
     KillMeasure(
         "last orphan settled", lambda k: k.last_orphan_settled_s, "less", _some_unfinished_orphan
     ),
@@ -301,6 +302,7 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("**duplicated**", lambda s: s.jobs.duplicated),
     ("**lost**", lambda s: s.jobs.lost),
     ("**stranded**", lambda s: s.jobs.stranded),
+    ("given up though no failure was planned", lambda s: s.jobs.given_up),
     ("discarded", lambda s: s.jobs.discarded),
     ("pending", lambda s: s.jobs.pending),
     ("ambiguous", lambda s: s.jobs.ambiguous),

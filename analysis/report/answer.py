@@ -1,11 +1,22 @@
-"""A run's answer in plain words, from its summary alone: what happened, and how long it took."""
+"""A run's answer in plain words, from its summary alone: what happened to the jobs comes first.
+
+Terminal, report, RESULTS.md and JUnit all take it from here, so that no two of them can differ.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
 
 from analysis.metrics.kill_types import Recovery
-from analysis.summary.types import JobsSection, Summary
+from analysis.report.causes import causes
+from analysis.summary.types import Summary
+
+Harm = Literal["grave", "mild", "none", "void"]
+"""What a reader should feel: jobs lost, left behind, given up or refused; jobs twice or late, a
+bound missed, something not known; nothing of the kind; or that there is no result."""
 
 MEANINGS = {
     "pass": "the scenario's expectations are met",
@@ -15,52 +26,189 @@ MEANINGS = {
 }
 """By verdict: what it says."""
 CUT_SHORT = {
-    "interrupted": "it was interrupted, so no figure of this run is a result",
-    None: "it did not come to its end, so no figure of this run is a result",
+    "interrupted": "the run was interrupted before its end",
+    None: "the run did not come to its end",
 }
 """By how an invalid run ended, where that alone says enough; None = without a run_end."""
 ONE_SAMPLE = "One kill is one sample; crash_recovery_repeated gives a distribution."
+NEVER_RESCUES = "this preset never takes up a dead worker's jobs again"
 
 
-def answer(summary: Summary) -> str:
-    """A handful of sentences, the verdict first. Of an invalid run it gives no figures."""
-    return " ".join(_sentences(summary))
+@dataclass(frozen=True)
+class Answer:
+    """What is said of a run, in the order in which it is to be read."""
+
+    finding: str
+    """One sentence: what became of the jobs, and when the first orphan came back."""
+    harm: Harm
+    """How bad the finding is."""
+    evidence: str
+    """Whether the evidence is sound, and what the scenario had expected."""
+    details: tuple[str, ...]
+    """Sentences: why, and what else the crash did."""
+
+    def __str__(self) -> str:
+        return " ".join([self.finding, self.evidence, *self.details])
 
 
-def _sentences(summary: Summary) -> Iterator[str]:
-    meaning = MEANINGS[summary.verdict]
+@dataclass(frozen=True)
+class _Fate:
+    """Jobs that did not simply run once."""
+
+    count: int
+    harm: Harm
+    many: str
+    one: str = ""
+    """Where a single job needs other words."""
+
+    @property
+    def words(self) -> str:
+        return self.one if self.count == 1 and self.one else self.many
+
+
+def answer(summary: Summary) -> Answer:
+    """The answer of one run. Of an invalid run it gives no figures."""
     if summary.verdict == "invalid":
-        yield f"INVALID ({CUT_SHORT.get(summary.run.ended, meaning)})."
-        yield summary.reasons[0]
-        return
-    yield f"{summary.verdict.upper()} ({meaning})."
-    run, jobs, crash = summary.run, summary.jobs, summary.crash
-    twice = crash.duplicated
-    times = f"{twice:,} of {jobs.enqueued:,} jobs more than once" if twice else "no job twice"
-    yield f"{run.library} ({run.preset}) executed {times} and {_losses(jobs)}."
+        return _no_result(summary)
+    harm = _harm(summary)
+    parts = [text for text in (_jobs(summary), _recovery(summary)) if text]
+    told = "; ".join(parts)
+    interrupted = summary.run.ended == "interrupted"
+    finding = f"Interrupted; until then: {told}." if interrupted else f"{_capital(told)}."
+    return Answer(finding, harm, _evidence(summary), tuple(_details(summary)))
+
+
+def _no_result(summary: Summary) -> Answer:
+    why = CUT_SHORT.get(summary.run.ended, "the ledger of this run cannot be vouched for")
+    return Answer(
+        finding=f"No result: {why}.",
+        harm="void",
+        evidence=f"INVALID ({MEANINGS['invalid']}). {summary.reasons[0]}",
+        details=(),
+    )
+
+
+def _fates(summary: Summary) -> list[_Fate]:
+    """The worst first; those of which there are none, too."""
+    jobs = summary.jobs
+    alone, unexplained = jobs.flags.get("by_crash_alone", 0), jobs.flags.get("unexplained", 0)
+    refused = jobs.rejected if jobs.dedup is None else 0
+    never_failed = "given up though {} handler never failed"
+    return [
+        _Fate(jobs.lost, "grave", "lost"),
+        _Fate(jobs.stranded, "grave", "left behind"),
+        _Fate(alone, "grave", never_failed.format("their"), never_failed.format("its")),
+        _Fate(unexplained, "grave", "given up without a planned cause"),
+        _Fate(refused, "grave", "refused by the queue"),
+        _Fate(jobs.duplicated, "mild", "executed twice"),
+        _Fate(jobs.late, "mild", "done after their deadline", "done after its deadline"),
+        _Fate(jobs.not_enqueued, "mild", "never seen again after the enqueue"),
+        _Fate(jobs.pending, "mild", "not settled when the run ended"),
+        _Fate(jobs.ambiguous, "mild", "of unknown fate"),
+    ]
+
+
+def _harm(summary: Summary) -> Harm:
+    found = {fate.harm for fate in _fates(summary) if fate.count}
+    if "grave" in found:
+        return "grave"
+    missed = any(kill.missed_bound for kill in summary.recovery)
+    return "mild" if found or missed or summary.verdict != "pass" else "none"
+
+
+def _jobs(summary: Summary) -> str:
+    """What became of the jobs; that none was lost or executed twice is always said."""
+    jobs = summary.jobs
+    accepted = jobs.enqueued + (jobs.rejected if jobs.dedup is None else 0) + jobs.not_enqueued
+    if not accepted:
+        return "no job was enqueued"
+    found = [fate for fate in _fates(summary) if fate.count]
+    absent = [
+        words
+        for count, words in ((jobs.lost, "lost"), (jobs.duplicated, "executed twice"))
+        if not count
+    ]
+    of_all = f"{accepted:,} job{'' if accepted == 1 else 's'}"
+    if not found:
+        return f"none of {of_all} lost or executed twice"
+    first, *more = found
+    parts = [f"{first.count:,} of {of_all} {first.words}"]
+    parts += [f"{fate.count:,} {fate.words}" for fate in more]
+    parts += [f"none {' or '.join(absent)}"] if absent else []
+    return ", ".join(parts)
+
+
+def _recovery(summary: Summary) -> str:
+    """When the first orphan came back, against the library's own bound."""
+    kills = summary.recovery
+    if not kills:
+        return "no worker was killed"
+    if summary.run.rescue is None and all(k.first_orphan_pickup_s is None for k in kills):
+        return NEVER_RESCUES
+    return _one(kills[0]) if len(kills) == 1 else _many(kills)
+
+
+def _one(kill: Recovery) -> str:
+    picked_s, bound_s = kill.first_orphan_pickup_s, kill.predicted_bound_s
+    if not kill.orphans:
+        return "the kill found no job in flight"
+    if picked_s is None:
+        if kill.orphans == kill.found.finished_unacknowledged:
+            return "no orphan had to come back"
+        return "its orphan did not come back" if kill.orphans == 1 else "no orphan came back"
+    first = "its orphan" if kill.orphans == 1 else "the first orphan"
+    return f"{first} came back after {picked_s:.1f} s{_against(kill.missed_bound, bound_s)}"
+
+
+def _against(missed: bool, bound_s: float | None) -> str:
+    if bound_s is None:
+        return ""
+    return (
+        f" (later than the {bound_s:.1f} s expected)"
+        if missed
+        else (f" (at most {bound_s:.1f} s expected)")
+    )
+
+
+def _many(kills: list[Recovery]) -> str:
+    picked = [k.first_orphan_pickup_s for k in kills if k.first_orphan_pickup_s is not None]
+    if not picked:
+        return f"after none of {len(kills):,} kills an orphan came back"
+    bounds = [k.predicted_bound_s for k in kills if k.predicted_bound_s is not None]
+    missed = sum(kill.missed_bound for kill in kills)
+    text = (
+        f"in {len(picked):,} of {len(kills):,} kills the first orphan came back, after "
+        f"{min(picked):.1f} to {max(picked):.1f} s (median {median(picked):.1f} s"
+    )
+    if missed:
+        return f"{text}; {missed:,} later than expected)"
+    return f"{text}; at most {max(bounds):.1f} s expected)" if bounds else f"{text})"
+
+
+def _evidence(summary: Summary) -> str:
+    """Of a run that is not invalid."""
+    verdict = f"{summary.verdict.upper()} ({MEANINGS[summary.verdict]})"
+    named = [
+        one.name.replace("_", " ")
+        for one in summary.expectations
+        if one.outcome == {"fail": "broken", "unknown": "unknown"}.get(summary.verdict)
+    ]
+    which = f": {', '.join(named)}" if named else ""
+    return f"The evidence is sound. {verdict}{which}."
+
+
+def _details(summary: Summary) -> Iterator[str]:
+    yield from causes(summary)
     if len(summary.recovery) == 1:
-        end = "settled" if summary.errors.discards.jobs else "completed"
-        yield from _one_kill(summary.recovery[0], end)
+        yield from _one_kill(summary.recovery[0], summary.errors.discards.jobs > 0)
     elif summary.recovery:
-        yield f"{len(summary.recovery):,} kills: the table above has each."
+        yield f"Of {len(summary.recovery):,} kills the table has each."
 
 
-def _losses(jobs: JobsSection) -> str:
-    lost, stranded, open_ = jobs.lost, jobs.stranded, jobs.pending + jobs.ambiguous
-    parts = [f"lost {lost:,}" if lost else "lost none"]
-    if stranded:
-        parts.append(f"left {stranded:,} stranded")
-    if open_:
-        parts.append(f"left {open_:,} undecided")
-    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-
-
-def _one_kill(kill: Recovery, end: str) -> Iterator[str]:
-    """`end` = what became of the last orphan: where no job was discarded, it was completed."""
-    yield "; ".join([_jobs_in_hand(kill.orphans), *_orphans(kill, end)]) + "."
-    resumed_s = kill.resume_after_ready_s
-    if resumed_s is not None:
-        yield f"The new worker took work {resumed_s:.2f} s after it was ready."
+def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:
+    yield "; ".join([_jobs_in_hand(kill.orphans), *_last_orphan(kill, discards)]) + "."
+    if kill.resume_after_ready_s is not None:
+        yield f"The new worker took work {kill.resume_after_ready_s:.2f} s after it was ready."
     if kill.trigger == "timed":
         yield ONE_SAMPLE
 
@@ -69,27 +217,21 @@ def _jobs_in_hand(orphans: int) -> str:
     return f"{orphans:,} job{' was' if orphans == 1 else 's were'} in the dead worker's hands"
 
 
-def _orphans(kill: Recovery, end: str) -> Iterator[str]:
-    """When the first was taken up again, and when the last one had come to its end."""
-    settled_s = kill.last_orphan_settled_s
+def _last_orphan(kill: Recovery, discards: bool) -> Iterator[str]:
+    """When the last one came back and was done; where jobs were discarded, when it was settled."""
     if not kill.orphans:
         return
-    if kill.first_orphan_pickup_s is not None:
-        taken_up = _taken_up(kill)
-        if settled_s is not None:
-            last = "it was" if kill.orphans == 1 else "the last one was"
-            yield f"{taken_up}, {last} {end} after {settled_s:.1f} s, its own work included"
-            return
-        yield taken_up
+    picked_s, settled_s = kill.last_orphan_pickup_s, kill.last_orphan_settled_s
+    if picked_s is not None and kill.orphans > 1:
+        yield f"the last came back after {picked_s:.1f} s"
     if settled_s is None:
         yield kill.last_orphan_settled_s_why or "the last one was not seen to settle"
-    else:
-        yield f"the last was {end} {settled_s:.1f} s after the kill"
+        return
+    end = "settled" if discards else "completed"
+    who, whose = ("it was", "its") if kill.orphans == 1 else ("all were", "their")
+    own = f", {whose} own work included" if picked_s is not None else ""
+    yield f"{who} {end} {settled_s:.1f} s after the kill{own}"
 
 
-def _taken_up(kill: Recovery) -> str:
-    bound_s = kill.predicted_bound_s
-    expected = "" if bound_s is None else f" (at most {bound_s:.1f} s expected)"
-    first = "it" if kill.orphans == 1 else "the first"
-    picked_s = kill.first_orphan_pickup_s
-    return f"{first} was taken up again {picked_s:.1f} s after the kill{expected}"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -39,8 +39,8 @@ class _Asked:
         return tuple(sorted(self.libraries)), tuple(sorted(self.presets)), self.repetitions
 
 
-def how_to_repeat(blocks: Sequence[Block]) -> list[str]:
-    """The section, as lines."""
+def how_to_repeat(blocks: Sequence[Block], pages: str | None) -> list[str]:
+    """The section, as lines; `pages` = the folder of the scenarios' pages, where there are any."""
     runs = [run for block in blocks for run in [*block.runs, *block.invalid]]
     return [
         "## How to repeat it",
@@ -49,13 +49,17 @@ def how_to_repeat(blocks: Sequence[Block]) -> list[str]:
         "make adapters # what the libraries need; for pgqueuer alone `make setup` will do",
         *matrix_commands(runs),
         *_reproductions(runs),
-        f"{PROGRAM} results {FOLDER} > RESULTS.md",
+        f"{PROGRAM} results {FOLDER} {_pages(pages)}> RESULTS.md",
         "```",
         "",
         "A single run, exactly as it was asked for:",
         f"`crashbench reproduce {FOLDER}/RUN.jsonl`.",
         "",
     ]
+
+
+def _pages(folder: str | None) -> str:
+    return "" if folder is None else f"--pages {shlex.quote(folder)} "
 
 
 def matrix_commands(runs: Sequence[Run]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from analysis.compare.cells import Block, Run
 from analysis.compare.control import control_lines, control_text, counted, reported
-from analysis.compare.differences import differences_of
+from analysis.compare.differences import Difference, differences_of
 from analysis.compare.measures import (
     ALWAYS_SHOWN,
     COUNTS,
@@ -29,6 +30,7 @@ from analysis.compare.samples import (
 )
 from analysis.compare.statistics import at_most_with_95_percent
 from analysis.metrics.kill_types import Recovery
+from analysis.report.answer import answer
 from analysis.report.markdown import escaped, table
 
 Samples = dict[str, Sample]
@@ -94,10 +96,10 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
     headings = ["", "version", "runs", "verdicts", "cell_hash", "no-fault control"]
     rows += _not_offered(block, machine)
     lines = table(headings, rows, left=len(headings)) if rows else []
-    reasons = [
-        f"- `{run.run_id}` {run.summary.verdict}: {escaped(reason)}"
+    found = [
+        f"- `{run.run_id}` {run.summary.verdict}: "
+        f"{escaped(' '.join([answer(run.summary).finding, *run.summary.reasons]))}"
         for run in block.runs
-        for reason in run.summary.reasons
     ]
     changed = [
         f"- {escaped(cell.label)} is {escaped(cell.runs[0].start.base_preset)} with "
@@ -106,7 +108,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
         if cell.runs[0].start.changed_settings
     ]
     controls = [f"- {escaped(line)}" for line in control_lines(block, machine)]
-    below = [*changed, *controls, *reasons]
+    below = [*found, *changed, *controls]
     return [*lines, "", *below] if below else lines
 
 
@@ -184,6 +186,14 @@ def _kills_of(
             for found, kills in zip(hits, cells, strict=True)
         ),
     )
+    judged = [[kill for kill in kills if kill.within_bound is not None] for kills in cells]
+    yield (
+        f"{sort} kills whose first orphan came back later than its bound",
+        *(
+            f"{sum(kill.missed_bound for kill in kills)} of {len(kills)}" if kills else NO_VALUE
+            for kills in judged
+        ),
+    )
 
 
 def _seldom(hits: int, trials: int, *, is_sample: bool) -> str:
@@ -252,8 +262,19 @@ def _configuration(block: Block) -> list[str]:
     found = differences_of(block)
     if not found:
         return ["Nothing in the histories' configuration differs."]
-    rows = [(f"`{one.key}`", *map(escaped, one.values)) for one in found]
-    return table(_headings(block), rows, left=1 + len(block.cells))
+    return difference_lines(found, [cell.label for cell in block.cells])
+
+
+def difference_lines(found: Sequence[Difference], names: Sequence[str]) -> list[str]:
+    """An item a key: each value and who has it. A list wraps where a table would grow wide."""
+    lines = []
+    for one in found:
+        by_value: defaultdict[str, list[str]] = defaultdict(list)
+        for name, value in zip(names, one.values, strict=True):
+            by_value[value].append(name)
+        told = (f"{escaped(value)} ({escaped(', '.join(of))})" for value, of in by_value.items())
+        lines.append(f"- `{escaped(one.key)}`: {'; '.join(told)}")
+    return lines
 
 
 def _invalid(runs: Sequence[Run]) -> list[str]:

@@ -6,22 +6,31 @@ The same histories give the same bytes, in any order, under any name, on any mac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from analysis.compare.cells import Block, Run, blocks_of, load_run
-from analysis.compare.differences import configuration_of, differing, flattened, plain_text
+from analysis.compare.differences import flattened, plain_text
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
 from analysis.report.how_to_repeat import how_to_repeat
 from analysis.report.markdown import escaped, table
+from analysis.report.overview import (
+    HOW_TO_READ_IT,
+    finding,
+    overview_lines,
+    scenario_table,
+)
 from analysis.report.process_ratios import process_ratios
-from analysis.report.results_block import block_lines
+from analysis.report.scenario_page import MADE_BY, by_machine, file_names
 
 HOW_TO_READ = f"""\
-Each scenario has a table of what became of the jobs, of the kills, and of the figures; a column is
-one library under one preset. Runs are pooled where their `cell_hash` (scenario, library and its
-version, settings, PostgreSQL, code) is the same on the same hardware, and nowhere else.
+Each scenario has a page with tables of what became of the jobs, of the kills and of the figures; a
+column is one library under one preset. Runs are pooled where their `cell_hash` (scenario, library
+and its version, settings, PostgreSQL, code) is the same on the same hardware, and nowhere else.
 
 - **Fewer than {ENOUGH_RUNS} runs**: every value is printed, by ordinal; there is no interval and no
   ranking. ` / ` stands between runs that have several values.
@@ -43,6 +52,8 @@ Every number can be traced: `crashbench judge RUN.jsonl`, and
 `crashbench explain RUN.jsonl JOB` for a single job. The words are those of METHODOLOGY.md.
 """
 
+WITHOUT_PAGES = "The tables of each scenario are written by `--pages docs/results`."
+
 MACHINE_ROWS = (
     ("processor", ("hardware.cpu",)),
     ("architecture", ("hardware.architecture",)),
@@ -60,42 +71,45 @@ MACHINE_ROWS = (
 )
 
 
-def results_page(paths: Sequence[Path]) -> str:
-    """The page on these histories. Raises NoSuchHistoryError where none is usable, and OSError."""
+@dataclass(frozen=True)
+class Measured:
+    """Histories, judged and laid side by side."""
+
+    blocks: list[Block]
+    unreadable: list[str]
+    """A sentence for each file that is no history."""
+
+
+def measured(paths: Sequence[Path]) -> Measured:
+    """Read and judge them. Raises NoSuchHistoryError where none is usable, and OSError."""
     runs, unreadable = _load(paths)
     if not runs:
         raise NoSuchHistoryError(" ".join(["there is no usable history.", *unreadable]))
-    blocks = blocks_of(runs)
-    lines = [
-        "# Results",
-        "",
-        "*Made by `crashbench results` from the histories (JSONL) alone. Do not edit it.*",
-        "",
-        *_overview(blocks, unreadable),
-        "## How to read this",
-        "",
-        HOW_TO_READ,
-        *how_to_repeat(blocks),
-    ]
-    for place, machine in enumerate(by_machine(blocks), 1):
-        lines += machine_lines(place, machine)
-        for scenario, of_it in by_scenario(machine).items():
-            lines += scenario_lines(scenario, of_it, machine)
-        lines += process_ratios(machine)
-    lines += _unreadable(unreadable)
+    return Measured(blocks_of(runs), unreadable)
+
+
+def results_page(found: Measured, folder: str | None) -> str:
+    """RESULTS.md; `folder` = the scenarios' pages, as seen from it; None = there are none."""
+    blocks = found.blocks
+    machines = by_machine(blocks)
+    lines = [f"# {finding(blocks)}", "", MADE_BY, "", *_size(blocks, found.unreadable)]
+    for place, machine in enumerate(machines, 1):
+        lines += [f"**Machine {place}**", ""] if len(machines) > 1 else []
+        lines += overview_lines(machine)
+    lines += [HOW_TO_READ_IT, "", "## Scenario by scenario", ""]
+    lines += scenario_table(blocks, partial(_link, file_names(blocks), folder))
+    lines += [WITHOUT_PAGES, ""] if folder is None else []
+    lines += ["## How to read the pages", "", HOW_TO_READ, *how_to_repeat(blocks, folder)]
+    for place, machine in enumerate(machines, 1):
+        lines += [*machine_lines(place, machine), *process_ratios(machine)]
+    lines += _unreadable(found.unreadable)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def by_machine(blocks: Sequence[Block]) -> list[list[Block]]:
-    """The blocks of each machine."""
-    hashes = sorted({block.hardware_hash for block in blocks})
-    return [[block for block in blocks if block.hardware_hash == found] for found in hashes]
-
-
-def by_scenario(blocks: Sequence[Block]) -> dict[str, list[Block]]:
-    """The blocks of each scenario, in the order of their names."""
-    names = sorted({block.scenario for block in blocks})
-    return {name: [block for block in blocks if block.scenario == name] for name in names}
+def _link(names: Mapping[str, str], folder: str | None, scenario: str) -> str:
+    if folder is None:
+        return escaped(scenario)
+    return f"[{escaped(scenario)}]({quote(f'{folder}/{names[scenario]}')})"
 
 
 def _load(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -108,7 +122,7 @@ def _load(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
     return runs, sorted(unreadable)
 
 
-def _overview(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[str]:
+def _size(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[str]:
     valid = sum(len(block.runs) for block in blocks)
     invalid = sum(len(block.invalid) for block in blocks)
     kills = sum(run.summary.crash.kills for block in blocks for run in block.runs)
@@ -160,46 +174,6 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
                 values[key].add(plain_text(value))
     for key in sorted(values):
         yield f"`{key.removeprefix('postgres.settings.')}`", escaped("; ".join(sorted(values[key])))
-
-
-def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
-    """All that is said of one scenario; `machine` has every block of its machine."""
-    lines = [f"### {scenario}", ""]
-    starts = [run.start for block in blocks for run in [*block.runs, *block.invalid]]
-    described = {(start.scenario.description, start.value_words) for start in starts}
-    for text, values in sorted(described):
-        lines += [_quoted(text), ""] if text.strip() else []
-        lines += [_put_on_top(values), ""] if values else []
-    if len(blocks) > 1:
-        lines += _apart(blocks)
-    for place, block in enumerate(blocks, 1):
-        if len(blocks) > 1:
-            lines += [f"#### {scenario}: conditions {place}", ""]
-        lines += block_lines(block, machine)
-    return lines
-
-
-def _quoted(text: str) -> str:
-    return f"> {escaped(text)}"
-
-
-def _put_on_top(values: Sequence[str]) -> str:
-    """What makes the file's description untrue, perhaps."""
-    return f"Set on top of the file: {', '.join(f'`{escaped(value)}`' for value in values)}."
-
-
-def _apart(blocks: Sequence[Block]) -> list[str]:
-    """What keeps the blocks of one scenario from being compared."""
-    columns = [[configuration_of(block.conditions)] for block in blocks]
-    rows = [(f"`{found.key}`", *map(escaped, found.values)) for found in differing(columns)]
-    headings = ("", *(f"conditions {place}" for place in range(1, len(blocks) + 1)))
-    return [
-        f"These runs were made under {len(blocks)} sets of conditions, which are not compared with "
-        "one another. They differ in:",
-        "",
-        *table(headings, rows, left=len(headings)),
-        "",
-    ]
 
 
 def _unreadable(sentences: Sequence[str]) -> list[str]:

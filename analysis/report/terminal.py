@@ -15,7 +15,7 @@ from analysis.metrics.dedup import Dedup
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.metrics.throughput import Throughput
-from analysis.report.answer import answer
+from analysis.report.answer import Answer, Harm, answer
 from analysis.report.grid import Grid
 from analysis.report.number_format import (
     LIMITED_MARK,
@@ -29,6 +29,12 @@ from analysis.report.number_format import (
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
 from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
 
+HARM_STYLES: dict[Harm, str] = {
+    "grave": "bold red",
+    "mild": "bold yellow",
+    "none": "bold green",
+    "void": "bold magenta",
+}
 VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "unknown": "bold yellow"}
 INVALID_STYLE = "bold magenta"
 INDENT = (0, 0, 0, 2)
@@ -48,6 +54,7 @@ RECOVERY_COLUMNS = (
     ("resumed", "time_to_resume_s"),
     ("after ready", "resume_after_ready_s"),
     ("1st orphan", "first_orphan_pickup_s"),
+    ("last", "last_orphan_pickup_s"),
     ("bound", "predicted_bound_s"),
     ("settled", "last_orphan_settled_s"),
     ("backlog", "backlog_recovered_s"),
@@ -62,9 +69,14 @@ FOUND_COLUMNS = (
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print one run's block."""
+    """Print one run's block: the answer, and below it what it rests on."""
+    told = answer(summary)
     console.print()
-    console.print(_headline(summary))
+    console.print(Text(told.finding, style=HARM_STYLES[told.harm]))
+    for text in (told.evidence, " ".join(told.details)):
+        console.print(Text(text))
+    console.print()
+    console.print(_headline(summary, told))
     for sentence in summary.reasons:
         console.print(Padding(Text(sentence), INDENT))
     for sentence in summary.findings:
@@ -79,7 +91,13 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(Padding(Text(throughput_line(summary)), INDENT))
     if is_limited(summary):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
-    console.print(Padding(Text(answer(summary), style="bold"), (1, 0, 0, 2)))
+
+
+def verdict_style(verdict: str, harm: Harm) -> str:
+    """A pass is green only where the jobs came to no harm."""
+    if verdict == "pass" and harm != "none":
+        return "bold"
+    return VERDICT_STYLES.get(verdict, INVALID_STYLE)
 
 
 def last_words(exits: Iterable[UnexpectedExit]) -> Iterator[str]:
@@ -130,8 +148,8 @@ def is_limited(summary: Summary) -> bool:
     )
 
 
-def _headline(summary: Summary) -> Text:
-    style = VERDICT_STYLES.get(summary.verdict, INVALID_STYLE)
+def _headline(summary: Summary, told: Answer) -> Text:
+    style = verdict_style(summary.verdict, told.harm)
     text = Text.assemble((summary.run_id, "bold"), "  ", (summary.verdict, style))
     run = summary.run
     text.append(
@@ -215,13 +233,21 @@ def _expectations(summary: Summary) -> Grid:
 
 
 def _recovery(recovery: list[Recovery]) -> Grid:
-    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
+    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS), "in time"))
     for kill in recovery:
         mark = LIMITED_MARK if kill.machine_limited else ""
         values = [seconds(getattr(kill, name)) for _, name in RECOVERY_COLUMNS]
-        grid.add_row(f"{kill.fault}{mark}", *values)
+        style = HARM_STYLES["mild"] if kill.missed_bound else None
+        grid.add_row(f"{kill.fault}{mark}", *values, bound_text(kill), style=style)
     _add_spread(grid, recovery)
     return grid
+
+
+def bound_text(kill: Recovery) -> str:
+    """Whether the first orphan came back within the library's own bound."""
+    if kill.missed_bound:
+        return "missed"
+    return MISSING if kill.within_bound is None else "yes"
 
 
 def _remark(kill: Recovery) -> str:
@@ -244,7 +270,7 @@ def _add_spread(grid: Grid, recovery: list[Recovery]) -> None:
         for _, name in RECOVERY_COLUMNS:
             values = [getattr(kill, name) for kill in recovery]
             cells.append(seconds(_at(sorted(v for v in values if v is not None), share)))
-        grid.add_row(title, *cells, style="bold")
+        grid.add_row(title, *cells, "", style="bold")
 
 
 def _at(values: list[float], share: float) -> float | None:

@@ -40,6 +40,7 @@ def run_section(case: Case) -> RunSection:
         environment=start.environment,
         cell_hash=start.cell_hash,
         rescue=start.rescue,
+        periods_s=start.periods_s,
         acknowledges_in_transaction=start.acknowledges_in_transaction,
         ended=end.ended if end is not None else None,
         drain=end.drain if end is not None else None,

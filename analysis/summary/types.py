@@ -58,6 +58,8 @@ class RunSection(Section, frozen=True, kw_only=True):
     """Runs with the same one on the same hardware may be pooled."""
     rescue: Rescue | None
     """How the library frees the jobs of a dead worker; null = this preset never does."""
+    periods_s: dict[str, float]
+    """The library's own rhythms (flush, heartbeat, poll, ...), seconds."""
     acknowledges_in_transaction: bool
     """The preset records a job's end in the job's own transaction."""
     ended: Literal["completed", "interrupted", "failed"] | None
@@ -143,6 +145,11 @@ class JobsSection(Section, frozen=True, kw_only=True):
     """Jobs that `notable_jobs` has no room for."""
     dedup: Dedup | None = None
     """Where the scenario has several enqueuers of one key: what became of the keys."""
+
+    @property
+    def given_up(self) -> int:
+        """Jobs that the library discarded although nothing had been planned to fail for good."""
+        return self.flags.get("by_crash_alone", 0) + self.flags.get("unexplained", 0)
 
 
 class CrashSection(Section, frozen=True, kw_only=True):

@@ -6,9 +6,12 @@ quick as `stock`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.report.results_page import measured, results_page
+from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import RESCUE, Story
 from tests.histories.planted import A, B, C
 
@@ -30,6 +33,8 @@ ENVIRONMENT: dict[str, Any] = {
         "measured": {"fdatasync_us": 100.5},
     },
 }
+PAGES = "docs/results"
+"""Where the pages of the scenarios are said to lie."""
 CELL_HASHES = {"stock": "a" * 16, "tuned": "b" * 16}
 
 
@@ -94,6 +99,12 @@ def run_id_of(story: Story) -> str:
 def write(story: Story, folder: Path, name: str | None = None) -> Path:
     """As `Story.write`, under its own name; `name` is that of the file alone."""
     return story.write(folder, name or story.run_id)
+
+
+def everything(paths: Sequence[Path]) -> str:
+    """RESULTS.md and the pages of all scenarios, one below the other."""
+    found = measured(paths)
+    return "\n".join([results_page(found, PAGES), *scenario_pages(found.blocks).values()])
 
 
 def golden_stories() -> list[Story]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from analysis.report.results_page import results_page
+from analysis.commands import write_pages
+from analysis.report.results_page import Measured, measured, results_page
+from analysis.report.scenario_page import scenario_pages
 from analysis.summary.summary import analyse
 from tests.histories.planted import PLANTED
-from tests.histories.side_by_side import golden_stories, write
+from tests.histories.side_by_side import PAGES, golden_stories, write
 from tests.unit.test_summary_bytes import GOLDEN_NAMES
 
 
@@ -23,13 +25,24 @@ def main(folder: Path) -> None:
         history = PLANTED[name].plant().write(folder / "version_2", name)
         (folder / f"{name}.summary.json").write_bytes(analyse(history).as_json())
     (folder / "side_by_side.RESULTS.md").write_text(golden_page(), encoding="utf-8")
+    write_pages(folder / "side_by_side.pages", golden_pages())
 
 
 def golden_page() -> str:
     """RESULTS.md of the histories that are to be compared."""
+    return results_page(golden_measured(), PAGES)
+
+
+def golden_pages() -> dict[str, str]:
+    """The pages of their scenarios, by file name."""
+    return scenario_pages(golden_measured().blocks)
+
+
+def golden_measured() -> Measured:
+    """They, judged."""
     with tempfile.TemporaryDirectory() as folder:
         stories = enumerate(golden_stories())
-        return results_page([write(story, Path(folder), str(n)) for n, story in stories])
+        return measured([write(story, Path(folder), str(n)) for n, story in stories])
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from analysis.report.results_page import results_page
 from orchestrator.commands import cli
 from orchestrator.commands.matrix import command
 from orchestrator.commands.matrix.plan import Plan, Wish, plan_matrix
 from orchestrator.run.request import make_request
 from orchestrator.scenario.load import resolve_scenario
 from tests.histories.builder import Story
-from tests.histories.side_by_side import compared, write
+from tests.histories.side_by_side import compared, everything, write
 
 TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
 EXACT = (
@@ -64,7 +63,7 @@ def measured(
 
 
 def page(folder: Path, stories: list[Story]) -> str:
-    return results_page([write(story, folder) for story in stories])
+    return everything([write(story, folder) for story in stories])
 
 
 def commands(text: str) -> list[list[str]]:
@@ -122,7 +121,7 @@ def test_each_command_resolves_to_the_runs_that_were_measured(
 
 def test_what_a_value_has_made_untrue_does_not_stand_alone(tmp_path: Path) -> None:
     text = page(tmp_path, [measured("crash_recovery_exact", *EXACT)])
-    below = text.partition("### crash_recovery_exact")[2]
+    below = text.partition("\n# crash_recovery_exact\n")[2]
     described, _, after = below.partition("Set on top of the file: ")
     assert "12 re-executions" in " ".join(described.split())
     assert after.startswith("`workers.max_attempts=1`, `expectations.re_executions=none`")

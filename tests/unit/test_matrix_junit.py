@@ -45,6 +45,17 @@ def test_a_verdict_other_than_pass_has_its_element_and_its_reasons(
     assert found.text == "Lost 4 < 5 & more.\nLate."
 
 
+def test_the_finding_comes_before_the_reasons_and_is_a_property_of_every_case() -> None:
+    finding = "3 of 600 jobs lost, none executed twice."
+    root = parsed([replace(outcome("fail", "Lost."), finding=finding)])
+    (failure,) = root.findall("./testsuite/testcase/failure")
+    found = root.findall("./testsuite/testcase/properties/property[@name='finding']")
+
+    assert failure.get("message") == finding
+    assert failure.text == f"{finding}\nLost."
+    assert [one.get("value") for one in found] == [finding]
+
+
 def test_suites_are_scenarios_and_say_how_many_of_what_they_hold() -> None:
     outcomes = [outcome("pass"), outcome("fail", "x"), outcome("pass", scenario="burst")]
     root = parsed(outcomes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,20 @@ def test_an_interrupted_matrix_says_how_to_go_on(
         command.run_matrix(wish, None, console)
 
     assert told_on(console) == ["interrupted: give the same command again to go on"]
+
+
+def test_a_run_s_finding_stands_below_it_and_a_pass_over_harmed_jobs_is_not_green() -> None:
+    finding = "29 of 600 jobs executed twice, none lost."
+    harmed = replace(outcome("steady", "stock", "pass"), finding=finding, harm="mild")
+    told = {}
+    for name, one in {"harmed": harmed, "sound": replace(harmed, harm="none")}.items():
+        console = Console(
+            file=io.StringIO(), width=120, force_terminal=True, color_system="standard"
+        )
+        MatrixView(console).end(1, 2, one, None)
+        assert isinstance(console.file, io.StringIO)
+        told[name] = console.file.getvalue()
+
+    assert all(finding in text for text in told.values())
+    assert "\x1b[1;32m" in told["sound"]
+    assert "\x1b[1;32m" not in told["harmed"]

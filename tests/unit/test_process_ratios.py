@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report.results_page import results_page
+from analysis.report.results_page import measured, results_page
 from tests.histories.builder import Story
 from tests.histories.loaded import job
 from tests.histories.side_by_side import ENVIRONMENT, write
@@ -41,9 +41,13 @@ def run_of(
     return story
 
 
+def ratios(paths: list[Path]) -> str:
+    return results_page(measured(paths), None)
+
+
 def page(folder: Path, *runs: tuple[int, int]) -> str:
     """`runs` = (processes, ordinal)."""
-    return results_page([write(run_of(*run), folder) for run in runs])
+    return ratios([write(run_of(*run), folder) for run in runs])
 
 
 def rows(text: str) -> list[tuple[str, str]]:
@@ -71,7 +75,7 @@ def test_a_run_without_its_like_of_one_process_has_no_ratio(tmp_path: Path) -> N
 def test_runs_of_different_code_or_number_of_places_are_no_pair(tmp_path: Path) -> None:
     several = write(run_of(2, 1), tmp_path)
     for other in (run_of(1, 1, commit="decaf"), run_of(1, 1, places=8)):
-        assert "ratios to one process" not in results_page([several, write(other, tmp_path)])
+        assert "ratios to one process" not in ratios([several, write(other, tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -84,4 +88,4 @@ def test_a_percentile_among_jobs_that_still_wait_is_no_divisor(
 ) -> None:
     stories = run_of(2, 1, waiting=several), run_of(1, 1, waiting=of_one)
 
-    assert rows(results_page([write(story, tmp_path) for story in stories])) == [("2", shown)]
+    assert rows(ratios([write(story, tmp_path) for story in stories])) == [("2", shown)]

@@ -1,4 +1,4 @@
-"""The README promises nothing that is not there."""
+"""The README and the page of commands promise nothing that is not there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from orchestrator.scenario.load import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
+PATHS = (ROOT / "README.md", ROOT / "docs" / "commands.md")
+README = PATHS[0].read_text()
+TEXT = "\n".join(path.read_text() for path in PATHS)
 COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
+    line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()
 ]
 WORDS = [
     shlex.split(line, comments=True)[1:] for line in COMMANDS if line.startswith("crashbench ")
@@ -95,21 +95,37 @@ def test_the_matrix_is_as_large_as_it_says_when_nothing_else_is_asked_for() -> N
     scenarios = len(matrix_command.listed(matrix_command.DEFAULT_SCENARIOS))
     repetitions = matrix_command.DEFAULT_REPETITIONS
     told = f"{presets} presets x {scenarios} short scenarios x {repetitions} repetitions"
-    assert told in README
+    assert told in TEXT
 
 
-def test_it_names_every_shipped_scenario_and_no_other() -> None:
-    rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| ", README, re.MULTILINE)
+def test_it_is_short_and_opens_with_the_question_and_a_picture() -> None:
+    lines = README.splitlines()
+    assert len(lines) < 150
+    assert any(line.endswith("?**") for line in lines[:5])
+    assert any(line.startswith("![") for line in lines[:20])
+
+
+def test_the_picture_is_small() -> None:
+    picture = (ROOT / "docs" / "report.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 200_000
+
+
+def test_the_page_of_scenarios_names_every_shipped_one_and_no_other() -> None:
+    page = (ROOT / "scenarios" / "README.md").read_text()
+    table = page.partition("## What is shipped")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| ", table, re.MULTILINE)
     named = sorted(name for row in rows for name in re.findall(r"`(\w+)`", row))
     assert named == sorted({name.removesuffix("_short") for name in scenario_names()})
 
 
 def test_every_target_that_it_names_is_in_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", TEXT)) <= targets
 
 
-def test_every_file_that_it_links_to_exists() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_every_file_that_it_links_to_exists(path: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", path.read_text()) if "://" not in link]
     assert links
-    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+    assert [link for link in links if not (path.parent / link.partition("#")[0]).exists()] == []

@@ -12,16 +12,28 @@ from pathlib import Path
 
 import pytest
 
+from analysis.commands import write_pages
 from analysis.compare.cells import blocks_of, load_run
-from analysis.report.results_page import results_page
+from analysis.report.results_page import measured, results_page
+from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import Story
-from tests.histories.side_by_side import compared, golden_stories, write
+from tests.histories.planted import A
+from tests.histories.side_by_side import PAGES, compared, everything, golden_stories, write
 
 GOLDEN = Path(__file__).parent.parent / "histories" / "side_by_side.RESULTS.md"
 
 
+GOLDEN_PAGES = GOLDEN.with_name("side_by_side.pages")
+
+
+def golden_text() -> str:
+    """RESULTS.md and its pages, as `everything` has them."""
+    files = [GOLDEN, *sorted(GOLDEN_PAGES.iterdir())]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
 def page(folder: Path, stories: Iterable[Story]) -> str:
-    return results_page([write(s, folder, f"run-{n:03d}") for n, s in enumerate(stories)])
+    return everything([write(s, folder, f"run-{n:03d}") for n, s in enumerate(stories)])
 
 
 def rows(text: str, begin: str) -> list[str]:
@@ -32,7 +44,7 @@ def rows(text: str, begin: str) -> list[str]:
 
 def test_golden_histories_give_the_golden_page(tmp_path: Path) -> None:
     """Where this fails on purpose, run `python -m tests.histories.write_golden`."""
-    assert page(tmp_path, golden_stories()) == GOLDEN.read_text(encoding="utf-8")
+    assert page(tmp_path, golden_stories()) == golden_text()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -42,7 +54,7 @@ def test_files_in_another_order_and_under_other_names_give_the_same_bytes(
     stories = golden_stories()
     random.Random(seed).shuffle(stories)
 
-    assert page(tmp_path, stories) == GOLDEN.read_text(encoding="utf-8")
+    assert page(tmp_path, stories) == golden_text()
 
 
 def test_an_interrupted_run_is_named_and_none_of_its_figures_is_shown(tmp_path: Path) -> None:
@@ -56,11 +68,11 @@ def test_an_interrupted_run_is_named_and_none_of_its_figures_is_shown(tmp_path: 
 
 def test_a_copy_of_a_history_is_not_another_run(tmp_path: Path) -> None:
     (tmp_path / "copies").mkdir()
-    once = results_page([write(compared("stock", 1), tmp_path)])
+    once = everything([write(compared("stock", 1), tmp_path)])
     paths = [tmp_path / "side_by_side-planted-stock-001.jsonl"]
     paths.append(write(compared("stock", 1), tmp_path / "copies"))
 
-    assert results_page(paths) == once
+    assert everything(paths) == once
 
 
 @pytest.mark.parametrize(
@@ -76,15 +88,20 @@ def test_another_time_zone_locale_and_hash_seed_give_the_same_bytes(
 ) -> None:
     for number, story in enumerate(golden_stories()):
         write(story, tmp_path, f"run-{number:03d}")
+    pages = tmp_path / PAGES
     done = subprocess.run(
-        [sys.executable, "-m", "analysis", "results", str(tmp_path)],
+        [sys.executable, "-m", "analysis", "results", ".", "--pages", PAGES],
         check=True,
+        cwd=tmp_path,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         timeout=60,
     )
 
     assert done.stdout == GOLDEN.read_bytes()
+    assert {file.name: file.read_bytes() for file in pages.iterdir()} == {
+        file.name: file.read_bytes() for file in GOLDEN_PAGES.iterdir()
+    }
 
 
 def test_five_runs_show_every_value_and_no_interval_and_no_ranking(tmp_path: Path) -> None:
@@ -182,7 +199,7 @@ def test_a_tuned_preset_without_its_control_is_told_so(tmp_path: Path) -> None:
 def test_a_file_that_is_no_history_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.jsonl"
     foreign.write_text("name,age\n")
-    text = results_page([foreign, write(compared("stock", 1), tmp_path)])
+    text = everything([foreign, write(compared("stock", 1), tmp_path)])
 
     assert "1 files that are no histories" in text
     assert "- foreign.jsonl, line 1: this is no line of a history" in text
@@ -202,8 +219,8 @@ def test_a_library_that_lacks_what_a_scenario_needs_is_named_and_has_no_figure(
     )
     unable.first("run_start")["library"] = "another"
     text = page(tmp_path, [able, unable])
-    _, _, dedup = text.partition("### dedup")
-    dedup, _, elsewhere = dedup.partition("### side_by_side")
+    _, _, dedup = text.partition("\n# dedup\n")
+    dedup, _, elsewhere = dedup.partition("\n# side_by_side\n")
 
     assert rows(dedup, "another tuned")[0].split(" | ")[2:4] == ["0", "not offered: dedup"]
     assert "not offered" not in elsewhere
@@ -213,11 +230,11 @@ def test_a_library_that_lacks_what_a_scenario_needs_is_named_and_has_no_figure(
 def test_a_tuned_preset_that_fails_its_control_is_not_reported_as_tuned(tmp_path: Path) -> None:
     control = compared("tuned", 1, kill=False, live_duplicate=True)
     text = page(tmp_path, [compared("stock", 1), compared("tuned", 1), control])
-    _, _, crash = text.partition("### side_by_side")
+    _, _, crash = text.partition("\n# side_by_side\n")
 
     assert "not reported as tuned" in rows(crash, "planted tuned")[0]
     assert rows(crash, "worker resumes") == ["worker resumes | 30.11"]
-    assert "planted tuned" in text.partition("### side_by_side")[0].partition("What became")[2]
+    assert "planted tuned" in text.partition("\n# side_by_side\n")[0].partition("What became")[2]
 
 
 def test_a_control_of_other_settings_vouches_for_nothing(tmp_path: Path) -> None:
@@ -225,7 +242,7 @@ def test_a_control_of_other_settings_vouches_for_nothing(tmp_path: Path) -> None
     crash, control = compared("tuned", 1), compared("tuned", 1, kill=False)
     crash.first("run_start")["preset_hash"] = "1" * 16
     control.first("run_start")["preset_hash"] = "2" * 16
-    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+    _, _, below = page(tmp_path, [crash, control]).partition("\n# side_by_side\n")
 
     assert "**none was run**" in rows(below, "planted tuned")[0]
     assert "rests on" not in below
@@ -238,7 +255,7 @@ def test_a_control_whose_longer_jobs_were_cut_is_the_one_that_a_column_names(
     for story in (crash, control):
         story.first("run_start")["preset_hash"] = "1" * 16
     control.first("run_start")["scenario_name"] = "crash_recovery_no_fault_up_to_6000_ms"
-    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+    _, _, below = page(tmp_path, [crash, control]).partition("\n# side_by_side\n")
 
     assert "1 pass; 0 duplicates" in rows(below, "planted tuned")[0]
     name = "crash_recovery_no_fault_up_to_6000_ms-planted-tuned-001"
@@ -250,8 +267,115 @@ def test_a_control_under_another_adapter_hash_is_named_as_such(tmp_path: Path) -
     control = compared("tuned", 1, kill=False, live_duplicate=True)
     crash.first("run_start")["adapter_sha256"] = "a" * 64
     control.first("run_start")["adapter_sha256"] = "b" * 64
-    _, _, below = page(tmp_path, [crash, control]).partition("### side_by_side")
+    _, _, below = page(tmp_path, [crash, control]).partition("\n# side_by_side\n")
 
     assert "**under another adapter hash**" in rows(below, "planted tuned")[0]
     assert "not reported as tuned" not in below
     assert "another adapter hash (bbbbbbbbbbbb) than planted tuned (aaaaaaaaaaaa)" in below
+
+
+def test_it_opens_with_what_became_of_all_jobs(tmp_path: Path) -> None:
+    text = page(tmp_path, [compared("stock", 1), compared("tuned", 1)])
+
+    assert text.splitlines()[0] == (
+        "# 2 of 6 jobs executed twice, none lost, left behind or given up; the first orphan came "
+        "back in time after all 2 kills that left any."
+    )
+
+
+def test_each_library_and_preset_has_one_row_on_top(tmp_path: Path) -> None:
+    stories = [compared(p, n) for n in (1, 2) for p in ("stock", "tuned")]
+    stories.append(compared("tuned", 1, kill=False))
+    top = page(tmp_path, stories).partition("## Scenario by scenario")[0]
+
+    assert rows(top, "planted") == [
+        "planted stock | 0 | 6 | 0 | 0 | 0 | 2 | 1 | 30.2 (30.1 to 30.2) | 31.5 "
+        "| 30.2 (30.1 to 30.2) | - | - | side_by_side",
+        "planted tuned | 0 | 9 | 0 | 0 | 0 | 2 | 1 | 3.2 (3.1 to 3.2) | 4.5 "
+        "| 3.2 (3.1 to 3.2) | - | 1 pass; 0 duplicates | side_by_side",
+    ]
+
+
+def test_a_bound_that_was_missed_is_said_on_top_and_on_the_page(tmp_path: Path) -> None:
+    story = compared("stock", 1)
+    story.first("run_start")["rescue"]["lease_s"] = 3.0
+    text = page(tmp_path, [story])
+
+    assert "later than expected after 1 of 1 kills" in text.splitlines()[0]
+    assert "4.5, **missed 1**" in rows(text, "planted stock")[0]
+    assert rows(text, "timed kills whose first orphan came back later") == [
+        "timed kills whose first orphan came back later than its bound | 1 of 1"
+    ]
+
+
+def test_a_row_s_crash_figures_are_not_those_of_a_failed_control(tmp_path: Path) -> None:
+    control = compared("tuned", 1, kill=False, live_duplicate=True)
+    (row,) = rows(
+        page(tmp_path, [compared("tuned", 1), control]).partition("## Scenario")[0], "planted"
+    )
+
+    assert row.split(" | ")[6:11] == ["-"] * 5
+    assert "not reported as tuned" in row
+
+
+def test_every_run_is_named_on_its_page_with_its_answer(tmp_path: Path) -> None:
+    assert (
+        "- `side_by_side-planted-stock-001` pass: 1 of 3 jobs executed twice, none lost; the first "
+        "orphan came back after 30.1 s (at most 31.5 s expected)."
+    ) in page(tmp_path, [compared("stock", 1)])
+
+
+def test_a_scenario_s_name_leads_out_of_no_folder_and_takes_no_other_s_page(
+    tmp_path: Path,
+) -> None:
+    stories = [compared("stock", n) for n in range(1, 4)]
+    for story, name in zip(stories, ("../../x", "//..//x", "Steady"), strict=True):
+        story.first("run_start")["scenario_name"] = name
+    found = measured([story.write(tmp_path, f"run-{n}") for n, story in enumerate(stories)])
+
+    assert sorted(scenario_pages(found.blocks)) == ["Steady.md", "______x-2.md", "______x.md"]
+
+
+def test_without_a_folder_for_the_pages_it_links_to_none_and_says_how_to_have_them(
+    tmp_path: Path,
+) -> None:
+    text = results_page(measured([write(compared("stock", 1), tmp_path)]), None)
+
+    assert "](" not in text
+    assert "--pages docs/results" in text
+
+
+def test_a_page_of_what_is_no_longer_measured_goes_and_what_others_wrote_stays(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "pages"
+    found = measured([write(compared("stock", 1), tmp_path)])
+    (written,) = scenario_pages(found.blocks).items()
+    write_pages(folder, {"gone.md": written[1]})
+    (folder / "mine.md").write_text("# Mine\n")
+
+    write_pages(folder, dict([written]))
+
+    assert sorted(file.name for file in folder.iterdir()) == ["mine.md", "side_by_side.md"]
+
+
+def test_what_is_worst_comes_first(tmp_path: Path) -> None:
+    gone = compared("stock", 1)
+    gone.drop("job_started", incarnation=1, job_id=A)
+    gone.drop("job_completed", incarnation=1, job_id=A)
+    count = 0
+    for kind, fields in gone.records:
+        if "n" in fields and fields["incarnation"] == 1:
+            fields["n"], count = count, count + 1
+        if kind == "row_read" and fields.get("job_id") == A:
+            fields["effects"] = []
+    gone.first("child_exited", incarnation=1)["events"] = count
+    first = page(tmp_path, [gone, compared("tuned", 1)]).splitlines()[0]
+
+    assert first.startswith("# 1 of 6 jobs lost, 2 executed twice, none left behind or given up;")
+
+
+def test_runs_without_any_harm_say_so(tmp_path: Path) -> None:
+    first = page(tmp_path, [compared("tuned", 1, kill=False)]).splitlines()[0]
+
+    assert first == "# None of 3 jobs lost, left behind, given up or executed twice."

@@ -22,13 +22,8 @@ from analysis.compare.statistics import ENOUGH_RUNS, interval_of, median
 from analysis.report.html.percentile_plot import percentile_plot
 from analysis.report.html.plot import Json, NoPlot, Plot, Shown, numbers
 from analysis.report.process_ratios import process_ratios
-from analysis.report.results_page import (
-    HOW_TO_READ,
-    by_machine,
-    by_scenario,
-    machine_lines,
-    scenario_lines,
-)
+from analysis.report.results_page import HOW_TO_READ, machine_lines
+from analysis.report.scenario_page import by_machine, by_scenario, scenario_lines
 
 SHOWN: Final = (
     "throughput, jobs/s",

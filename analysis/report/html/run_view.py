@@ -9,7 +9,7 @@ from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
 from analysis.metrics.latency import by_name, instants
 from analysis.metrics.throughput import warm_ns
-from analysis.report.answer import answer
+from analysis.report.answer import Answer, answer
 from analysis.report.grid import Grid
 from analysis.report.html.latency_plot import latency_plot
 from analysis.report.html.load_plots import queue_plot, throughput_plot
@@ -38,7 +38,7 @@ class RunView:
 
     number: int
     summary: Summary
-    answer: str
+    answer: Answer
     facts: list[tuple[str, str]]
     tables: list[tuple[str, Grid]]
     notes: list[str]

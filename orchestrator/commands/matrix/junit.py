@@ -79,12 +79,18 @@ def _add_case(suite: ElementTree.Element, outcome: Outcome) -> None:
     )
     properties = ElementTree.SubElement(case, "properties")
     facts = {"verdict": outcome.verdict, "kept": str(outcome.kept).lower()}
+    facts |= {"finding": outcome.finding} if outcome.finding else {}
     facts |= {} if outcome.control is None else {"control": outcome.control}
     for name, value in [*facts.items(), *outcome.figures.items()]:
-        ElementTree.SubElement(properties, "property", {"name": name, "value": value})
+        ElementTree.SubElement(properties, "property", {"name": name, "value": _xml(value)})
     element = _ELEMENTS[outcome.verdict]
     if element is not None:
-        reasons = _NOT_XML.sub("\ufffd", "\n".join(outcome.reasons))
+        told = [outcome.finding] if outcome.finding else []
+        reasons = _xml("\n".join([*told, *outcome.reasons]))
         first = next(iter(reasons.splitlines()), outcome.verdict)
         details = {"type": outcome.verdict, "message": first}
         ElementTree.SubElement(case, element, details).text = reasons
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.errors import SummaryError
+from analysis.report.answer import Harm, answer
 from analysis.summary.summary import read_summary
 from analysis.summary.types import RunVerdict, Summary
 from analysis.summary.verdict import worst
@@ -36,19 +37,24 @@ class Outcome:
     exit_code: int
     reasons: tuple[str, ...]
     """Sentences; empty where the run passed."""
+    finding: str = ""
+    """The first sentence of its answer; empty where there is no history."""
+    harm: Harm = "none"
+    """How bad that is."""
     took_s: float = 0.0
     kept: bool = False
     is_control: bool = False
     control: str | None = None
     """The run_id of the no-fault control that this run's column rests on."""
     duplicates: int | None = None
-    """Duplicate executions; None = there is no ledger."""
+    """Jobs that were executed twice; None = there is no ledger."""
     figures: Mapping[str, str] = field(default_factory=dict)
     """The main ones of the summary, by a dotted name, as text."""
 
 
 def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> Outcome:
     """The outcome of a run that has a history."""
+    told = answer(judgement)
     return Outcome(
         run_id=run.run_id,
         scenario=run.request.scenario.name,
@@ -57,6 +63,8 @@ def judged(run: MatrixRun, judgement: Summary, took_s: float, *, kept: bool) -> 
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=tuple(judgement.reasons),
+        finding=told.finding,
+        harm=told.harm,
         took_s=took_s,
         kept=kept,
         is_control=run.is_control,

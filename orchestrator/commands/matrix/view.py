@@ -15,12 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis.report.terminal import INVALID_STYLE, VERDICT_STYLES
+from analysis.report.answer import Harm
+from analysis.report.terminal import HARM_STYLES, verdict_style
 from analysis.summary.verdict import PRECEDENCE
 from orchestrator.commands.matrix.outcome import Outcome
 from orchestrator.commands.matrix.plan import MatrixRun, Plan
 
-_STYLES = {**VERDICT_STYLES, "not offered": "dim", "error": "bold red"}
+_STYLES = {"not offered": "dim", "error": "bold red"}
+_HARMS: tuple[Harm, ...] = ("none", "mild", "void", "grave")
+"""The worst last."""
 _BAR_WIDTH = 40
 _LEAST_BAR_WIDTH = 5
 _GAP = 2
@@ -78,10 +81,12 @@ class MatrixView:
 
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
         """A run is done, kept or failed."""
-        verdict = Text(outcome.verdict, style=_STYLES.get(outcome.verdict, INVALID_STYLE))
+        verdict = Text(outcome.verdict, style=_style(outcome.verdict, outcome.harm))
         how = "kept" if outcome.kept else f"{outcome.took_s:.0f} s"
         rest = Text(f"  {how}{_left(left_s)}", style="dim")
         self._say(Text.assemble(f"{done:>{len(str(of))}}/{of}  {outcome.run_id}  ", verdict, rest))
+        if outcome.finding:
+            self._say(Text(f"  {outcome.finding}", style=HARM_STYLES[outcome.harm]))
 
     def _say(self, text: Text) -> None:
         self._console.print(text, soft_wrap=True)
@@ -169,7 +174,12 @@ def _figures(outcomes: Sequence[Outcome]) -> tuple[Text, Text]:
     worst = min(outcomes, key=lambda outcome: PRECEDENCE.index(outcome.exit_code)).verdict
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     duplicates = " ".join("-" if o.duplicates is None else str(o.duplicates) for o in outcomes)
-    return Text(verdicts, style=_STYLES.get(worst, INVALID_STYLE)), Text(duplicates)
+    harm = max((outcome.harm for outcome in outcomes), key=_HARMS.index)
+    return Text(verdicts, style=_style(worst, harm)), Text(duplicates)
+
+
+def _style(verdict: str, harm: Harm) -> str:
+    return _STYLES.get(verdict) or verdict_style(verdict, harm)
 
 
 def _format_controls(of_it: Sequence[Outcome], controls: Mapping[str, Outcome]) -> str:
