@@ -30,7 +30,6 @@ from orchestrator.history.records import (
     FaultInjected,
     ProcessEnd,
     RowRead,
-    WorkerTarget,
 )
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried
 
@@ -110,7 +109,7 @@ def _joined(parts: list[_Lines]) -> _Lines:
 def _undisturbed(history: History, at_kills: _Lines) -> Bools:
     """Marks the jobs of one enqueue, one row and one start, in a live worker, that never failed."""
     jobs = len(history.jobs)
-    once = np.bincount(history.enqueues.job, minlength=jobs) == 1
+    once: Bools = np.bincount(history.enqueues.job, minlength=jobs) == 1
     once &= np.bincount(history.starts.job, minlength=jobs) == 1
     once &= np.bincount(history.rows.job, minlength=jobs) == 1
     dead = [
@@ -183,9 +182,10 @@ def _accepted_once(history: History) -> Iterator[str]:
             named = _named(history, twice)
             yield f"{twice.size} jobs were accepted twice from the parent: {named}."
     recovered = lines.recovered != 0
-    both = np.intersect1d(lines.job[recovered], lines.job[~recovered])
-    if both.size:
-        yield f"Jobs were recovered although their enqueue is told of: {_named(history, both)}."
+    if recovered.any():
+        both = np.intersect1d(lines.job[recovered], lines.job[~recovered])
+        if both.size:
+            yield f"Jobs were recovered although their enqueue is told of: {_named(history, both)}."
     if history.records.of(EnqueueFailed):
         yield from _refused_and_accepted(history)
 
@@ -233,11 +233,7 @@ def _effects_gone(history: History) -> Iterator[str]:
     closing = history.closings[0] if len(history.closings) == 1 else None
     if closing is None or closing.error is not None or closing.effects_error is not None:
         return
-    harmed = [
-        sent.t_ns
-        for sent in history.records.of(FaultInjected)
-        if not isinstance(sent.target, WorkerTarget)
-    ]
+    harmed = [sent.t_ns for sent in history.records.of(FaultInjected) if not sent.target.workers]
     last_harm_ns = max(harmed, default=-1)
     seen = {
         pack_one(*effect): read.job_id
@@ -313,7 +309,9 @@ def _clean_workers(history: History) -> Iterator[str]:
         _by_worker(table.key, stopped)
         for table in (history.starts, history.completions, history.failures)
     )
-    both = history.failures.key[np.isin(history.failures.key, history.completions.key)]
+    failures = history.failures.key
+    # Numpy would sort millions of keys to look for none among them.
+    both = failures[np.isin(failures, history.completions.key)] if failures.size else failures
     unended = begun - completed - failed + _by_worker(both, stopped)
     for worker in np.array(stopped, np.int64)[unended != 0].tolist():
         yield from _left_open(history, worker, agreed=history.end.drain == "agreed")
@@ -328,7 +326,10 @@ def _by_worker(keys: Ints, workers: list[int]) -> Ints:
 
 def _told_by_the_library(history: History) -> Ints:
     """Executions that the library itself ended, whatever their handler came to."""
-    lines = (*history.records.of(JobDiscarded), *history.records.of(JobRetried))
+    lines: list[JobDiscarded | JobRetried] = [
+        *history.records.of(JobDiscarded),
+        *history.records.of(JobRetried),
+    ]
     keys = [
         pack_one(line.slot, line.incarnation, line.execution)
         for line in lines

@@ -31,7 +31,7 @@ def mended(name: str, folder: Path) -> Path:
     [
         (
             "hidden_duplicate_open_execution_in_a_clean_worker",
-            "Slot 0 incarnation 1 stopped cleanly after a drain that agreed, and an execution is still",
+            "Slot 0 incarnation 1 stopped cleanly after a drain that agreed, and an execution is",
         ),
         ("effect_seen_at_the_kill_gone_at_the_end", "was read at a kill and is gone at the final"),
     ],
