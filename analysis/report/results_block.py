@@ -29,7 +29,7 @@ from analysis.compare.samples import (
 )
 from analysis.compare.statistics import at_most_with_95_percent
 from analysis.metrics.kill_types import Recovery
-from analysis.report.markdown import escaped, table
+from analysis.report.markdown import code, escaped, table
 
 Samples = dict[str, Sample]
 """By a cell's label."""
@@ -86,7 +86,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
             escaped(cell.runs[0].start.library_version),
             str(len(cell.runs)),
             counted(run.summary.verdict for run in cell.runs),
-            f"`{cell.cell_hash}`",
+            code(cell.cell_hash),
             control_text(cell, machine, needs_none=NO_VALUE),
         )
         for cell in block.cells
@@ -101,7 +101,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
     ]
     changed = [
         f"- {escaped(cell.label)} is {escaped(cell.runs[0].start.base_preset)} with "
-        f"{', '.join(f'`{escaped(word)}`' for word in cell.runs[0].start.setting_words)}."
+        f"{', '.join(map(code, cell.runs[0].start.setting_words))}."
         for cell in block.cells
         if cell.runs[0].start.changed_settings
     ]
@@ -252,7 +252,7 @@ def _configuration(block: Block) -> list[str]:
     found = differences_of(block)
     if not found:
         return ["Nothing in the histories' configuration differs."]
-    rows = [(f"`{one.key}`", *map(escaped, one.values)) for one in found]
+    rows = [(code(one.key), *map(escaped, one.values)) for one in found]
     return table(_headings(block), rows, left=1 + len(block.cells))
 
 

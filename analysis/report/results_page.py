@@ -14,7 +14,7 @@ from analysis.compare.differences import configuration_of, differing, flattened,
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
 from analysis.report.how_to_repeat import how_to_repeat
-from analysis.report.markdown import escaped, table
+from analysis.report.markdown import code, escaped, table
 from analysis.report.process_ratios import process_ratios
 from analysis.report.results_block import block_lines
 
@@ -159,12 +159,12 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             if key.startswith(("postgres.settings.", "packages.")):
                 values[key].add(plain_text(value))
     for key in sorted(values):
-        yield f"`{key.removeprefix('postgres.settings.')}`", escaped("; ".join(sorted(values[key])))
+        yield code(key.removeprefix("postgres.settings.")), escaped("; ".join(sorted(values[key])))
 
 
 def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Block]) -> list[str]:
     """All that is said of one scenario; `machine` has every block of its machine."""
-    lines = [f"### {scenario}", ""]
+    lines = [f"### {escaped(scenario)}", ""]
     starts = [run.start for block in blocks for run in [*block.runs, *block.invalid]]
     described = {(start.scenario.description, start.value_words) for start in starts}
     for text, values in sorted(described):
@@ -174,7 +174,7 @@ def scenario_lines(scenario: str, blocks: Sequence[Block], machine: Sequence[Blo
         lines += _apart(blocks)
     for place, block in enumerate(blocks, 1):
         if len(blocks) > 1:
-            lines += [f"#### {scenario}: conditions {place}", ""]
+            lines += [f"#### {escaped(scenario)}: conditions {place}", ""]
         lines += block_lines(block, machine)
     return lines
 
@@ -185,13 +185,13 @@ def _quoted(text: str) -> str:
 
 def _put_on_top(values: Sequence[str]) -> str:
     """What makes the file's description untrue, perhaps."""
-    return f"Set on top of the file: {', '.join(f'`{escaped(value)}`' for value in values)}."
+    return f"Set on top of the file: {', '.join(map(code, values))}."
 
 
 def _apart(blocks: Sequence[Block]) -> list[str]:
     """What keeps the blocks of one scenario from being compared."""
     columns = [[configuration_of(block.conditions)] for block in blocks]
-    rows = [(f"`{found.key}`", *map(escaped, found.values)) for found in differing(columns)]
+    rows = [(code(found.key), *map(escaped, found.values)) for found in differing(columns)]
     headings = ("", *(f"conditions {place}" for place in range(1, len(blocks) + 1)))
     return [
         f"These runs were made under {len(blocks)} sets of conditions, which are not compared with "

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.history.upgrade import read_run_start
+from analysis.report.console import HarmlessConsole
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.options import Dsn
@@ -60,7 +61,7 @@ def reproduce(
     Scenario, seed, preset and changed settings are those of the history. Exit code 1 where counts
     that a held state fixes are not the same; else as a run's.
     """
-    console = Console()
+    console = HarmlessConsole()
     request, changed = read_request(
         history, library=library, results=results, ordinal=ordinal, dsn=dsn
     )
