@@ -101,11 +101,13 @@ class HarmlessFormatter(logging.Formatter):
 
 
 def complain(error: BaseException, program: str = "error") -> None:
-    """One line on stderr."""
-    text = OUT_OF_MEMORY if isinstance(error, MemoryError) else str(error)
+    """A sentence on stderr; what is told in several lines goes on indented."""
+    told = OUT_OF_MEMORY if isinstance(error, MemoryError) else str(error)
+    first, *more = map(harmless, told.split("\n"))
+    text = "\n".join([first, *(line if line.startswith(" ") else f"  {line}" for line in more)])
     # Where stderr is closed or full, too, there is nobody left to tell; the exit code stands.
     with suppress(OSError):
-        sys.stderr.write(f"{program}: {harmless(text)}\n")
+        sys.stderr.write(f"{program}: {text}\n")
         sys.stderr.flush()
 
 

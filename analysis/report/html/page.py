@@ -21,6 +21,8 @@ from analysis.compare.cells import Run, run_of
 from analysis.errors import HistoryError
 from analysis.ledger.case import open_case
 from analysis.report.html.comparison import Part, comparison, how_to_read
+from analysis.report.html.overview import TITLES as OVERVIEW_TITLES
+from analysis.report.html.overview import overview, worst_place
 from analysis.report.html.plot import Json, NoPlot
 from analysis.report.html.run_view import RunView, plots_data, run_view
 from analysis.report.terminal import NOTABLE_TITLE
@@ -47,6 +49,9 @@ def report_page(paths: Sequence[Path]) -> str:
     environment.filters["data"] = _embedded
     return environment.get_template("page.html").render(
         views=views,
+        opened=worst_place([view.summary for view in views]) if views else 0,
+        overview=overview([view.summary for view in views]),
+        overview_titles=OVERVIEW_TITLES,
         jobs_title=NOTABLE_TITLE,
         parts=parts,
         parts_data=_parts_data(parts),
