@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.history.load import LONGEST_LINE_BYTES, opened
 from analysis.history.upgrade import read_run_start
 from analysis.report.console import HarmlessConsole
 from analysis.summary.summary import analyse
@@ -76,8 +77,8 @@ def reproduce(
 def read_start(history: Path) -> RunStart:
     """The run_start of a history. Raises `ResultsError` when there is none to be read."""
     try:
-        with history.open("rb") as file:
-            return read_run_start(file.readline())
+        with opened(history) as file:
+            return read_run_start(file.readline(LONGEST_LINE_BYTES))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(
             f"{history} does not begin with the run_start of a history: {error}. Give a finished "

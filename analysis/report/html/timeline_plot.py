@@ -121,7 +121,9 @@ def _stretches(evidence: Evidence, death: Death, end_ns: int) -> Iterator[Stretc
         for e in evidence.executions
         if e.started_ns is not None and kill_ns < e.started_ns < end_ns
     ]
-    done_before = any(e.done for e in evidence.executions if e not in later)
+    done_before = any(
+        e.done for e in evidence.executions if e.started_ns is None or e.started_ns <= kill_ns
+    )
     if later:
         yield Stretch("waiting", kill_ns, later[0].started_ns or kill_ns)
     elif not done_before:
@@ -218,7 +220,12 @@ def _axis(shown: list[Crossing], kill_ns: int, marks: Sequence[Mark]) -> BrokenA
 def _said(axis: BrokenAxis, marks: Sequence[Mark]) -> str:
     """What is marked, and what is left out."""
     lettered = zip(LETTERS, (mark for mark in marks if mark.at_s), strict=False)
-    parts = [f"{letter} = {mark.name}, {mark.at_s:.3g} s" for letter, mark in lettered]
+    last_s = axis.kept[-1][1]
+    parts = [
+        f"{letter} = {mark.name}, {mark.at_s:.3g} s"
+        + (" (beyond the right edge)" if mark.at_s > last_s else "")
+        for letter, mark in lettered
+    ]
     said = f" Marked, counted from the kill: {'; '.join(parts)}." if parts else ""
     gaps = [f"{begin:.2f} to {end:.2f} s" for begin, end in axis.gaps]
     return said + (f" Not to scale, as nothing ran: {', '.join(gaps)}." if gaps else "")
@@ -279,12 +286,10 @@ def _layout(shown: list[Crossing], axis: BrokenAxis, marks: Sequence[Mark]) -> J
     last_s = axis.kept[-1][1]
     drawn = [mark for mark in marks if mark.at_s <= last_s]
     lettered = [*zip(LETTERS, (mark for mark in marks if mark.at_s), strict=False)]
-    beyond = [letter for letter, mark in lettered if mark.at_s > last_s]
-    note = f" (beyond the right edge: {', '.join(beyond)})" if beyond else ""
     return {
         "barmode": "overlay",
         "xaxis": {
-            "title": {"text": f"seconds from the kill{note}"},
+            "title": {"text": "seconds from the kill"},
             "zeroline": False,
             **axis.ticks(),
         },
