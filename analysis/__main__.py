@@ -8,7 +8,6 @@ from collections.abc import Callable
 import typer
 
 from analysis.commands import (
-    complain,
     explain_command,
     jobs_command,
     report_command,
@@ -16,7 +15,7 @@ from analysis.commands import (
     schema_command,
     summary_command,
 )
-from analysis.errors import AnalysisError
+from analysis.report.console import world_in_a_sentence
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "summary": summary_command,
@@ -43,11 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given and not given[0].startswith("-") and given[0] not in COMMANDS:
         given = ["summary", *given]
-    try:
+    with world_in_a_sentence("error"):
         app(given, prog_name="python -m analysis")
-    except (AnalysisError, OSError) as error:
-        complain(error)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from analysis.errors import AnalysisError, NoSuchHistoryError
+from analysis.errors import AnalysisError, NoSuchHistoryError, OutputError
+from analysis.report.console import HarmlessConsole, HarmlessText, complain, harmless
 from analysis.report.explain import explain
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
 from analysis.report.results_page import measured, results_page
 from analysis.report.scenario_page import MADE_BY, scenario_pages
-from analysis.report.terminal import print_summary
+from analysis.report.terminal import last_words, print_summary
 from analysis.section import seconds
 from analysis.summary.schema import SCHEMA, schema_text
 from analysis.summary.summary import write_summary
@@ -41,11 +41,13 @@ def summary_command(
     .partial may be named itself. The exit code is the worst verdict's: 0 pass, 1 fail,
     2 unreadable, 3 invalid, 4 unknown.
     """
-    console, exit_codes = Console(highlight=False), []
+    console, exit_codes = HarmlessConsole(highlight=False), []
     for path in histories(paths):
         try:
             summary = write_summary(path)
-        except (AnalysisError, OSError) as error:
+        except OutputError:
+            raise
+        except (AnalysisError, OSError, MemoryError) as error:
             complain(error)
             exit_codes.append(2)
         else:
@@ -55,19 +57,32 @@ def summary_command(
 
 
 def explain_command(
-    run: Run, job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="Such as j000042")]
+    run: Run,
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="Such as j000042")],
+    lines: Annotated[
+        bool, typer.Option("--lines", help="The history's own lines (JSON), too.")
+    ] = False,
+    stderr: Annotated[
+        bool,
+        typer.Option("--stderr", help="What the workers that died unasked wrote to stderr, too."),
+    ] = False,
 ) -> None:
-    """Print every line about one job, with a sentence each.
+    """Print what happened to one job, a sentence a line of the history.
 
     They come in the order of time, in seconds from T = 0.
     """
     explanation = explain(run, job_id)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"Job {explanation.job_id}: {explanation.verdict}", markup=False, style="bold")
+    console = HarmlessConsole(highlight=False, soft_wrap=True)
+    title = harmless(f"Job {explanation.job_id}: {explanation.verdict}")
+    console.print(title, markup=False, style="bold")
     for fact in explanation.facts:
         at_s = seconds(fact.record.t_ns - explanation.started_ns)
-        console.print(f"\n{at_s:+12.6f} s  {fact.sentence}", markup=False)
-        console.print(f"  {fact.raw}", markup=False, style="dim")
+        console.print(f"{at_s:+12.6f} s  {harmless(fact.sentence)}", markup=False)
+        if lines:
+            console.print(f"{harmless(fact.raw)}", markup=False, style="dim")
+    if stderr:
+        for said in last_words(explanation.unexpected_exits):
+            console.print(said, markup=False, style="dim")
 
 
 def jobs_command(
@@ -84,7 +99,7 @@ def jobs_command(
         raise typer.BadParameter(
             f"{output_format!r} is no format; give one of: {', '.join(FORMATS)}"
         )
-    FORMATS[output_format](job_rows(run), sys.stdout)
+    FORMATS[output_format](job_rows(run), HarmlessText(sys.stdout))
 
 
 def results_command(
@@ -136,7 +151,7 @@ def report_command(
     draft = output.with_name(f"{output.name}.tmp")
     draft.write_bytes(page)
     draft.replace(output)
-    Console(highlight=False, soft_wrap=True).print(
+    HarmlessConsole(highlight=False, soft_wrap=True).print(
         f"written: {output} ({len(page) / 1e6:.1f} MB)", markup=False
     )
 
@@ -168,8 +183,3 @@ def histories(paths: list[Path]) -> list[Path]:
             raise NoSuchHistoryError(f"{what}; carry out a run with `crashbench run` first")
         found |= dict.fromkeys(inside)
     return list(found)
-
-
-def complain(error: Exception) -> None:
-    """One line on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)

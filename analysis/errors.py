@@ -50,3 +50,13 @@ class SummaryUnwritableError(AnalysisError):
 
 class NoSuchJobError(AnalysisError):
     """The history has no line about the job that was asked for."""
+
+
+class OutputError(AnalysisError):
+    """What is behind stdout takes no more: a full device, or a reader that has gone."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(
+            f"the output cannot be written: {reason.strerror or reason}. What was written before "
+            "is kept; send it elsewhere"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -30,18 +31,29 @@ def missing_enqueues(history: History) -> list[str]:
     failed = [record.job_id for record in history.records.of(EnqueueFailed)]
     stream = _enqueued_stream(history, failed)
     mentioned = {history.jobs.name(job) for job in _others(history)} | set(failed)
-    held = [held_job_id(index) for index in range(end.held_jobs)]
-    missing_held = [job_id for job_id in held if job_id not in mentioned]
     within = stream[stream < end.stream_jobs]
-    count = end.stream_jobs - len(within) + len(missing_held)
+    # Never a list of what is planned: its length is a number in the file.
+    held = map(held_job_id, range(end.held_jobs))
+    first_missing_held = islice((job_id for job_id in held if job_id not in mentioned), MOST_NAMED)
+    came = sum(_is_held(job_id, end.held_jobs) for job_id in mentioned)
+    count = end.stream_jobs - len(within) + end.held_jobs - came
     if not count:
         return []
-    named = ", ".join([*_first_missing(within, end.stream_jobs), *missing_held][:MOST_NAMED])
+    missing = [*_first_missing(within, end.stream_jobs), *first_missing_held]
+    named = ", ".join(missing[:MOST_NAMED])
     more = ", ..." if count > MOST_NAMED else ""
     return [
         f"{count} planned jobs have neither a job_enqueued nor an enqueue_failed line: "
         f"{named}{more}."
     ]
+
+
+def _is_held(job_id: str, held_jobs: int) -> bool:
+    digits = job_id[1:]
+    if not (digits.isascii() and digits.isdecimal()):
+        return False
+    index = int(digits)
+    return index < held_jobs and job_id == held_job_id(index)
 
 
 def _enqueued_stream(history: History, failed: list[str]) -> Ints:

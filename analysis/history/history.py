@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from analysis.errors import HistoryError
+from analysis.history.bounds import check_instants, check_plan, check_records
 from analysis.history.columns import ABSENT, Interner, Values, by_field
 from analysis.history.job_ids import JobIds, RawJobIds
 from analysis.history.tables import (
@@ -146,33 +149,47 @@ class TableBuilder:
         path: Path,
         run_id: str,
         version: int,
+        size: int,
         *,
         truncated: bool,
         scenario_digest: str | None,
         bytes_beside_end: int,
     ) -> History:
-        """All lines taken, as one history. Raises HistoryError where it is not a whole one."""
+        """All lines taken, as one history; `size` = the file's bytes.
+
+        Raises HistoryError where it is not a whole one, and OverflowError where it holds a number
+        that no history can.
+        """
         self._check_faults(path)
+        start, end = self._only_start(path), self._only_end(path)
+        check_plan(start, end, size)
+        check_records(chain(chain.from_iterable(self._records.values()), self._kill_reads))
         named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
         raw = [self._jobs.numbers([r.job_id for r in named if r.job_id is not None])]
         frequent = (self._enqueues, self._starts, self._completions, self._failures)
         raw += [columns.raw_job.array() for columns in (*frequent, self._final_read)]
         ids = self._jobs.settled(raw)
+        enqueues, rows = self._enqueues.table(ids), self._final_read.rows(ids)
+        starts, completions = self._starts.table(ids), self._completions.table(ids)
+        failures = self._failures.table(ids)
+        rare = np.array([r.t_ns for found in self._records.values() for r in found], np.int64)
+        instants = (enqueues.t_ns, enqueues.intended_ns, enqueues.sent_ns, enqueues.acknowledged_ns)
+        check_instants([rare, rows.t_ns, starts.t_ns, completions.t_ns, failures.t_ns, *instants])
         return History(
             run_id=run_id,
-            start=self._only_start(path),
-            end=self._only_end(path),
+            start=start,
+            end=end,
             version=version,
             truncated=truncated,
             scenario_digest=scenario_digest,
             bytes_beside_end=bytes_beside_end,
             jobs=ids,
             identities=list(self._identities),
-            enqueues=self._enqueues.table(ids),
-            starts=self._starts.table(ids),
-            completions=self._completions.table(ids),
-            failures=self._failures.table(ids),
-            rows=self._final_read.rows(ids),
+            enqueues=enqueues,
+            starts=starts,
+            completions=completions,
+            failures=failures,
+            rows=rows,
             effects=self._final_read.effects(ids),
             closings=self._closings,
             kill_reads=self._kill_reads,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import re
+import stat
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -24,26 +26,55 @@ from analysis.history.upgrade import CHANGED, READABLE, VersionOf, upgrade
 from orchestrator.history.records import HISTORY_VERSION
 
 BLOCK_BYTES: Final = 256 * 1024
+LONGEST_LINE_BYTES: Final = 16 * 1024 * 1024
+"""A child's line has 4,096 bytes at most, and a run_start some ten thousand."""
 RUN_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """A run's summary is a file of this name: no run_id may lead out of its folder."""
 FOREIGN_REMEDY = "Give a .jsonl file that `python -m orchestrator` wrote"
+SORTS: Final[dict[str, Callable[[int], bool]]] = {
+    "a FIFO": stat.S_ISFIFO,
+    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+    "a socket": stat.S_ISSOCK,
+    "a folder": stat.S_ISDIR,
+}
+"""What a name may stand for that is no file."""
 DAMAGED_REMEDY = (
     "Only the last line of a history may be cut short; restore the file or repeat the run"
 )
 
 
 def read_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Cut a file into blocks of whole lines; the last block may lack its final line end."""
-    rest = b""
+    """Cut a file into blocks of whole lines; the last block may lack its final line end.
+
+    Raises OverflowError at a line that is longer than any that Crashbench writes.
+    """
+    rest = bytearray()
     while piece := file.read(block_bytes):
         cut = piece.rfind(b"\n") + 1
         if cut == 0:
             rest += piece
+            if len(rest) > LONGEST_LINE_BYTES:
+                raise OverflowError(f"a line is longer than {LONGEST_LINE_BYTES:,} bytes")
             continue
-        yield rest + piece[:cut]
-        rest = piece[cut:]
+        yield bytes(rest) + piece[:cut] if rest else piece[:cut]
+        rest = bytearray(piece[cut:])
     if rest:
-        yield rest
+        yield bytes(rest)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, to be read. Raises HistoryError where it is none: a FIFO would be waited for, and
+    a device may never end. Raises OSError where it cannot be read."""
+    # O_NONBLOCK: else the opening of a FIFO that nobody writes to would wait already.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        sort = next((name for name, test in SORTS.items() if test(mode)), "no file")
+        raise HistoryError(path, None, f"this is {sort}", FOREIGN_REMEDY)
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
 
 
 class _ScenarioOf(msgspec.Struct):
@@ -217,7 +248,8 @@ def load(path: Path) -> History:
     reader = Reader(path)
     tables = TableBuilder()
     try:
-        with path.open("rb") as file, _without_collections():
+        with opened(path) as file, _without_collections():
+            size = os.fstat(file.fileno()).st_size
             for block in read_blocks(file):
                 # Nothing of a block outlives its turn: the next one finds its memory in the cache.
                 by_kind = _by_kind(reader.lines(block), reader)
@@ -228,6 +260,7 @@ def load(path: Path) -> History:
             path,
             reader.run_id,
             reader.version,
+            size,
             truncated=reader.truncated,
             scenario_digest=reader.scenario_digest,
             bytes_beside_end=reader.bytes_beside_end,

@@ -16,6 +16,8 @@ from analysis.history.upgrade import read_fields
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
 from analysis.ledger.ledger import judge
+from analysis.summary.types import UnexpectedExit
+from analysis.summary.verdict import unexpected_exits
 from orchestrator.history.records import ChildExited, FaultInjected
 
 
@@ -36,6 +38,8 @@ class Explanation:
     verdict: str
     facts: list[Fact]
     started_ns: int
+    unexpected_exits: tuple[UnexpectedExit, ...]
+    """Of the whole run: what the workers that died unasked wrote may be why."""
 
 
 def explain(path: Path, job_id: str) -> Explanation:
@@ -49,7 +53,8 @@ def explain(path: Path, job_id: str) -> Explanation:
     if number is None and not facts:
         raise NoSuchJobError(f"{path.name} has no line about job {job_id!r}; is the id complete?")
     verdict = "never enqueued" if number is None else _verdict(case, number)
-    return Explanation(job_id, verdict, facts, case.started_ns or case.history.start.t_ns)
+    started_ns = case.started_ns or case.history.start.t_ns
+    return Explanation(job_id, verdict, facts, started_ns, unexpected_exits(case.history))
 
 
 def _verdict(case: Case, number: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from io import TextIOBase
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import orjson
@@ -69,7 +70,7 @@ def _flags(evidence: Evidence, judgement: Judgement | None, case: Case) -> list[
     return flags(evidence, judgement, case.rules) if judgement else []
 
 
-def write_csv(rows: Iterable[dict[str, Any]], file: TextIO) -> None:
+def write_csv(rows: Iterable[dict[str, Any]], file: TextIOBase) -> None:
     """Lists are joined by a semicolon; what is null is empty."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -83,7 +84,7 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def write_jsonl(rows: Iterable[dict[str, Any]], file: TextIO) -> None:
+def write_jsonl(rows: Iterable[dict[str, Any]], file: TextIOBase) -> None:
     """One JSON object a line."""
     for row in rows:
         file.write(orjson.dumps(row).decode() + "\n")

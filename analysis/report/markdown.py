@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from analysis.report.console import harmless
 
 WIDEST = 60
 """Characters to which a column is filled up; a sentence in one cell must not widen all others."""
 
 
+MARKS = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", "\\": "&#92;", "|": "\\|", "`": "'", "[": "\\["}
+    | {"*": "\\*", "~": "\\~"}
+)
+"""What would be taken for a mark of Markdown's or for HTML, and what stands for it instead."""
+OPENING = re.compile(r"(#{1,6}(?= |$)|>|[-+](?= )|-{3,}|=+$|[0-9]{1,9}(?=[.)]( |$)))")
+"""What makes a heading, a quotation, a list or a rule of the line that begins with it."""
+UNFIT_FOR_CODE = frozenset("`|\\")
+
+
 def escaped(text: str) -> str:
-    """Text that a table's cell can hold: one line, no column mark, no HTML."""
-    plain = " ".join(text.split())
-    for mark, instead in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "'")):
-        plain = plain.replace(mark, instead)
-    return plain
+    """Text that others wrote, for any place of a page: one line, no mark of Markdown's, no HTML."""
+    plain = harmless(" ".join(text.split())).translate(MARKS)
+    opening = OPENING.match(plain)
+    if opening is None:
+        return plain
+    place = opening.end() if opening[0].isdecimal() else 0
+    return f"{plain[:place]}\\{plain[place:]}"
+
+
+def code(text: str) -> str:
+    """Text that others wrote, as code where it can stand so; there nothing needs to be escaped."""
+    plain = harmless(" ".join(text.split()))
+    return escaped(text) if not plain or UNFIT_FOR_CODE & set(plain) else f"`{plain}`"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:

@@ -31,7 +31,7 @@ from analysis.compare.samples import (
 from analysis.compare.statistics import at_most_with_95_percent
 from analysis.metrics.kill_types import Recovery
 from analysis.report.answer import answer
-from analysis.report.markdown import escaped, table
+from analysis.report.markdown import code, escaped, table
 
 Samples = dict[str, Sample]
 """By a cell's label."""
@@ -88,7 +88,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
             escaped(cell.runs[0].start.library_version),
             str(len(cell.runs)),
             counted(run.summary.verdict for run in cell.runs),
-            f"`{cell.cell_hash}`",
+            code(cell.cell_hash),
             control_text(cell, machine, needs_none=NO_VALUE),
         )
         for cell in block.cells
@@ -103,7 +103,7 @@ def _runs(block: Block, machine: Sequence[Block]) -> list[str]:
     ]
     changed = [
         f"- {escaped(cell.label)} is {escaped(cell.runs[0].start.base_preset)} with "
-        f"{', '.join(f'`{escaped(word)}`' for word in cell.runs[0].start.setting_words)}."
+        f"{', '.join(map(code, cell.runs[0].start.setting_words))}."
         for cell in block.cells
         if cell.runs[0].start.changed_settings
     ]
@@ -272,8 +272,8 @@ def difference_lines(found: Sequence[Difference], names: Sequence[str]) -> list[
         by_value: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in zip(names, one.values, strict=True):
             by_value[value].append(name)
-        told = (f"{escaped(value)} ({escaped(', '.join(of))})" for value, of in by_value.items())
-        lines.append(f"- `{escaped(one.key)}`: {'; '.join(told)}")
+        texts = (f"{escaped(value)} ({escaped(', '.join(of))})" for value, of in by_value.items())
+        lines.append(f"- {code(one.key)}: {'; '.join(texts)}")
     return lines
 
 

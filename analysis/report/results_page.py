@@ -17,7 +17,7 @@ from analysis.compare.differences import flattened, plain_text
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
 from analysis.report.how_to_repeat import how_to_repeat
-from analysis.report.markdown import escaped, table
+from analysis.report.markdown import code, escaped, table
 from analysis.report.overview import (
     HOW_TO_READ_IT,
     finding,
@@ -173,7 +173,7 @@ def _settings_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
             if key.startswith(("postgres.settings.", "packages.")):
                 values[key].add(plain_text(value))
     for key in sorted(values):
-        yield f"`{key.removeprefix('postgres.settings.')}`", escaped("; ".join(sorted(values[key])))
+        yield code(key.removeprefix("postgres.settings.")), escaped("; ".join(sorted(values[key])))
 
 
 def _unreadable(sentences: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analysis.compare.cells import Block
 from analysis.compare.differences import configuration_of, differing
-from analysis.report.markdown import escaped
+from analysis.report.markdown import code, escaped
 from analysis.report.results_block import block_lines, difference_lines
 
 MADE_BY = "*Made by `crashbench results` from the histories (JSONL) alone. Do not edit it.*"
@@ -79,7 +79,7 @@ def _body(
 
 def _put_on_top(values: Sequence[str]) -> str:
     """What makes the file's description untrue, perhaps."""
-    return f"Set on top of the file: {', '.join(f'`{escaped(value)}`' for value in values)}."
+    return f"Set on top of the file: {', '.join(map(code, values))}."
 
 
 def _apart(blocks: Sequence[Block]) -> list[str]:

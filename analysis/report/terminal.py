@@ -16,6 +16,7 @@ from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.metrics.throughput import Throughput
 from analysis.report.answer import Answer, Harm, answer
+from analysis.report.console import harmless, harmless_texts
 from analysis.report.grid import Grid
 from analysis.report.number_format import (
     LIMITED_MARK,
@@ -70,6 +71,7 @@ FOUND_COLUMNS = (
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print one run's block: the answer, and below it what it rests on."""
+    summary = harmless_texts(summary)
     told = answer(summary)
     console.print()
     console.print(Text(told.finding, style=HARM_STYLES[told.harm]))
@@ -112,14 +114,6 @@ def last_words(exits: Iterable[UnexpectedExit]) -> Iterator[str]:
         yield from (f"  {harmless(line)}" for line in lines)
     if len(alike) > MOST_QUOTED:
         yield f"{len(alike) - MOST_QUOTED:,} more said something else: see the summary."
-
-
-def harmless(line: str) -> str:
-    """A foreign line for a terminal: nothing in it moves the cursor or changes a colour."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in line.expandtabs(4)
-    )
 
 
 def sections(summary: Summary) -> list[tuple[str, Grid]]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.report.console import HarmlessConsole
 from orchestrator.libraries.build import Outcome, Result, Standing, build_library, standing_of
 from orchestrator.libraries.library import Library, find_library, known_libraries
 from orchestrator.libraries.manifest import Language
@@ -35,7 +36,7 @@ def adapters(
     install and the rest goes on; that is a failure only where the variable CI is true. Exit code 1
     when a build failed.
     """
-    raise typer.Exit(run_adapters(names or (), Console(), build=build))
+    raise typer.Exit(run_adapters(names or (), HarmlessConsole(), build=build))
 
 
 def adapter_new(
@@ -56,7 +57,7 @@ def adapter_new(
     folder = new_adapter(name, language, into)
     words = str(folder) if "/" in str(folder) else f"./{folder}"
     needs_build = find_library(words).build is not None
-    console = Console()
+    console = HarmlessConsole()
     for line in (
         f"written: {folder}",
         *[f"build it: crashbench adapters --build {words}"] * needs_build,

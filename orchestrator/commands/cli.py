@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from analysis import commands as reading
-from analysis.errors import AnalysisError
+from analysis.report.console import HarmlessFormatter, complain, world_in_a_sentence
 from orchestrator.commands.adapters import adapter_new, adapters
 from orchestrator.commands.calibration.command import calibrate
 from orchestrator.commands.conformance.command import conformance
@@ -22,8 +22,6 @@ from orchestrator.errors import CrashbenchError, Interrupted
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as a shell would say it: an interrupted run has no verdict."""
-EXIT_WORLD = 2
-"""README's code for a world that would not have it."""
 DEFAULT_COMMAND = "run"
 _HELP = ("-h", "--help")
 
@@ -122,16 +120,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the world is a sentence on stderr and an exit code."""
     if not sys.platform.startswith("linux"):
         sys.exit("crashbench runs on Linux only: it rests on PR_SET_PDEATHSIG and subreapers")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(HarmlessFormatter("%(levelname)s: %(message)s"))
     logging.getLogger("orchestrator").setLevel(logging.INFO)
     try:
-        app(with_command(sys.argv[1:] if arguments is None else arguments), prog_name="crashbench")
-    except (CrashbenchError, AnalysisError) as error:
-        sys.stderr.write(f"crashbench: {error}\n")
+        with world_in_a_sentence("crashbench"):
+            given = sys.argv[1:] if arguments is None else arguments
+            app(with_command(given), prog_name="crashbench")
+    except CrashbenchError as error:
+        complain(error, "crashbench")
         sys.exit(error.exit_code)
-    except OSError as error:
-        sys.stderr.write(f"crashbench: {error}\n")
-        sys.exit(EXIT_WORLD)
     except Interrupted:
         sys.stderr.write("crashbench: interrupted; what had been recorded is kept\n")
         sys.exit(EXIT_INTERRUPTED)

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.history.load import LONGEST_LINE_BYTES, opened
 from analysis.history.upgrade import read_run_start
+from analysis.report.console import HarmlessConsole
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.options import Dsn
@@ -60,7 +62,7 @@ def reproduce(
     Scenario, seed, preset and changed settings are those of the history. Exit code 1 where counts
     that a held state fixes are not the same; else as a run's.
     """
-    console = Console()
+    console = HarmlessConsole()
     request, changed = read_request(
         history, library=library, results=results, ordinal=ordinal, dsn=dsn
     )
@@ -75,8 +77,8 @@ def reproduce(
 def read_start(history: Path) -> RunStart:
     """The run_start of a history. Raises `ResultsError` when there is none to be read."""
     try:
-        with history.open("rb") as file:
-            return read_run_start(file.readline())
+        with opened(history) as file:
+            return read_run_start(file.readline(LONGEST_LINE_BYTES))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(
             f"{history} does not begin with the run_start of a history: {error}. Give a finished "

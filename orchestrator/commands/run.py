@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from analysis.report.console import HarmlessConsole
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import write_summary
 from analysis.summary.types import Summary
@@ -90,7 +91,7 @@ def run(
         overwrite=overwrite,
         settings=setting or (),
     )
-    summary = carry_out_and_show(request, Console())
+    summary = carry_out_and_show(request, HarmlessConsole())
     raise typer.Exit(summary.exit_code)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from analysis.report.html.page import report_page
 from tests.acceptance.browser import MISSING, Browser, browser, installed
-from tests.histories.builder import Story
+from tests.histories.builder import RUN_ID, Story
+from tests.histories.hostile import HOSTILE, hostile
 from tests.histories.loaded import unfair
 from tests.histories.planted import A, B, C, crash
 from tests.histories.side_by_side import compared, write
@@ -63,7 +64,7 @@ def opened(shown: Shown) -> Browser:
           showRun("run-0");
           document.querySelectorAll("form").forEach((form) => form.reset());
           document.querySelectorAll("details").forEach((one) => { one.open = false; });
-          document.querySelectorAll(".job").forEach((job) => job.replaceChildren());
+          document.querySelectorAll(".job, .jobs").forEach((job) => job.replaceChildren());
           document.activeElement.blur();
           scrollTo(0, 0);
         })()"""
@@ -129,7 +130,7 @@ def test_the_fault_is_shaded_where_the_history_has_the_kill(
     origin_ns = shown.crash.first("run_end")["started_ns"]
     instants = [
         shown.crash.first("fault_injected")["t_ns"],
-        shown.crash.first("child_ready", incarnation=1)["t_ns"],
+        shown.crash.first("job_completed", job_id=B, incarnation=1)["t_ns"],
     ]
 
     assert seen == pytest.approx([(t_ns - origin_ns) / 1e9 for t_ns in instants], abs=0.02)
@@ -178,6 +179,80 @@ def test_a_job_of_a_table_leads_to_its_facts(opened: Browser) -> None:
     assert B in opened.ask("document.querySelector('#run-0 .job h4').textContent")
 
 
+def test_the_page_opens_on_all_runs_and_leads_to_each(shown: Shown) -> None:
+    opened = shown.browser
+    opened.open(shown.page)
+    rows = opened.ask(
+        "[...document.querySelectorAll('.overview tbody tr')].map((r) => r.innerText)"
+    )
+
+    assert len(rows) == opened.ask("runs.length")
+    assert opened.ask("shownRun().dataset.run") in rows[0], "the worst run is shown first"
+    other = "document.querySelectorAll('.overview tbody a')[1]"
+    wanted = opened.ask(f"{other}.textContent")
+    opened.ask(f"{other}.focus()")
+    opened.press("Enter", "\r")
+    opened.wait_for(f"shownRun().dataset.run === '{wanted}'")
+
+
+def test_the_jobs_are_listed_by_verdict_and_flag(opened: Browser) -> None:
+    listed = "[...document.querySelectorAll('#run-0 .jobs tbody tr')].map((row) => row.innerText)"
+    opened.ask("document.querySelector('#run-0 [data-list-jobs] button').focus()")
+    opened.press("Enter", "\r")
+    opened.wait_for(f"{listed}.length === 3")
+    opened.ask("document.querySelector('#run-0-verdict').value = 'duplicated (sequential)'")
+    opened.press("Enter", "\r")
+    opened.wait_for(f"{listed}.length === 1")
+
+    assert B in opened.ask(listed)[0]
+    assert "1 of 3 jobs" in opened.ask("document.querySelector('#run-0 .jobs').innerText")
+    assert opened.ask("listJobs('run-0', '', 'redelivered')") == 2
+    assert opened.ask("listJobs('run-0', 'completed once', 'late')") == 0
+
+
+def test_more_jobs_than_a_screen_holds_are_listed_by_a_button(opened: Browser) -> None:
+    opened.ask("listJobs('run-0', '', '', 2)")
+    button = "document.querySelector('#run-0 .jobs > button')"
+    opened.ask(f"{button}.focus()")
+    opened.press("Enter", "\r")
+    opened.wait_for("document.querySelectorAll('#run-0 .jobs tbody tr').length === 3")
+
+    assert opened.ask(f"{button} === null")
+
+
+def test_no_script_of_a_history_runs(tmp_path: Path) -> None:
+    executable = installed()
+    if executable is None:
+        skip_or_fail(MISSING)
+    paths = []
+    for ordinal in (1, 2):
+        lines, _ = hostile(crash())
+        paths.append(tmp_path / f"{ordinal}.jsonl")
+        text = "".join(f"{line}\n" for line in lines)
+        paths[-1].write_text(text.replace(RUN_ID, f"{RUN_ID[:-3]}{ordinal:03d}"))
+    page = tmp_path / "report.html"
+    page.write_text(report_page(paths), encoding="utf-8")
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    with browser(executable, profile) as opened:
+        opened.open(page)
+        draw_everything(opened)
+        opened.ask("listJobs(shownRun().id, '', '')")
+        opened.ask(f"lookUp(shownRun().id, {json.dumps(B + HOSTILE)})")
+        for details in ("details", ".as-table"):
+            opened.ask(
+                f"document.querySelectorAll('{details}').forEach((d) => {{ d.open = true }})"
+            )
+        opened.wait_for("document.querySelector('.as-table tbody tr') !== null")
+
+        assert opened.ask("typeof hacked") == "undefined"
+        assert opened.ask("document.querySelectorAll('main img, main b').length") == 0
+        assert opened.ask("document.querySelectorAll('main a[href^=javascript]').length") == 0
+        assert opened.complaints() == []
+        names = "[...document.querySelectorAll('.ytick text')].map((text) => text.textContent)"
+        assert any("<img" in name for name in opened.ask(names)), "shown as it is, as a text"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(scheme: str, opened: Browser) -> None:
     opened.look(width_px=PHONE_PX, scheme=scheme)
@@ -191,7 +266,18 @@ def test_a_phone_shows_it_without_scrolling_sideways(scheme: str, opened: Browse
 
 
 def test_every_control_is_reached_by_the_tab_key_and_shows_that_it_is(opened: Browser) -> None:
-    wanted = ["chooser", "Comparison", "run-0-job", "Look up", "run-0-from", "run-0-to", "Show"]
+    wanted = [
+        "chooser",
+        "Comparison",
+        "run-0-job",
+        "Look up",
+        "run-0-verdict",
+        "run-0-flag",
+        "List",
+        "run-0-from",
+        "run-0-to",
+        "Show",
+    ]
     at = "document.activeElement"
     outlines: dict[str, tuple[str, str]] = {}
     for _ in range(TABS):
@@ -250,7 +336,7 @@ def test_texts_and_marks_stand_out_from_the_paper(scheme: str, opened: Browser) 
     paper, panel = colours.pop("--paper"), colours.pop("--panel")
     for texts in ("--ink", "--quiet", "--link", "--pass", "--fail", "--unknown", "--invalid"):
         assert min(contrast(colours[texts], paper), contrast(colours[texts], panel)) >= 4.5, texts
-    marks = set(colours) - {"--rule", "--fault", "--edge"}
+    marks = set(colours) - {"--rule", "--fault", "--edge", "--gap"}
     assert [name for name in sorted(marks) if contrast(colours[name], paper) < 3] == []
 
 

@@ -102,6 +102,25 @@ def test_explain_tells_the_story_of_a_job_in_order(
     assert places == sorted(places)
 
 
+def test_explain_fits_a_screen_and_has_the_lines_and_stderr_when_asked(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = crash()
+    worker = story.worker(1)
+    story.exit(worker, "died", exit_code=1, stderr_tail="out of \x1b[31mcheese")
+    path = story.write(tmp_path)
+    printed = {}
+    for options in ((), ("--lines",), ("--stderr",)):
+        assert run("explain", path, B, *options) == 0
+        printed[options] = capsys.readouterr().out
+
+    assert len(printed[()].splitlines()) < 24
+    assert '{"run_id"' not in printed[()] + printed[("--stderr",)]
+    assert printed[("--lines",)].count('{"run_id"') == len(printed[()].splitlines()) - 1
+    assert "out of" not in printed[()] + printed[("--lines",)]
+    assert r"out of \x1b[31mcheese" in printed[("--stderr",)]
+
+
 def test_explain_of_an_unknown_job_says_so(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from analysis.report.html.comparison import comparison
 from analysis.report.html.latency_plot import bucket_percentiles, latency_plot
 from analysis.report.html.load_plots import by_second
 from analysis.report.html.percentile_plot import curve
-from analysis.report.html.plot import Band, Json, NoPlot, Plot, Shown, clock_of, numbers
+from analysis.report.html.plot import Json, NoPlot, Plot, Shown, clock_of, numbers
 from analysis.report.html.run_view import RunView, run_view
 from analysis.report.html.timeline_plot import Crossing, crossings, timeline_plot
 from analysis.summary.summary import summarise
@@ -95,34 +95,40 @@ def test_every_chart_has_a_key_of_its_own(name: str, tmp_path: Path) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_the_fault_is_shaded_from_the_kill_until_the_slot_is_ready(tmp_path: Path) -> None:
+def since(story: Story, t_ns: int) -> float:
+    return round((t_ns - ORIGIN_NS) / 1e9, 6)
+
+
+def test_the_fault_is_shaded_until_its_last_orphan_had_settled_and_ready_is_marked_within(
+    tmp_path: Path,
+) -> None:
     story = crash()
     kill_ns = story.first("fault_injected")["t_ns"]
     ready_ns = story.first("child_ready", incarnation=1)["t_ns"]
+    settled_ns = story.first("job_completed", job_id=B, incarnation=1)["t_ns"]
     case = opened(story, tmp_path)
-    (band,) = clock_of(case).bands
-    origin_ns = case.started_ns or 0
+    (band,) = clock_of(case, summarise(case).recovery).bands
 
-    assert band == Band(
-        "kill 0",
-        from_s=round((kill_ns - origin_ns) / 1e9, 6),
-        to_s=round((ready_ns - origin_ns) / 1e9, 6),
-        refilled=True,
-    )
+    assert band.label == "kill 0"
+    assert (band.from_s, band.ready_s) == (since(story, kill_ns), since(story, ready_ns))
+    assert band.to_s == band.settled_s == pytest.approx(since(story, settled_ns), abs=1e-5)
+    assert band.from_s < ready_ns < band.to_s * 1e9 + ORIGIN_NS
     shapes = plot(view(story, tmp_path), "latency").layout["shapes"]
     assert [(shape["x0"], shape["x1"]) for shape in shapes] == [
         (band.from_s, band.to_s),
         (band.from_s, band.from_s),
+        (band.ready_s, band.ready_s),
     ]
 
 
-def test_a_slot_that_is_never_filled_again_is_shaded_to_the_end(tmp_path: Path) -> None:
-    case = opened(PLANTED["effect_without_event"].plant(), tmp_path)
-    clock = clock_of(case)
+def test_a_fault_whose_slot_or_orphans_never_came_back_is_shaded_to_the_end(tmp_path: Path) -> None:
+    for name in ("effect_without_event", "stranded_past_its_deadline"):
+        case = opened(PLANTED[name].plant(), tmp_path)
+        clock = clock_of(case, summarise(case).recovery)
 
-    assert [band.refilled for band in clock.bands] in ([False], [True])
-    for band in clock.bands:
-        assert band.refilled or band.to_s == pytest.approx(clock.length_s, abs=1e-3)
+        (band,) = clock.bands
+        assert band.ready_s is None or band.settled_s is None
+        assert band.to_s == pytest.approx(clock.length_s, abs=1e-3)
 
 
 def test_few_jobs_are_points_at_their_intended_instants(tmp_path: Path) -> None:
@@ -233,8 +239,19 @@ def test_bars_begin_and_end_at_the_instants_of_the_history(tmp_path: Path) -> No
     again_ns = story.first("job_started", job_id=A, incarnation=1)["t_ns"]
     _, shown = timeline(story, tmp_path)
 
-    assert trace(shown, "cut off by the kill")["base"] == [round((started_ns - kill_ns) / 1e9, 3)]
-    assert trace(shown, "redelivery, completed")["base"] == [round((again_ns - kill_ns) / 1e9, 3)]
+    ticks = shown.layout["xaxis"]
+    at = dict(zip(map(float, ticks["ticktext"]), ticks["tickvals"], strict=True))
+    zero = at[0.0]
+
+    assert trace(shown, "cut off by the kill")["base"] == [
+        pytest.approx(zero + (started_ns - kill_ns) / 1e9, abs=1e-3)
+    ]
+    (again,) = trace(shown, "redelivery, completed")["base"]
+    second, place = next((s, p) for s, p in at.items() if s > 3)
+    assert again - place == pytest.approx((again_ns - kill_ns) / 1e9 - second, abs=1e-3)
+    assert trace(shown, "redelivery, completed")["hovertext"] == [
+        f"{A}: redelivery, completed, 0.001 s"
+    ]
 
 
 def test_a_run_without_a_fault_has_neither_timeline_nor_shade(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ A chart shows every value of every run. It pools and ranks nothing that the tabl
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from math import isinf
 from typing import Final
 
@@ -36,6 +38,8 @@ SHOWN: Final = (
 """Titles of the measures that get a chart, where any run has them."""
 FRAME_PX: Final = 110
 CELL_PX: Final = 34
+FOLD: Final = re.compile(r"<details><summary>[A-Za-z0-9' ,;:]*</summary>|</details>")
+"""The only lines of HTML that RESULTS.md has; what a history says never begins a line."""
 HEADING_SHIFT: Final = 1
 """The page's own headings stand above those of RESULTS.md."""
 
@@ -81,13 +85,19 @@ def how_to_read() -> str:
 
 
 def rendered(lines: Sequence[str]) -> str:
-    """RESULTS.md's Markdown as HTML. Whatever a history says is escaped in it already."""
-    parser = MarkdownIt("commonmark").enable("table")
-    tokens = parser.parse("\n".join(lines))
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{int(token.tag[1:]) + HEADING_SHIFT}"
-    return str(parser.renderer.render(tokens, parser.options, {}))
+    """RESULTS.md's Markdown as HTML. All HTML in it is text, the page's own folds apart."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parts: list[str] = []
+    for fold, some in groupby(lines, FOLD.fullmatch):
+        if fold is not None:
+            parts += some
+            continue
+        tokens = parser.parse("\n".join(some))
+        for token in tokens:
+            if token.type in ("heading_open", "heading_close"):
+                token.tag = f"h{int(token.tag[1:]) + HEADING_SHIFT}"
+        parts.append(str(parser.renderer.render(tokens, parser.options, {})))
+    return "\n".join(parts)
 
 
 def _plots(block: Block, key: str, *, many: bool, number: int) -> Iterator[Shown]:

@@ -14,13 +14,16 @@ async function unpack(packed) {
 /** A chunk's columns, its ids and facts as they are; see look_up.py for how they were packed. */
 async function columnsOf(jobs, chunk) {
   const columns = await unpack(chunk.packed);
+  return { ...columns, id: idsOf(columns), facts: factsOf(jobs, columns) };
+}
+
+function idsOf(columns) {
   let index = 0;
-  const id = columns.id.map((step) => {
+  return columns.id.map((step) => {
     if (typeof step === "string") return step;
     index += step;
     return `j${String(index).padStart(STREAM_DIGITS, "0")}`;
   });
-  return { ...columns, id, facts: factsOf(jobs, columns) };
 }
 
 /** Job by job: its facts. */
@@ -99,4 +102,64 @@ async function lookUp(owner, id) {
   }
   place.replaceChildren(jobShown(jobs, id, found));
   return true;
+}
+
+const ROWS_AT_ONCE = 100;
+
+/** The outcomes' codes that a verdict and a flag ask for; "" = any. */
+function outcomesAsked(jobs, verdict, flag) {
+  const asked = new Set();
+  jobs.outcomes.forEach(([its, flags], code) => {
+    const isRaised = flag === "" || flags.split(", ").includes(flag);
+    if ((verdict === "" || its === verdict) && isRaised) asked.add(code);
+  });
+  return asked;
+}
+
+/** Every job of these outcomes, a row each, in the order of their ids, `limit` at the most. */
+async function rowsOf(jobs, asked, limit) {
+  const rows = [];
+  for (const chunk of jobs.chunks) {
+    if (rows.length >= limit) break;
+    const columns = await unpack(chunk.packed);
+    const ids = idsOf(columns);
+    columns.outcome.forEach((code, place) => {
+      if (asked.has(code) && rows.length < limit) rows.push([ids[place], ...jobs.outcomes[code]]);
+    });
+  }
+  return rows;
+}
+
+/** List the jobs of a run that have a verdict and a flag; more of them by a button. */
+async function listJobs(owner, verdict, flag, limit = ROWS_AT_ONCE) {
+  const { jobs, run_id: run } = ownerData(owner);
+  const place = document.querySelector(`#${owner} .jobs`);
+  const asked = outcomesAsked(jobs, verdict, flag);
+  const count = [...asked].reduce((sum, code) => sum + jobs.outcome_counts[code], 0);
+  const rows = await rowsOf(jobs, asked, limit);
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  for (const heading of ["job", "verdict", "flags"]) head.append(cell("th", heading));
+  const body = table.createTBody();
+  for (const [id, its, flags] of rows) {
+    const link = cell("a", id);
+    link.href = `#${new URLSearchParams({ run, job: id })}`;
+    const name = document.createElement("th");
+    name.append(link);
+    const row = body.insertRow();
+    row.append(name, cell("td", its), cell("td", flags));
+  }
+  const shown = rows.length < count ? `; the first ${rows.length.toLocaleString("en")} are listed` : "";
+  const scroll = document.createElement("div");
+  Object.assign(scroll, { className: "scroll", tabIndex: 0 });
+  scroll.setAttribute("role", "region");
+  scroll.setAttribute("aria-label", "Jobs");
+  if (rows.length) scroll.append(table);
+  place.replaceChildren(cell("p", `${count.toLocaleString("en")} of ${jobs.count.toLocaleString("en")} jobs${shown}.`), scroll);
+  if (rows.length < count) {
+    const more = cell("button", "List more");
+    more.addEventListener("click", () => listJobs(owner, verdict, flag, limit * 10));
+    place.append(more);
+  }
+  return count;
 }

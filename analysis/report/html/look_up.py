@@ -48,7 +48,8 @@ def look_up(case: Case, clock: Clock) -> Json:
     count = len(names)
     resolution_us = 1 if count <= MOST_EXACT_JOBS else 1000
     if count == 0:
-        return {"count": 0, "resolution_us": resolution_us, "chunks": []}
+        empty: Json = {"outcomes": [], "outcome_counts": [], "chunks": []}
+        return {"count": 0, "resolution_us": resolution_us, **empty}
     outcomes, outcome = _outcomes(case, len(beyond))
     facts = job_facts(case, beyond)
     order = np.array(sorted(range(count), key=names.__getitem__), np.int64)
@@ -57,6 +58,7 @@ def look_up(case: Case, clock: Clock) -> Json:
         "count": count,
         "resolution_us": resolution_us,
         "outcomes": outcomes,
+        "outcome_counts": np.bincount(outcome, minlength=len(outcomes)).tolist(),
         "numbered": np.unique(facts.sentence[facts.number != NO_NUMBER]).tolist(),
         "final": [c for c, text in enumerate(facts.sentences) if text.startswith(AT_THE_END)],
         "sentences": facts.sentences,

@@ -25,6 +25,7 @@ async function follow() {
   const { run: wanted, job } = asked();
   const run = runs.find((one) => one.dataset.run === wanted);
   if (run) showRun(run.id);
+  if (run && !job) run.scrollIntoView();
   if (!job) return;
   const owner = shownRun().id;
   document.getElementById(`${owner}-job`).value = job;
@@ -51,7 +52,14 @@ function askedForStretch(event) {
   showStretch(event.target.dataset.stretch, [number(from), number(to)]);
 }
 
+function askedForJobs(event) {
+  event.preventDefault();
+  const { verdict, flag } = event.target.elements;
+  return listJobs(event.target.dataset.listJobs, verdict.value, flag.value);
+}
+
 chooser?.addEventListener("change", choose);
+for (const form of document.querySelectorAll("[data-list-jobs]")) form.addEventListener("submit", askedForJobs);
 for (const form of document.querySelectorAll("[data-look-up]")) form.addEventListener("submit", askedForJob);
 for (const form of document.querySelectorAll("[data-stretch]")) {
   form.addEventListener("submit", askedForStretch);

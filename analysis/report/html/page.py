@@ -5,6 +5,8 @@ The same histories give the same bytes, whatever the time zone, the locale or th
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +21,8 @@ from analysis.compare.cells import Run, run_of
 from analysis.errors import HistoryError
 from analysis.ledger.case import open_case
 from analysis.report.html.comparison import Part, comparison, how_to_read
+from analysis.report.html.overview import TITLES as OVERVIEW_TITLES
+from analysis.report.html.overview import overview, worst_place
 from analysis.report.html.plot import Json, NoPlot
 from analysis.report.html.run_view import RunView, plots_data, run_view
 from analysis.report.terminal import NOTABLE_TITLE
@@ -39,19 +43,23 @@ def report_page(paths: Sequence[Path]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Trusted: it is the library's own file, and holds no end tag of a script.
+    scripts = [Markup(get_plotlyjs()), *map(_text, SCRIPTS)]  # noqa: S704
     environment.tests["absent"] = lambda shown: isinstance(shown, NoPlot)
     environment.filters["data"] = _embedded
     return environment.get_template("page.html").render(
         views=views,
+        opened=worst_place([view.summary for view in views]) if views else 0,
+        overview=overview([view.summary for view in views]),
+        overview_titles=OVERVIEW_TITLES,
         jobs_title=NOTABLE_TITLE,
         parts=parts,
         parts_data=_parts_data(parts),
         how_to_read=how_to_read() if parts else "",
         unreadable=unreadable,
         style=_text("page.css"),
-        scripts=[_text(name) for name in SCRIPTS],
-        # Trusted: it is the library's own file, and holds no end tag of a script.
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
+        scripts=scripts,
+        script_hashes=Markup(" ".join(map(_hash_source, scripts))),  # noqa: S704
     )
 
 
@@ -81,6 +89,12 @@ def _parts_data(parts: Sequence[Part]) -> Json:
 def _text(name: str) -> Markup:
     """One of the page's own files."""
     return Markup(files("analysis.report.html").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704
+
+
+def _hash_source(script: str) -> str:
+    """What the page's policy knows a script by: no other one runs, whatever came into the page."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _embedded(content: Any) -> Markup:

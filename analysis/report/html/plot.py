@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike
 from analysis.evidence.incarnations import Incarnation
 from analysis.history.history import History
 from analysis.ledger.case import Case
+from analysis.metrics.kill_types import Recovery
 from orchestrator.history.records import QueueSnapshot, ResourceSample
 
 Json = dict[str, Any]
@@ -63,14 +65,17 @@ Shown = Plot | NoPlot
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A worker's death: from the kill until its slot was filled and ready again; seconds from
-    T = 0."""
+    """A worker's death: from the kill until its slot was ready again and its last orphan had
+    settled; seconds from T = 0."""
 
     label: str
     from_s: float
+    ready_s: float | None
+    """When the slot was filled and ready again; None = never."""
+    settled_s: float | None
+    """When the last orphan had settled; None = there was none, or it was not seen to."""
     to_s: float
-    refilled: bool
-    """Else it lasts to the end of the run."""
+    """The end of the run where not all of it came."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,19 @@ class Clock:
         return since
 
 
-def clock_of(case: Case) -> Clock:
-    """T = 0, the end, and the faults of a run."""
+def clock_of(case: Case, recovery: Sequence[Recovery] = ()) -> Clock:
+    """T = 0, the end, and the faults of a run; `recovery` = the summary's, of its kills."""
     history = case.history
     origin_ns = case.started_ns if case.started_ns is not None else history.start.t_ns
     end_ns = history.end.t_ns if history.end is not None else _last_sample_ns(history)
     dead = [death.victim for death in case.deaths]
-    bands = tuple(_band(case, victim, origin_ns, end_ns) for victim in dead)
+    by_fault = {kill.fault: kill for kill in recovery}
+    bands = tuple(
+        _band(case, victim, by_fault.get(victim.fault.fault) if victim.fault else None, origin_ns)
+        for victim in dead
+    )
+    end_s = round((end_ns - origin_ns) / 1e9, 6)
+    bands = tuple(replace(band, to_s=min(band.to_s, end_s)) for band in bands)
     return Clock(origin_ns, end_ns, bands)
 
 
@@ -113,16 +124,17 @@ def _last_sample_ns(history: History) -> int:
     return max([history.start.t_ns, *ends, *snapshots, *resources])
 
 
-def _band(case: Case, victim: Incarnation, origin_ns: int, end_ns: int) -> Band:
+def _band(case: Case, victim: Incarnation, kill: Recovery | None, origin_ns: int) -> Band:
     successor = None if victim.successor is None else case.incarnations.get(*victim.successor)
     ready_ns = None if successor is None else successor.ready_ns
     label = f"kill {victim.fault.fault}" if victim.fault is not None else "died unasked"
-    return Band(
-        label=label,
-        from_s=round((victim.died_ns - origin_ns) / 1e9, 6),
-        to_s=round(((ready_ns if ready_ns is not None else end_ns) - origin_ns) / 1e9, 6),
-        refilled=ready_ns is not None,
-    )
+    from_s = round((victim.died_ns - origin_ns) / 1e9, 6)
+    ready_s = None if ready_ns is None else round((ready_ns - origin_ns) / 1e9, 6)
+    after_s = None if kill is None else kill.last_orphan_settled_s
+    settled_s = None if after_s is None else round(from_s + after_s, 6)
+    is_open = ready_s is None or (kill is not None and kill.orphans > 0 and settled_s is None)
+    known = [from_s, *(at_s for at_s in (ready_s, settled_s) if at_s is not None)]
+    return Band(label, from_s, ready_s, settled_s, inf if is_open else max(known))
 
 
 def over_time(clock: Clock, y_title: str, **axis: Any) -> Json:
@@ -165,6 +177,20 @@ def _shapes(band: Band) -> list[Json]:
             "x1": band.from_s,
             "line": {"color": "--fault-edge", "width": 1.5, "dash": "dash"},
         },
+        *(
+            []
+            if band.ready_s is None
+            else [
+                {
+                    **whole,
+                    "type": "line",
+                    "x0": band.ready_s,
+                    "x1": band.ready_s,
+                    "name": f"{band.label}, ready again",
+                    "line": {"color": "--done", "width": 1.5, "dash": "dot"},
+                }
+            ]
+        ),
     ]
 
 
@@ -173,13 +199,22 @@ def bands_said(clock: Clock) -> str:
     if not clock.bands:
         return ""
     if len(clock.bands) >= MANY_BANDS:
-        return f" Shaded: the {len(clock.bands)} kills, each until its worker's slot was ready."
-    sentences = (
-        f"{band.label} at {band.from_s:.3f} s, "
-        + (f"ready again at {band.to_s:.3f} s" if band.refilled else "never filled again")
-        for band in clock.bands
-    )
-    return f" Shaded: {'; '.join(sentences)}."
+        return (
+            f" Shaded: the {len(clock.bands)} kills, each until its slot was ready again (dotted) "
+            "and its last orphan had settled."
+        )
+    return f" Shaded: {'; '.join(map(_said, clock.bands))}."
+
+
+def _said(band: Band) -> str:
+    parts = [f"{band.label} at {band.from_s:.3f} s"]
+    if band.ready_s is None:
+        parts.append("never filled again")
+    else:
+        parts.append(f"ready again at {band.ready_s:.3f} s (dotted)")
+    if band.settled_s is not None:
+        parts.append(f"the last orphan settled at {band.settled_s:.3f} s")
+    return ", ".join(parts)
 
 
 def numbers(values: ArrayLike) -> Json:

@@ -17,15 +17,22 @@ function plotOf(element) {
   return ownerData(element.dataset.owner).plots[element.dataset.plot];
 }
 
-/** The same with the colours that page.css gives in the place of their names, which begin with "--". */
-function coloured(part, style) {
+/** The colours that page.css gives in the place of their names; every other text as a text: plotly
+ * takes what looks like HTML in one for HTML, and templates alone are the page's own words. */
+function coloured(part, style, of = "") {
   if (typeof part === "string") {
-    return part.startsWith("--") ? style.getPropertyValue(part).trim() : part;
+    if (of === "color" || of === "fillcolor") {
+      return part.startsWith("--") ? style.getPropertyValue(part).trim() : part;
+    }
+    return of === "hovertemplate" ? part : asText(part);
   }
-  if (Array.isArray(part)) return part.map((inner) => coloured(inner, style));
+  if (Array.isArray(part)) return part.map((inner) => coloured(inner, style, of));
   if (part === null || typeof part !== "object") return part;
-  return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, coloured(inner, style)]));
+  return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, coloured(inner, style, key)]));
 }
+
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const asText = (text) => text.replace(/[&<>]/g, (mark) => ENTITIES[mark]);
 
 function axis(given, style) {
   const [ink, rule] = ["--quiet", "--rule"].map((name) => style.getPropertyValue(name).trim());

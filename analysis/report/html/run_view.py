@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
@@ -11,6 +12,7 @@ from analysis.metrics.latency import by_name, instants
 from analysis.metrics.throughput import warm_ns
 from analysis.report.answer import Answer, answer
 from analysis.report.grid import Grid
+from analysis.report.html.kills_plot import kills_plot
 from analysis.report.html.latency_plot import latency_plot
 from analysis.report.html.load_plots import queue_plot, throughput_plot
 from analysis.report.html.look_up import look_up
@@ -18,10 +20,18 @@ from analysis.report.html.percentile_plot import percentile_plot
 from analysis.report.html.plot import Clock, Json, Plot, Shown, clock_of
 from analysis.report.html.resource_plots import resource_plots
 from analysis.report.html.tenant_plot import tenant_plot
-from analysis.report.html.timeline_plot import crossings, timeline_plot, timeline_table
+from analysis.report.html.timeline_plot import (
+    crossings,
+    end_of_timeline,
+    marks_of,
+    timeline_plot,
+    timeline_table,
+)
+from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
 from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
 from analysis.summary.types import Summary
+from worker_child.protocol import ChildReady
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,21 @@ class RunView:
     notes: list[str]
     plots: list[Shown]
     kills: list[Kill]
+    settings: list[tuple[str, Grid]]
+    """Each table under its title."""
     jobs: Json
     length_s: float
+
+    @property
+    def job_verdicts(self) -> list[str]:
+        """Every verdict that some job of the run has."""
+        return sorted({verdict for verdict, _ in self.jobs["outcomes"]})
+
+    @property
+    def job_flags(self) -> list[str]:
+        """Every flag that some job of the run has."""
+        raised = (flags.split(", ") for _, flags in self.jobs["outcomes"] if flags)
+        return sorted({flag for flags in raised for flag in flags})
 
     @property
     def data(self) -> Json:
@@ -69,7 +92,7 @@ def plots_data(shown: list[Shown]) -> Json:
 
 def run_view(case: Case, summary: Summary, number: int) -> RunView:
     """Gather everything that is shown of a judged run."""
-    clock = clock_of(case)
+    clock = clock_of(case, summary.recovery)
     times = instants(case.history, warm_ns(case))
     latencies = [
         (name.replace("_", " "), latency, style)
@@ -88,18 +111,57 @@ def run_view(case: Case, summary: Summary, number: int) -> RunView:
             queue_plot(case, clock),
             percentile_plot(latencies),
             tenant_plot(summary.tenants),
+            *([kills_plot(summary.recovery)] if len(summary.recovery) > 1 else []),
             *resource_plots(case, summary.resources, clock),
         ],
-        kills=list(_kills(case, clock)),
+        kills=list(_kills(case, summary, clock)),
+        settings=_settings(case, summary),
         jobs=look_up(case, clock),
         length_s=clock.length_s,
     )
 
 
-def _kills(case: Case, clock: Clock) -> Iterator[Kill]:
+def _kills(case: Case, summary: Summary, clock: Clock) -> Iterator[Kill]:
+    by_fault = {kill.fault: kill for kill in summary.recovery}
     for death in case.deaths:
-        found = crossings(case, death, clock.end_ns)
-        yield Kill(timeline_plot(death, found, clock), timeline_table(death, found))
+        fault = death.victim.fault
+        end_ns = end_of_timeline(case, death, clock.end_ns)
+        found = crossings(case, death, end_ns)
+        marks = marks_of(case, death, end_ns, by_fault.get(fault.fault) if fault else None)
+        yield Kill(timeline_plot(death, found, clock, marks), timeline_table(death, found))
+
+
+def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
+    """What the library was set to, its own rhythms, and what parity must show beside them."""
+    start = case.history.start
+    settings, rhythms, parity = (Grid(("", "", ""), text=(0, 1, 2)) for _ in range(3))
+    for name, value in flattened(start.settings):
+        changed = "changed on top of the preset" if name in start.changed_settings else ""
+        settings.add_row(name, plain_text(value), changed)
+    for name, period_s in sorted(start.periods_s.items()):
+        rhythms.add_row(words(name), f"{period_s:g} s", "")
+    workers = start.scenario.workers
+    for name, count in (("slots", workers.slots), ("concurrency", workers.concurrency)):
+        parity.add_row(name, f"{count:,}", "of the scenario, the same for every library")
+    parity.add_row("attempts at most", f"{workers.max_attempts:,}", "of the scenario")
+    for name, phrase in start.parity.items():
+        parity.add_row(words(name), phrase, "")
+    opened = {tuple(flattened(made)) for made in _effective(case)}
+    for pairs in sorted(opened, key=str):
+        for name, value in pairs:
+            parity.add_row(f"opened: {name}", plain_text(value), "as a worker told")
+    grids = (
+        (f"Settings of the preset {summary.run.preset}", settings),
+        ("The library's own rhythms", rhythms),
+        ("Parity", parity),
+    )
+    return [(title, grid) for title, grid in grids if grid.row_count]
+
+
+def _effective(case: Case) -> Iterator[dict[str, Any]]:
+    for ready in case.history.records.of(ChildReady):
+        if ready.effective:
+            yield ready.effective
 
 
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:

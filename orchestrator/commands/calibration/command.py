@@ -6,8 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from analysis.report.console import HarmlessConsole
 from orchestrator.commands.calibration.controls import all_trials
 from orchestrator.commands.calibration.table import print_outcomes, print_progress, print_prospect
 from orchestrator.commands.calibration.trials import carry_out_trials, exit_code_of, server_for_all
@@ -23,7 +23,7 @@ def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -
     Exit codes: 0 as expected, 1 a difference: the instrument is then at fault, 2 a run could not be
     carried out.
     """
-    console, trials = Console(), all_trials()
+    console, trials = HarmlessConsole(), all_trials()
     done = count(1)
     require_writable(results)
     print_prospect(trials, console)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from analysis.report.console import HarmlessConsole
 from orchestrator.commands.conformance.checks import chosen, trials_for
 from orchestrator.commands.conformance.finding import Finding, Outcome, over_repetitions
 from orchestrator.commands.conformance.trials import Subject, check_conformance
@@ -61,7 +62,7 @@ def conformance(
       crashbench conformance ./my_adapter --only ready --only stop
     """
     subject = Subject(library, preset, results, dsn)
-    raise typer.Exit(run_conformance(subject, only or (), Console(), repeat))
+    raise typer.Exit(run_conformance(subject, only or (), HarmlessConsole(), repeat))
 
 
 def run_conformance(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from analysis.report.console import HarmlessConsole
 from orchestrator.commands.matrix.junit import write_junit
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
@@ -82,7 +83,7 @@ def matrix(
         control=control,
         overwrite=overwrite,
     )
-    raise typer.Exit(run_matrix(wish, junit, Console()))
+    raise typer.Exit(run_matrix(wish, junit, HarmlessConsole()))
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -50,6 +50,8 @@ def as_junit(outcomes: Sequence[Outcome]) -> bytes:
         suite = ElementTree.SubElement(root, "testsuite", _totals(scenario, of_it))
         for outcome in of_it:
             _add_case(suite, outcome)
+    for element in root.iter():
+        element.attrib = {name: _NOT_XML.sub("\ufffd", text) for name, text in element.items()}
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"

@@ -1,0 +1,62 @@
+"""What no history can hold: numbers that would only make the analysis run out of memory or bits.
+
+A column as long as a run's seconds, or a list as long as its plan, is made from numbers in the
+file. They are believed up to here; how true they are is for the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from analysis.history.columns import ABSENT, INCARNATION_BITS, MAX_SLOT, Ints
+from orchestrator.history.records import RunEnd, RunStart
+
+LONGEST_RUN_S: Final = 30 * 24 * 3600
+GREATEST: Final = {
+    "slot": MAX_SLOT,
+    "incarnation": (1 << INCARNATION_BITS) - 1,
+    "n": (1 << 31) - 1,
+    "execution": (1 << 32) - 1,
+    "delay_s": LONGEST_RUN_S,
+}
+"""By the name of a field that several kinds of line have: the greatest number in it."""
+
+
+def check_plan(start: RunStart, end: RunEnd | None, size: int) -> None:
+    """See that a file of `size` bytes can hold what was planned, each part of it a line.
+
+    Raises OverflowError.
+    """
+    kills = sum(fault.repeat or 1 for fault in start.scenario.faults)
+    planned = {"kills (scenario.faults)": kills, "slots": start.scenario.workers.slots}
+    if end is not None:
+        planned |= {"jobs (stream_jobs)": end.stream_jobs, "jobs (held_jobs)": end.held_jobs}
+    for what, count in planned.items():
+        if count > size:
+            raise OverflowError(
+                f"the history speaks of {count:,} {what}, each with a line of its own; the file "
+                f"has {size:,} bytes"
+            )
+
+
+def check_records(records: Iterable[Any]) -> None:
+    """See that the numbers of rare lines fit. Raises OverflowError."""
+    for record in records:
+        for name, greatest in GREATEST.items():
+            number = getattr(record, name, None)
+            if number is not None and number > greatest:
+                raise OverflowError(f"{name} is {number:,}, and no more than {greatest:,} fits")
+
+
+def check_instants(columns: Iterable[Ints]) -> None:
+    """See that all instants, nanoseconds, lie within what a run can last. Raises OverflowError."""
+    known = [column[column != ABSENT] for column in columns]
+    ends = [(int(column.min()), int(column.max())) for column in known if column.size]
+    if not ends:
+        return
+    apart_s = (max(last for _, last in ends) - min(first for first, _ in ends)) // 1_000_000_000
+    if apart_s > LONGEST_RUN_S:
+        raise OverflowError(
+            f"its instants lie up to {apart_s:,} s apart, and no run lasts {LONGEST_RUN_S:,} s"
+        )

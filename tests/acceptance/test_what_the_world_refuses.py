@@ -1,0 +1,181 @@
+"""What the world refuses the reading commands: one sentence on stderr, exit code 2, in bounds."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.histories.builder import Story
+from tests.histories.planted import A, crash
+
+ROOT = Path(__file__).parent.parent.parent
+LIMIT_S = 60
+FULL = Path("/dev/full")
+PROGRAMS = {
+    "judge": ["analysis", "RUN"],
+    "jobs": ["analysis", "jobs", "RUN"],
+    "results": ["analysis", "results", "RUN"],
+    "explain": ["analysis", "explain", "RUN", A],
+    "report": ["analysis", "report", "RUN", "--output=PAGE"],
+    "help": ["analysis", "--help"],
+    "crashbench jobs": ["orchestrator", "jobs", "RUN"],
+    "crashbench adapters": ["orchestrator", "adapters"],
+}
+
+
+def words(program: list[str], run: Path) -> list[str]:
+    instead = {"RUN": str(run), "--output=PAGE": f"--output={run.parent / 'page.html'}"}
+    return [sys.executable, "-m", *(instead.get(word, word) for word in program)]
+
+
+def assert_one_sentence(code: int, said: str, *wanted: str) -> None:
+    assert code == 2, said
+    assert len(said.splitlines()) == 1, said
+    assert "Traceback" not in said
+    assert [word for word in wanted if word not in said] == [], said
+
+
+def analysed(path: Path, *, memory: int | None = None) -> subprocess.CompletedProcess[str]:
+    def bound() -> None:
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        preexec_fn=bound,
+        check=False,
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return crash().write(tmp_path)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_output_that_is_full_is_said_and_leaves_with_2(program: str, run: Path) -> None:
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            words(PROGRAMS[program], run),
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert_one_sentence(ended.returncode, ended.stderr, "output", "No space left on device")
+
+
+@pytest.mark.parametrize("program", ["judge", "jobs", "crashbench adapters"])
+def test_a_reader_that_has_gone_is_said_and_leaves_with_2(program: str, run: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        words(PROGRAMS[program], run),
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    os.close(writing)
+    assert_one_sentence(ended.returncode, ended.stderr, "output", "Broken pipe")
+
+
+@pytest.mark.parametrize("program", ["judge", "jobs"])
+def test_a_full_stderr_beside_a_full_stdout_still_leaves_with_2(program: str, run: Path) -> None:
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            words(PROGRAMS[program], run), cwd=ROOT, stdout=full, stderr=full, check=False
+        )
+    assert ended.returncode == 2
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "some.jsonl"
+    os.mkfifo(fifo)
+    ended = analysed(fifo)
+    assert_one_sentence(ended.returncode, ended.stderr, "some.jsonl", "this is a FIFO")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_refused_and_not_read(device: str) -> None:
+    ended = analysed(Path(device))
+    assert_one_sentence(ended.returncode, ended.stderr, "this is a device")
+
+
+def test_a_folder_called_like_a_history_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "inner" / "some.jsonl").mkdir(parents=True)
+    ended = analysed(tmp_path / "inner")
+    assert_one_sentence(ended.returncode, ended.stderr, "some.jsonl", "this is a folder")
+
+
+@pytest.mark.parametrize("before", [b"", b"HISTORY"], ids=["first line", "last line"])
+def test_a_line_of_100_mb_is_refused_without_being_gathered(
+    before: bytes, run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_bytes(before.replace(b"HISTORY", run.read_bytes()) + b"x" * 100_000_000)
+    began_s = time.monotonic()
+    ended = analysed(path)
+    took_s = time.monotonic() - began_s
+    assert_one_sentence(ended.returncode, ended.stderr, "longer than 16,777,216 bytes")
+    assert took_s < LIMIT_S / 3, "each block was copied again for every one that came after"
+
+
+@pytest.mark.parametrize("name", ["held_jobs", "stream_jobs"])
+@pytest.mark.parametrize("number", [9_000_000_000, 2**62])
+def test_a_number_of_planned_jobs_beyond_what_the_file_holds_is_refused(
+    name: str, number: int, tmp_path: Path
+) -> None:
+    story = crash()
+    story.first("run_end")[name] = number
+    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
+    assert_one_sentence(ended.returncode, ended.stderr, f"{number:,} jobs ({name})", "bytes")
+
+
+def test_a_held_job_that_nobody_enqueued_is_still_named(tmp_path: Path) -> None:
+    story = crash()
+    story.first("run_end")["held_jobs"] = 700
+    ended = analysed(story.write(tmp_path))
+    assert ended.returncode == 3
+    assert "700 planned jobs" in ended.stdout
+    assert "h000000" in ended.stdout
+
+
+def test_exhausted_memory_is_a_sentence(run: Path) -> None:
+    program = (
+        "import sys, analysis.history.load as load\n"
+        "from analysis.__main__ import main\n"
+        "load._by_kind = lambda *_: bytearray(10**12)\n"
+        "main(sys.argv[1:])\n"
+    )
+    for command in ([], ["jobs"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *command, str(run)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert_one_sentence(ended.returncode, ended.stderr, "memory is exhausted")
+
+
+def test_an_empty_story_is_no_reason_for_any_of_it(tmp_path: Path) -> None:
+    story = Story()
+    story.exit(story.worker())
+    story.end()
+    assert analysed(story.write(tmp_path)).returncode in (0, 3)
