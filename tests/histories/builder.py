@@ -358,7 +358,8 @@ class Story:
     def lines(self) -> list[str]:
         """Every line, its run's name, digest and count of bytes made true."""
         start = self.first("run_start")
-        start["scenario"].update(name=start["scenario_name"], seed=start["seed"])
+        name = re.sub(r"[^a-z0-9_]", "_", start["scenario_name"])[:60]
+        start["scenario"].update(name=name, seed=start["seed"])
         start["scenario_sha256"] = scenario_digest(start["scenario"])
         texts = [text_of(self.run_id, kind, fields) for kind, fields in self.records]
         for place, (kind, fields) in enumerate(self.records):

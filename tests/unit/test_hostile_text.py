@@ -25,7 +25,7 @@ from analysis.summary.summary import analyse
 from orchestrator.commands.matrix.junit import as_junit
 from orchestrator.commands.matrix.outcome import Outcome
 from orchestrator.history.records import KINDS
-from tests.histories.builder import RUN_ID, Story
+from tests.histories.builder import Story
 from tests.histories.hostile import FORBIDDEN, HOSTILE, any_texts, hostile, with_every_kind
 from tests.histories.loaded import erring, unfair
 from tests.histories.planted import A, crash
@@ -41,10 +41,11 @@ STORIES: dict[str, Callable[[], Story]] = {
 
 
 def written(folder: Path, make: Callable[[], Story], ordinal: int = 1) -> Path:
-    lines, _ = hostile(make())
-    text = "".join(f"{line}\n" for line in lines).replace(RUN_ID, f"{RUN_ID[:-3]}{ordinal:03d}")
+    story = make()
+    story.first("run_start")["ordinal"] = ordinal
+    lines, _ = hostile(story)
     path = folder / f"{ordinal}.jsonl"
-    path.write_text(text)
+    path.write_text("".join(f"{line}\n" for line in lines))
     return path
 
 
