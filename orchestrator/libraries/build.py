@@ -1,7 +1,8 @@
 """Builds what a library's worker is started from, and tells whether that has been done.
 
-A build goes to ``.adapters/<library>``. A stamp beside it holds a digest of all that the build has
-read, written last: a build that was cut short, or whose sources have changed since, is none.
+A build goes to a folder of the library's name below `built_root`. A stamp beside it holds a digest
+of all that the build has read, written last: a build that was cut short, or whose sources have
+changed since, is none.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from orchestrator.errors import LibraryNotBuiltError
+from orchestrator.errors import BuildFolderError, LibraryNotBuiltError
 from orchestrator.libraries.library import Library
 from orchestrator.libraries.manifest import Build, filled_in
 from orchestrator.libraries.toolchain import TOOLCHAINS, Missing, find_toolchain
-from worker_child.paths import BUILT, LANG
+from worker_child.paths import CACHE_VARIABLE, IS_CHECKOUT, LANG, built_root
 
 _STAMP = ".built"
 _COMMAND_LIMIT_S = 900.0
@@ -54,13 +55,13 @@ class Outcome:
     text: str = ""
 
 
-def standing_of(library: Library, root: Path = BUILT) -> Standing:
+def standing_of(library: Library, root: Path | None = None) -> Standing:
     """Whether what `library` needs has been built from what is there now."""
     build = library.build
     if build is None:
         return Standing.NEEDLESS
     try:
-        stamp = (root / library.name / _STAMP).read_text()
+        stamp = ((root or built_root()) / library.name / _STAMP).read_text()
     except FileNotFoundError:
         return Standing.NOT_BUILT
     return Standing.BUILT if stamp == _digest(library, build) else Standing.OUT_OF_DATE
@@ -71,15 +72,18 @@ def require_built(library: Library) -> None:
     standing = standing_of(library)
     if standing in (Standing.NOT_BUILT, Standing.OUT_OF_DATE):
         raise LibraryNotBuiltError(
-            f"the worker of {library.name} is {standing.value}. Run `make adapters`, or "
+            f"the worker of {library.name} is {standing.value}. Run "
             f"`crashbench adapters --build {library.given}`; nothing was started"
         )
 
 
-def build_library(library: Library, say: Callable[[str], None], root: Path = BUILT) -> Outcome:
+def build_library(
+    library: Library, say: Callable[[str], None], root: Path | None = None
+) -> Outcome:
     """Build what is not built or out of date; `say` hears what takes a while.
 
-    A build that fails leaves nothing behind.
+    `root` None = `built_root()`. A build that fails leaves nothing behind. Raises
+    `BuildFolderError`.
     """
     build = library.build
     if build is None or standing_of(library, root) is Standing.BUILT:
@@ -88,10 +92,8 @@ def build_library(library: Library, say: Callable[[str], None], root: Path = BUI
     if isinstance(toolchain, Missing):
         return Outcome(library, Result.TOOLCHAIN_MISSING, toolchain.remedy)
     title = TOOLCHAINS[build.toolchain].title
+    out = _emptied((root or built_root()) / library.name)
     say(f"{library.name}: building with {title} {toolchain.version}")
-    out = root / library.name
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
     is_python = build.toolchain == "python"
     values = {
         "out": str(out),
@@ -109,6 +111,21 @@ def build_library(library: Library, say: Callable[[str], None], root: Path = BUI
         return Outcome(library, Result.FAILED, complaint)
     (out / _STAMP).write_text(digest)
     return Outcome(library, Result.BUILT)
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder, made anew."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        elsewhere = "" if IS_CHECKOUT else f", or name another cache folder in {CACHE_VARIABLE}"
+        raise BuildFolderError(
+            f"{folder}, where a worker is to be built, cannot be made anew: {error.filename}: "
+            f"{error.strerror}. Make that writable{elsewhere}"
+        ) from error
+    return folder
 
 
 def _run_all(library: Library, build: Build, values: dict[str, str]) -> str | None:

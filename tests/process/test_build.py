@@ -68,7 +68,7 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_run_refuses_a_library_that_is_not_built(tmp_path: Path) -> None:
     given = library(tmp_path / "mine", FAIL)
-    with pytest.raises(LibraryNotBuiltError, match=r"mine is not built\. Run `make adapters`"):
+    with pytest.raises(LibraryNotBuiltError, match=r"mine is not built\. Run `crashbench adapters"):
         require_built(given)
 
 
