@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
   --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance lint types contracts verify docs bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ test-scenarios: setup ## every short scenario, once each (some ten minutes)
 
 test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
+
+test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)
+	$(BIN)/pytest -q -m from_wheel tests/acceptance/test_installed_wheel.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .

@@ -112,8 +112,4 @@ def _advice(library: Library, standing: Standing) -> str:
     if library.build is None or standing is Standing.BUILT:
         return ""
     toolchain = find_toolchain(library.build)
-    return (
-        toolchain.remedy
-        if isinstance(toolchain, Missing)
-        else f"crashbench adapters --build {library.given}"
-    )
+    return toolchain.remedy if isinstance(toolchain, Missing) else "crashbench adapters --build"

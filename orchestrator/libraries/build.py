@@ -62,8 +62,8 @@ def standing_of(library: Library, root: Path | None = None) -> Standing:
         return Standing.NEEDLESS
     try:
         stamp = ((root or built_root()) / library.name / _STAMP).read_text()
-    except FileNotFoundError:
-        return Standing.NOT_BUILT
+    except OSError:
+        return Standing.NOT_BUILT  # a stamp that cannot be read vouches for nothing
     return Standing.BUILT if stamp == _digest(library, build) else Standing.OUT_OF_DATE
 
 

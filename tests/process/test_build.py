@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.commands import adapters
-from orchestrator.errors import LibraryNotBuiltError
+from orchestrator.errors import BuildFolderError, LibraryNotBuiltError
 from orchestrator.libraries.build import (
     Outcome,
     Result,
@@ -58,6 +58,13 @@ def test_a_failed_build_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     assert outcome.result is Result.FAILED
     assert "ended with 3:\nno such module" in outcome.text
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    root.write_text("no folder, so that not even root can make one in it")
+    with pytest.raises(BuildFolderError, match=r"out/mine, where .* cannot be made .*Make that"):
+        built(library(tmp_path / "mine", FAIL), root)
 
 
 def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
