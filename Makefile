@@ -69,7 +69,7 @@ test-conformance: adapters ## every library, and ten adapters that are wrong on 
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
 
 test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)
-	$(BIN)/pytest -q -m from_wheel tests/acceptance/test_installed_wheel.py $(ARGS)
+	$(BIN)/pytest -q -m from_wheel -o faulthandler_timeout=1780 tests/acceptance/test_installed_wheel.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .
