@@ -7,14 +7,14 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
   --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance lint types contracts verify docs bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with the pinned dependencies
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Crashbench needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
@@ -28,6 +28,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --editable .
 	@touch $@
+
+wheel: setup ## build the wheel into dist/: what pip, pipx and uvx install anywhere
+	@rm -rf build
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 adapters: setup ## install or build what every bundled library needs: Python, Go, Node.js
 	$(BIN)/crashbench adapters --build $(ARGS)
@@ -63,6 +68,9 @@ test-scenarios: setup ## every short scenario, once each (some ten minutes)
 test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
 
+test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)
+	$(BIN)/pytest -q -m from_wheel -o faulthandler_timeout=1780 tests/acceptance/test_installed_wheel.py $(ARGS)
+
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,6 +100,6 @@ lock: setup ## pin every dependency anew, with hashes; so too those of adapters 
 	done
 
 clean: ## remove what setup, adapters and the tools made; results stay
-	rm -rf $(VENV) .adapters *.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) .adapters *.egg-info build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

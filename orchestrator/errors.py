@@ -124,6 +124,10 @@ class NewAdapterError(CrashbenchError):
     """A new adapter cannot be written as asked."""
 
 
+class BuildFolderError(CrashbenchError):
+    """The folder that a library's worker is built into cannot be written."""
+
+
 class LibraryNotBuiltError(CrashbenchError):
     """A library's worker has to be built first."""
 

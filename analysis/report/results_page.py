@@ -66,7 +66,7 @@ MACHINE_ROWS = (
     ("PostgreSQL", ("postgres.version", "postgres.origin", "postgres.package")),
     ("server's file system", ("postgres.file_system",)),
     ("durability", ("postgres.durability",)),
-    ("Crashbench", ("code.version", "code.commit")),
+    ("Crashbench", ("code.version", "code.commit", "code.sha256")),
     ("with changes of its own", ("code.dirty",)),
 )
 

@@ -17,7 +17,6 @@ from orchestrator.libraries.library import Library, find_library, known_librarie
 from orchestrator.libraries.manifest import Language
 from orchestrator.libraries.new_adapter import TEMPLATE_LANGUAGES, WRITE_AN_ADAPTER, new_adapter
 from orchestrator.libraries.toolchain import Missing, find_toolchain
-from worker_child.paths import BUILT
 
 EXIT_FAILED = 1
 
@@ -32,7 +31,7 @@ def adapters(
 ) -> None:
     """List the libraries, and build what they need.
 
-    `make adapters` builds all of them. Where a toolchain is missing, one line says what to
+    Where a toolchain is missing, one line says what to
     install and the rest goes on; that is a failure only where the variable CI is true. Exit code 1
     when a build failed.
     """
@@ -67,7 +66,9 @@ def adapter_new(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def run_adapters(names: Sequence[str], console: Console, *, build: bool, root: Path = BUILT) -> int:
+def run_adapters(
+    names: Sequence[str], console: Console, *, build: bool, root: Path | None = None
+) -> int:
     """List the libraries called `names`, all of them without any; `build` first.
 
     Returns the exit code: 1 when a build failed, or in CI when a toolchain was missing. Raises
@@ -79,7 +80,7 @@ def run_adapters(names: Sequence[str], console: Console, *, build: bool, root: P
     return EXIT_FAILED if any(_is_failure(outcome) for outcome in outcomes) else 0
 
 
-def _built(library: Library, console: Console, root: Path) -> Outcome:
+def _built(library: Library, console: Console, root: Path | None) -> Outcome:
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -100,7 +101,7 @@ def _is_failure(outcome: Outcome) -> bool:
     return outcome.result is Result.FAILED
 
 
-def _print_table(libraries: Sequence[Library], console: Console, root: Path) -> None:
+def _print_table(libraries: Sequence[Library], console: Console, root: Path | None) -> None:
     table = Table(box=None, padding=(0, 2))
     for title in ("library", "language", "worker", "what to do"):
         table.add_column(title, no_wrap=title != "what to do")
@@ -116,4 +117,4 @@ def _advice(library: Library, standing: Standing) -> str:
     if standing is Standing.REFUSED:
         return "make adapters, where Go is given the module"
     toolchain = find_toolchain(library.build)
-    return toolchain.remedy if isinstance(toolchain, Missing) else "make adapters"
+    return toolchain.remedy if isinstance(toolchain, Missing) else "crashbench adapters --build"

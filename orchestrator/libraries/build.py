@@ -1,9 +1,9 @@
 """Builds what a library's worker is started from, and tells whether that has been done.
 
-A build goes to ``.adapters/<library>``. A stamp beside it holds a digest of all that the build has
-read, written last: a build that was cut short, or whose sources have changed since, is none. Where
-a module was refused that may be, that is noted with such a digest instead, and asked anew the next
-time.
+A build goes to a folder of the library's name below `built_root`. A stamp beside it holds a digest
+of all that the build has read, written last: a build that was cut short, or whose sources have
+changed since, is none. Where a module was refused that may be, that is noted with such a digest
+instead, and asked anew the next time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from orchestrator.errors import LibraryNotBuiltError
+from orchestrator.errors import BuildFolderError, LibraryNotBuiltError
 from orchestrator.libraries.library import Library
 from orchestrator.libraries.manifest import Build, filled_in
 from orchestrator.libraries.refusal import refusal_of
 from orchestrator.libraries.toolchain import TOOLCHAINS, Found, Missing, find_toolchain
-from worker_child.paths import BUILT, LANG
+from worker_child.paths import CACHE_VARIABLE, IS_CHECKOUT, LANG, built_root
 
 _STAMP = ".built"
 _REFUSED = ".refused"
@@ -61,23 +61,24 @@ class Outcome:
     text: str = ""
 
 
-def standing_of(library: Library, root: Path = BUILT) -> Standing:
+def standing_of(library: Library, root: Path | None = None) -> Standing:
     """Whether what `library` needs has been built from what is there now."""
     build = library.build
     if build is None:
         return Standing.NEEDLESS
     digest = _digest(library, build)
-    if _read(root / library.name / _REFUSED).startswith(digest):
+    out = (root or built_root()) / library.name
+    if _read(out / _REFUSED).startswith(digest):
         return Standing.REFUSED
-    stamp = _read(root / library.name / _STAMP)
+    stamp = _read(out / _STAMP)
     if not stamp:
         return Standing.NOT_BUILT
     return Standing.BUILT if stamp == digest else Standing.OUT_OF_DATE
 
 
-def refusal(library: Library, root: Path = BUILT) -> str:
+def refusal(library: Library, root: Path | None = None) -> str:
     """What the last attempt to build a refused library said, in one sentence on what to do."""
-    _, _, reason = _read(root / library.name / _REFUSED).partition("\n")
+    _, _, reason = _read((root or built_root()) / library.name / _REFUSED).partition("\n")
     return (
         f"{library.name} cannot be built here, as {reason}: run `make adapters` where Go is given "
         "that module"
@@ -90,22 +91,25 @@ def copied_folder(library: Library, out: Path) -> Path:
     return out / _COPY / library.folder.relative_to(os.path.commonpath([library.folder, LANG]))
 
 
-def require_built(library: Library, root: Path = BUILT) -> None:
+def require_built(library: Library, root: Path | None = None) -> None:
     """Raises `LibraryNotBuiltError` where a run would start an old worker, or none."""
     standing = standing_of(library, root)
     if standing is Standing.REFUSED:
         raise LibraryNotBuiltError(f"{refusal(library, root)}; nothing was started")
     if standing in (Standing.NOT_BUILT, Standing.OUT_OF_DATE):
         raise LibraryNotBuiltError(
-            f"the worker of {library.name} is {standing.value}. Run `make adapters`, or "
+            f"the worker of {library.name} is {standing.value}. Run "
             f"`crashbench adapters --build {library.given}`; nothing was started"
         )
 
 
-def build_library(library: Library, say: Callable[[str], None], root: Path = BUILT) -> Outcome:
+def build_library(
+    library: Library, say: Callable[[str], None], root: Path | None = None
+) -> Outcome:
     """Build what is not built or out of date; `say` hears what takes a while.
 
-    A build that fails leaves nothing behind.
+    `root` None = `built_root()`. A build that fails leaves nothing behind. Raises
+    `BuildFolderError`.
     """
     build = library.build
     if build is None or standing_of(library, root) is Standing.BUILT:
@@ -114,10 +118,8 @@ def build_library(library: Library, say: Callable[[str], None], root: Path = BUI
     if isinstance(toolchain, Missing):
         return Outcome(library, Result.TOOLCHAIN_MISSING, toolchain.remedy)
     title = TOOLCHAINS[build.toolchain].title
+    out = _emptied((root or built_root()) / library.name)
     say(f"{library.name}: building with {title} {toolchain.version}")
-    out = root / library.name
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
     digest = _digest(library, build)
     outcome: Outcome | None = None
     try:
@@ -155,11 +157,26 @@ def _build(library: Library, build: Build, toolchain: Found, out: Path) -> Outco
     return Outcome(library, Result.BUILT)
 
 
+def _emptied(folder: Path) -> Path:
+    """The folder, made anew."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        elsewhere = "" if IS_CHECKOUT else f", or name another cache folder in {CACHE_VARIABLE}"
+        raise BuildFolderError(
+            f"{folder}, where a worker is to be built, cannot be made anew: {error.filename}: "
+            f"{error.strerror}. Make that writable{elsewhere}"
+        ) from error
+    return folder
+
+
 def _read(path: Path) -> str:
-    """A stamp's text; none = empty."""
+    """A stamp's text; none that can be read = empty: it vouches for nothing."""
     try:
         return path.read_text()
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 

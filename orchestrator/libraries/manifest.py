@@ -27,7 +27,7 @@ _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
 class Build(msgspec.Struct, frozen=True, repr_omit_defaults=True):
-    """How the library's worker is made ready, by ``make adapters``."""
+    """How the library's worker is made ready, by ``crashbench adapters --build``."""
 
     toolchain: Language
     minimum: str

@@ -8,12 +8,13 @@ from pathlib import Path
 from orchestrator.errors import NewAdapterError
 from orchestrator.libraries.manifest import Language, is_library_name
 from worker_child.adapters import LIBRARIES
-from worker_child.paths import LANG, TEMPLATES
+from worker_child.paths import ADAPTERS, IMPORT_ROOT, IS_CHECKOUT, LANG, TEMPLATES
 
 TEMPLATE_LANGUAGES: tuple[Language, ...] = ("python", "go", "node")
 """A worker's languages for which there is a template, each in the folder of its name."""
 
-WRITE_AN_ADAPTER = "worker_child/adapters/README.md"
+_PAGE = ADAPTERS / "README.md"
+WRITE_AN_ADAPTER = str(_PAGE.relative_to(IMPORT_ROOT) if IS_CHECKOUT else _PAGE)
 """The page that leads from here to a conforming adapter."""
 
 _NAME_IN_TEMPLATES = "my_queue"

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from orchestrator.processes.death_signal import tethered
 from orchestrator.processes.janitor import Janitor
 from orchestrator.scenario.arrivals import NS_PER_S
 from orchestrator.scenario.load import ResolvedScenario
+from worker_child.paths import OUR_PYTHON
 from worker_child.protocol import Note
 
 READY_LIMIT_S = 20.0
@@ -38,7 +38,7 @@ class ProviderProcess:
     """
 
     def __init__(self, scenario: ResolvedScenario, janitor: Janitor) -> None:
-        argv = [sys.executable, "-m", "orchestrator.load.provider_stub"]
+        argv = [*OUR_PYTHON, "-m", "orchestrator.load.provider_stub"]
         self._process = subprocess.Popen(
             tethered(argv, signal.SIGKILL, None),
             stdin=subprocess.PIPE,

@@ -12,7 +12,6 @@ import logging
 import os
 import select
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +20,7 @@ from orchestrator.errors import JanitorError, NotMadeError
 from orchestrator.paths import ROOT
 from orchestrator.processes import linux
 from orchestrator.processes.death_signal import Account
+from worker_child.paths import OUR_PYTHON
 
 CLOSE_LIMIT_S = 20.0
 """Above the sum of the janitor's own bounds."""
@@ -40,7 +40,7 @@ class Janitor:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.processes.janitor_process"],
+            [*OUR_PYTHON, "-m", "orchestrator.processes.janitor_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,

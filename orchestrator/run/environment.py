@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.paths import ROOT
+from orchestrator.paths import OUR_PACKAGES, ROOT
 from orchestrator.postgres.facts import file_system_type
+from worker_child.files_digest import files_digest
 
 PACKAGES = (
     "asyncpg",
@@ -32,7 +33,7 @@ PACKAGES = (
 """Those that take part in a measurement; what is not installed is left out."""
 
 _HASH_DIGITS = 16
-_CODE = ("orchestrator", "worker_child", "analysis", "pyproject.toml", "requirements.lock")
+_CODE = (*(folder.name for folder in OUR_PACKAGES), "pyproject.toml", "requirements.lock")
 """Whatever can change what a run does, or what is made of it."""
 _GIT_LIMIT_S = 10.0
 _MEBIBYTE = 1 << 20
@@ -77,12 +78,17 @@ def describe_hardware(cpuinfo: str | None = None, meminfo: str | None = None) ->
 
 
 def describe_code(root: Path) -> dict[str, Any]:
-    """Version, and in a git checkout the commit and whether the code of a run differs from it.
+    """Version and digest of our packages in `root`; in a git checkout the commit too, and whether
+    the code of a run differs from it.
 
-    Documents, tests, results, scenarios and adapters kept elsewhere take no part: what they bring
-    to a run stands in run_start by itself.
+    `sha256` is of all files of the packages, so that neither two wheels of one version nor two
+    changed checkouts are taken for the same. Tests, results and adapters kept elsewhere take no
+    part: what they bring to a run stands in run_start by itself.
     """
-    code: dict[str, Any] = {"version": importlib.metadata.version("crashbench")}
+    code: dict[str, Any] = {
+        "version": importlib.metadata.version("crashbench"),
+        "sha256": files_digest(root / folder.name for folder in OUR_PACKAGES)[:_HASH_DIGITS],
+    }
     git = shutil.which("git")
     if not (root / ".git").exists() or git is None:
         return code | {"commit": None, "dirty": None, "why": "no git checkout, or no git"}
@@ -90,19 +96,7 @@ def describe_code(root: Path) -> dict[str, Any]:
     changes = _git(git, root, "status", "--porcelain", "--", *_CODE)
     if commit is None or changes is None:
         return code | {"commit": commit, "dirty": None, "why": "git could not tell"}
-    code |= {"commit": commit.strip(), "dirty": bool(changes.strip())}
-    return code | ({"changes_sha256": _digest_of_changes(git, root)} if code["dirty"] else {})
-
-
-def _digest_of_changes(git: str, root: Path) -> str:
-    """Of the code that differs from the commit, files that git does not know included."""
-    digest = hashlib.sha256((_git(git, root, "diff", "HEAD", "--", *_CODE) or "").encode())
-    unknown = _git(git, root, "ls-files", "--others", "--exclude-standard", "--", *_CODE) or ""
-    for name in sorted(unknown.splitlines()):
-        digest.update(name.encode())
-        if (root / name).is_file():
-            digest.update((root / name).read_bytes())
-    return digest.hexdigest()[:_HASH_DIGITS]
+    return code | {"commit": commit.strip(), "dirty": bool(changes.strip())}
 
 
 def cell_hash(parts: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ from orchestrator.processes.death_signal import tethered
 from orchestrator.run.request import DSN_VARIABLE, Request
 from orchestrator.scenario.fault_checks import planned_faults
 from orchestrator.scenario.types import Scenario
+from worker_child.paths import OUR_PYTHON
 
 JUDGED: Final = frozenset({0, 1, 3, 4})
 """Exit codes of a run that came to a verdict."""
@@ -80,7 +80,7 @@ def run_argv(request: Request) -> list[str]:
     words += [f"--set={override}" for override in request.resolved.overrides]
     words += [f"--setting={word}" for word in request.setting_words]
     words += ["--overwrite"] if request.overwrite else []
-    return [sys.executable, "-m", "orchestrator", *words]
+    return [*OUR_PYTHON, "-m", "orchestrator", *words]
 
 
 def longest_s(scenario: Scenario) -> float:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from orchestrator.paths import ROOT
-from worker_child.paths import BUILT
+from worker_child.paths import built_root
 
 OUR_FAULT = "crashbench: "
 """With this begins the last line of a child that ends by our own fault and knows it."""
 
-_OUR_FOLDERS = tuple(str(ROOT / name) for name in ("worker_child", "orchestrator"))
+_OUR_FOLDERS = tuple(f"{ROOT / name}/" for name in ("worker_child", "orchestrator"))
 _NODE_FRAME = re.compile(r"^\s+at .*?\(?(?:file://)?(/[^()]*):\d+:\d+\)?$")
-_BUILT, _NODE_PACKAGES = str(BUILT), "/node_modules/"
+_NODE_PACKAGES = "/node_modules/"
 _GO_PANIC = re.compile(r"^goroutine \d+ (?:gp=\S+ )?.*\[running.*\]:$")
 _GO_RUNTIME = ("panic(", "runtime.", "runtime/")
 _OUR_GO_PACKAGES = ("crashbench/", "main.")
@@ -52,4 +52,4 @@ def _node_frame(lines: list[str]) -> str:
 
 def _is_our_node_file(file: str) -> bool:
     """A build lays our modules out beside the packages of others."""
-    return file.startswith((*_OUR_FOLDERS, _BUILT)) and _NODE_PACKAGES not in file
+    return file.startswith((*_OUR_FOLDERS, f"{built_root()}/")) and _NODE_PACKAGES not in file

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.commands import adapters
-from orchestrator.errors import LibraryNotBuiltError
+from orchestrator.errors import BuildFolderError, LibraryNotBuiltError
 from orchestrator.libraries.build import (
     Outcome,
     Result,
@@ -64,6 +64,13 @@ def test_a_failed_build_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    root.write_text("no folder, so that not even root can make one in it")
+    with pytest.raises(BuildFolderError, match=r"out/mine, where .* cannot be made .*Make that"):
+        built(library(tmp_path / "mine", FAIL), root)
+
+
 def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
     outcome = built(library(tmp_path / "mine", ("no-such-program",)), tmp_path / "out")
     assert outcome.result is Result.FAILED
@@ -72,7 +79,7 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_run_refuses_a_library_that_is_not_built(tmp_path: Path) -> None:
     given = library(tmp_path / "mine", FAIL)
-    with pytest.raises(LibraryNotBuiltError, match=r"mine is not built\. Run `make adapters`"):
+    with pytest.raises(LibraryNotBuiltError, match=r"mine is not built\. Run `crashbench adapters"):
         require_built(given)
 
 

@@ -12,7 +12,7 @@ from orchestrator.libraries.build import copied_folder
 from orchestrator.libraries.library import find_library
 from tests.toolchain import need_built, need_program
 from worker_child.adapters import LIBRARIES
-from worker_child.paths import BUILT
+from worker_child.paths import built_root
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path.parent for path in (ROOT / "worker_child").rglob("go.mod"))
@@ -46,7 +46,7 @@ def checked_in(module: Path) -> Path:
     if library is None or library.build is None or library.build.may_be_refused is None:
         return module
     need_built(library.name)
-    folder = copied_folder(library, BUILT / library.name)
+    folder = copied_folder(library, built_root() / library.name)
     if not folder.exists():
         pytest.skip(f"{library.name} was built by hand: vetted is what `make adapters` builds")
     return folder

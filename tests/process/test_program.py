@@ -21,7 +21,7 @@ esac
 
 @pytest.fixture(autouse=True)
 def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "BUILT", tmp_path)
+    monkeypatch.setattr(program, "built_root", lambda: tmp_path)
     worker = tmp_path / "made" / "worker"
     worker.parent.mkdir()
     worker.write_text(SCRIPT)
@@ -48,5 +48,5 @@ def test_one_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_that_was_never_built_says_what_to_do() -> None:
-    with pytest.raises(NotBuiltError, match="make adapters"):
+    with pytest.raises(NotBuiltError, match="crashbench adapters --build"):
         ask_program("unmade", "version")

@@ -24,6 +24,7 @@ from orchestrator.run.subprocess_run import (
     wait_for,
 )
 from orchestrator.scenario.load import resolve_scenario
+from worker_child.paths import OUR_PYTHON
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "scenarios" / "tiny_kill.toml"
@@ -135,7 +136,7 @@ def test_the_command_line_asks_for_what_the_request_asks_for(tmp_path: Path) -> 
         overwrite=True,
         settings=("heartbeat_timeout_s=4",),
     )
-    words = run_argv(request)[3:]
+    words = run_argv(request)[len([*OUR_PYTHON, "-m", "orchestrator"]) :]
     sets = [word for word in words if word.startswith("--set=")]
     settings = [word for word in words if word.startswith("--setting=")]
     flags = {*sets, *settings, "--overwrite"}

@@ -24,7 +24,7 @@ from orchestrator.libraries.toolchain import Missing, find_toolchain
 from orchestrator.postgres.server import Server
 from tests.toolchain import need_built, skip_or_fail
 from worker_child.adapters import LIBRARIES
-from worker_child.paths import BUILT
+from worker_child.paths import built_root
 
 WRONG_ADAPTERS = Path(__file__).parent.parent / "wrong_adapters"
 REASONS: dict[str, tuple[str, str]] = {
@@ -77,7 +77,7 @@ def built_for_now(folder: Path) -> Iterator[None]:
         assert outcome.result in (Result.BUILT, Result.STANDS), outcome.text
         yield
     finally:
-        shutil.rmtree(BUILT / library.name, ignore_errors=True)
+        shutil.rmtree(built_root() / library.name, ignore_errors=True)
 
 
 @pytest.mark.parametrize("library", cases(TESTED, TRUTHFUL))

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,13 +62,26 @@ def test_a_checkout_tells_its_commit_and_whether_it_was_changed(tmp_path: Path) 
     assert len(clean["commit"]) == 40
     assert (clean["dirty"], changed["dirty"]) == (False, True)
     assert clean["commit"] == changed["commit"]
+    assert clean["sha256"] != changed["sha256"]
 
 
-def test_outside_a_checkout_the_package_version_stands_for_the_code(tmp_path: Path) -> None:
-    code = describe_code(tmp_path)
-    assert code["version"]
-    assert code["commit"] is None
-    assert code["why"]
+def test_outside_a_checkout_a_digest_of_our_files_tells_two_installations_apart(
+    tmp_path: Path,
+) -> None:
+    def installed(name: str, text: str) -> dict[str, Any]:
+        package = tmp_path / name / "analysis"
+        package.mkdir(parents=True)
+        (package / "verdict.py").write_text(text)
+        return describe_code(tmp_path / name)
+
+    one, same, another = (
+        installed(name, text) for name, text in (("a", "x"), ("b", "x"), ("c", "y"))
+    )
+    assert one == same
+    assert one["sha256"] != another["sha256"]
+    assert one["version"] == another["version"]
+    assert one["commit"] is None
+    assert one["why"]
 
 
 def test_durable_means_that_nothing_is_switched_off_and_the_data_are_on_a_disk() -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from worker_child.paths import BUILT, IMPORT_ROOT
+from worker_child.paths import ALONE, OUR_PYTHON, built_root
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
 LIMIT_S = 60.0
@@ -31,11 +30,11 @@ def built(library: str, program: str = "worker") -> Path:
 
     `program` is its path within the library's folder, such as ``venv/bin/python``.
     """
-    path = BUILT / library / program
+    path = built_root() / library / program
     if not path.exists():
         raise NotBuiltError(
-            f"{library}'s worker is not there: {path.relative_to(BUILT.parent)} has not been "
-            "built. Run `make adapters`, which says what it needs for that"
+            f"{library}'s worker is not there: {path} has not been built. Run "
+            "`crashbench adapters --build`, which says what it needs for that"
         )
     return path
 
@@ -60,10 +59,12 @@ def python_argv(
 
 
 def interpreter(python: Path | None) -> list[str]:
-    """Begins an argv that finds Crashbench, also where it is not installed."""
-    if python is None:
-        return [sys.executable]
-    return ["/usr/bin/env", f"PYTHONPATH={IMPORT_ROOT}", str(python)]
+    """Begins an argv that goes on with ``-m`` and a module of `worker_child`.
+
+    A Python of the library's own (`python`) sees its own packages and `worker_child`: neither what
+    Crashbench needs, nor what PYTHONPATH or the user's site holds.
+    """
+    return [*OUR_PYTHON] if python is None else [str(python), "-I", str(ALONE)]
 
 
 def ask_program(library: str, argument: str, *, dsn: str | None = None) -> str:

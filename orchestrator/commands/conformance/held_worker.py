@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from orchestrator.commands.conformance.doomed_parent import DoomedOrders
 from orchestrator.processes import linux
 from orchestrator.workers.child import RUN_VARIABLE, ChildHandle
 from orchestrator.workers.event_reader import EventReader
+from worker_child.paths import OUR_PYTHON
 from worker_child.protocol import ChildReady, Init
 
 _POLL_S = 0.02
@@ -66,7 +66,7 @@ class HeldWorker:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             self._parent = subprocess.Popen(
-                [sys.executable, "-m", doomed_parent_module()],
+                [*OUR_PYTHON, "-m", doomed_parent_module()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

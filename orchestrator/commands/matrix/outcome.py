@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from orchestrator.commands.matrix.figures import main_figures
 from orchestrator.commands.matrix.plan import MatrixRun, NotOffered
 from orchestrator.errors import ResultsError
 from orchestrator.run.subprocess_run import wait_for
+from worker_child.paths import OUR_PYTHON
 
 OutcomeVerdict = RunVerdict | Literal["error", "not offered"]
 
@@ -118,7 +118,7 @@ def judgement_of(history: Path) -> Summary:
     known = _known(history, summary)
     if known is not None:
         return known
-    argv = [sys.executable, "-m", "analysis", "summary", str(history)]
+    argv = [*OUR_PYTHON, "-m", "analysis", "summary", str(history)]
     ended = wait_for(argv, limit_s=_ANALYSIS_LIMIT_S, name="its analysis")
     made = _known(history, summary)
     if made is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from worker_child.adapters.contract import (
 )
 from worker_child.adapters.pgqueuer.presets import PRESETS, resolve
 from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox, row_parameters
+from worker_child.paths import OUR_PYTHON
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE status = 'queued' AND attempts = 0),
@@ -133,7 +133,7 @@ class PgQueuerAdapter(SqlInbox):
             yield InboxRow(None, inbox_id, state, picked_after_done=picked_after_done)
 
     def child_argv(self) -> list[str]:
-        return [sys.executable, "-m", "orchestrator", "--mode=child"]
+        return [*OUR_PYTHON, "-m", "orchestrator", "--mode=child"]
 
 
 async def _install(dsn: str) -> None:
