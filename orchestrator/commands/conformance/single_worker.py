@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,19 +25,21 @@ from orchestrator.commands.conformance.held_worker import (
     HeldWorker,
     WorkerEvents,
     end_marked,
+    seconds_until,
     wait_for_exit,
 )
 from orchestrator.history.recorder import take_anchor
 from orchestrator.history.records import Session
-from orchestrator.observe.probe import Probe, parent_session_name
+from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.postgres.server import Server
+from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.request import Request
+from orchestrator.run.request import Request, offers_of
 from orchestrator.run.run import connect_producer, install_schema
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.scenario.types import Limits
 from orchestrator.scenario.workload import PlannedJob
-from orchestrator.workers.child import RUN_VARIABLE, Spawner
+from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
 from worker_child.adapters.contract import (
     Accepted,
     EnqueueResult,
@@ -59,6 +62,10 @@ WHERE relkind = 'r' AND relname NOT LIKE 'bench\_%'
 ORDER BY nspname, relname
 """
 """Every table that is not the harness's own."""
+_AGES_S = """
+SELECT extract(epoch FROM clock_timestamp() - backend_start)
+FROM pg_stat_activity WHERE application_name = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -92,11 +99,15 @@ class DirectEvidence:
     claimed: Look | None = None
     sessions: list[Session] = field(default_factory=list)
     unknown_sessions: list[Session] = field(default_factory=list)
+    opened_ns: list[int] = field(default_factory=list)
+    """When each of the worker's sessions was opened, on the clock of its events."""
     left_after_kill_s: float | None = None
     """How long the worker outlived its killed parent; None = it had to be ended."""
     second_ready: bool = False
     eof_exit_code: int | None = None
     """With what the second worker left when its stdin ended; None = it had to be ended."""
+    left_by_parent: list[str] = field(default_factory=list)
+    """Command lines of what the adapter's parent's side has started and not ended."""
 
 
 class Bench:
@@ -108,6 +119,8 @@ class Bench:
         self._server = server
         self._janitor = janitor
         self._limits: Limits = request.scenario.limits
+        self._workers: set[int] = set()
+        """The process groups that are not the parent's side."""
         self._mark = f"conformance:{janitor.pid}:{secrets.token_hex(4)}"
         record = take_anchor()
         self._anchor = ClockAnchor(monotonic_ns=record.t_ns, wall_ns=record.wall_ns)
@@ -121,6 +134,16 @@ class Bench:
 
     def carry_out(self) -> DirectEvidence:
         """Raises psycopg.Error where the library's own schema or enqueue fails."""
+        self._janitor.mark(RUN_VARIABLE, self._mark)
+        try:
+            with marked_environment(self._mark):
+                self._carry_out()
+            self.evidence.left_by_parent = self._left_by_parent()
+        finally:
+            end_marked(f"{RUN_VARIABLE}={self._mark}", LEAVE_LIMIT_S)
+        return self.evidence
+
+    def _carry_out(self) -> None:
         install_schema(self._server, self._adapter)
         probe = Probe(
             self._server.dsn,
@@ -129,7 +152,6 @@ class Bench:
             self._plan.preset,
             timeout_s=self._limits.row_read_s,
         )
-        self._janitor.mark(RUN_VARIABLE, self._mark)
         try:
             with tempfile.TemporaryDirectory(prefix="cb-conformance-") as logs:
                 self._enqueue()
@@ -139,8 +161,6 @@ class Bench:
                     self._close_stdin(Path(logs))
         finally:
             probe.close()
-            end_marked(f"{RUN_VARIABLE}={self._mark}", LEAVE_LIMIT_S)
-        return self.evidence
 
     def _enqueue(self) -> None:
         enqueuer = connect_producer(self._plan, self._server)
@@ -148,6 +168,21 @@ class Bench:
             self.evidence.results = enqueuer.enqueue(self._jobs)
         finally:
             enqueuer.close()
+        if "dedup" in offers_of(self._adapter):
+            # Where the keys are the client's affair, this one is a process.
+            name = parent_session_name(self._plan.run_id, PRODUCER)
+            dsn = make_conninfo(self._server.dsn, application_name=name)
+            self._adapter.enqueuer(dsn, self._plan.preset, keyed=True).close()
+
+    def _left_by_parent(self) -> list[str]:
+        """What bears the mark outside of the workers' process groups, in the end."""
+
+        def left() -> list[linux.Process]:
+            marked = linux.living_marked(f"{RUN_VARIABLE}={self._mark}")
+            return [process for process in marked if process.group not in self._workers]
+
+        seconds_until(lambda: not left(), LEAVE_LIMIT_S)
+        return [linux.command_line(process.pid) for process in left()]
 
     def _look(self, probe: Probe) -> Look:
         first = [
@@ -171,6 +206,7 @@ class Bench:
         except OSError as error:
             evidence.not_ready = f"the worker's command could not be run: {error}"
             return
+        self._workers.add(worker.pid)
         with worker:
             events = worker.events
             if not events.wait_for(lambda: events.ready is not None, self._limits.ready_s):
@@ -182,11 +218,23 @@ class Bench:
             evidence.claimed = self._look(probe)
             evidence.sessions = probe.sessions([init.application_name])
             evidence.unknown_sessions = probe.unknown_sessions()
+            evidence.opened_ns = self._opened_ns(init.application_name)
             evidence.left_after_kill_s = worker.kill_parent(LEAVE_LIMIT_S)
+
+    def _opened_ns(self, name: str) -> list[int]:
+        """By their age, so that the clock of a distant server does not matter; never too late."""
+        dsn = make_conninfo(
+            self._server.dsn, application_name=parent_session_name(self._plan.run_id, "witness")
+        )
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            asked_ns = time.monotonic_ns()
+            ages = connection.execute(_AGES_S, (name,)).fetchall()
+        return [asked_ns - round(float(age_s) * 1e9) for (age_s,) in ages]
 
     def _close_stdin(self, logs: Path) -> None:
         init = self._init(slot=1)
         child = Spawner(logs, self._mark).spawn(init, self._adapter.child_argv())
+        self._workers.add(child.pid)
         try:
             events = WorkerEvents(init, child.fileno())
             self.evidence.second_ready = events.wait_for(
