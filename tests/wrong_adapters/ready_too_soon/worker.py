@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from worker_child.runtime import Child
@@ -12,6 +13,7 @@ new_event_loop = template.new_event_loop
 
 async def work(child: Child) -> None:
     child.ready(child.init.application_name, library_connections=1)
+    await asyncio.sleep(0.1)  # a library that looks for its schema first, for one
     await template.work(_Silent(child.init, child.emitter, child.body, child.stop))
 
 
