@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from orchestrator.commands.conformance.checks import NAMES, chosen, judge_all, trials_for
 from orchestrator.commands.conformance.checks_of_rows import DIRECT
-from orchestrator.commands.conformance.command import exit_code
+from orchestrator.commands.conformance.command import exit_code, print_findings
 from orchestrator.commands.conformance.finding import (
     Finding,
     Outcome,
@@ -414,6 +416,29 @@ def test_repetitions_that_agree_are_as_one_and_those_that_differ_are_named() -> 
         "it stayed"
     )
     assert exit_code([ready, stop, rescue]) == 1
+
+
+def test_what_is_said_below_the_table_names_the_library_and_tells_remarks_from_breaks() -> None:
+    console = Console(file=StringIO(), width=100)
+    forgotten = replace(of("stop", "broken", "it forgot 3 rows"), of_library=True)
+    findings = [forgotten, of("ready", "broken", "too soon"), of("rescue bound", "met", "is long")]
+
+    print_findings(findings, "a_queue (tuned)", console)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines()[-4:] == [
+        "stop, broken by the library itself, not by its adapter: it forgot 3 rows",
+        "ready, broken: too soon",
+        "rescue bound, a remark: is long",
+        "a_queue (tuned) does NOT conform: 2 of 3 are broken, 1 of them by the library itself",
+    ]
+
+
+def test_over_repetitions_it_is_the_librarys_where_it_was_so_whenever_it_was_broken() -> None:
+    own = replace(of("stop", "broken", "forgot"), of_library=True)
+
+    assert over_repetitions([[own], [of("stop", "met")]])[0].of_library
+    assert not over_repetitions([[own], [of("stop", "broken", "stayed")]])[0].of_library
 
 
 def test_what_could_not_be_checked_once_is_not_met() -> None:

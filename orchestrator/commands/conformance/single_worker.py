@@ -7,11 +7,8 @@ stdin is closed while its parent lives: each of the two ropes has to hold by its
 
 from __future__ import annotations
 
-import base64
 import secrets
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ from typing import Any
 import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.sql import SQL, Identifier
 
 from orchestrator.commands.conformance.held_worker import (
     HeldWorker,
@@ -28,6 +24,7 @@ from orchestrator.commands.conformance.held_worker import (
     seconds_until,
     wait_for_exit,
 )
+from orchestrator.commands.conformance.sightings import opened_ns, sighted
 from orchestrator.history.recorder import take_anchor
 from orchestrator.history.records import Session
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
@@ -55,18 +52,6 @@ LEAVE_LIMIT_S = 5.0
 _START_LIMIT_S = 15.0
 """From ready until all jobs have started; they waited for the worker."""
 _TAIL_CHARACTERS = 600
-_TABLES = r"""
-SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE relkind = 'r' AND relname NOT LIKE 'bench\_%'
-  AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_%'
-ORDER BY nspname, relname
-"""
-"""Every table that is not the harness's own."""
-_AGE_LOOKS = 9
-_AGES_S = """
-SELECT extract(epoch FROM clock_timestamp() - backend_start)
-FROM pg_stat_activity WHERE application_name = %s
-"""
 
 
 @dataclass(frozen=True)
@@ -189,9 +174,7 @@ class Bench:
         first = [
             result.inbox_id for result in self.evidence.results[:1] if isinstance(result, Accepted)
         ]
-        name = parent_session_name(self._plan.run_id, "witness")
-        dsn = make_conninfo(self._server.dsn, application_name=name)
-        with psycopg.connect(dsn, autocommit=True) as connection:
+        with self._witness() as connection:
             rows = list(self._adapter.rows(connection, self._plan.preset))
             return Look(
                 counts=probe.counts(),
@@ -199,6 +182,11 @@ class Bench:
                 some=probe.rows(first),
                 sighted=sighted(connection, self.evidence.job_ids),
             )
+
+    def _witness(self) -> psycopg.Connection[Any]:
+        name = parent_session_name(self._plan.run_id, "witness")
+        dsn = make_conninfo(self._server.dsn, application_name=name)
+        return psycopg.connect(dsn, autocommit=True)
 
     def _kill_the_parent(self, probe: Probe, logs: Path) -> None:
         evidence, init = self.evidence, self._init(slot=0)
@@ -219,23 +207,9 @@ class Bench:
             evidence.claimed = self._look(probe)
             evidence.sessions = probe.sessions([init.application_name])
             evidence.unknown_sessions = probe.unknown_sessions()
-            evidence.opened_ns = self._opened_ns(init.application_name)
+            with self._witness() as connection:
+                evidence.opened_ns = opened_ns(connection, init.application_name)
             evidence.left_after_kill_s = worker.kill_parent(LEAVE_LIMIT_S)
-
-    def _opened_ns(self, name: str) -> list[int]:
-        """By their age, so that the clock of a distant server does not matter; of several looks the
-        quickest, and never too late."""
-        dsn = make_conninfo(
-            self._server.dsn, application_name=parent_session_name(self._plan.run_id, "witness")
-        )
-        looks: list[tuple[int, list[int]]] = []
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            for _ in range(_AGE_LOOKS):
-                asked_ns = time.monotonic_ns()
-                ages = connection.execute(_AGES_S, (name,)).fetchall()
-                took_ns = time.monotonic_ns() - asked_ns
-                looks.append((took_ns, [asked_ns - round(float(age_s) * 1e9) for (age_s,) in ages]))
-        return min(looks)[1]
 
     def _close_stdin(self, logs: Path) -> None:
         init = self._init(slot=1)
@@ -270,40 +244,3 @@ def _held(job: PlannedJob) -> OutgoingJob:
     """Whatever point the scenario holds the job at: here it stops as soon as it has started."""
     plan = msgspec.structs.replace(job.plan, hold="started")
     return OutgoingJob(plan.job_id, plan.kind, msgspec.json.encode(plan))
-
-
-def sighted(connection: psycopg.Connection[Any], job_ids: Sequence[str]) -> set[str]:
-    """Of `job_ids` those that some row of the library's tables names. Raises psycopg.Error.
-
-    SQL alone is asked, so that no adapter can talk this witness over. A payload may be stored as
-    text, JSON, bytes or base64, so an id is looked for in each of these spellings.
-    """
-    texts = [text for table in _tables(connection) for text in _rows(connection, *table)]
-    return {
-        job_id
-        for job_id in job_ids
-        if any(spelling in text for spelling in spellings(job_id) for text in texts)
-    }
-
-
-def spellings(job_id: str) -> list[str]:
-    """How `job_id` can look within a longer text, JSON, bytea or base64."""
-    # With the quote behind it: whole characters before it do not determine all of a last digit.
-    quoted = f'{job_id}"'.encode()
-    return [job_id, job_id.encode().hex(), *(_in_base64(quoted, offset) for offset in range(3))]
-
-
-def _in_base64(data: bytes, offset: int) -> str:
-    """Those characters that `data`, beginning `offset` bytes after a triple, determines alone."""
-    encoded = base64.b64encode(bytes(offset) + data).decode()
-    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]
-
-
-def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    return connection.execute(_TABLES).fetchall()
-
-
-def _rows(connection: psycopg.Connection[Any], schema: str, table: str) -> Iterator[str]:
-    query = SQL("SELECT row_::text FROM {} AS row_").format(Identifier(schema, table))
-    for (text,) in connection.execute(query):
-        yield text
