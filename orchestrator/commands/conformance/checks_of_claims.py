@@ -17,7 +17,7 @@ _FAILING: tuple[TrialName, ...] = ("failing",)
 _NS_PER_S = 1_000_000_000
 _AFTER_EFFECT: tuple[HoldPoint, ...] = ("effect", "completed", "return")
 _EARLY_S, _EARLY_SHARE = 0.1, 0.05
-"""How much sooner than it was told a retry may come: rounding, and the way of an event."""
+"""How much sooner than it was told a retry may come: the job fails a little after its event."""
 _LATE_S = 5.0
 """How much later than its delay and the library's longest rhythm."""
 _GIVEN_UP = frozenset({"dead", "absent"})
@@ -47,7 +47,7 @@ def transaction_kept(run: RunFacts) -> Iterator[str]:
 
 
 def delays_kept(run: RunFacts) -> Iterator[str]:
-    """Between a retry that is told and the next start lies the delay that was told."""
+    """Between a failure and the next start lies the delay that was told, and not much more."""
     run.need_end()
     slack_s = max(run.preset.periods_s.values(), default=0.0) + _LATE_S
     told = [fields for fields in run.of("job_retried") if fields.get("delay_s") is not None]
@@ -55,19 +55,21 @@ def delays_kept(run: RunFacts) -> Iterator[str]:
         raise UnofferedError("it tells no delay of any retry")
     starts = _starts(run)
     for retried in told:
+        failed_ns = _failed_ns(run, retried)
         later_ns = [
             int(fields["t_ns"])
             for fields in starts[retried["job_id"]]
-            if fields["t_ns"] > _failed_ns(run, retried)
+            if fields["t_ns"] > failed_ns
         ]
         if not later_ns:
             continue  # the check of attempts says so
-        delay_s = float(retried["delay_s"])
-        seen_s = (min(later_ns) - retried["t_ns"]) / _NS_PER_S
-        if seen_s < delay_s * (1 - _EARLY_SHARE) - _EARLY_S or seen_s > delay_s + slack_s:
+        delay_s, seen_s = float(retried["delay_s"]), (min(later_ns) - failed_ns) / _NS_PER_S
+        told_after_s = (retried["t_ns"] - failed_ns) / _NS_PER_S
+        soonest_s = delay_s * (1 - _EARLY_SHARE) - _EARLY_S
+        if not soonest_s <= seen_s <= delay_s + told_after_s + slack_s:
             yield (
-                f"{retried['job_id']} was to be retried in {delay_s:.1f} s, and was started again "
-                f"after {seen_s:.1f} s"
+                f"{retried['job_id']} was to be retried {delay_s:.1f} s after it failed, and was "
+                f"started again after {seen_s:.1f} s"
             )
 
 
