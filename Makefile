@@ -65,7 +65,7 @@ test: setup ## the tests
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/acceptance/test_short_scenarios.py $(ARGS)
 
-test-conformance: adapters ## every library, and ten adapters that are wrong on purpose (some ten minutes)
+test-conformance: adapters ## every library, and twenty adapters that are wrong on purpose (some forty minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
 
 test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)

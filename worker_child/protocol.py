@@ -235,13 +235,14 @@ class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class JobRetried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The library has taken a failed job back for another attempt, `delay_s` seconds from now."""
+    """The library has taken a failed job back for another attempt, `delay_s` seconds after it
+    failed."""
 
     t_ns: int
     job_id: str
     observed_by: str
     delay_s: float | None = None
-    """How long the library will wait."""
+    """How long the library will wait, from the failure on."""
     n: int | None = None
     slot: int | None = None
     incarnation: int | None = None

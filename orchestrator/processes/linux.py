@@ -89,6 +89,14 @@ def is_marked(pid: int, mark: str) -> bool:
     return any(found == entry or found.startswith(entry + b":") for found in _environment(pid))
 
 
+def command_line(pid: int) -> str:
+    """What a process was started as, words apart by blanks; "" when there is none."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def children_of(pid: int) -> list[Process]:
     """The children of a process, zombies too, as far as they have not been reaped."""
     return [process for process in everyone() if process.parent_pid == pid]

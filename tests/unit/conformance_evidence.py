@@ -28,6 +28,7 @@ Lines = dict[str, list[Fields]]
 
 PRESET = Preset(
     name="tuned",
+    acknowledges_in_transaction=False,
     settings={"lease_s": 3.0},
     rescue=Rescue("its lease", 3.0, 0.0, 0.2),
     periods_s={"poll": 0.2},
@@ -54,6 +55,7 @@ def direct() -> DirectEvidence:
         started=set(ids),
         claimed=Look(QueueCounts(0, 2, 0, 0, 8192), claimed, claimed, set(ids)),
         sessions=[Session(1, "then")],
+        opened_ns=[-2, -1],
         left_after_kill_s=0.01,
         second_ready=True,
         eof_exit_code=71,
@@ -78,11 +80,11 @@ class Script:
         self._next_n[worker] = n + 1
         self.parent(kind, t_s, n=n, slot=worker[0], incarnation=worker[1], **fields)
 
-    def start(self, job_id: str, t_s: float, worker: tuple[int, int] = (0, 0)) -> int:
+    def start(self, job_id: str, t_s: float, worker: tuple[int, int] = (0, 0), **more: Any) -> int:
         """Enter a handler; returns the execution's number."""
         number = self._executions.get(worker, 0) + 1
         self._executions[worker] = number
-        self.child("job_started", t_s, worker, job_id=job_id, execution=number)
+        self.child("job_started", t_s, worker, job_id=job_id, execution=number, **more)
         return number
 
     def end(self, kind: str, job_id: str, t_s: float, worker: tuple[int, int], number: int) -> None:
@@ -147,6 +149,23 @@ def held() -> RunFacts:
     return facts("held", script, verdicts)
 
 
+def repeated() -> RunFacts:
+    """Four workers killed one after another, each with a job that another runs 2.5 s later."""
+    script = Script()
+    for slot in range(4):
+        script.child("child_ready", 0.5, (slot, 0), identity=f"me-{slot}")
+    for slot in range(4):
+        job_id, killed_s = f"j{slot:06d}", 3.0 + slot
+        script.start(job_id, killed_s - 0.2, (slot, 0))
+        victim = {"fault": slot, "target": {"kind": "worker", "slot": slot, "incarnation": 0}}
+        script.parent("fault_injected", killed_s, **victim, parts={"sessions": [{"pid": 1}]})
+        script.parent("child_exited", killed_s, slot=slot, incarnation=0, reason="killed", signal=9)
+        script.child("child_ready", killed_s + 1.0, (slot, 1), identity=f"me-too-{slot}")
+        number = script.start(job_id, killed_s + 2.5, (slot, 1))
+        script.end("job_completed", job_id, killed_s + 3.3, (slot, 1), number)
+    return facts("repeated", script, {f"j{slot:06d}": "completed_once" for slot in range(4)})
+
+
 def failing() -> RunFacts:
     """Every job of the scenario, failed and retried as planned."""
     script = Script()
@@ -156,20 +175,23 @@ def failing() -> RunFacts:
     scenario = load_scenario(str(SCENARIOS / "conformance" / "conformance_failing.toml"))
     for job in Workload(scenario).jobs():
         job_id, effects = job.plan.job_id, []
-        for error_class in job.plan.fail[:3]:
-            number = script.start(job_id, 1.0, worker)
+        for attempt, error_class in enumerate(job.plan.fail[:3]):
+            number = script.start(job_id, 1.0, worker, library_attempt=attempt)
             script.end("job_failed", job_id, 1.1, worker, number)
             script.lines["job_failed"][-1]["error_class"] = error_class
-            script.child("job_retried", 1.1, worker, job_id=job_id, execution=number)
+            about = {"job_id": job_id, "execution": number, "delay_s": 0.0}
+            script.child("job_retried", 1.1, worker, **about)
         given_up = len(job.plan.fail) >= 3 or "permanent" in job.plan.fail
         if given_up:
             told = script.lines["job_retried"].pop()
             script.lines.setdefault("job_discarded", []).append(told)
         else:
-            number = script.start(job_id, 1.2, worker)
+            failures = len(job.plan.fail)
+            number = script.start(job_id, 1.2, worker, library_attempt=failures)
             script.end("job_completed", job_id, 1.3, worker, number)
             effects = [[*worker, number]]
-        script.parent("row_read", 3.0, read="final", job_id=job_id, state="done", effects=effects)
+        row = {"state": "dead" if given_up else "done", "effects": effects}
+        script.parent("row_read", 3.0, read="final", job_id=job_id, **row)
         verdicts[job_id] = "discarded" if given_up else "completed_once"
     # Each line was stamped as if it were the only one; what counts is their order.
     for lines in script.lines.values():
@@ -200,5 +222,10 @@ def facts(trial: TrialName, script: Script, verdicts: dict[str, str]) -> RunFact
 
 
 def runs() -> dict[TrialName, RunFacts]:
-    """All three."""
-    return {"held": held(), "crowded": crowded(), "failing": failing()}
+    """All four."""
+    return {
+        "held": held(),
+        "repeated": repeated(),
+        "crowded": crowded(),
+        "failing": failing(),
+    }

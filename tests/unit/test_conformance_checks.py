@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from orchestrator.commands.conformance.checks import NAMES, chosen, judge_all, trials_for
 from orchestrator.commands.conformance.checks_of_rows import DIRECT
-from orchestrator.commands.conformance.command import exit_code
+from orchestrator.commands.conformance.command import exit_code, print_findings
 from orchestrator.commands.conformance.finding import (
     Finding,
     Outcome,
@@ -24,6 +26,7 @@ from orchestrator.errors import UnknownNameError
 from orchestrator.history.records import Session
 from tests.unit import conformance_evidence as good
 from worker_child.adapters.contract import QueueCounts
+from worker_child.protocol import Rescue
 
 Runs = dict[TrialName, RunFacts]
 
@@ -40,7 +43,9 @@ def broken(direct: DirectEvidence | None, runs: Runs) -> set[str]:
 def test_what_conforms_meets_every_check() -> None:
     found = outcomes(good.direct(), good.runs())
 
-    assert [f for f in found.values() if f.outcome != "met"] == []
+    assert [f.name for f in found.values() if f.outcome != "met"] == ["transaction"]
+    assert found["transaction"].outcome == "not offered"
+    assert [f for f in found.values() if f.outcome == "met" and f.reason] == []
     assert exit_code(list(found.values())) == 0
 
 
@@ -72,6 +77,8 @@ DIRECT_PLANTS: list[tuple[str, Callable[[DirectEvidence], object]]] = [
     ("ready", lambda seen: setattr(seen, "ready", None)),
     ("sessions", lambda seen: setattr(seen, "unknown_sessions", [Session(2, "then")])),
     ("sessions", lambda seen: setattr(seen, "sessions", [])),
+    ("connections", lambda seen: setattr(seen, "opened_ns", [-1, 250_000_000])),
+    ("parent side", lambda seen: setattr(seen, "left_by_parent", ["/bin/sleep 600"])),
     ("dies with parent", lambda seen: setattr(seen, "left_after_kill_s", None)),
     ("end of stdin", lambda seen: setattr(seen, "eof_exit_code", None)),
     ("end of stdin", lambda seen: setattr(seen, "eof_exit_code", 0)),
@@ -143,6 +150,37 @@ def _one_place_less(run: RunFacts) -> None:
         starts[-1]["t_ns"], ends[0]["t_ns"] = ends[0]["t_ns"], starts[-1]["t_ns"]
 
 
+def _later(run: RunFacts, kind: str, by_s: float, slots: Collection[int] = range(9)) -> None:
+    """Everything of this kind by successors, later."""
+    for fields in run.of(kind):
+        if fields["incarnation"] and fields["slot"] in slots:
+            fields["t_ns"] += round(by_s * 1e9)
+
+
+def _states(run: RunFacts, **changes: Any) -> None:
+    """The preset states something else."""
+    object.__setattr__(run, "preset", replace(run.preset, **changes))
+
+
+def _retry_told(run: RunFacts, delay_s: float) -> None:
+    _first(run, "job_retried", delay_s=delay_s)
+
+
+def _poison(run: RunFacts) -> str:
+    return _job_that_fails("transient", "transient", "transient")
+
+
+def _poison_row(run: RunFacts, state: str) -> None:
+    for row in run.of("row_read"):
+        if row["job_id"] == _poison(run):
+            row["state"] = state
+
+
+def _poison_told_twice(run: RunFacts) -> None:
+    told = next(f for f in run.of("job_discarded") if f["job_id"] == _poison(run))
+    run.lines["job_discarded"].append(told)
+
+
 def _job_that_fails(*classes: str) -> str:
     run = good.failing()
     failures: dict[str, list[str]] = {}
@@ -182,6 +220,16 @@ RUN_PLANTS: list[tuple[str, TrialName, Callable[[RunFacts], object]]] = [
     ("killed at return", "held", lambda run: _verdict(run, "h000007", "pending")),
     ("rescue", "held", _late_rescue),
     ("rescue", "held", _no_rescue),
+    ("rescue stated", "repeated", lambda run: _states(run, rescue=None)),
+    ("rescue bound", "repeated", lambda run: _later(run, "job_started", 2.0, [0, 1, 2])),
+    ("rescue bound", "repeated", lambda run: _later(run, "job_started", 7.0, [3])),
+    ("rescue bound", "repeated", lambda run: _drop(run, "job_started")),
+    ("transaction", "held", lambda run: _states(run, acknowledges_in_transaction=True)),
+    ("delays", "failing", lambda run: _retry_told(run, 0.5)),
+    ("library attempts", "failing", lambda run: _last(run, "job_started", library_attempt=7)),
+    ("gives up", "failing", lambda run: _once_more(run, _poison(run))),
+    ("gives up", "failing", lambda run: _poison_row(run, "retrying")),
+    ("gives up", "failing", _poison_told_twice),
     ("concurrency reached", "crowded", _one_place_less),
     ("stop", "crowded", lambda run: _note(run, "stop_ignored", {})),
     ("stop", "crowded", lambda run: _last(run, "row_read", state="claimed")),
@@ -243,6 +291,70 @@ def test_who_says_that_it_never_rescues_and_does_is_found_out() -> None:
     assert "rescue" in broken(good.direct(), runs)
 
 
+def test_a_bound_many_times_too_long_is_a_remark_that_says_what_was_seen() -> None:
+    runs = good.runs()
+    _states(runs["repeated"], rescue=Rescue("its lease", 60.0, 0.0, 0.2))
+
+    found = outcomes(good.direct(), runs)["rescue bound"]
+
+    assert found.outcome == "met"
+    assert found.reason == (
+        "the stated bound is 24 times the longest seen: over 4 kills the first orphans were back "
+        "after 2.5, 2.5, 2.5, 2.5 s, stated are at most 60.2 s"
+    )
+
+
+def test_one_late_orphan_of_four_is_noise_and_none_at_all_is_not() -> None:
+    runs = good.runs()
+    _later(runs["repeated"], "job_started", 2.0, [0])
+    assert outcomes(good.direct(), runs)["rescue bound"].outcome == "met"
+
+    _later(runs["repeated"], "job_started", 2.0, [1])
+    assert outcomes(good.direct(), runs)["rescue bound"].outcome == "met"
+
+    _later(runs["repeated"], "job_started", 2.0, [2])
+    assert "too short" in outcomes(good.direct(), runs)["rescue bound"].reason
+
+
+def test_a_claimed_transaction_that_is_kept_is_met() -> None:
+    runs = good.runs()
+    run = runs["held"]
+    _states(run, acknowledges_in_transaction=True)
+    for kind in ("job_started", "job_completed"):
+        run.lines[kind] = [
+            f for f in run.of(kind) if not f["incarnation"] or f["job_id"] <= "h000001"
+        ]
+
+    assert outcomes(good.direct(), runs)["transaction"].outcome == "met"
+
+
+def test_what_the_library_forgets_at_its_stop_is_called_the_librarys() -> None:
+    runs = good.runs()
+    _last(runs["crowded"], "row_read", state="claimed")
+
+    found = outcomes(good.direct(), runs)["stop"]
+
+    assert (found.outcome, found.of_library) == ("broken", True)
+    assert found.reason.startswith("the library forgot what it had claimed: 1 rows")
+
+
+def test_a_stop_that_is_ignored_as_well_is_not_called_the_librarys_alone() -> None:
+    runs = good.runs()
+    _last(runs["crowded"], "row_read", state="claimed")
+    _note(runs["crowded"], "stop_ignored", {})
+
+    assert not outcomes(good.direct(), runs)["stop"].of_library
+
+
+def test_a_runs_own_expectations_do_not_matter() -> None:
+    runs = good.runs()
+    for run in runs.values():
+        assert run.summary is not None
+        object.__setattr__(run.summary, "verdict", "fail")
+
+    assert broken(good.direct(), runs) == set()
+
+
 def test_claims_that_nobody_can_see_are_not_asked_for() -> None:
     seen = good.direct()
     seen.preset = replace(seen.preset, claims_visible=False)
@@ -280,7 +392,7 @@ def test_what_could_not_be_checked_is_no_success() -> None:
 def test_only_the_trials_that_a_check_reads_are_carried_out() -> None:
     assert trials_for([check.name for check in DIRECT]) == ["direct"]
     assert trials_for(["stop", "ready"]) == ["direct", "crowded"]
-    assert trials_for(NAMES) == ["direct", "held", "failing", "crowded"]
+    assert trials_for(NAMES) == ["direct", "repeated", "held", "failing", "crowded"]
 
 
 def test_an_unknown_check_is_refused_with_the_nearest_one() -> None:
@@ -304,6 +416,29 @@ def test_repetitions_that_agree_are_as_one_and_those_that_differ_are_named() -> 
         "it stayed"
     )
     assert exit_code([ready, stop, rescue]) == 1
+
+
+def test_what_is_said_below_the_table_names_the_library_and_tells_remarks_from_breaks() -> None:
+    console = Console(file=StringIO(), width=100)
+    forgotten = replace(of("stop", "broken", "it forgot 3 rows"), of_library=True)
+    findings = [forgotten, of("ready", "broken", "too soon"), of("rescue bound", "met", "is long")]
+
+    print_findings(findings, "a_queue (tuned)", console)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines()[-4:] == [
+        "stop, broken by the library itself, not by its adapter: it forgot 3 rows",
+        "ready, broken: too soon",
+        "rescue bound, a remark: is long",
+        "a_queue (tuned) does NOT conform: 2 of 3 are broken, 1 of them by the library itself",
+    ]
+
+
+def test_over_repetitions_it_is_the_librarys_where_it_was_so_whenever_it_was_broken() -> None:
+    own = replace(of("stop", "broken", "forgot"), of_library=True)
+
+    assert over_repetitions([[own], [of("stop", "met")]])[0].of_library
+    assert not over_repetitions([[own], [of("stop", "broken", "stayed")]])[0].of_library
 
 
 def test_what_could_not_be_checked_once_is_not_met() -> None:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from orchestrator.commands.conformance.single_worker import spellings
+from orchestrator.commands.conformance.sightings import spellings
 
 JOB_ID = "h000004"
 PAYLOADS = [b'{"job_id":"h000004"}', b'{"id": 1, "job_id": "h000004"}', b'[["h000004"], 22]']

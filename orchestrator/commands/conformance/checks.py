@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from orchestrator.commands.conformance.checks_of_claims import CLAIMS
 from orchestrator.commands.conformance.checks_of_events import EVENTS
 from orchestrator.commands.conformance.checks_of_kills import KILLS
+from orchestrator.commands.conformance.checks_of_rescue import RESCUE
 from orchestrator.commands.conformance.checks_of_rows import DIRECT
 from orchestrator.commands.conformance.checks_of_work import WORK
 from orchestrator.commands.conformance.finding import Check, Finding, TrialName, judge
@@ -18,7 +20,7 @@ from orchestrator.commands.conformance.single_worker import DirectEvidence
 from orchestrator.errors import UnknownNameError
 from orchestrator.scenario.reader import nearest_and_all
 
-RUNS: tuple[Check[RunFacts], ...] = (*EVENTS, *KILLS, *WORK)
+RUNS: tuple[Check[RunFacts], ...] = (*EVENTS, *KILLS, *RESCUE, *WORK, *CLAIMS)
 CHECKS: tuple[Check[DirectEvidence] | Check[RunFacts], ...] = (*DIRECT, *RUNS)
 NAMES = tuple(check.name for check in CHECKS)
 
@@ -34,7 +36,7 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
 def trials_for(names: Collection[str]) -> list[TrialName]:
     """The trials that these checks read, in the order in which they are carried out."""
     needed = {trial for check in CHECKS if check.name in names for trial in check.trials}
-    order: tuple[TrialName, ...] = ("direct", "held", "failing", "crowded")
+    order: tuple[TrialName, ...] = ("direct", "repeated", "held", "failing", "crowded")
     return [trial for trial in order if trial in needed]
 
 

@@ -126,7 +126,7 @@ def _need_workers(run: RunFacts) -> None:
 
 
 EVENTS: tuple[Check[RunFacts], ...] = (
-    Check("runs end", "lets every run come to its end", ALL_RUNS, came_to_its_end),
+    Check("runs end", "lets every run come to its end", (*ALL_RUNS, "repeated"), came_to_its_end),
     Check("whole lines", "writes nothing but whole events", ALL_RUNS, lines_whole),
     Check("every event", "leaves no event out, and keeps their order", ALL_RUNS, lines_complete),
     Check("execution numbers", "numbers executions once", ALL_RUNS, executions_numbered),

@@ -53,7 +53,7 @@ def survives_kill_at(point: HoldPoint) -> Callable[[RunFacts], Iterator[str]]:
         for job_id in held_at(run, point):
             verdict, reason = jobs[job_id]["verdict"], jobs[job_id]["reason"]
             if reason == "bound_not_reached":
-                raise NotCheckedError(_beyond(run))
+                raise NotCheckedError(beyond(run))
             if reason == "no_worker":
                 raise NotCheckedError(f"no worker lived long enough to rescue {job_id}")
             if verdict not in allowed(point, run.preset):
@@ -93,7 +93,7 @@ def rescued_in_time(run: RunFacts) -> Iterator[str]:
     limit_s = bound_s + run.scenario.limits.backlog_margin_s
     if picked_up_s is None:
         if bound_s > run.scenario.limits.max_bound_s:
-            raise NotCheckedError(_beyond(run))
+            raise NotCheckedError(beyond(run))
         yield f"no orphan came back; the preset says within {limit_s:.1f} s, margin included"
     elif picked_up_s > limit_s:
         yield f"the first orphan came back after {picked_up_s:.1f} s, the bound is {limit_s:.1f} s"
@@ -127,7 +127,8 @@ def _counted(things: Sequence[Any], one: str, several: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else several}"
 
 
-def _beyond(run: RunFacts) -> str:
+def beyond(run: RunFacts) -> str:
+    """Why a rescue cannot be waited for."""
     assert run.preset.rescue is not None
     bound_s, limit_s = run.preset.rescue.bound_s(0.0), run.scenario.limits.max_bound_s
     return f"the preset rescues after up to {bound_s:g} s, and a run waits for {limit_s:g} s"

@@ -105,6 +105,29 @@ def sessions_named(seen: DirectEvidence) -> Iterator[str]:
         yield f"{len(seen.sessions)} sessions bear the name, the pool alone has {seen.pool_size}"
 
 
+def connected_when_ready(seen: DirectEvidence) -> Iterator[str]:
+    """At child_ready the jobs' pool is open, and at least one session of the library's own."""
+    _need_ready(seen)
+    assert seen.ready is not None
+    before = sum(opened_ns <= seen.ready.t_ns for opened_ns in seen.opened_ns)
+    if before <= seen.pool_size:
+        later_ms = [(ns - seen.ready.t_ns) / 1e6 for ns in seen.opened_ns if ns > seen.ready.t_ns]
+        yield (
+            f"it was ready with {before} sessions, {seen.pool_size} of them for the jobs, and "
+            f"opened {len(later_ms)} more afterwards"
+            + (f", the first {min(later_ms):.0f} ms later" if later_ms else "")
+        )
+
+
+def parents_side_ended(seen: DirectEvidence) -> Iterator[str]:
+    """What install, the enqueuers and the reads have started in the parent has ended."""
+    if seen.left_by_parent:
+        yield (
+            f"its parent's side left {len(seen.left_by_parent)} running, enqueuers closed: "
+            f"{_some(seen.left_by_parent)}"
+        )
+
+
 def dies_with_parent(seen: DirectEvidence) -> Iterator[str]:
     """The kernel's death signal is set, by the child itself."""
     _need_ready(seen)
@@ -173,6 +196,12 @@ DIRECT: tuple[Check[DirectEvidence], ...] = (
     Check("ready", "becomes ready, and takes what waits", ("direct",), became_ready),
     Check("sessions", "names every database session", ("direct",), sessions_named),
     Check(
+        "connections",
+        "is connected when it says that it is ready",
+        ("direct",),
+        connected_when_ready,
+    ),
+    Check(
         "rows claimed",
         "shows open jobs as claimed by their worker",
         ("direct",),
@@ -183,4 +212,10 @@ DIRECT: tuple[Check[DirectEvidence], ...] = (
     ),
     Check("dies with parent", "is killed when its parent is", ("direct",), dies_with_parent),
     Check("end of stdin", "leaves when its stdin ends", ("direct",), leaves_at_eof),
+    Check(
+        "parent side",
+        "leaves no process of the parent's side behind",
+        ("direct",),
+        parents_side_ended,
+    ),
 )

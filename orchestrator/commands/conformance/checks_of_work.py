@@ -6,7 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from orchestrator.commands.conformance.checks_of_events import lines_complete
-from orchestrator.commands.conformance.finding import Check, NotCheckedError, TrialName
+from orchestrator.commands.conformance.finding import (
+    Check,
+    LibrarysOwn,
+    NotCheckedError,
+    TrialName,
+)
 from orchestrator.commands.conformance.run_facts import Fields, RunFacts, Worker, worker_of
 from orchestrator.scenario.workload import Workload
 
@@ -45,13 +50,16 @@ def stop_drains(run: RunFacts) -> Iterator[str]:
     for worker, jobs in sorted(begun.items()):
         # What it had in hand it may still begin with.
         if jobs > places:
-            yield f"{worker} was asked to stop, and began with {jobs} more jobs"
+            yield LibrarysOwn(f"{worker} was asked to stop, and began with {jobs} more jobs")
     for left in run.of("child_exited"):
         if left["reason"] == "died" and left["t_ns"] > stop_ns:
             yield f"{worker_of(left)} was asked to stop, and left with {left.get('exit_code')}"
     run.need_end()
     if held := [row["job_id"] for row in run.final_rows if row.get("state") == "claimed"]:
-        yield f"{len(held)} rows are still claimed after the stop, the first is of {held[0]}"
+        yield LibrarysOwn(
+            f"the library forgot what it had claimed: {len(held)} rows are still claimed after a "
+            f"stop in good order, the first is of {held[0]}"
+        )
 
 
 def rows_left(run: RunFacts) -> Iterator[str]:
@@ -80,7 +88,7 @@ def attempts_planned(run: RunFacts) -> Iterator[str]:
     limit = run.scenario.workers.max_attempts
     starts = Counter(fields["job_id"] for fields in run.of("job_started"))
     completed = {fields["job_id"] for fields in run.of("job_completed")}
-    for job_id, fail in _planned(run).items():
+    for job_id, fail in planned_failures(run).items():
         if "permanent" in fail:
             continue
         wanted = min(len(fail) + 1, limit)
@@ -95,7 +103,7 @@ def attempts_planned(run: RunFacts) -> Iterator[str]:
 def wrong_error_classes(run: RunFacts) -> Iterator[str]:
     """Each failure bears the class that the plan gives it, and no other failure occurs."""
     run.need_end()
-    planned = _planned(run)
+    planned = planned_failures(run)
     failures: defaultdict[str, list[str]] = defaultdict(list)
     for failed in sorted(run.of("job_failed"), key=lambda fields: int(fields["t_ns"])):
         failures[failed["job_id"]].append(failed["error_class"])
@@ -108,7 +116,7 @@ def permanent_ended(run: RunFacts) -> Iterator[str]:
     """No further attempt could help, so none is made."""
     run.need_end()
     starts = Counter(fields["job_id"] for fields in run.of("job_started"))
-    for job_id, fail in _planned(run).items():
+    for job_id, fail in planned_failures(run).items():
         if fail == ("permanent",) and starts[job_id] != 1:
             yield f"{job_id} failed for good, and was executed {starts[job_id]} times"
 
@@ -132,7 +140,8 @@ def missing_decisions(run: RunFacts) -> Iterator[str]:
             yield f"{job_id} failed {times} times and {gave_up}; discards: {discarded[job_id]}"
 
 
-def _planned(run: RunFacts) -> dict[str, tuple[str, ...]]:
+def planned_failures(run: RunFacts) -> dict[str, tuple[str, ...]]:
+    """By a job's id: the classes that the plan lets its executions fail with, in turn."""
     return {job.plan.job_id: job.plan.fail for job in Workload(run.scenario).jobs()}
 
 

@@ -49,11 +49,11 @@ def conformance(
 ) -> None:
     """Check an adapter against PROTOCOL.md and the contract.
 
-    Holds a worker, kills its parent, kills workers at each point of a job's life, crowds them,
-    lets jobs fail, and compares what the adapter says with what the events and SQL say. Takes about
-    a minute, and as long as the preset takes to rescue. What is met in one repetition and not in
-    another is not met. Exit codes: 0 it conforms, 1 a promise is broken, 2 usage, 4 one could not
-    be checked.
+    Holds a worker, kills its parent, kills workers at each point of a job's life and one after
+    another, crowds them, lets jobs fail, and compares what the adapter says and states with what
+    the events and SQL say. Takes a minute or two, and as long as the preset takes to rescue. What
+    is met in one repetition and not in another is not met. Exit codes: 0 it conforms, 1 a promise
+    is broken, 2 usage, 4 one could not be checked.
 
       crashbench conformance pgqueuer
 
@@ -113,25 +113,33 @@ def print_findings(findings: Sequence[Finding], subject: str, console: Console) 
             finding.name, finding.promise, Text(finding.outcome, _STYLES[finding.outcome])
         )
     console.print(table)
-    for (outcome, reason), names in _by_reason(findings).items():
-        line = f"{', '.join(names)}, {outcome}: {reason}"
+    for (word, reason), names in _by_reason(findings).items():
+        line = f"{', '.join(names)}, {word}: {reason}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     console.print(_sentence(findings, subject), highlight=False, markup=False, soft_wrap=True)
 
 
-def _by_reason(findings: Sequence[Finding]) -> dict[tuple[Outcome, str], list[str]]:
-    """One cause leaves many promises unchecked: it is given once."""
-    names: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
+def _by_reason(findings: Sequence[Finding]) -> dict[tuple[str, str], list[str]]:
+    """One cause leaves many promises unchecked: it is given once, after a word on what it did."""
+    names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for finding in findings:
         if finding.reason:
-            names[finding.outcome, finding.reason].append(finding.name)
+            names[_word(finding), finding.reason].append(finding.name)
     return names
+
+
+def _word(finding: Finding) -> str:
+    if finding.of_library:
+        return f"{finding.outcome} by the library itself, not by its adapter"
+    return "a remark" if finding.outcome == "met" else finding.outcome
 
 
 def _sentence(findings: Sequence[Finding], subject: str) -> str:
     counts = Counter(finding.outcome for finding in findings)
     if counts["broken"]:
         verdict = f"{subject} does NOT conform: {counts['broken']} of {len(findings)} are broken"
+        if of_library := sum(finding.of_library for finding in findings):
+            verdict += f", {of_library} of them by the library itself"
     elif counts["not checked"]:
         verdict = f"{subject}: nothing is broken, but {counts['not checked']} could not be checked"
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 Outcome = Literal["met", "broken", "not offered", "not checked"]
-TrialName = Literal["direct", "held", "crowded", "failing"]
+TrialName = Literal["direct", "held", "repeated", "crowded", "failing"]
 EvidenceT = TypeVar("EvidenceT")
 
 
@@ -18,6 +18,12 @@ class NotCheckedError(Exception):
 
 class UnofferedError(Exception):
     """Raised by a check of what this preset does not claim to do; the text says what that is."""
+
+
+class LibrarysOwn(str):
+    """A sentence on what the library does by itself: no change to the adapter would mend it."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Check(Generic[EvidenceT]):
     faults: Callable[[EvidenceT], Iterator[str]]
     """A sentence for everything that breaks the promise; none = it is kept. May raise
     `NotCheckedError` and `UnofferedError` instead."""
+    remarks: Callable[[EvidenceT], Iterator[str]] | None = None
+    """Where the promise is kept: what is worth knowing all the same."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +50,42 @@ class Finding:
     promise: str
     outcome: Outcome
     reason: str = ""
+    """Why; of what is met a remark, or nothing."""
+    of_library: bool = False
+    """Broken by the library itself, and not by its adapter."""
 
 
 def judge(check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT]) -> Finding:
     """Judge a check by the trials that it reads; one that was not carried out is in `evidence`
     not at all."""
 
-    def found(outcome: Outcome, reason: str = "") -> Finding:
-        return Finding(check.name, check.promise, outcome, reason)
+    def found(outcome: Outcome, reason: str = "", *, of_library: bool = False) -> Finding:
+        return Finding(check.name, check.promise, outcome, reason, of_library)
 
     broken: list[str] = []
     unchecked: list[str] = []
+    remarks: list[str] = []
+    whose: set[bool] = set()
     for trial in check.trials:
         where = f"{trial}: " if len(check.trials) > 1 else ""
         if trial not in evidence:
             unchecked.append("without a worker that becomes ready no run was made")
             continue
         try:
-            broken += [where + sentence for sentence in check.faults(evidence[trial])]
+            sentences = list(check.faults(evidence[trial]))
+            broken += [where + sentence for sentence in sentences]
+            whose |= {isinstance(sentence, LibrarysOwn) for sentence in sentences}
+            if not sentences and check.remarks is not None:
+                remarks += [where + sentence for sentence in check.remarks(evidence[trial])]
         except NotCheckedError as error:
             unchecked.append(f"{where}{error}")
         except UnofferedError as error:
             return found("not offered", str(error))
     if broken:
-        return found("broken", _first_of(broken))
-    return found("not checked", "; ".join(dict.fromkeys(unchecked))) if unchecked else found("met")
+        return found("broken", _first_of(broken), of_library=whose == {True})
+    if unchecked:
+        return found("not checked", "; ".join(dict.fromkeys(unchecked)))
+    return found("met", "; ".join(remarks))
 
 
 _MOST_SENTENCES = 3
@@ -90,9 +109,10 @@ def over_repetitions(repetitions: Sequence[Sequence[Finding]]) -> list[Finding]:
 
 def _agreed(findings: Sequence[Finding]) -> Finding:
     outcome = min((f.outcome for f in findings), key=_WORST_FIRST.index)
+    of_library = all(f.of_library for f in findings if f.outcome == outcome)
     if len({finding.outcome for finding in findings}) == 1:
         reasons = dict.fromkeys(finding.reason for finding in findings if finding.reason)
-        return replace(findings[0], reason="; ".join(reasons))
+        return replace(findings[0], reason="; ".join(reasons), of_library=of_library)
     by_outcome: defaultdict[Outcome, list[int]] = defaultdict(list)
     for number, finding in enumerate(findings, 1):
         by_outcome[finding.outcome].append(number)
@@ -102,4 +122,4 @@ def _agreed(findings: Sequence[Finding]) -> Finding:
     )
     reasons = dict.fromkeys(f.reason for f in findings if f.outcome == outcome and f.reason)
     reason = "; ".join([f"the repetitions differ: {which}", *reasons])
-    return replace(findings[0], outcome=outcome, reason=reason)
+    return replace(findings[0], outcome=outcome, reason=reason, of_library=of_library)

@@ -7,10 +7,8 @@ stdin is closed while its parent lives: each of the two ropes has to hold by its
 
 from __future__ import annotations
 
-import base64
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,25 +16,27 @@ from typing import Any
 import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.sql import SQL, Identifier
 
 from orchestrator.commands.conformance.held_worker import (
     HeldWorker,
     WorkerEvents,
     end_marked,
+    seconds_until,
     wait_for_exit,
 )
+from orchestrator.commands.conformance.sightings import opened_ns, sighted
 from orchestrator.history.recorder import take_anchor
 from orchestrator.history.records import Session
-from orchestrator.observe.probe import Probe, parent_session_name
+from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.postgres.server import Server
+from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.request import Request
+from orchestrator.run.request import Request, offers_of
 from orchestrator.run.run import connect_producer, install_schema
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.scenario.types import Limits
 from orchestrator.scenario.workload import PlannedJob
-from orchestrator.workers.child import RUN_VARIABLE, Spawner
+from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
 from worker_child.adapters.contract import (
     Accepted,
     EnqueueResult,
@@ -52,13 +52,6 @@ LEAVE_LIMIT_S = 5.0
 _START_LIMIT_S = 15.0
 """From ready until all jobs have started; they waited for the worker."""
 _TAIL_CHARACTERS = 600
-_TABLES = r"""
-SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE relkind = 'r' AND relname NOT LIKE 'bench\_%'
-  AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_%'
-ORDER BY nspname, relname
-"""
-"""Every table that is not the harness's own."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +85,15 @@ class DirectEvidence:
     claimed: Look | None = None
     sessions: list[Session] = field(default_factory=list)
     unknown_sessions: list[Session] = field(default_factory=list)
+    opened_ns: list[int] = field(default_factory=list)
+    """When each of the worker's sessions was opened, on the clock of its events."""
     left_after_kill_s: float | None = None
     """How long the worker outlived its killed parent; None = it had to be ended."""
     second_ready: bool = False
     eof_exit_code: int | None = None
     """With what the second worker left when its stdin ended; None = it had to be ended."""
+    left_by_parent: list[str] = field(default_factory=list)
+    """Command lines of what the adapter's parent's side has started and not ended."""
 
 
 class Bench:
@@ -108,6 +105,8 @@ class Bench:
         self._server = server
         self._janitor = janitor
         self._limits: Limits = request.scenario.limits
+        self._workers: set[int] = set()
+        """The process groups that are not the parent's side."""
         self._mark = f"conformance:{janitor.pid}:{secrets.token_hex(4)}"
         record = take_anchor()
         self._anchor = ClockAnchor(monotonic_ns=record.t_ns, wall_ns=record.wall_ns)
@@ -121,6 +120,16 @@ class Bench:
 
     def carry_out(self) -> DirectEvidence:
         """Raises psycopg.Error where the library's own schema or enqueue fails."""
+        self._janitor.mark(RUN_VARIABLE, self._mark)
+        try:
+            with marked_environment(self._mark):
+                self._carry_out()
+            self.evidence.left_by_parent = self._left_by_parent()
+        finally:
+            end_marked(f"{RUN_VARIABLE}={self._mark}", LEAVE_LIMIT_S)
+        return self.evidence
+
+    def _carry_out(self) -> None:
         install_schema(self._server, self._adapter)
         probe = Probe(
             self._server.dsn,
@@ -129,7 +138,6 @@ class Bench:
             self._plan.preset,
             timeout_s=self._limits.row_read_s,
         )
-        self._janitor.mark(RUN_VARIABLE, self._mark)
         try:
             with tempfile.TemporaryDirectory(prefix="cb-conformance-") as logs:
                 self._enqueue()
@@ -139,8 +147,6 @@ class Bench:
                     self._close_stdin(Path(logs))
         finally:
             probe.close()
-            end_marked(f"{RUN_VARIABLE}={self._mark}", LEAVE_LIMIT_S)
-        return self.evidence
 
     def _enqueue(self) -> None:
         enqueuer = connect_producer(self._plan, self._server)
@@ -148,14 +154,27 @@ class Bench:
             self.evidence.results = enqueuer.enqueue(self._jobs)
         finally:
             enqueuer.close()
+        if "dedup" in offers_of(self._adapter):
+            # Where the keys are the client's affair, this one is a process.
+            name = parent_session_name(self._plan.run_id, PRODUCER)
+            dsn = make_conninfo(self._server.dsn, application_name=name)
+            self._adapter.enqueuer(dsn, self._plan.preset, keyed=True).close()
+
+    def _left_by_parent(self) -> list[str]:
+        """What bears the mark outside of the workers' process groups, in the end."""
+
+        def left() -> list[linux.Process]:
+            marked = linux.living_marked(f"{RUN_VARIABLE}={self._mark}")
+            return [process for process in marked if process.group not in self._workers]
+
+        seconds_until(lambda: not left(), LEAVE_LIMIT_S)
+        return [linux.command_line(process.pid) for process in left()]
 
     def _look(self, probe: Probe) -> Look:
         first = [
             result.inbox_id for result in self.evidence.results[:1] if isinstance(result, Accepted)
         ]
-        name = parent_session_name(self._plan.run_id, "witness")
-        dsn = make_conninfo(self._server.dsn, application_name=name)
-        with psycopg.connect(dsn, autocommit=True) as connection:
+        with self._witness() as connection:
             rows = list(self._adapter.rows(connection, self._plan.preset))
             return Look(
                 counts=probe.counts(),
@@ -164,6 +183,11 @@ class Bench:
                 sighted=sighted(connection, self.evidence.job_ids),
             )
 
+    def _witness(self) -> psycopg.Connection[Any]:
+        name = parent_session_name(self._plan.run_id, "witness")
+        dsn = make_conninfo(self._server.dsn, application_name=name)
+        return psycopg.connect(dsn, autocommit=True)
+
     def _kill_the_parent(self, probe: Probe, logs: Path) -> None:
         evidence, init = self.evidence, self._init(slot=0)
         try:
@@ -171,6 +195,7 @@ class Bench:
         except OSError as error:
             evidence.not_ready = f"the worker's command could not be run: {error}"
             return
+        self._workers.add(worker.pid)
         with worker:
             events = worker.events
             if not events.wait_for(lambda: events.ready is not None, self._limits.ready_s):
@@ -182,11 +207,14 @@ class Bench:
             evidence.claimed = self._look(probe)
             evidence.sessions = probe.sessions([init.application_name])
             evidence.unknown_sessions = probe.unknown_sessions()
+            with self._witness() as connection:
+                evidence.opened_ns = opened_ns(connection, init.application_name)
             evidence.left_after_kill_s = worker.kill_parent(LEAVE_LIMIT_S)
 
     def _close_stdin(self, logs: Path) -> None:
         init = self._init(slot=1)
         child = Spawner(logs, self._mark).spawn(init, self._adapter.child_argv())
+        self._workers.add(child.pid)
         try:
             events = WorkerEvents(init, child.fileno())
             self.evidence.second_ready = events.wait_for(
@@ -216,40 +244,3 @@ def _held(job: PlannedJob) -> OutgoingJob:
     """Whatever point the scenario holds the job at: here it stops as soon as it has started."""
     plan = msgspec.structs.replace(job.plan, hold="started")
     return OutgoingJob(plan.job_id, plan.kind, msgspec.json.encode(plan))
-
-
-def sighted(connection: psycopg.Connection[Any], job_ids: Sequence[str]) -> set[str]:
-    """Of `job_ids` those that some row of the library's tables names. Raises psycopg.Error.
-
-    SQL alone is asked, so that no adapter can talk this witness over. A payload may be stored as
-    text, JSON, bytes or base64, so an id is looked for in each of these spellings.
-    """
-    texts = [text for table in _tables(connection) for text in _rows(connection, *table)]
-    return {
-        job_id
-        for job_id in job_ids
-        if any(spelling in text for spelling in spellings(job_id) for text in texts)
-    }
-
-
-def spellings(job_id: str) -> list[str]:
-    """How `job_id` can look within a longer text, JSON, bytea or base64."""
-    # With the quote behind it: whole characters before it do not determine all of a last digit.
-    quoted = f'{job_id}"'.encode()
-    return [job_id, job_id.encode().hex(), *(_in_base64(quoted, offset) for offset in range(3))]
-
-
-def _in_base64(data: bytes, offset: int) -> str:
-    """Those characters that `data`, beginning `offset` bytes after a triple, determines alone."""
-    encoded = base64.b64encode(bytes(offset) + data).decode()
-    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]
-
-
-def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    return connection.execute(_TABLES).fetchall()
-
-
-def _rows(connection: psycopg.Connection[Any], schema: str, table: str) -> Iterator[str]:
-    query = SQL("SELECT row_::text FROM {} AS row_").format(Identifier(schema, table))
-    for (text,) in connection.execute(query):
-        yield text

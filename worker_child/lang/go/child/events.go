@@ -39,7 +39,7 @@ const (
 )
 
 // Retried says that the library has taken the failed job back for another attempt, delayS seconds
-// from now.
+// after it failed.
 func (e *Execution) Retried(by ObservedBy, delayS float64) {
 	e.emitter.emit("job_retried", e.fields().text("observed_by", string(by)).float("delay_s", delayS))
 }

@@ -43,7 +43,7 @@ export class Execution {
     this.inboxId = inboxId;
   }
 
-  /** The library has taken the failed job back, for another attempt `delayS` seconds from now. */
+  /** The library has taken the failed job back, for another attempt `delayS` s after it failed. */
   retried(observedBy, delayS) {
     this.emit("job_retried", { observed_by: observedBy, delay_s: new Fraction(delayS) });
   }
