@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from analysis.errors import AnalysisError
 from orchestrator.run.status import Phase, Status
 
 _PLAIN_EVERY_S = 10.0
@@ -46,9 +47,23 @@ class LiveView:
         )
         self._phase: Phase | None = None
         self._printed_s = 0.0
+        self._deaf = False
+        """The output takes no more."""
 
     def update(self, status: Status) -> None:
-        """Show the newest state."""
+        """Show the newest state.
+
+        Where nobody takes it the run goes on all the same: that the output could not be written is
+        said at its end, with the history complete.
+        """
+        if self._deaf:
+            return
+        try:
+            self._show(status)
+        except (OSError, AnalysisError):
+            self._deaf = True
+
+    def _show(self, status: Status) -> None:
         if self._live is not None:
             self._live.update(self._picture(status), refresh=True)
             return

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 
 from orchestrator.faults.table import row_of
+from orchestrator.scenario.arrivals import corners
 from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
+
+_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
     ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
     duration_s = scenario.workload.duration_s
-    expected_s = None if scenario.workload.endless else max([duration_s, *ends_s])
+    caught_up_s = _caught_up_s(scenario, load)
+    expected_s = None if scenario.workload.endless else max([caught_up_s, *ends_s])
     waits_s = max(0.0, (expected_s or duration_s) - duration_s)
     closed = scenario.workload.closed_loop
     lines = [
@@ -49,6 +55,49 @@ def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) ->
         return at_s + outage_s + scenario.limits.confirm_s
     bound_s = preset.rescue.bound_s(outage_s)
     return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
+
+
+def _caught_up_s(scenario: Scenario, load: Capacity) -> float:
+    """When the backlog that the load and its timed outages leave is gone, at least its end.
+
+    The load goes on in small steps; in each the workers of the filled slots take what they can.
+    """
+    settings, slots = scenario.workload, scenario.workers.slots
+    end_s = settings.duration_s
+    if settings.endless or settings.closed_loop:
+        return end_s
+    line = [(float(at), float(factor)) for at, factor in corners(settings.curve, end_s)]
+    per_factor = load.peak_rate_per_s / max(max(factor for _, factor in line), 1e-9)
+    per_slot = load.sustainable_rate_per_s / slots
+    step_s, backlog = end_s / _STEPS, 0.0
+    for step in range(_STEPS):
+        at_s = (step + 0.5) * step_s
+        served = per_slot * _filled(scenario, at_s)
+        backlog = max(0.0, backlog + (_factor(line, at_s) * per_factor - served) * step_s)
+    respawns_s = [f.at_s + f.outage_s for f in scenario.faults if f.at_s and f.outage_s]
+    again_s = end_s if _filled(scenario, end_s) else max([end_s, *respawns_s])
+    served = per_slot * _filled(scenario, again_s)
+    return again_s + backlog / served if backlog and served else end_s
+
+
+def _filled(scenario: Scenario, at_s: float) -> int:
+    """How many slots have a worker at an instant, as far as timed faults say."""
+    empty = {
+        slot
+        for fault in scenario.faults
+        if fault.at_s is not None
+        and fault.at_s <= at_s < fault.at_s + (inf if fault.outage_s is None else fault.outage_s)
+        for slot in fault.slots
+    }
+    return scenario.workers.slots - len(empty)
+
+
+def _factor(line: list[tuple[float, float]], at_s: float) -> float:
+    """The curve's value between two of its corners."""
+    for (begin_s, first), (end_s, last) in pairwise(line):
+        if begin_s <= at_s < end_s:
+            return first + (last - first) * (at_s - begin_s) / (end_s - begin_s)
+    return line[-1][1]
 
 
 def _closed_loop_line(scenario: Scenario) -> str:
@@ -75,8 +124,11 @@ def _fault_lines(
         healing = f", {_healing(fault, row.healing)}" if row.healing else ""
         lines.append(f"fault: {row.describe(fault)} {_when(fault)}{healing}")
         if fault.outage_s and not fault.when_held:
-            catch_up_s = load.catch_up_s(fault.outage_s)
-            backlog = fault.outage_s * load.peak_rate_per_s
+            out = (
+                1 if fault.at_s is None else scenario.workers.slots - _filled(scenario, fault.at_s)
+            )
+            catch_up_s = load.catch_up_s(fault.outage_s, out)
+            backlog = load.backlog(fault.outage_s, out)
             lines.append(
                 f"the outage leaves a backlog of about {backlog:.0f} jobs; catching up takes "
                 + ("for ever at this load" if catch_up_s is None else f"about {catch_up_s:.0f} s")

@@ -37,13 +37,10 @@ def role(server: Server, *clauses: str) -> Iterator[str]:
 
 
 def refusal(server: Server, *clauses: str, options: str | None = None) -> str:
-    with (
-        role(server, *clauses) as dsn,
-        Janitor() as janitor,
-        pytest.raises(ServerSessionsError) as caught,
-    ):
+    with role(server, *clauses) as dsn, Janitor() as janitor:
         given = dsn if options is None else make_conninfo(dsn, options=options)
-        open_server(given, run_id="x", janitor=janitor)
+        with pytest.raises(ServerSessionsError) as caught:
+            open_server(given, run_id="x", janitor=janitor)
     assert caught.value.exit_code == 2
     return str(caught.value)
 

@@ -69,6 +69,38 @@ def test_a_load_that_can_never_be_caught_up_with_is_said_to_be() -> None:
     assert any(line.endswith("catching up takes for ever at this load") for line in lines)
 
 
+def test_the_backlog_is_part_of_the_expected_time() -> None:
+    over = ("workload.rate_per_s=200", "over_capacity=true", "faults=[]", "expectations={}")
+    seen = forecast(rescuing(3.0), *over)
+    sustainable_per_s = seen.capacity.sustainable_rate_per_s
+    assert seen.expected_s == pytest.approx(20 * 200 / sustainable_per_s, rel=0.01)
+
+
+def test_an_outage_shortly_before_the_end_of_the_load_prolongs_the_run() -> None:
+    seen = forecast(rescuing(3.0), "faults.0.at_s=17", "faults.0.respawn_after_s=10")
+    assert seen.expected_s == pytest.approx(27 + 90 / seen.capacity.sustainable_rate_per_s, abs=10)
+    assert seen.expected_s is not None and seen.expected_s > 28
+
+
+def test_an_outage_of_one_worker_of_four_leaves_no_backlog_where_the_others_keep_up() -> None:
+    lines = forecast(
+        rescuing(3.0), "workers.slots=4", "workers.concurrency=10", "faults.0.slot=3"
+    ).lines
+    assert any("a backlog of about 0 jobs; catching up takes about 0 s" in line for line in lines)
+
+
+def test_two_of_two_at_one_instant_leave_the_backlog_of_both() -> None:
+    lines = forecast(
+        rescuing(3.0),
+        "workers.slots=2",
+        "workers.concurrency=10",
+        "faults=[{ slot = 0, at_s = 8, respawn_after_s = 3 }, "
+        "{ slot = 1, at_s = 8, respawn_after_s = 3 }]",
+        "expectations={}",
+    ).lines
+    assert sum("a backlog of about 90 jobs" in line for line in lines) == 2
+
+
 def test_a_run_without_a_fault_waits_for_no_rescue() -> None:
     seen = forecast(rescuing(30.0), "faults=[]", "expectations={}")
     assert (seen.bound_s, seen.waits_s, seen.expected_s) == (0.0, 0.0, 20.0)
@@ -86,6 +118,9 @@ def test_held_and_state_triggers_are_told_in_words() -> None:
     held = forecast(rescuing(3.0), name="crash_recovery_exact").lines
     assert any("as soon as every held job stands at its point" in line for line in held)
     state = forecast(
-        rescuing(3.0), "faults=[{ when = { completed = 50, in_flight = 8 } }]", "expectations={}"
+        rescuing(3.0),
+        "faults=[{ when = { completed = 50, in_flight = 8 } }]",
+        "expectations={}",
+        "nobody_left=true",
     ).lines
     assert any("50 completed and 8 in flight are seen, no respawn" in line for line in state)

@@ -67,7 +67,7 @@ def test_its_words_on_parity_are_those_of_the_contract() -> None:
         f"{RESAMPLES:,} resamples",
         f"1 - 2 / 2^{ENOUGH_RUNS}",
         f"({RETRY_AFTER_S[0]} to {RETRY_AFTER_S[1]} s, seeded)",
-        f"{MOST_UTILISATION:.0%} of the workers' total concurrency".replace("%", " %"),
+        f"{float(MOST_UTILISATION):.0%} of the workers' total concurrency".replace("%", " %"),
         f"mean length + {OVERHEAD_S:g} s",
         f"more than {MAX_LATE_S * 1000:g} ms late",
         f"max > {MAX_HICCUP_US // 1000} ms",
