@@ -12,7 +12,13 @@ import pytest
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.calibration.compare import Comparison, compare, doubts
-from orchestrator.commands.calibration.controls import CONTROLS, SETS, Control, all_trials
+from orchestrator.commands.calibration.controls import (
+    CONTROLS,
+    SETS,
+    Control,
+    SetName,
+    all_trials,
+)
 from orchestrator.commands.calibration.oracle import Expected, JobSets, expect, fixed_sets
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
@@ -22,6 +28,7 @@ Line = tuple[str, dict[str, Any]]
 
 CONTROL = {control.library: control for control in CONTROLS}
 LEASE_S = 3.0
+JOBS = ("ambiguous", "lost", "duplicated")
 START: Line = ("run_start", {"rescue": {"lease_s": LEASE_S}})
 
 
@@ -216,7 +223,7 @@ def summary_with(folder: Path, **figures: Any) -> Summary:
     """A healthy run's, with other figures where they belong."""
     replace = msgspec.structs.replace
     summary = analyse(healthy().write(folder))
-    jobs = {name: figures.pop(name) for name in ("ambiguous", "lost") if name in figures}
+    jobs = {name: figures.pop(name) for name in JOBS if name in figures}
     crash = {n: figures.pop(n) for n in ("certificates", "re_executions") if n in figures}
     return replace(
         summary,
@@ -253,3 +260,20 @@ def test_a_demand_on_no_job_at_all_proves_nothing(tmp_path: Path) -> None:
     assert doubts(judged, expected, sets(), kills=0) == [
         "no job of the scenario must be duplicated: the check is empty"
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({}, ["not one duplicated job was found, and this control must show some"]),
+        ({"duplicated": {"a"}}, []),
+    ],
+)
+def test_a_control_that_must_show_a_duplicate_shows_one(
+    found: dict[SetName, set[str]], told: list[str], tmp_path: Path
+) -> None:
+    judged = summary_with(tmp_path, duplicated=len(found))
+    expected = Expected("run", sets(), {}, {})
+
+    assert doubts(judged, expected, sets(**found), kills=0, finds=("duplicated",)) == told
+    assert CONTROL["control_late_ack"].finds == ("duplicated", "redelivered")
