@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
   --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs mutator bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ verify: setup ## generated documents and schemas are what the types say
 docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
 	$(BIN)/python -m orchestrator.documents
 	$(BIN)/python -m analysis schema
+
+mutator: setup ## change recorded histories at random: who notices, and what nobody does
+	$(BIN)/python -m tests.histories.mutator $(ARGS)
 
 bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -115,7 +115,8 @@ def _child_lines(history: History) -> _ChildLines:
     t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
     t_ns = t_ns[order]
     del order
-    first = np.flatnonzero(np.diff(worker, prepend=ABSENT))
+    # No number stands before the first line: a damaged one may bear any, `ABSENT` as well.
+    first = np.flatnonzero(np.diff(worker, prepend=worker[:1] - 1))
     ordinal = np.arange(len(worker), dtype=np.int32)
     ordinal -= np.repeat(first.astype(np.int32), np.diff(first, append=len(worker)))
     return _ChildLines(worker, n, t_ns, ordinal, first)
