@@ -104,7 +104,7 @@ def json_type(wanted: Any) -> str:
     if get_origin(wanted) in (list, tuple):
         return f"list of {_items(wanted)}"
     if wanted is Scenario:
-        return "[a scenario](scenarios/README.md), `faults` each with `what`"
+        return "[a scenario](../../scenarios/README.md), `faults` each with `what`"
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         return f"[{wanted.__name__}](#{wanted.__name__.lower()})"
     return _JSON_TYPES[wanted]
