@@ -162,7 +162,7 @@ class TableBuilder:
         """
         self._check_faults(path)
         start, end = self._only_start(path), self._only_end(path)
-        check_plan(start, end, size)
+        check_plan(end, size)
         check_records(chain(chain.from_iterable(self._records.values()), self._kill_reads))
         named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
         raw = [self._jobs.numbers([r.job_id for r in named if r.job_id is not None])]

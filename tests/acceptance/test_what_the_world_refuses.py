@@ -146,6 +146,45 @@ def test_a_number_of_planned_jobs_beyond_what_the_file_holds_is_refused(
     assert_one_sentence(ended.returncode, ended.stderr, f"{number:,} jobs ({name})", "bytes")
 
 
+def test_the_found_history_of_nine_milliards_of_held_jobs_is_refused() -> None:
+    found = ROOT / "tests" / "found" / "held_jobs_nine_milliards.jsonl"
+    ended = analysed(found, memory=2_000_000_000)
+    assert_one_sentence(ended.returncode, ended.stderr, "9,000,000,000 jobs (held_jobs)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "number"),
+    [
+        ("job_enqueued", "intended_ns", 4 * 10**18),
+        ("job_completed", "t_ns", 4 * 10**18),
+        ("child_ready", "slot", 4 * 10**18),
+        ("job_started", "execution", 2**40),
+        ("fault_injected", "t_ns", 4 * 10**18),
+    ],
+)
+def test_a_number_that_would_only_fill_the_memory_is_refused(
+    kind: str, field: str, number: int, tmp_path: Path
+) -> None:
+    story = crash()
+    story.first(kind)[field] = number
+    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
+    assert_one_sentence(ended.returncode, ended.stderr, "Crashbench did not write that line")
+
+
+@pytest.mark.parametrize(("part", "field"), [("workers", "slots"), ("faults", "repeat")])
+def test_a_plan_beyond_what_the_file_holds_is_refused(
+    part: str, field: str, tmp_path: Path
+) -> None:
+    story = crash()
+    scenario = story.first("run_start")["scenario"]
+    if part == "faults":
+        scenario["faults"] = [{"what": "kill", "repeat": 9_000_000_000}]
+    else:
+        scenario[part][field] = 9_000_000_000
+    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
+    assert_one_sentence(ended.returncode, ended.stderr, f".{field}`", "line 1")
+
+
 def test_a_held_job_that_nobody_enqueued_is_still_named(tmp_path: Path) -> None:
     story = crash()
     story.first("run_end")["held_jobs"] = 700
