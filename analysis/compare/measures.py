@@ -276,7 +276,6 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
     KillMeasure("... from its readiness", lambda k: k.resume_after_ready_s, "less", _respawned),
     KillMeasure("a survivor's next pickup", lambda k: k.survivor_next_pickup_s, "less", _never),
     KillMeasure("first orphan picked up", lambda k: k.first_orphan_pickup_s, "less", _some_orphan),
-    KillMeasure("last orphan picked up", lambda k: k.last_orphan_pickup_s, "less", _some_orphan),
     KillMeasure(
         "... predicted at the latest", lambda k: k.predicted_bound_s, None, _never, timing=False
     ),

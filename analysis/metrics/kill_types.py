@@ -10,9 +10,6 @@ from typing import Literal
 from analysis.checks.certificates import KillCertificate
 from analysis.section import Section
 
-BOUND_TOLERANCE_S = 0.1
-"""A bound that is exceeded by less than this is not called missed."""
-
 
 class FoundInFlight(Section, frozen=True, kw_only=True):
     """Jobs in the victim's hands by the phase in which the kill met them; null = not known. Where
@@ -130,8 +127,5 @@ class Recovery(Section, frozen=True, kw_only=True):
 
     @property
     def missed_bound(self) -> bool:
-        """Whether the first orphan was picked up clearly later than the adapter's bound says."""
-        picked_s, bound_s = self.first_orphan_pickup_s, self.predicted_bound_s
-        if picked_s is None or bound_s is None:
-            return False
-        return picked_s - bound_s > BOUND_TOLERANCE_S
+        """Whether the first orphan is known to have been picked up later than that."""
+        return self.within_bound is False
