@@ -124,13 +124,15 @@ def _undisturbed(history: History, at_kills: _Lines) -> Bools:
 
 
 def _rows_of_starts_alone(history: History, odd: list[_Lines]) -> Iterator[str]:
-    """A job that never failed, and whose row is there at the end, started from no unknown row."""
+    """A job that started once, never failed, and whose row is there at the end, started from no
+    unknown row. One that started again may have been put back as a row of its own."""
     _, starts, rows, at_kills = odd
     told = {*zip(rows.job.tolist(), rows.inbox.tolist(), strict=True)}
     told |= {*zip(at_kills.job.tolist(), at_kills.inbox.tolist(), strict=True)}
     judged = np.zeros(len(history.jobs), np.bool_)
     judged[history.rows.job[history.rows.inbox != ABSENT]] = True
     judged[history.failures.job] = False
+    judged &= np.bincount(history.starts.job, minlength=len(history.jobs)) == 1
     mine = starts.where(judged[starts.job])
     pairs = zip(mine.job.tolist(), mine.inbox.tolist(), strict=True)
     strange = [job for job, inbox in pairs if (job, inbox) not in told]

@@ -368,7 +368,7 @@ FORGED: dict[str, Planted] = {
     ),
     "started_before_it_was_sent": with_change(
         lambda story: story.first("job_enqueued", job_id=B).update(
-            sent_ns=1 << 60, acknowledged_ns=1 << 60
+            sent_ns=2_000_000_000_000, acknowledged_ns=2_000_000_000_000
         ),
         "started before they were enqueued",
         healthy,

@@ -119,10 +119,10 @@ def test_a_worker_that_leaves_cleanly_instead_of_being_killed_makes_the_run_inva
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ask_instead_of_killing(self: ChildHandle) -> int:
-        sent_ns = time.monotonic_ns()
+        self.killed_ns = time.monotonic_ns()
         self.stop()
         self.state = State.KILLED
-        return sent_ns
+        return self.killed_ns
 
     monkeypatch.setattr(ChildHandle, "kill", ask_instead_of_killing)
     summary = run("nothing", database, tmp_path)

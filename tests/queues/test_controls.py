@@ -142,7 +142,10 @@ def test_a_control_that_is_broken_is_caught(server: Server, tmp_path: Path) -> N
 
     outcome = judge(trial, scenario, history)
 
-    assert outcome.doubts == []
+    assert [doubt.partition(" was found")[0] for doubt in outcome.doubts] == [
+        "not one duplicated job",
+        "not one redelivered job",
+    ]
     differences = [c.difference for c in outcome.comparisons if not c.agrees]
     assert "lost: not expected: h000000, h000001, h000002, h000003" in differences
     assert any(text.startswith("duplicated (fixed): not found: h000004") for text in differences)

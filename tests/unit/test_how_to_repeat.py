@@ -51,7 +51,11 @@ def measured(
         scenario_name=loaded.scenario.name,
         library=request.library,
         preset=request.preset.name,
-        scenario={**loaded.table, "expectations": {}},
+        scenario={
+            **loaded.table,
+            "expectations": {},
+            "faults": story.first("run_start")["scenario"]["faults"],
+        },
         scenario_sha256=loaded.digest,
         settings=request.preset.settings,
         changed_settings=dict(request.changes),

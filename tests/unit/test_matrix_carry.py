@@ -18,7 +18,6 @@ from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix
 from orchestrator.errors import Interrupted, ResultsError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, longest_s
-from tests.histories.builder import RUN_ID
 from tests.histories.planted import PLANTED, healthy
 
 TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
@@ -55,15 +54,19 @@ def leave_history(cell: MatrixRun, planted: str | None = None) -> None:
     """What a finished run would leave."""
     story = PLANTED[planted].plant() if planted else healthy()
     start = story.first("run_start")
+    request = cell.request
     start.update(
-        scenario={**cell.request.resolved.table} | {"expectations": {}},
-        scenario_sha256=cell.digest,
+        scenario=dict(request.resolved.table),
+        scenario_name=request.scenario.name,
+        seed=request.scenario.seed,
+        library=request.library,
+        preset=request.preset.name,
+        ordinal=request.ordinal,
         settings=cell.request.preset.settings,
         library_version=cell.request.adapter.version(),
     )
     cell.history.parent.mkdir(exist_ok=True)
-    lines = (line.replace(RUN_ID, cell.run_id) for line in story.lines())
-    cell.history.write_text("".join(f"{line}\n" for line in lines))
+    story.write(cell.history.parent, cell.run_id)
     write_summary(cell.history)
 
 

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -203,14 +202,6 @@ def test_a_file_that_is_no_history_is_named_and_left_out(tmp_path: Path) -> None
     assert "Left out: foreign.jsonl, line 1" in text
     with pytest.raises(HistoryError, match=r"foreign\.jsonl"):
         report_page([foreign])
-
-
-def test_an_installed_package_has_the_page_s_own_files() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    patterns = settings["package-data"]["analysis.report.html"]
-    shipped = {path for pattern in patterns for path in HTML.glob(pattern)}
-
-    assert {path for path in HTML.iterdir() if path.suffix in (".html", ".css", ".js")} == shipped
 
 
 def test_every_colour_that_a_chart_names_is_defined_for_light_and_dark(tmp_path: Path) -> None:

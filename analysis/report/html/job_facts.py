@@ -200,13 +200,15 @@ def _rare(case: Case) -> Iterator[tuple[int | None, int, str]]:
 
 
 def _final_rows(case: Case, facts: _Gatherer) -> None:
-    """The rows of the final read, each with the number of the job's effects."""
+    """The rows of the final read; the first of each job with the number of its effects."""
     history, rows = case.history, case.history.rows
-    effects = np.bincount(history.effects.job, minlength=len(history.jobs))
+    effects = np.zeros(len(rows.job), np.int64)
+    jobs, first = np.unique(rows.job, return_index=True)
+    effects[first] = np.bincount(history.effects.job, minlength=len(history.jobs))[jobs]
 
     def tell(state: int, claimant: int, count: int) -> str:
         held = f", held by {history.identities[claimant]}" if claimant != ABSENT else ""
         committed = f"{count} committed effects" if count else "no effect"
         return f"{AT_THE_END} its row is {STATES[state]}{held}, with {committed}."
 
-    facts.add(rows.job, rows.t_ns, tell, (rows.state, rows.claimant, effects[rows.job]))
+    facts.add(rows.job, rows.t_ns, tell, (rows.state, rows.claimant, effects))
