@@ -185,9 +185,12 @@ def _accepted_once(history: History) -> Iterator[str]:
             yield f"{twice.size} jobs were accepted twice from the parent: {named}."
     recovered = lines.recovered != 0
     if recovered.any():
-        both = np.intersect1d(lines.job[recovered], lines.job[~recovered])
+        # A coordinator that died unheard and was run again has put a job in twice: two rows.
+        with_row = lines.inbox != ABSENT
+        both = np.intersect1d(lines.inbox[recovered & with_row], lines.inbox[~recovered & with_row])
         if both.size:
-            yield f"Jobs were recovered although their enqueue is told of: {_named(history, both)}."
+            named = _named(history, np.unique(lines.job[recovered & np.isin(lines.inbox, both)]))
+            yield f"Jobs were recovered although their enqueue is told of: {named}."
     if history.records.of(EnqueueFailed):
         yield from _refused_and_accepted(history)
 
