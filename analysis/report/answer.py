@@ -176,13 +176,18 @@ def _many(kills: list[Recovery]) -> str:
         return f"after none of {len(kills):,} kills an orphan came back"
     bounds = [k.predicted_bound_s for k in kills if k.predicted_bound_s is not None]
     missed = sum(kill.missed_bound for kill in kills)
-    text = (
-        f"in {len(picked):,} of {len(kills):,} kills the first orphan came back, after "
-        f"{min(picked):.1f} to {max(picked):.1f} s (median {median(picked):.1f} s"
-    )
+    text = f"in {len(picked):,} of {len(kills):,} kills the first orphan came back, after "
+    known: list[str] = []
+    if len(picked) == 1:
+        text += f"{picked[0]:.1f} s"
+    else:
+        text += f"{min(picked):.1f} to {max(picked):.1f} s"
+        known.append(f"median {median(picked):.1f} s")
     if missed:
-        return f"{text}; {missed:,} later than expected)"
-    return f"{text}; at most {max(bounds):.1f} s expected)" if bounds else f"{text})"
+        known.append(f"{missed:,} later than expected")
+    elif bounds:
+        known.append(f"at most {max(bounds):.1f} s expected")
+    return f"{text} ({'; '.join(known)})" if known else text
 
 
 def _evidence(summary: Summary) -> str:
@@ -202,11 +207,12 @@ def _details(summary: Summary) -> Iterator[str]:
     if len(summary.recovery) == 1:
         yield from _one_kill(summary.recovery[0], summary.errors.discards.jobs > 0)
     elif summary.recovery:
-        yield f"Of {len(summary.recovery):,} kills the table has each."
+        yield f"The table of recoveries has each of the {len(summary.recovery):,} kills."
 
 
 def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:
-    yield "; ".join([_jobs_in_hand(kill.orphans), *_last_orphan(kill, discards)]) + "."
+    if kill.orphans:
+        yield "; ".join([_jobs_in_hand(kill.orphans), *_last_orphan(kill, discards)]) + "."
     if kill.resume_after_ready_s is not None:
         yield f"The new worker took work {kill.resume_after_ready_s:.2f} s after it was ready."
     if kill.trigger == "timed":
@@ -219,8 +225,6 @@ def _jobs_in_hand(orphans: int) -> str:
 
 def _last_orphan(kill: Recovery, discards: bool) -> Iterator[str]:
     """When the last one came back and was done; where jobs were discarded, when it was settled."""
-    if not kill.orphans:
-        return
     picked_s, settled_s = kill.last_orphan_pickup_s, kill.last_orphan_settled_s
     if picked_s is not None and kill.orphans > 1:
         yield f"the last came back after {picked_s:.1f} s"

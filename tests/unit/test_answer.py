@@ -362,7 +362,6 @@ ORPHANS: dict[str, Any] = {
             {"first_orphan_pickup_s": None, "last_orphan_pickup_s": None},
             "2 jobs were in the dead worker's hands; all were settled 36.9 s after the kill.",
         ),
-        ({"orphans": 0}, "0 jobs were in the dead worker's hands."),
     ],
 )
 def test_what_is_not_known_of_the_orphans_is_left_out(
@@ -378,3 +377,12 @@ def test_what_is_not_known_of_the_orphans_is_left_out(
     )
 
     assert answer(of_one_kill).details[-1] == sentence
+
+
+def test_of_a_kill_that_found_nothing_in_flight_no_hands_are_spoken_of(tmp_path: Path) -> None:
+    summary = analyse(crash().write(tmp_path))
+    kill = msgspec.structs.replace(summary.recovery[0], orphans=0)
+    found = answer(msgspec.structs.replace(summary, recovery=[kill]))
+
+    assert "the kill found no job in flight" in found.finding
+    assert not any("hands" in detail for detail in found.details)
