@@ -10,9 +10,19 @@ UNIT = "tests/unit/"
 WHOLE = ("test_planted_faults", "test_forged_histories", "test_what_a_pass_means")
 """They read a whole history each, and so see whatever its judgement comes to."""
 ASKED: dict[str, tuple[str, ...]] = {
-    "analysis/summary/verdict.py": ("test_unexpected_exits", "test_expectations", *WHOLE),
+    "analysis/summary/verdict.py": (
+        "test_verdict",
+        "test_unexpected_exits",
+        "test_expectations",
+        *WHOLE,
+    ),
     "analysis/summary/expectations.py": ("test_expectations", *WHOLE),
-    "analysis/ledger/": (*WHOLE, "test_fan_out", "test_ledger_against_sql"),
+    "analysis/ledger/": (
+        "test_ledger_boundaries",
+        *WHOLE,
+        "test_fan_out",
+        "test_ledger_against_sql",
+    ),
     "analysis/checks/certificates.py": ("test_certificates", *WHOLE, "test_recovery"),
     "analysis/checks/": (*WHOLE, "test_witnesses", "test_final_read", "test_held", "test_dedup"),
     "orchestrator/faults/": ("test_injector", "test_repeated_kills", "test_faults"),

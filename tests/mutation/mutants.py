@@ -2,8 +2,9 @@
 
 Of its operators those are taken that other tools start with as well: a condition negated or moved
 by its boundary, arithmetic turned round, a number one off, `and` for `or`, a truth value turned, a
-loop that never runs, a decorator gone. Annotations are not mutated (nothing evaluates them), nor
-what a class says of itself (`frozen`, `slots`, `kw_only`: they forbid what nobody does).
+loop that never runs, a decorator gone. Texts are not mutated, nor signatures and annotations
+(nothing evaluates them), nor what a class says of itself (`frozen`, `slots`, `kw_only`: they forbid
+what nobody does).
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ LEFT_OUT = WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="not a mutant
 
 
 def open_session(folder: Path, module: str, source: Path) -> Path:
-    """The database of a module's mutants, made anew where the module has changed since."""
+    """The database of a module's mutants, made anew where the module or what counts has changed."""
     session = folder / f"{module.removesuffix('.py').replace('/', '.')}.sqlite"
-    digest = sha256(source.read_bytes()).hexdigest()
+    digest = sha256(source.read_bytes() + Path(__file__).read_bytes()).hexdigest()
     made_of = session.with_suffix(".sha256")
     if session.exists() and made_of.exists() and made_of.read_text() == digest:
         return session
@@ -84,7 +85,9 @@ def _counts(mutation: MutationSpec, unread: list[Span]) -> bool:
 
 def _unread(tree: ast.AST) -> Iterator[Span]:
     for node in ast.walk(tree):
-        said = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.FunctionDef):  # a star in it is no product
+            yield (node.lineno, node.col_offset), (node.body[0].lineno, node.body[0].col_offset)
+        said = [getattr(node, "annotation", None)]
         if isinstance(node, ast.ClassDef):
             said += [keyword.value for keyword in node.keywords]
             calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
