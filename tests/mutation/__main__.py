@@ -27,20 +27,21 @@ from tests.mutation.mutants import forget_survivors, open_session
 from tests.mutation.survivors import LISTED, Tally, disagreements, listed, tally
 
 FOLDER = ROOT / ".mutation"
-COPIED = ("analysis", "orchestrator", "worker_child", "scenarios", "tests", "docs")
-PAGES = ("pyproject.toml", "README.md", "METHODOLOGY.md", "CHANGELOG.md", "RESULTS.md")
+NOT_COPIED = (".git", ".venv", ".adapters", ".mutation", ".*_cache", "__pycache__", "node_modules")
+MADE = ("build", "dist", "results", "*.egg-info")
 
 
 def copy_tree(number: int) -> Path:
-    """A copy of the checkout for one job to change; one of before is brought up to date."""
+    """A fresh copy of the checkout for one job to change."""
     tree = FOLDER / f"tree{number}"
-    for name in COPIED:
-        shutil.rmtree(tree / name, ignore_errors=True)
-        unread = shutil.ignore_patterns("__pycache__", "node_modules")
-        shutil.copytree(ROOT / name, tree / name, ignore=unread)
-    for name in PAGES:
-        shutil.copy(ROOT / name, tree / name)
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(ROOT, tree, ignore=_left_out)
     return tree
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    made = MADE if Path(folder) == ROOT else ()
+    return shutil.ignore_patterns(*NOT_COPIED, *made)(folder, names)
 
 
 def judge_module(module: str, again: bool, options: list[str], trees: queue.Queue[Path]) -> int:

@@ -36,6 +36,7 @@ THIRD_PARTIES = ("hypothesis.strategies", "numpy", "rich.console", "rich.table",
 MUTATED = ("analysis", "orchestrator.faults")
 SAID = Path("what_pytest_said.txt")
 """Of the tests run last; in the copy's folder."""
+PASS_AS_THEY_ARE = Path("pass_as_they_are.txt")
 NO_JUDGEMENT = 70
 """What a fork ends with in which pytest itself broke."""
 LONGEST_S = 180.0
@@ -97,6 +98,19 @@ def run_tests(arguments: list[str]) -> int | None:
     return None
 
 
+def fail_unmutated(module: str, options: list[str]) -> bool:
+    """Whether the module's tests fail as they are; each file is asked once in a tree."""
+    known = PASS_AS_THEY_ARE.read_text().split() if PASS_AS_THEY_ARE.exists() else []
+    for tests in asked_about(module):
+        if tests in known:
+            continue
+        if run_tests([*QUIET, *options, tests]) not in PASSED:
+            return True
+        with PASS_AS_THEY_ARE.open("a") as file:
+            file.write(f"{tests}\n")
+    return False
+
+
 def first_failure(module: str, options: list[str]) -> int | None:
     """What the first file of tests that does not pass ends with; 0 = all pass."""
     codes = (run_tests([*QUIET, *options, tests]) for tests in asked_about(module))
@@ -130,12 +144,10 @@ def _changed_lines(before: str, after: str) -> str:
 def main(module: str, session: str, options: list[str]) -> int:
     """0 = every mutant of the module has been judged; 2 = the tests fail without any mutant."""
     import_what_is_shared()
-    began = time.monotonic()
-    if first_failure(module, options) != 0:
-        said = (Path.cwd() / SAID).read_text()
+    if fail_unmutated(module, options):
+        said = SAID.read_text()
         print(f"{module}: its tests fail already without a mutant:\n{said}")  # noqa: T201
         return 2
-    print(f"{module}: its tests take {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
     for stale in (Path(module).parent / "__pycache__").glob(f"{Path(module).stem}.*.pyc"):
         stale.unlink()
     sys.dont_write_bytecode = True

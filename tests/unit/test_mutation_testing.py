@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from cosmic_ray import work_item
 from cosmic_ray.work_db import WorkDB, use_db
+from hypothesis import settings
 
+from tests.examples import EVERYDAY, MUTATION, examples
 from tests.mutation.judged import ROOT, asked_about, judged
 from tests.mutation.mutants import forget_survivors, open_session
 from tests.mutation.survivors import LISTED, Survivor, Tally, disagreements, listed, tally
@@ -105,3 +107,14 @@ def test_every_listed_survivor_has_a_reason_and_stands_in_its_module() -> None:
         assert len(reason) > 10, one
         lines = {line.strip() for line in (ROOT / one.module).read_text().splitlines()}
         assert one.before in lines, one
+
+
+def test_only_under_its_profile_do_property_tests_draw_fewer_examples() -> None:
+    before = settings.get_current_profile_name()
+    try:
+        settings.load_profile(EVERYDAY)
+        assert examples(2000) == 2000
+        settings.load_profile(MUTATION)
+        assert (examples(2000), examples(20)) == (50, 20)
+    finally:
+        settings.load_profile(before)
