@@ -43,25 +43,16 @@ LONGEST_S = 180.0
 SEES = "not (width or stalled_parent or lacks_a_row)"
 """Tests that ask something else, or the oracle: slow, and no mutant dies of them alone."""
 UNREWRITTEN = ("-W", "ignore:Module already imported so cannot be rewritten")
-QUIET = (
-    "-q",
-    "-x",
-    "-m",
-    "not database",
-    "-k",
-    SEES,
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:xdist",
-    *UNREWRITTEN,
-)
+PLUGINS = ("-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider")
+"""Looking for others takes longer than most mutants live."""
+QUIET = ("-q", "-x", "-m", "not database", "-k", SEES, *PLUGINS, *UNREWRITTEN)
 PASSED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 FAILED_OR_UNIMPORTABLE = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
 
 
 def import_what_is_shared() -> None:
     """Once for all mutants."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     here = Path(orchestrator.paths.__file__)
     assert here.is_relative_to(Path.cwd()), f"{here} would be judged instead of the copy"
     for room in SHARED:
