@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
   --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs mutator bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs mutator mutation bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
 mutator: setup ## change recorded histories at random: who notices, and what nobody does
 	$(BIN)/python -m tests.histories.mutator $(ARGS)
 
+mutation: setup ## change what judges, and see that tests fail: make mutation FILES=analysis/ledger/flags.py
+	$(BIN)/python -m tests.mutation $(FILES) $(ARGS)
+
 bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -104,5 +107,5 @@ lock: setup ## pin every dependency anew, with hashes; so too those of adapters 
 
 clean: ## remove what setup, adapters and the tools made; results stay
 	rm -rf $(VENV) .adapters *.egg-info build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	  .import_linter_cache
+	  .import_linter_cache .mutation
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

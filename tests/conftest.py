@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from psycopg.sql import SQL, Identifier
 
 from orchestrator.postgres.server import DATABASE, WORKER_ROLE, Server, open_server
 from orchestrator.processes.janitor import Janitor
+from tests.examples import EVERYDAY, PROFILE_VARIABLE
 
-settings.register_profile("crashbench", print_blob=True)  # a failure can be repeated elsewhere
-settings.load_profile("crashbench")
+settings.load_profile(os.environ.get(PROFILE_VARIABLE, EVERYDAY))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from analysis.ledger.flags import flags
 from analysis.ledger.ledger import LEDGER, Judgement, LedgerRow, judge
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.summary.summary import summarise
+from tests.examples import examples
 from tests.histories.builder import Story
 from tests.histories.oracle import duplicate_executions, verdicts
 from tests.histories.planted import PLANTED
@@ -41,7 +42,7 @@ def named(judgement: Judgement) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(2000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(stories())
 def test_the_ledger_agrees_with_sql_on_every_job(story: Story) -> None:
     case = opened(story)
@@ -61,7 +62,7 @@ def test_the_ledger_agrees_with_sql_on_every_job(story: Story) -> None:
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(stories())
 def test_a_plain_job_is_one_that_the_ledger_finds_nothing_about(story: Story) -> None:
     case = opened(story)
