@@ -5,7 +5,7 @@ Vectorised: only lines that differ from the usual are looked at one by one.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -115,6 +115,15 @@ def _of_one_form(history: History) -> Iterator[str]:
                 yield f"Some lines that {observer} observed lack the {name} that others have."
 
 
+def _told_once(history: History) -> Iterator[str]:
+    """The library takes an execution back once, and gives it up once."""
+    times = Counter((type(line), key) for line in _told(history) if (key := _key(line)) is not None)
+    twice = [key for (_, key), count in times.items() if count > 1]
+    if twice:
+        name = worker_name(min(twice) >> EXECUTION_BITS).capitalize()
+        yield f"{name} told twice of what the library made of one execution."
+
+
 def _mixed(lacking: Iterable[bool]) -> bool:
     return len({*lacking}) > 1
 
@@ -148,5 +157,6 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _rows_of_ends,
     _by_the_library,
     _of_one_form,
+    _told_once,
     _coordinators,
 )

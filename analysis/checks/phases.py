@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.history.history import History
-from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded
+from orchestrator.history.records import ChildExited, ChildSpawned, ClockAnchorRecord, FaultEnded
 from worker_child.protocol import ChildReady, Note
 
 FIRST = "setup"
@@ -80,6 +80,16 @@ def _within(history: History) -> Iterator[str]:
             yield f"{what}."
 
 
+def _all_ready(history: History) -> Iterator[str]:
+    """The load begins when the first worker of each slot is ready, and each has said so."""
+    if "load" not in _phases(history) or not history.records.of(ClockAnchorRecord):
+        return
+    ready = {line.slot for line in history.records.of(ChildReady) if line.incarnation == 0}
+    silent = sorted({*range(history.start.scenario.workers.slots)} - ready)
+    if silent:
+        yield f"The load began although slot {silent[0]} had never been ready."
+
+
 def _producer(history: History) -> Iterator[str]:
     if _phases(history) and history.end is not None and history.end.cut_ns is None:
         yield "run_end calls the run completed and does not say when its stream of jobs ended."
@@ -87,4 +97,9 @@ def _producer(history: History) -> Iterator[str]:
         yield "run_end calls the run completed and does not say how late its producer was."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_in_order, _within, _producer)
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _in_order,
+    _within,
+    _all_ready,
+    _producer,
+)

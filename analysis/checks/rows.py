@@ -195,6 +195,13 @@ def _rows_of_one_form(history: History) -> Iterator[str]:
     for read in history.kill_reads:
         if read.state == "claimed" and read.claimed_by is not None:
             claimable[read.fault, read.claimed_by].add(read.claimable_ns is None)
+    nameless = [
+        read.inbox_id is None
+        for read in history.kill_reads
+        if read.job_id is not None and read.state != "absent"
+    ]
+    if any(nameless) and not all(nameless):
+        yield "Some rows that were read at kills lack the inbox_id that others have."
     for (fault, holder), found in claimable.items():
         if len(found) > 1:
             yield f"Of the rows of {holder!r} at kill {fault} some become claimable, some not."

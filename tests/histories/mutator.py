@@ -300,8 +300,10 @@ def main(count: int) -> int:
     lines = [f"{' '.join(of)} - {known.get(of, 'NEW')}" for of in seen]
     gone = [of for of in known if of not in seen]
     lines.append(
-        f"{outcomes.total()} mutations: {dict(outcomes)}; {len(found)} classes, {len(seen)} holes, {len(new)} of them new"
+        f"{outcomes.total()} mutations: {dict(outcomes)}; {len(found)} classes, "
+        f"{len(seen)} holes, {len(new)} of them new; {len(DESCRIPTIVE)} fields left unmutated:"
     )
+    lines += [f"  {' '.join(field)} - {why}" for field, why in DESCRIPTIVE.items()]
     lines += [f"no hole any more: {' '.join(of)}" for of in gone]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 1 if new or gone else 0
