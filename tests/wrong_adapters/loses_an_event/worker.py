@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from worker_child.runtime import Child
 from worker_child.templates.python import worker as template
 
@@ -12,13 +10,13 @@ new_event_loop = template.new_event_loop
 
 async def work(child: Child) -> None:
     emitter = child.emitter
-    write = emitter.emit
+    write = emitter.tell
 
-    def write_most(kind: str, fields: dict[str, Any]) -> None:
-        if kind == "job_completed" and fields["execution"] == 5:
+    def write_most(kind: str, told: str) -> None:
+        if kind == "job_completed" and '"execution":5' in told:
             emitter._n += 1
         else:
-            write(kind, fields)
+            write(kind, told)
 
-    emitter.emit = write_most  # type: ignore[method-assign]
+    emitter.tell = write_most  # type: ignore[method-assign]
     await template.work(child)
