@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from analysis.checks.certificates import UNREAD_NS, KillCertificate, certificate
+from analysis.checks.certificates import KillCertificate, certificate
 from orchestrator.history.records import FaultEnded, FaultInjected
 from tests.histories.planted import crash
 
+UNREAD_NS = 1_000_000_000
 SENT_NS = 10_000_000_000
 COMPLETE = {
     "reaped_ns": SENT_NS + 1_000_000,
