@@ -99,11 +99,12 @@ class Room:
         return [json.loads(line) for line in (self.results / name).read_bytes().splitlines()]
 
     def assert_nothing_left(self) -> None:
-        """No process of a run, no temporary directory, no database."""
+        """No process of a run of this room's, no temporary directory, no database."""
+        marks = (f"{RUN_VARIABLE}=tiny_kill-".encode(), str(self.temporary).encode())
         marked = [
             process.pid
             for process in linux.living()
-            if f"{RUN_VARIABLE}=tiny_kill-".encode() in _environment(process.pid)
+            if all(mark in _environment(process.pid) for mark in marks)
         ]
         assert marked == []
         assert list(self.temporary.iterdir()) == []
