@@ -11,7 +11,7 @@ import pytest
 
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
-from tests.histories.planted import crash, healthy
+from tests.histories.planted import A, crash, healthy
 
 FOUND = Path(__file__).parent.parent / "found"
 
@@ -68,3 +68,11 @@ def test_a_file_that_was_changed_by_hand_is_void(
 
 def test_a_history_that_was_written_by_hand_with_care_passes(tmp_path: Path) -> None:
     assert analyse(crash().write(tmp_path)).verdict == "pass"
+
+
+def test_a_row_that_was_told_of_cannot_be_recovered_as_well(tmp_path: Path) -> None:
+    story = healthy()
+    told = story.first("job_enqueued", job_id=A)
+    story.record("job_enqueued", **{**told, "outcome": "recovered"})
+    reasons = " ".join(analyse(story.write(tmp_path)).reasons)
+    assert "recovered although their enqueue is told of" in reasons
