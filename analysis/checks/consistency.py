@@ -11,11 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from analysis.checks import faults, instants, rows, run_lines
+from analysis.checks import (
+    executions_told,
+    faults,
+    instants,
+    phases,
+    rows,
+    run_lines,
+    samples,
+)
 from analysis.checks.completeness import worker_name
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import (
+    HISTORY_VERSION,
     KIND_OF,
     ChildExited,
     ChildSpawned,
@@ -27,7 +36,7 @@ from orchestrator.history.records import (
     QueueSnapshot,
     ResourceSample,
 )
-from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note, session_name
 
 PARENTS_KINDS: tuple[type[Any], ...] = (
     ChildSpawned,
@@ -52,7 +61,10 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    rooms = (CHECKS, faults.CHECKS, run_lines.CHECKS, instants.CHECKS, rows.CHECKS)
+    modules = [faults, run_lines, instants, executions_told, rows]
+    if not history.by_hand:
+        modules += [phases, samples]
+    rooms = (CHECKS, *(module.CHECKS for module in modules))
     return [sentence for room in rooms for check in room for sentence in check(history)]
 
 
@@ -149,6 +161,30 @@ def _process_ids(history: History) -> Iterator[str]:
             yield f"{worker_name(worker).capitalize()} has several process ids: {numbers}."
 
 
+def _ready_once(history: History) -> Iterator[str]:
+    ready = [worker_key(r.slot, r.incarnation) for r in history.records.of(ChildReady)]
+    for worker in _repeated(ready):
+        yield f"{worker_name(worker).capitalize()} became ready more than once."
+
+
+def _session_names(history: History) -> Iterator[str]:
+    """An incarnation's sessions are told by its run, slot and number; its role is a known one.
+
+    Of version 1 there are histories written by hand that name no session.
+    """
+    if history.version != HISTORY_VERSION:
+        return
+    for spawned in history.records.of(ChildSpawned):
+        name = session_name(history.run_id, spawned.slot, spawned.incarnation)
+        if spawned.application_name != name:
+            yield (
+                f"{worker_name(worker_key(spawned.slot, spawned.incarnation)).capitalize()} bears "
+                f"the name {spawned.application_name!r} in the database; by its run it is {name!r}."
+            )
+        if spawned.role != "worker":
+            yield f"A {spawned.role!r} was spawned in a slot for a worker."
+
+
 def _ways_of_leaving(history: History) -> Iterator[str]:
     """How a child left, its wait status and its fault must go together."""
     for left in history.records.of(ChildExited):
@@ -204,6 +240,8 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _fault_lines,
     _lives,
     _process_ids,
+    _session_names,
+    _ready_once,
     _ways_of_leaving,
     _identities,
     _run_end,

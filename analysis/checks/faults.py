@@ -7,7 +7,13 @@ from typing import Literal
 
 from analysis.evidence.run_spec import planned_faults, started_ns
 from analysis.history.history import History
-from orchestrator.history.records import ChildExited, ChildSpawned, FaultInjected
+from orchestrator.history.records import (
+    ChildExited,
+    ChildSpawned,
+    FaultEnded,
+    FaultInjected,
+    ProcessEnd,
+)
 from orchestrator.scenario.types import Fault
 
 INSTANT_NS = 1_000_000
@@ -56,4 +62,24 @@ def _successors(history: History) -> Iterator[str]:
             yield f"{name.capitalize()} was spawned before the fault that it comes after."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _successors)
+def _instants(history: History) -> Iterator[str]:
+    """The rows are read when all else has been seen, and a victim leaves when it is reaped.
+
+    A history that was written by hand says of its leaving when it was told of.
+    """
+    left = {one.fault: one.t_ns for one in history.records.of(ChildExited)}
+    for seen in history.records.of(FaultEnded):
+        end = seen.after
+        if not isinstance(end, ProcessEnd):
+            continue
+        before = [end.reaped_ns, end.eof_ns, end.sessions_gone_ns]
+        known = [instant for instant in before if instant is not None]
+        if end.rows_read_ns is not None and max(known, default=0) > end.rows_read_ns:
+            yield f"Kill {seen.fault}: the rows were read before its victim was wholly gone."
+        exited_ns = left.get(seen.fault, end.reaped_ns)
+        two = end.reaped_ns is not None and exited_ns != end.reaped_ns
+        if two and not history.by_hand:
+            yield f"Kill {seen.fault}: its victim was reaped, and left, at two instants."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _successors, _instants)

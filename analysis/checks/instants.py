@@ -11,13 +11,14 @@ import numpy as np
 
 from analysis.history.columns import ABSENT, Bools
 from analysis.history.history import History
+from analysis.history.job_ids import stream_index
 from analysis.history.tables import Table
-from orchestrator.history.records import ClockAnchorRecord, EnqueueFailed, FaultInjected
+from orchestrator.history.records import EnqueueFailed, FaultInjected
 from worker_child.protocol import Note
 
 NEVER = np.iinfo(np.int64).max
-WALL_STEP_NS = 1_000_000_000
-"""Two clocks that part by more between two anchors without a note of it were not both read."""
+WRITTEN_NS = 1_000_000
+"""The parent stamps a line with the instant of the answer itself."""
 
 
 def _first(history: History, table: Table, wrong: Bools, what: str) -> Iterator[str]:
@@ -39,6 +40,10 @@ def _enqueues(history: History) -> Iterator[str]:
         (known & (answered < sent), "An enqueue was acknowledged before it was sent"),
         (by_parent & known & (sent < lines.intended_ns), "An enqueue was sent before its instant"),
         (known & (lines.t_ns < answered), "An enqueue was written down before its answer"),
+        (
+            by_parent & ~recovered & known & (lines.t_ns > answered + WRITTEN_NS),
+            "An enqueue was written down long after its answer",
+        ),
         (~recovered & ~known, "An accepted enqueue lacks the instants of its going and coming"),
         (recovered & known, "A recovered enqueue has an answer that nobody saw"),
     )
@@ -97,13 +102,31 @@ def _run_start(history: History) -> Iterator[str]:
         yield "Lines are stamped earlier than the run_start."
 
 
-def _anchors(history: History) -> Iterator[str]:
-    """The clocks go side by side, unless a note says that one was set."""
-    anchors = history.records.of(ClockAnchorRecord)
-    stepped = any(note.code == "wall_clock_step" for note in history.records.of(Note))
-    apart = [anchor.wall_ns - anchor.t_ns for anchor in anchors]
-    if apart and max(apart) - min(apart) > WALL_STEP_NS and not stepped:
-        yield "Two clock_anchor lines disagree by more than a second, and no note says why."
+def _stream(history: History) -> Iterator[str]:
+    """The stream's jobs are numbered in the order of their intended instants, up to its end."""
+    assert history.end is not None, "asked of an unfinished history"
+    if history.by_hand:
+        return
+    lines, ids = history.enqueues, history.jobs
+    bulk = (lines.job < len(ids.stream)) & (lines.worker == ABSENT) & (lines.recovered == 0)
+    index = ids.stream[lines.job[bulk]]
+    intended = lines.intended_ns[bulk]
+    refused = [
+        (number, failed.intended_ns)
+        for failed in history.records.of(EnqueueFailed)
+        if (number := stream_index(failed.job_id)) is not None
+    ]
+    if refused:
+        more = np.array(refused, np.int64)
+        index = np.concatenate([index, more[:, 0]])
+        intended = np.concatenate([intended, more[:, 1]])
+    if np.any(np.diff(index) < 0):
+        intended = intended[np.argsort(index, kind="stable")]
+    if np.any(np.diff(intended) < 0):
+        yield "The stream's jobs are not numbered in the order of their intended instants."
+    cut_ns = history.end.cut_ns
+    if cut_ns is not None and intended.size and int(intended.max()) > cut_ns:
+        yield "A job of the stream was intended for after the stream's end."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
@@ -111,5 +134,5 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _since_the_beginning,
     _starts,
     _run_start,
-    _anchors,
+    _stream,
 )

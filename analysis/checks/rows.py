@@ -22,6 +22,7 @@ from analysis.history.columns import (
     worker_key,
 )
 from analysis.history.history import History, read_fault
+from analysis.history.tables import STATE_CODES
 from orchestrator.history.records import (
     ChildExited,
     ChildSpawned,
@@ -34,6 +35,8 @@ from orchestrator.history.records import (
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried
 
 MOST_NAMED = 3
+BY_PLAN = frozenset({"rate_limit", "transient", "permanent"})
+"""Classes of errors that a job's plan, or the provider's, asks for; all else is `unplanned`."""
 
 
 def _named(history: History, jobs: Ints) -> str:
@@ -112,15 +115,21 @@ def _undisturbed(history: History, at_kills: _Lines) -> Bools:
     once: Bools = np.bincount(history.enqueues.job, minlength=jobs) == 1
     once &= np.bincount(history.starts.job, minlength=jobs) == 1
     once &= np.bincount(history.rows.job, minlength=jobs) == 1
+    in_dead = history.starts.job[_in_dead(history)]
+    for touched in (in_dead, history.failures.job, at_kills.job):
+        once[touched] = False
+    return once
+
+
+def _in_dead(history: History) -> Bools:
+    """Marks the starts in workers that died, by a fault or unasked."""
     dead = [
         worker_key(left.slot, left.incarnation)
         for left in history.records.of(ChildExited)
         if left.reason in ("killed", "died")
     ]
-    in_dead = np.isin(history.starts.key >> EXECUTION_BITS, dead)
-    for touched in (history.starts.job[in_dead], history.failures.job, at_kills.job):
-        once[touched] = False
-    return once
+    marked: Bools = np.isin(history.starts.key >> EXECUTION_BITS, dead)
+    return marked
 
 
 def _rows_of_starts_alone(history: History, odd: list[_Lines]) -> Iterator[str]:
@@ -144,7 +153,11 @@ def _rows_of_starts_alone(history: History, odd: list[_Lines]) -> Iterator[str]:
 def _all_or_none(history: History) -> Iterator[str]:
     """A child or a producer that knows its rows knows them always."""
     accepted = (history.enqueues.worker == ABSENT) & (history.enqueues.recovered == 0)
+    there = history.rows.state != STATE_CODES["absent"]
+    by_child = history.enqueues.worker != ABSENT
     kinds = (
+        ("job_enqueued", history.enqueues.job[by_child], history.enqueues.inbox[by_child]),
+        ("row_read", history.rows.job[there], history.rows.inbox[there]),
         ("job_started", history.starts.job, history.starts.inbox),
         ("job_enqueued", history.enqueues.job[accepted], history.enqueues.inbox[accepted]),
     )
@@ -154,6 +167,73 @@ def _all_or_none(history: History) -> Iterator[str]:
             yield f"Some {kind} lines lack the inbox_id that others have: " + (
                 f"{_named(history, jobs[lacking])}."
             )
+    uncounted = history.starts.library_attempt == ABSENT
+    if uncounted.any() and not uncounted.all():
+        yield "Some job_started lines lack the library_attempt that others have."
+
+
+def _whole_rows(history: History) -> Iterator[str]:
+    """A row that is there has a state; only a claimed one has a holder and becomes claimable."""
+    rows = history.rows
+    stateless = (rows.state == STATE_CODES["absent"]) & (rows.inbox != ABSENT)
+    if stateless.any():
+        named = _named(history, rows.job[stateless])
+        yield f"Rows were read that are absent and have an inbox_id: {named}."
+    for read in history.kill_reads:
+        if read.job_id is None:
+            continue
+        if read.state is None:
+            yield f"A row of {read.job_id} was read without a state."
+        elif read.state != "claimed" and read.claimable_ns is not None:
+            yield f"A row of {read.job_id} is {read.state}, and claimable as if it were claimed."
+        elif read.state == "claimed" and read.claimed_by is None:
+            yield f"A row of {read.job_id} is claimed, and by nobody."
+
+
+def _rows_of_one_form(history: History) -> Iterator[str]:
+    """What a library says of one row of a holder at a kill it says of all."""
+    claimable: defaultdict[tuple[int | None, str], set[bool]] = defaultdict(set)
+    for read in history.kill_reads:
+        if read.state == "claimed" and read.claimed_by is not None:
+            claimable[read.fault, read.claimed_by].add(read.claimable_ns is None)
+    nameless = [
+        read.inbox_id is None
+        for read in history.kill_reads
+        if read.job_id is not None and read.state != "absent"
+    ]
+    if any(nameless) and not all(nameless):
+        yield "Some rows that were read at kills lack the inbox_id that others have."
+    for (fault, holder), found in claimable.items():
+        if len(found) > 1:
+            yield f"Of the rows of {holder!r} at kill {fault} some become claimable, some not."
+
+
+def _failures(history: History) -> Iterator[str]:
+    """A failure by plan is committed and told of; where no worker died, both or neither."""
+    rows, failures = history.rows, history.failures
+    if not history.start.scenario.effects or not (rows.failures > 0).any():
+        return
+    count = len(history.jobs)
+    committed = np.bincount(rows.job, weights=rows.failures, minlength=count)
+    by_plan = [name in BY_PLAN for name in failures.error_class.names]
+    planned = np.isin(failures.error_class.code, np.flatnonzero(by_plan))
+    told = np.bincount(failures.job[planned], minlength=count)
+    judged = np.zeros(count, np.bool_)
+    judged[rows.job] = True
+    judged[failures.job[~planned]] = False
+    judged[history.starts.job[_in_dead(history)]] = False
+    wrong = np.flatnonzero(judged & (committed != told))
+    if wrong.size:
+        yield f"Other failures were committed than were told of: {_named(history, wrong)}."
+
+
+def _tenants(history: History) -> Iterator[str]:
+    """A kind of job is a tenant's or the system's, always."""
+    lines = history.enqueues
+    for code, kind in enumerate(lines.kind.names):
+        ownerless = lines.tenant.code[lines.kind.code == code] == ABSENT
+        if ownerless.any() and not ownerless.all() and not history.by_hand:
+            yield f"Some jobs of the kind {kind} lack the tenant that others have."
 
 
 def _deduplicated(history: History) -> Iterator[str]:
@@ -252,6 +332,20 @@ def _effects_gone(history: History) -> Iterator[str]:
     gone = [job_id for job_id, is_there in zip(seen.values(), there, strict=True) if not is_there]
     for job_id in sorted({str(job_id) for job_id in gone})[:MOST_NAMED]:
         yield f"An effect of {job_id} was read at a kill and is gone at the final read."
+
+
+def _one_snapshot(history: History) -> Iterator[str]:
+    """All lines of a read bear its instant."""
+    t_ns = history.rows.t_ns
+    if len(history.closings) != 1 or history.by_hand or not t_ns.size:
+        return
+    if not int(t_ns.min()) == int(t_ns.max()) == history.closings[0].t_ns:
+        yield "The lines of the final read bear several instants."
+    committed = np.bincount(history.rows.job, weights=history.rows.failures)
+    for read in history.kill_reads:
+        job = None if read.job_id is None else history.jobs.number(read.job_id)
+        if job is not None and read.failures > (committed[job] if job < len(committed) else 0):
+            yield f"A failure of {read.job_id} was read at a kill and is gone at the final read."
 
 
 # The reads at kills
@@ -364,10 +458,15 @@ def _left_open(history: History, worker: int, *, agreed: bool) -> Iterator[str]:
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _inbox_ids,
     _all_or_none,
+    _whole_rows,
+    _rows_of_one_form,
+    _failures,
+    _tenants,
     _deduplicated,
     _accepted_once,
     _rows_read_once,
     _effects_gone,
+    _one_snapshot,
     _kill_reads,
     _held_before_spawn,
     _clean_workers,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from analysis.history.history import History
 from orchestrator.history.records import HISTORY_VERSION
+from orchestrator.scenario.job_kinds import needed_offers
+
+PRESET_HASH: Final = re.compile(r"[0-9a-f]{16}")
+CHANGED_PRESET: Final = re.compile(r"\.[0-9a-f]{8}\Z")
+"""How the name of a preset ends on top of which settings were changed."""
 
 
 def _bytes_written(history: History) -> Iterator[str]:
@@ -36,4 +43,33 @@ def _run_id(history: History) -> Iterator[str]:
         yield f"run_start has the seed {start.seed}, its scenario {start.scenario.seed}."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_bytes_written, _scenario_digest, _run_id)
+def _asked_for(history: History) -> Iterator[str]:
+    """What run_start says of its own scenario beside it; in histories that a parent recorded."""
+    start = history.start
+    if history.version != HISTORY_VERSION or history.by_hand:
+        return
+    workload = start.scenario.workload
+    needs = needed_offers(workload)
+    if [*start.needs] != needs:
+        yield f"run_start needs {[*start.needs]} of a library; by its scenario that is {needs}."
+    lacking = [need for need in needs if need not in start.offers]
+    if lacking:
+        yield f"The library was run although it does not offer {', '.join(lacking)}."
+    cut = workload.closed_loop or workload.endless
+    if start.planned_stream_jobs is None and not cut:
+        yield "run_start does not say how many jobs the stream has, although it has an end."
+    if start.preset_hash is not None and not PRESET_HASH.fullmatch(start.preset_hash):
+        yield f"preset_hash is {start.preset_hash!r}, and not 16 hex digits."
+    changed = start.changed_settings.items()
+    if any(start.settings.get(name) != value for name, value in changed):
+        yield "A setting that was changed has another value among the settings."
+    if bool(start.changed_settings) != (re.search(CHANGED_PRESET, start.preset) is not None):
+        yield f"The preset {start.preset!r} and the changed settings do not go together."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _bytes_written,
+    _scenario_digest,
+    _run_id,
+    _asked_for,
+)

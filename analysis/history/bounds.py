@@ -21,6 +21,8 @@ GREATEST: Final = {
     "delay_s": LONGEST_RUN_S,
 }
 """By the name of a field that several kinds of line have: the greatest number in it."""
+COUNTED: Final = frozenset({"slot", "incarnation", "execution"})
+"""Of these, what is counted upwards from nought: keys are made of them, and none is negative."""
 
 
 def check_plan(end: RunEnd | None, size: int) -> None:
@@ -44,6 +46,8 @@ def check_records(records: Iterable[Any]) -> None:
             number = getattr(record, name, None)
             if number is not None and number > greatest:
                 raise OverflowError(f"{name} is {number:,}, and no more than {greatest:,} fits")
+            if number is not None and number < 0 and name in COUNTED:
+                raise OverflowError(f"{name} is {number:,}, and nothing is counted below 0")
 
 
 def check_instants(columns: Iterable[Ints]) -> None:

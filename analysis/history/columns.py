@@ -200,6 +200,21 @@ def execution_keys(values: Values) -> Ints:
     return pack(*parts)
 
 
+def keys_of_children(values: Values) -> Ints:
+    """Of the lines that a child wrote: the keys of the executions that they were written in,
+    `ABSENT` where none is named. Raises OverflowError like `pack`."""
+    names = ("slot", "incarnation", "execution")
+    slot, incarnation, execution = (_one_or_all(values[name]) for name in names)
+    if (slot == ABSENT).all():
+        return np.empty(0, np.int64)
+    parts = np.broadcast_arrays(slot, incarnation, execution, np.empty(len(values["slot"])))
+    mine = [part[parts[0] != ABSENT] for part in parts[:3]]
+    keys = np.full(len(mine[0]), ABSENT, np.int64)
+    named = mine[2] != ABSENT
+    keys[named] = pack(*(part[named] for part in mine))
+    return keys
+
+
 def worker_key(slot: int, incarnation: int) -> int:
     """The part of an execution's key that names its incarnation."""
     return (slot << INCARNATION_BITS) | incarnation

@@ -32,6 +32,7 @@ from analysis.history.tables import (
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
+    ClockAnchorRecord,
     FaultEnded,
     FaultInjected,
     RowRead,
@@ -91,6 +92,11 @@ class History:
     kill_reads: list[RowRead]
     """Every line of the reads after kills, the closing ones included."""
     records: Records
+
+    @property
+    def by_hand(self) -> bool:
+        """Written by hand, line by line, as no run is: the parent notes a clock_anchor a second."""
+        return not self.records.of(ClockAnchorRecord)
 
 
 def read_fault(closings: list[RowRead], lines: int) -> str | None:

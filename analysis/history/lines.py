@@ -36,6 +36,7 @@ class Enqueued(msgspec.Struct, frozen=True, gc=False, rename={"job_class": "clas
     n: int | None = ABSENT
     slot: int | None = ABSENT
     incarnation: int | None = ABSENT
+    execution: int | None = ABSENT
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +61,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     incarnation: int
     job_id: str
     execution: int
+    inbox_id: str | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +74,7 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     job_id: str
     execution: int
     error_class: str
+    inbox_id: str | None = None
 
 
 SHORT: dict[str, type[msgspec.Struct]] = {

@@ -19,6 +19,7 @@ from analysis.history.columns import (
     all_equal,
     digests,
     execution_keys,
+    keys_of_children,
     pack,
     worker_keys,
 )
@@ -48,6 +49,8 @@ class Ends(Table):
     key: Ints
     t_ns: Ints
     n: Ints
+    inbox: Ints
+    """A digest of the inbox_id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,6 @@ class Failures(Ends):
 class Starts(Ends):
     """`job_started` lines."""
 
-    inbox: Ints
-    """A digest of the inbox_id."""
     library_attempt: Ints
     """The library's own count; `ABSENT` where it has none."""
 
@@ -83,6 +84,9 @@ class Enqueues(Table):
     """A digest of the inbox_id, as in `Starts`."""
     kind: Labels
     job_class: Labels
+    by_child: Ints
+    """Of the lines that have a worker, in their order: the key of the execution that enqueued;
+    `ABSENT` where none is named."""
     tenant: Labels
     """Without a label: the system's own jobs."""
 
@@ -119,6 +123,7 @@ class EnqueueColumns:
         self._worker = Column(np.int32)
         self._recovered = Column(np.int8)
         self._inbox = Column()
+        self._by_child = Column()
         self._labels = {name: LabelColumn() for name in ("kind", "job_class", "tenant")}
         self._numbers = NumberColumns(
             n=np.int32,
@@ -136,6 +141,7 @@ class EnqueueColumns:
         self._worker.extend_by(np.broadcast_to(worker_keys(values), len(outcomes)))
         self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
         self._inbox.extend_by(digests(values["inbox_id"]))
+        self._by_child.extend_by(keys_of_children(values))
         for name, column in self._labels.items():
             column.extend(values[name])
         self._numbers.extend(values)
@@ -154,6 +160,7 @@ class EnqueueColumns:
             acknowledged_ns=acknowledged_ns,
             recovered=self._recovered.array(),
             inbox=self._inbox.array(),
+            by_child=self._by_child.array(),
             **{name: column.labels() for name, column in self._labels.items()},
         )
 
@@ -165,19 +172,22 @@ class EndColumns:
         self._jobs = jobs
         self.raw_job = Column(np.int32)
         self._key = Column()
+        self._inbox = Column()
         self._numbers = NumberColumns(n=np.int32, t_ns=np.int64)
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
         self._key.extend_by(np.broadcast_to(execution_keys(values), len(values["execution"])))
+        self._inbox.extend_by(digests(values["inbox_id"]))
         self._numbers.extend(values)
 
     def table(self, ids: JobIds) -> Ends:
         """All that was taken."""
         n, t_ns = self._numbers.arrays()
         job = ids.settle(self.raw_job.array())
-        return Ends(job=job, key=self._key.array(), t_ns=t_ns, n=n)
+        inbox = self._inbox.array()
+        return Ends(job=job, key=self._key.array(), t_ns=t_ns, n=n, inbox=inbox)
 
 
 class FailureColumns(EndColumns):
@@ -196,7 +206,14 @@ class FailureColumns(EndColumns):
         """All that was taken."""
         ends = super().table(ids)
         labels = self._error_class.labels()
-        return Failures(job=ends.job, key=ends.key, t_ns=ends.t_ns, n=ends.n, error_class=labels)
+        return Failures(
+            job=ends.job,
+            key=ends.key,
+            t_ns=ends.t_ns,
+            n=ends.n,
+            inbox=ends.inbox,
+            error_class=labels,
+        )
 
 
 class StartColumns(EndColumns):
@@ -204,13 +221,11 @@ class StartColumns(EndColumns):
 
     def __init__(self, jobs: RawJobIds) -> None:
         super().__init__(jobs)
-        self._inbox = Column()
         self._attempts = NumberColumns(library_attempt=np.int32)
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         super().extend(values)
-        self._inbox.extend_by(digests(values["inbox_id"]))
         self._attempts.extend(values)
 
     def table(self, ids: JobIds) -> Starts:
@@ -222,7 +237,7 @@ class StartColumns(EndColumns):
             key=ends.key,
             t_ns=ends.t_ns,
             n=ends.n,
-            inbox=self._inbox.array(),
+            inbox=ends.inbox,
             library_attempt=attempts,
         )
 

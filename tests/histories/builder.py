@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from worker_child.protocol import session_name
+
 RUN_ID = "planted-nothing-stock-001"
 RESCUE = {"mechanism": "lease", "lease_s": 3.0, "interval_s": 1.0, "poll_s": 0.5}
 MILLISECOND_NS = 1_000_000
@@ -143,7 +145,7 @@ class Story:
             scenario_sha256="0" * 64,
             settings={},
             library_version="0",
-            rescue=rescue,
+            rescue=None if rescue is None else dict(rescue),
             acknowledges_in_transaction=acknowledges_in_transaction,
             periods_s={},
             environment={},
@@ -173,7 +175,7 @@ class Story:
             incarnation=worker.incarnation,
             pid=worker.pid,
             role="worker",
-            application_name="cb",
+            application_name="",
             after_fault=faults[-1] if faults else None,
         )
         if ready:
@@ -356,11 +358,15 @@ class Story:
         )
 
     def lines(self) -> list[str]:
-        """Every line, its run's name, digest and count of bytes made true."""
+        """Every line, its run's name and its sessions', digest and count of bytes made true."""
         start = self.first("run_start")
         name = re.sub(r"[^a-z0-9_]", "_", start["scenario_name"])[:60]
         start["scenario"].update(name=name, seed=start["seed"])
         start["scenario_sha256"] = scenario_digest(start["scenario"])
+        for kind, fields in self.records:
+            if kind == "child_spawned":
+                who = fields["slot"], fields["incarnation"]
+                fields["application_name"] = session_name(self.run_id, *who)
         texts = [text_of(self.run_id, kind, fields) for kind, fields in self.records]
         for place, (kind, fields) in enumerate(self.records):
             if kind == "run_end":
