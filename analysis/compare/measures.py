@@ -35,6 +35,8 @@ class Value:
     above: float | None = None
     limited: bool | None = False
     """The machine stalled meanwhile; None = nobody can say. Either way it is never pooled."""
+    at_least: bool = False
+    """A count of what is known; there may have been more."""
 
     @property
     def poolable(self) -> bool:
@@ -78,13 +80,15 @@ class KillMeasure:
     better: Better | None
     expected: Callable[[Recovery], bool]
     timing: bool = True
+    at_least: Callable[[Recovery], bool] = lambda _: False
+    """Whether the figure is a count of what is known, and there may have been more."""
 
     def value(self, kill: Recovery) -> Value | None:
         """None = it does not apply to this kill."""
         limited = kill.machine_limited if self.timing else False
         number = self.figure(kill)
         if number is not None:
-            return Value(float(number), limited=limited)
+            return Value(float(number), limited=limited, at_least=self.at_least(kill))
         return Value(inf, None, limited) if self.expected(kill) else None
 
 
@@ -284,7 +288,14 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
         "last orphan settled", lambda k: k.last_orphan_settled_s, "less", _some_unfinished_orphan
     ),
     KillMeasure("backlog back", lambda k: k.backlog_recovered_s, "less", _always),
-    KillMeasure("orphans found, jobs", lambda k: k.orphans, None, _never, timing=False),
+    KillMeasure(
+        "orphans found, jobs",
+        lambda k: k.orphans,
+        None,
+        _never,
+        timing=False,
+        at_least=lambda k: k.at_least,
+    ),
     KillMeasure("duplicates, jobs", lambda k: k.duplicates, None, _never, timing=False),
 )
 """Seconds from the kill unless the title says otherwise."""

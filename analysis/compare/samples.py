@@ -94,7 +94,8 @@ def sample_text(sample: Sample) -> str:
     n = f"n={len(pooled)}" if len(numbers) == len(pooled) else f"{len(numbers)} in {len(pooled)}"
     left_out = len(sample.values) - len(numbers)
     without = f", {left_out} left out{LIMITED_MARK}" if left_out else ""
-    middle = number_text(median(numbers), _greatest(sample))
+    some_more = any(value.at_least for value in sample.values)
+    middle = _known(number_text(median(numbers), _greatest(sample)), at_least=some_more)
     return f"{middle} {interval_text(interval, _greatest(sample))} ({n}{without})"
 
 
@@ -115,7 +116,11 @@ def value_text(value: Value) -> str:
     mark = {True: LIMITED_MARK, False: "", None: UNKNOWN_MARK}[value.limited]
     if isinf(value.number):
         return (f"&gt;{plain(value.above)}" if value.above is not None else NOT_SEEN) + mark
-    return plain(value.number) + mark
+    return _known(plain(value.number), at_least=value.at_least) + mark
+
+
+def _known(text: str, *, at_least: bool) -> str:
+    return f"&ge;{text}" if at_least else text
 
 
 def number_text(number: float, greatest: float | None) -> str:
@@ -149,6 +154,7 @@ def _greatest(sample: Sample) -> float | None:
 def _spread(sample: Sample) -> str:
     numbers = sorted(value.number for value in sample.values)
     ends = [number_text(end, _greatest(sample)) for end in (numbers[0], numbers[-1])]
+    ends = [_known(end, at_least=any(value.at_least for value in sample.values)) for end in ends]
     return f"{ends[0]} to {ends[1]}, {len(numbers)} values below"
 
 

@@ -59,7 +59,7 @@ class Recovery(Section, frozen=True, kw_only=True):
     """What shows that the process is really gone."""
 
     orphans: int
-    """Jobs that were in flight in the victim."""
+    """Jobs that were in flight in the victim; so many at least where ``found`` has a ``why``."""
     found: FoundInFlight
     """The same by phase."""
     duplicates: int
@@ -124,6 +124,11 @@ class Recovery(Section, frozen=True, kw_only=True):
     machine_limited: bool | None
     """Whether the machine stalled, or the respawn came late, during the recovery."""
     machine_limited_why: str | None = None
+
+    @property
+    def at_least(self) -> bool:
+        """Whether there may have been more orphans than are known: not every row was seen."""
+        return self.found.why is not None
 
     @property
     def missed_bound(self) -> bool:

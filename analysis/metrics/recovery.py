@@ -7,70 +7,28 @@ the name says from what else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
 
 from analysis.checks.certificates import Certificate, KillCertificate
 from analysis.evidence import backlog
 from analysis.evidence.deaths import Death
 from analysis.evidence.hiccups import HiccupMeter
-from analysis.evidence.incarnations import Incarnation, Incarnations
-from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Bools, Ints
+from analysis.evidence.incarnations import Incarnations
 from analysis.history.history import History
-from analysis.history.tables import STATE_CODES
 from analysis.metrics.kill_cost import attempts_used_up, unacknowledged_ages
+from analysis.metrics.kill_evidence import Kill
+from analysis.metrics.kill_orphans import NO_WORKER, orphans_of
+from analysis.metrics.kill_resumption import Resumption, resumption_of
 from analysis.metrics.kill_types import FoundInFlight, Recovery
 from analysis.section import Duration, duration, why_none
 from orchestrator.history.records import FaultInjected
 from orchestrator.scenario.types import Fault
-from worker_child.protocol import JobDiscarded
 
 MAX_LATE_S = 0.05
 """A timed kill that is sent later than this after its intended instant is late."""
 MAX_RESPAWN_DELAY_S = 0.1
 """A respawn that comes later than this after its planned instant was held up by the machine."""
-
-
 MISSED_BY_S = 0.1
 """A bound is missed where the first orphan comes later than it by more than this."""
-NO_WORKER = "no worker outlived the lease of the dead one's jobs"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kill:
-    """One kill, and what every figure of it needs."""
-
-    history: History
-    incarnations: Incarnations
-    death: Death
-    fault: FaultInjected
-    planned: Fault | None
-    """The scenario's entry that it comes from."""
-    certificate: KillCertificate
-    duplicates: int
-
-    @property
-    def victim(self) -> Incarnation:
-        return self.death.victim
-
-    @property
-    def sent_ns(self) -> int:
-        return self.fault.t_ns
-
-    @property
-    def raced(self) -> bool:
-        return self.victim.certificate is not None and self.victim.certificate.raced
-
-    @property
-    def successor(self) -> Incarnation | None:
-        place = self.victim.successor
-        return None if place is None else self.incarnations.get(*place)
-
-    def earliest(self, mask: Bools) -> int | None:
-        """The first job_started among those that `mask` marks."""
-        times = self.history.starts.t_ns[mask]
-        return int(times.min()) if times.size else None
 
 
 def recoveries(
@@ -94,7 +52,7 @@ def recoveries(
             continue
         found = certificates[fault.fault]
         assert isinstance(found, KillCertificate), f"fault {fault.fault} ends workers as no kill"
-        kill = _Kill(
+        kill = Kill(
             history=history,
             incarnations=incarnations,
             death=death,
@@ -107,9 +65,9 @@ def recoveries(
     return entries
 
 
-def _recovery(kill: _Kill, hiccups: HiccupMeter) -> Recovery:
+def _recovery(kill: Kill, hiccups: HiccupMeter) -> Recovery:
     fault = kill.fault
-    late, resumption, orphans = _lateness(fault), _resumption(kill), _orphans(kill)
+    late, resumption, orphans = _lateness(fault), resumption_of(kill), orphans_of(kill)
     is_late = late.s is not None and late.s > MAX_LATE_S
     backlog_back, bound = _backlog_back(kill), _bound(kill)
     within = _within(orphans.first, bound)
@@ -180,7 +138,7 @@ def _lateness(fault: FaultInjected) -> Duration:
     return duration(intended_ns, fault.t_ns, "the kill was planned for no instant")
 
 
-def _respawned_late(kill: _Kill, resumption: _Resumption) -> bool:
+def _respawned_late(kill: Kill, resumption: Resumption) -> bool:
     planned_s = kill.planned.outage_s if kill.planned else None
     respawned_s = resumption.respawned.s
     if planned_s is None or respawned_s is None:
@@ -188,7 +146,7 @@ def _respawned_late(kill: _Kill, resumption: _Resumption) -> bool:
     return respawned_s - planned_s > MAX_RESPAWN_DELAY_S
 
 
-def _found(kill: _Kill) -> FoundInFlight:
+def _found(kill: Kill) -> FoundInFlight:
     """Where the rows are not known, the events and effects still tell what had started."""
     count = kill.death.count
     unknown = kill.death.claims_unknown and not kill.death.at_least
@@ -209,155 +167,7 @@ def _within(first: Duration, bound: Duration) -> bool | None:
     return first.s <= bound.s + MISSED_BY_S
 
 
-@dataclass(frozen=True, slots=True)
-class _Resumption:
-    """From the kill until work went on."""
-
-    reaped: Duration
-    sessions_gone: Duration
-    respawned: Duration
-    ready: Duration
-    resumed: Duration
-    after_respawn: Duration
-    after_ready: Duration
-    survivor: Duration
-
-
-def _resumption(kill: _Kill) -> _Resumption:
-    since, end, successor = kill.sent_ns, kill.victim.end, kill.successor
-    reaped_ns = end.reaped_ns if end else None
-    gone_ns = end.sessions_gone_ns if end else None
-    spawned_ns = successor.spawned_ns if successor else None
-    ready_ns = successor.ready_ns if successor else None
-    resumed_ns = _resumed_ns(kill)
-    not_resumed = "no later incarnation of the slot started a job"
-    no_survivor = "no other slot had a live worker that started a job"
-    return _Resumption(
-        reaped=duration(since, reaped_ns, "the victim was not seen to be reaped"),
-        sessions_gone=duration(since, gone_ns, "its sessions were not seen to go"),
-        respawned=duration(since, spawned_ns, "the slot was not filled again"),
-        ready=duration(since, ready_ns, "no later incarnation of the slot was ready"),
-        resumed=duration(since, resumed_ns, not_resumed),
-        after_respawn=duration(spawned_ns, resumed_ns, not_resumed),
-        after_ready=duration(ready_ns, resumed_ns, not_resumed),
-        survivor=duration(since, _survivor_pickup_ns(kill), no_survivor),
-    )
-
-
-def _slots_and_numbers(keys: Ints) -> tuple[Ints, Ints]:
-    workers = keys >> EXECUTION_BITS
-    return workers >> INCARNATION_BITS, workers & ((1 << INCARNATION_BITS) - 1)
-
-
-def _resumed_ns(kill: _Kill) -> int | None:
-    slots, numbers = _slots_and_numbers(kill.history.starts.key)
-    return kill.earliest((slots == kill.victim.slot) & (numbers > kill.victim.number))
-
-
-def _survivors(kill: _Kill) -> list[int]:
-    """The keys of the workers in other slots that lived on."""
-    kill_ns = kill.sent_ns
-    return [
-        member.key
-        for member in kill.incarnations
-        if member.slot != kill.victim.slot
-        and (member.spawned_ns is None or member.spawned_ns < kill_ns)
-        and (member.gone_ns is None or member.gone_ns > kill_ns)
-    ]
-
-
-def _survivor_pickup_ns(kill: _Kill) -> int | None:
-    starts = kill.history.starts
-    theirs = np.isin(starts.key >> EXECUTION_BITS, _survivors(kill))
-    return kill.earliest(theirs & (starts.t_ns > kill.sent_ns))
-
-
-def _expected_pickup_ns(kill: _Kill) -> int | None:
-    """When the first orphan could be claimed: its lease is over and some worker is ready."""
-    claimable_ns, rescuer = kill.death.claimable_ns, kill.victim.rescuer
-    if claimable_ns is None or rescuer is None:
-        return None
-    return max(claimable_ns, rescuer.ready_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Orphans:
-    """From the kill until what it had cut off went on."""
-
-    first: Duration
-    """Until the first was started again."""
-    last_pickup: Duration
-    """Until the last of those that were."""
-    expected: Duration
-    """Until the first could be."""
-    last: Duration
-    """Until the last had come to its end."""
-
-
-def _orphans(kill: _Kill) -> _Orphans:
-    since = kill.sent_ns
-    orphans = sorted(kill.death.phases)
-    starts = kill.history.starts
-    mine = np.isin(starts.job, orphans) & (starts.t_ns > since)
-    again = mine & ((starts.key >> EXECUTION_BITS) != kill.victim.key)
-    firsts: dict[int, int] = {}
-    for job, t_ns in zip(starts.job[again].tolist(), starts.t_ns[again].tolist(), strict=True):
-        firsts[job] = min(firsts.get(job, t_ns), t_ns)
-    why = "no orphan was picked up again" if orphans else "the kill found nothing in flight"
-    first = duration(since, min(firsts.values(), default=None), why)
-    last_pickup = duration(since, max(firsts.values(), default=None), why)
-    settled_ns, unsettled = _settled_ns(kill, orphans)
-    if orphans and unsettled:
-        why = f"{unsettled} of {len(orphans)} orphans were not seen to settle"
-    elif orphans and settled_ns is None:
-        why = "all had finished before the kill, or were given up, and none was run again"
-    last = duration(since, None if unsettled else settled_ns, why)
-    why = kill.death.claims_unknown or f"the adapter gave no instant, or {NO_WORKER}"
-    return _Orphans(first, last_pickup, duration(since, _expected_pickup_ns(kill), why), last)
-
-
-def _settled_ns(kill: _Kill, orphans: list[int]) -> tuple[int | None, int]:
-    """When the last orphan was completed or discarded after the kill, and how many never were.
-    One whose row is dead in the end has settled, though nobody said when.
-
-    An orphan that had finished before the kill and that the queue settled without running it
-    again took no time.
-    """
-    settled = _discarded_after(kill)
-    table = kill.history.completions
-    after = np.isin(table.job, orphans) & (table.t_ns > kill.sent_ns)
-    after &= (table.key >> EXECUTION_BITS) != kill.victim.key
-    for job, t_ns in zip(table.job[after].tolist(), table.t_ns[after].tolist(), strict=True):
-        settled[job] = min(settled.get(job, t_ns), t_ns)
-    owed = _still_owed(kill.history)
-    finished = {
-        job for job, phase in kill.death.phases.items() if phase == "finished_unacknowledged"
-    }
-    times = [settled[job] for job in orphans if job in settled]
-    finished |= _given_up(kill.history)
-    unsettled = sum(job not in settled and (job not in finished or job in owed) for job in orphans)
-    return max(times, default=None), unsettled
-
-
-def _discarded_after(kill: _Kill) -> dict[int, int]:
-    number = kill.history.jobs.number
-    discards = kill.history.records.of(JobDiscarded)
-    after = [discard for discard in reversed(discards) if discard.t_ns > kill.sent_ns]
-    return {job: d.t_ns for d in after if (job := number(d.job_id)) is not None}
-
-
-def _still_owed(history: History) -> set[int]:
-    """Numbers of the jobs that the queue still has work with at the final read."""
-    unsettled = history.rows.state < STATE_CODES["dead"]
-    return set(history.rows.job[unsettled].tolist())
-
-
-def _given_up(history: History) -> set[int]:
-    """Numbers of the jobs that the queue calls dead at the final read."""
-    return set(history.rows.job[history.rows.state == STATE_CODES["dead"]].tolist())
-
-
-def _backlog_back(kill: _Kill) -> Duration:
+def _backlog_back(kill: Kill) -> Duration:
     """Counted while the slot is filled; from the kill on where it was never filled again."""
     successor = kill.successor
     since_ns = kill.sent_ns if successor is None else successor.ready_ns
@@ -368,7 +178,7 @@ def _backlog_back(kill: _Kill) -> Duration:
     return duration(kill.sent_ns, recovered_ns, why)
 
 
-def _bound(kill: _Kill) -> Duration:
+def _bound(kill: Kill) -> Duration:
     """Until when an orphan must have been picked up, by the adapter's formula."""
     never = kill.history.start.rescue is None
     why = "this preset never rescues by itself" if never else NO_WORKER

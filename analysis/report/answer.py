@@ -151,7 +151,8 @@ def _recovery(summary: Summary) -> str:
 def _one(kill: Recovery) -> str:
     picked_s, bound_s = kill.first_orphan_pickup_s, kill.predicted_bound_s
     if not kill.orphans:
-        return "the kill found no job in flight"
+        known = "is known to have found" if kill.at_least else "found"
+        return f"the kill {known} no job in flight"
     if picked_s is None:
         if kill.orphans == kill.found.finished_unacknowledged:
             return "no orphan had to come back"
@@ -172,11 +173,14 @@ def _against(missed: bool, bound_s: float | None) -> str:
 
 def _many(kills: list[Recovery]) -> str:
     picked = [k.first_orphan_pickup_s for k in kills if k.first_orphan_pickup_s is not None]
+    met = sum(kill.orphans > 0 for kill in kills)
+    if not met:
+        return f"none of {len(kills):,} kills found a job in flight"
     if not picked:
         return f"after none of {len(kills):,} kills an orphan came back"
     bounds = [k.predicted_bound_s for k in kills if k.predicted_bound_s is not None]
     missed = sum(kill.missed_bound for kill in kills)
-    text = f"in {len(picked):,} of {len(kills):,} kills the first orphan came back, after "
+    text = f"{_in_how_many(len(picked), met, len(kills))} the first orphan came back, after "
     known: list[str] = []
     if len(picked) == 1:
         text += f"{picked[0]:.1f} s"
@@ -188,6 +192,14 @@ def _many(kills: list[Recovery]) -> str:
     elif bounds:
         known.append(f"at most {max(bounds):.1f} s expected")
     return f"{text} ({'; '.join(known)})" if known else text
+
+
+def _in_how_many(picked: int, met: int, kills: int) -> str:
+    """Kills that found no job in flight left no orphan that could have come back."""
+    if met == kills:
+        return f"in {picked:,} of {kills:,} kills"
+    others = "the other one" if met == 1 else f"{picked:,} of the other {met:,}"
+    return f"{kills - met:,} of {kills:,} kills found no job in flight; in {others}"
 
 
 def _evidence(summary: Summary) -> str:
@@ -212,15 +224,18 @@ def _details(summary: Summary) -> Iterator[str]:
 
 def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:
     if kill.orphans:
-        yield "; ".join([_jobs_in_hand(kill.orphans), *_last_orphan(kill, discards)]) + "."
+        yield "; ".join([_jobs_in_hand(kill), *_last_orphan(kill, discards)]) + "."
     if kill.resume_after_ready_s is not None:
         yield f"The new worker took work {kill.resume_after_ready_s:.2f} s after it was ready."
     if kill.trigger == "timed":
         yield ONE_SAMPLE
 
 
-def _jobs_in_hand(orphans: int) -> str:
-    return f"{orphans:,} job{' was' if orphans == 1 else 's were'} in the dead worker's hands"
+def _jobs_in_hand(kill: Recovery) -> str:
+    count = f"{kill.orphans:,} job{' was' if kill.orphans == 1 else 's were'}"
+    if not kill.at_least:
+        return f"{count} in the dead worker's hands"
+    return f"At least {count} in the dead worker's hands (not all of its rows are known)"
 
 
 def _last_orphan(kill: Recovery, discards: bool) -> Iterator[str]:

@@ -43,9 +43,10 @@ def _unacknowledged(summary: Summary) -> Iterator[str]:
         )
     else:
         when = f"up to {ages_s[-1]:.2f} s before {which}"
-    were = "was" if len(ages_s) == 1 else "were"
+    job, were = ("job", "was") if len(ages_s) == 1 else ("jobs", "were")
     yield (
-        f"{len(ages_s):,} had finished {when} and {were} not acknowledged{_rhythm(summary.run)}"
+        f"{len(ages_s):,} {job} had finished {when} and {were} not acknowledged"
+        f"{_rhythm(summary.run)}"
         f"{'' if summary.jobs.duplicated else '; none was executed again'}."
     )
 

@@ -30,6 +30,11 @@ def plain(value: Any) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
+def at_least(value: int | None, *, may_be_more: bool) -> str:
+    """A count, of which there may have been more than are known."""
+    return f">={plain(value)}" if may_be_more and value is not None else plain(value)
+
+
 def seconds(value: float | None) -> str:
     """A duration in seconds, to the millisecond."""
     return MISSING if value is None else f"{value:.3f}"

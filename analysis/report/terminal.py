@@ -21,6 +21,7 @@ from analysis.report.grid import Grid
 from analysis.report.number_format import (
     LIMITED_MARK,
     MISSING,
+    at_least,
     named_values,
     percentile,
     plain,
@@ -62,11 +63,12 @@ RECOVERY_COLUMNS = (
 )
 """Title and key of what is printed of each kill."""
 FOUND_COLUMNS = (
-    ("claimed", "claimed"),
-    ("started", "started"),
-    ("effect", "effect_done"),
-    ("unacked", "finished_unacknowledged"),
+    ("claimed", "claimed", True),
+    ("started", "started", False),
+    ("effect", "effect_done", False),
+    ("unacked", "finished_unacknowledged", True),
 )
+"""Title, key, and whether it rests on the rows that the victim held."""
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -272,13 +274,16 @@ def _at(values: list[float], share: float) -> float | None:
 
 
 def _found(recovery: list[Recovery]) -> Grid:
-    titles = ("kill", "orphans", *(title for title, _ in FOUND_COLUMNS), "duplicates", "trigger")
+    titles = ("kill", "orphans", *(title for title, *_ in FOUND_COLUMNS), "duplicates", "trigger")
     grid = Grid(titles, text=(0, len(titles) - 1))
     for kill in recovery:
-        found = [plain(getattr(kill.found, name)) for _, name in FOUND_COLUMNS]
+        found = [
+            at_least(getattr(kill.found, name), may_be_more=by_rows and kill.at_least)
+            for _, name, by_rows in FOUND_COLUMNS
+        ]
         grid.add_row(
             str(kill.fault),
-            plain(kill.orphans),
+            at_least(kill.orphans, may_be_more=kill.at_least),
             *found,
             plain(kill.duplicates),
             _remark(kill),

@@ -132,11 +132,20 @@ def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
 def _surface_at_kill(case: Case) -> tuple[int | None, str | None]:
     """Jobs whose rows the victims held, or why that is not known of every kill."""
     kills = [(death, death.victim.fault) for death in case.deaths if death.victim.fault]
-    unknown = [
-        f"kill {fault.fault}: {death.claims_unknown}"
-        for death, fault in kills
-        if death.claims_unknown is not None
-    ]
+    unknown: defaultdict[str, list[int]] = defaultdict(list)
+    for death, fault in kills:
+        if death.claims_unknown is not None:
+            unknown[death.claims_unknown].append(fault.fault)
+    known = sum(len(death.held) for death, _ in kills)
     if unknown:
-        return None, "; ".join(unknown)
-    return sum(len(death.held) for death, _ in kills), None
+        told = "; ".join(f"{_kills(numbers)}: {why}" for why, numbers in unknown.items())
+        return None, f"at least {known}, not known of {told}"
+    return known, None
+
+
+def _kills(numbers: list[int]) -> str:
+    """Two that follow each other are a list, more a range."""
+    first, last = numbers[0], numbers[-1]
+    if last - first == len(numbers) - 1 > 1:
+        return f"kills {first} to {last}"
+    return f"kill{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

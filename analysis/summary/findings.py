@@ -59,6 +59,10 @@ def findings(case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recover
     ]
 
 
+def _jobs(count: int, one: str, several: str) -> str:
+    return f"{count} job {one}" if count == 1 else f"{count} jobs {several}"
+
+
 def _changed_settings(start: RunStart) -> Iterator[str]:
     if start.changed_settings:
         words = ", ".join(start.setting_words)
@@ -71,14 +75,14 @@ def _two_counts(tally: Tally) -> Iterator[str]:
     by_effect = tally.duplicated_by_effect_alone
     if by_effect:
         yield (
-            f"{duplicated} jobs are duplicated and {lines} have two or more job_completed lines: "
-            f"of {by_effect}, an effect that was committed twice tells of an execution that was "
-            "cut off before its line."
+            f"{_jobs(duplicated, 'is', 'are')} duplicated, {lines} by two or more job_completed "
+            f"lines: of {by_effect}, an effect that was committed twice tells of an execution that "
+            "was cut off before its line."
         )
     elif duplicated != lines:
         yield (
-            f"{lines} jobs have two or more job_completed lines and {duplicated} are duplicated: "
-            "of the others the ledger cannot tell, or nobody had planned them."
+            f"{_jobs(lines, 'has', 'have')} two or more job_completed lines and {duplicated} of "
+            "them are duplicated: of the others the ledger cannot tell, or nobody had planned them."
         )
 
 
@@ -86,12 +90,13 @@ def _ways_of_the_queue(tally: Tally) -> Iterator[str]:
     raised = tally.flags
     if several := raised["several_rows"]:
         yield (
-            f"{several} jobs were done from several rows of the queue, and no coordinator had "
-            "enqueued them again: the adapter's enqueue made two rows of one job, or the library "
-            "rescues a job by a new row."
+            f"{_jobs(several, 'was', 'were')} done from several rows of the queue, though no "
+            "coordinator had enqueued the job again: the adapter's enqueue made two rows of one "
+            "job, or the library rescues a job by a new row."
         )
     if dead := raised["dead_though_done"]:
-        yield f"The queue calls {dead} jobs dead that were done: their effect stands."
+        whose = "that was done: its" if dead == 1 else "that were done: their"
+        yield f"The queue calls {dead} job{'' if dead == 1 else 's'} dead {whose} effect stands."
 
 
 def _missed_bounds(recovery: list[Recovery]) -> Iterator[str]:
@@ -141,7 +146,7 @@ def _long_bounds(case: Case) -> Iterator[str]:
 def contradictions(case: Case, latency: Latencies) -> list[str]:
     """Whatever cannot be true, and so voids the ledger."""
     sentences = [
-        f"{figures.out_of_range} jobs have a latency ({name}) outside 0 to 24 hours."
+        f"{_jobs(figures.out_of_range, 'has', 'have')} a latency ({name}) outside 0 to 24 hours."
         for name, figures in by_name(latency).items()
         if figures.out_of_range
     ]
@@ -149,7 +154,9 @@ def contradictions(case: Case, latency: Latencies) -> list[str]:
         named = ", ".join(case.unplanned[:MOST_NAMED])
         more = ", ..." if len(case.unplanned) > MOST_NAMED else ""
         count = len(case.unplanned)
-        sentences.append(f"{count} jobs were seen that the workload never planned: {named}{more}.")
+        sentences.append(
+            f"{_jobs(count, 'was', 'were')} seen that the workload never planned: {named}{more}."
+        )
     return sentences
 
 
@@ -159,7 +166,9 @@ def harness_ambiguities(case: Case, jobs: JobsSection) -> list[str]:
     for reason, count in sorted(jobs.ambiguous_by_reason.items()):
         if reason in HARNESS_REASONS:
             words = reason.replace("_", " ")
-            told.append(f"{count} jobs have no verdict by a failure of the instrument: {words}.")
+            told.append(
+                f"{_jobs(count, 'has', 'have')} no verdict by a failure of the instrument: {words}."
+            )
     return [*_seen_though_rejected(case), *told]
 
 
@@ -171,7 +180,7 @@ def _seen_though_rejected(case: Case) -> Iterator[str]:
     if seen:
         more = ", ..." if len(seen) > MOST_NAMED else ""
         yield (
-            f"{len(seen)} jobs were rejected, and yet the queue had them: "
+            f"{_jobs(len(seen), 'was', 'were')} rejected, and yet the queue had them: "
             f"{', '.join(seen[:MOST_NAMED])}{more}. The adapter refused them when their rows were "
             "in already."
         )
@@ -187,8 +196,8 @@ def unwitnessed_completions(jobs: JobsSection) -> list[str]:
     if not count:
         return []
     return [
-        f"{count} jobs have a job_completed and no effect row: the adapter broke the wire's "
-        "promise, or the database lost a commit. The ledger cannot be vouched for."
+        f"{_jobs(count, 'has', 'have')} a job_completed and no effect row: the adapter broke the "
+        "wire's promise, or the database lost a commit. The ledger cannot be vouched for."
     ]
 
 

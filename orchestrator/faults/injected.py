@@ -38,6 +38,8 @@ class InjectedFault:
         self.orphan_rows: frozenset[str] = frozenset()
         """The inbox ids of these rows."""
         self.sent_ns = 0
+        self.looked_ns = 0
+        """When the certificate was last gone on with; 0 = not yet."""
         self._reach = reach
         self._recorder = recorder
         self._limit_ns = round(limit_s * _NS_PER_S)
@@ -79,7 +81,8 @@ class InjectedFault:
 
     def step(self) -> None:
         """Look at what the certificate still lacks; at the limit, write what was seen."""
-        overdue = time.monotonic_ns() - self.sent_ns > self._limit_ns
+        self.looked_ns = time.monotonic_ns()
+        overdue = self.looked_ns - self.sent_ns > self._limit_ns
         missing = self._certificate.missing(overdue=overdue)
         self.waiting_for = missing or ""
         if missing and not overdue:

@@ -26,6 +26,13 @@ _CLOSE_APPROACH_NS = 30_000_000
 """The same while certificates are open: the loop turns more often, and they are not to wait."""
 _APPROACH_EACH_NS = 5_000_000
 """And so much more for each further one of the same instant, whose victim is looked at as well."""
+_QUIET_NS = 150_000_000
+"""So long before a fault no certificate is gone on with: a look for survivors among all processes
+of a busy machine takes up to a tenth of a second, by which the fault would come late."""
+_PATIENCE_NS = 2_000_000_000
+"""A certificate that is open for so long is gone on with all the same."""
+_TURN_NS = 20_000_000
+"""In a turn that has taken so long no further certificate is gone on with: a healing may be due."""
 _TOGETHER_NS = 20_000_000
 """Faults that are due within so much of each other are sent in one go."""
 
@@ -103,9 +110,7 @@ class FaultInjector:
             due = fault.heal_due_ns()
             if due is not None and now_ns >= due:
                 fault.heal()
-        for fault in self.injected:
-            if not fault.certified:
-                fault.step()
+        self._certify(now_ns)
         self._due_ns = None
         if self.pending and self.started_ns is not None:
             self._send_what_is_due(self.started_ns)
@@ -143,6 +148,25 @@ class FaultInjector:
         if self._unsettled and self._unsettled[0].looked:
             return self._unsettled[0].waiting_for
         return f"{len(self.pending)} faults to come" if self.pending else "the last healing"
+
+    def _certify(self, now_ns: int) -> None:
+        """Go on with the open certificates, first with the one that has waited longest."""
+        quiet = self._is_fault_near(now_ns)
+        for fault in sorted(self.injected, key=lambda fault: fault.looked_ns):
+            if fault.certified or (quiet and now_ns - fault.sent_ns < _PATIENCE_NS):
+                continue
+            fault.step()
+            if time.monotonic_ns() - now_ns > _TURN_NS:
+                break
+
+    def _is_fault_near(self, now_ns: int) -> bool:
+        """Whether a planned instant is just ahead. One that has passed waits for a worker."""
+        if self.started_ns is None:
+            return False
+        ahead_ns = [
+            self.started_ns + plan.at_ns - now_ns for plan in self.pending if plan.at_ns is not None
+        ]
+        return any(0 <= left_ns <= _QUIET_NS for left_ns in ahead_ns)
 
     def _send_what_is_due(self, started_ns: int) -> None:
         """All that is due at one instant goes out in one go: their victims are looked at before,

@@ -44,6 +44,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "outlives_its_parent": ("dies with parent", "its parent was killed, and it went on for 5 s"),
     "ready_too_soon": ("connections", "it was ready with 4 sessions, 4 of them for the jobs"),
     "reuses_execution_numbers": ("execution numbers", "used the execution number 1 more than once"),
+    "spends_an_attempt_on_a_rescue": ("rescue attempts", "rescue_counts_as_attempt says 'no', and"),
     "states_a_short_bound": ("rescue bound", "the stated bound is too short: over"),
     "tells_a_wrong_delay": ("delays", "was to be retried 5.0 s after it failed, and was started"),
     "writes_overlong_lines": ("whole lines", "longer than 4096 bytes"),

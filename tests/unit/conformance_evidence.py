@@ -32,7 +32,7 @@ PRESET = Preset(
     settings={"lease_s": 3.0},
     rescue=Rescue("its lease", 3.0, 0.0, 0.2),
     periods_s={"poll": 0.2},
-    parity=dict.fromkeys(PARITY, "so"),
+    parity={**dict.fromkeys(PARITY, "so"), "rescue_counts_as_attempt": "no; it counts failures"},
 )
 NEVER_RESCUES = replace(PRESET, rescue=None)
 _S = 1_000_000_000
@@ -156,12 +156,12 @@ def repeated() -> RunFacts:
         script.child("child_ready", 0.5, (slot, 0), identity=f"me-{slot}")
     for slot in range(4):
         job_id, killed_s = f"j{slot:06d}", 3.0 + slot
-        script.start(job_id, killed_s - 0.2, (slot, 0))
+        script.start(job_id, killed_s - 0.2, (slot, 0), library_attempt=0)
         victim = {"fault": slot, "target": {"kind": "worker", "slot": slot, "incarnation": 0}}
         script.parent("fault_injected", killed_s, **victim, parts={"sessions": [{"pid": 1}]})
         script.parent("child_exited", killed_s, slot=slot, incarnation=0, reason="killed", signal=9)
         script.child("child_ready", killed_s + 1.0, (slot, 1), identity=f"me-too-{slot}")
-        number = script.start(job_id, killed_s + 2.5, (slot, 1))
+        number = script.start(job_id, killed_s + 2.5, (slot, 1), library_attempt=0)
         script.end("job_completed", job_id, killed_s + 3.3, (slot, 1), number)
     return facts("repeated", script, {f"j{slot:06d}": "completed_once" for slot in range(4)})
 

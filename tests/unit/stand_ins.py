@@ -58,7 +58,10 @@ class Clock:
 class StillChild(ChildHandle):
     """A worker without a process: alive until it is killed, then as far gone as it is made."""
 
-    def __init__(self, slot: int, incarnation: int) -> None:
+    def __init__(self, slot: int, incarnation: int, clock: Clock) -> None:
+        self._clock = clock
+        self.look_s = 0.0
+        """How long it takes to look for survivors of its."""
         self.slot = slot
         self.incarnation = incarnation
         self.pid = 70_000 + 100 * slot + incarnation
@@ -71,6 +74,7 @@ class StillChild(ChildHandle):
 
     def survivors(self) -> list[int]:
         """No process of this machine is one."""
+        self._clock.sleep(self.look_s)
         return []
 
     def end(self, t_ns: int, signal: int | None = 9) -> None:
@@ -92,7 +96,7 @@ class StillFleet(Fleet):
 
     def spawn(self, slot: int, *, after_fault: int | None = None) -> StillChild:
         incarnation = sum(key[0] == slot for key in self.children)
-        child = StillChild(slot, incarnation)
+        child = StillChild(slot, incarnation, self._clock)
         self.children[slot, incarnation] = child
         self.spawned_ns[slot, incarnation] = self._clock.now_ns
         self._tracker.open[slot, incarnation] = {}

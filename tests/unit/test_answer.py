@@ -261,20 +261,21 @@ def test_what_was_done_and_not_acknowledged_is_named_beside_the_library_s_rhythm
     tmp_path: Path,
 ) -> None:
     assert told(many_twice(), tmp_path).details[0] == (
-        "29 had finished up to 1.14 s before the kill and were not acknowledged; this preset "
+        "29 jobs had finished up to 1.14 s before the kill and were not acknowledged; this preset "
         "buffers acknowledgements for 1 s."
     )
 
 
 def test_a_library_without_such_a_rhythm_is_not_said_to_have_one(tmp_path: Path) -> None:
     assert told(crash(), tmp_path).details[0] == (
-        "1 had finished 0.00 s before the kill and was not acknowledged."
+        "1 job had finished 0.00 s before the kill and was not acknowledged."
     )
 
 
 def test_many_kills_give_the_spread_of_what_was_not_acknowledged(tmp_path: Path) -> None:
     assert told(repeated(), tmp_path).details[0] == (
-        "3 had finished 0.10 to 0.30 s (median 0.20 s) before their kill and were not acknowledged."
+        "3 jobs had finished 0.10 to 0.30 s (median 0.20 s) before their kill and were not "
+        "acknowledged."
     )
 
 

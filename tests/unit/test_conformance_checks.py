@@ -162,6 +162,18 @@ def _states(run: RunFacts, **changes: Any) -> None:
     object.__setattr__(run, "preset", replace(run.preset, **changes))
 
 
+def _says_of_attempts(run: RunFacts, words: str) -> None:
+    _states(run, parity={**run.preset.parity, "rescue_counts_as_attempt": words})
+
+
+def _counted_at_rescues(
+    run: RunFacts, count: int | None, slots: Collection[int] = range(9)
+) -> None:
+    for fields in run.of("job_started"):
+        if fields["incarnation"] and fields["slot"] in slots:
+            fields["library_attempt"] = count
+
+
 def _retry_told(run: RunFacts, delay_s: float) -> None:
     _first(run, "job_retried", delay_s=delay_s)
 
@@ -221,6 +233,10 @@ RUN_PLANTS: list[tuple[str, TrialName, Callable[[RunFacts], object]]] = [
     ("rescue", "held", _late_rescue),
     ("rescue", "held", _no_rescue),
     ("rescue stated", "repeated", lambda run: _states(run, rescue=None)),
+    ("rescue attempts", "repeated", lambda run: _counted_at_rescues(run, 1)),
+    ("rescue attempts", "repeated", lambda run: _counted_at_rescues(run, 1, [3])),
+    ("rescue attempts", "repeated", lambda run: _says_of_attempts(run, "yes: at the claim")),
+    ("rescue attempts", "repeated", lambda run: _says_of_attempts(run, "no attempts are counted")),
     ("rescue bound", "repeated", lambda run: _later(run, "job_started", 2.0, [0, 1, 2])),
     ("rescue bound", "repeated", lambda run: _later(run, "job_started", 7.0, [3])),
     ("rescue bound", "repeated", lambda run: _drop(run, "job_started")),
@@ -289,6 +305,31 @@ def test_who_says_that_it_never_rescues_and_does_is_found_out() -> None:
     runs["held"] = replace(runs["held"], preset=good.NEVER_RESCUES)
 
     assert "rescue" in broken(good.direct(), runs)
+
+
+def test_a_rescue_that_costs_an_attempt_is_met_where_it_is_stated() -> None:
+    runs = good.runs()
+    _counted_at_rescues(runs["repeated"], 1)
+    _says_of_attempts(runs["repeated"], "yes, and its delay grows")
+
+    assert outcomes(good.direct(), runs)["rescue attempts"].outcome == "met"
+
+
+def test_of_a_library_that_does_not_count_nothing_is_said_about_attempts() -> None:
+    runs = good.runs()
+    _counted_at_rescues(runs["repeated"], None)
+
+    assert outcomes(good.direct(), runs)["rescue attempts"].outcome == "not offered"
+
+
+def test_the_sentence_on_attempts_names_a_job_and_its_counts() -> None:
+    runs = good.runs()
+    _counted_at_rescues(runs["repeated"], 1, [2])
+
+    assert outcomes(good.direct(), runs)["rescue attempts"].reason == (
+        "rescue_counts_as_attempt says 'no', and 1 of 4 orphans that came back had used up an "
+        "attempt: library_attempt of j000002 was 0 and then 1"
+    )
 
 
 def test_a_bound_many_times_too_long_is_a_remark_that_says_what_was_seen() -> None:

@@ -271,6 +271,46 @@ def test_a_later_kill_does_not_wait_for_an_earlier_ones_certificate(make: Make) 
     assert [end.fault for end in world.records(FaultEnded)] == [0, 1]
 
 
+def test_a_slow_look_for_survivors_does_not_put_off_a_kill_that_is_near(make: Make) -> None:
+    world = make(Kill(slot=0, at_s=3.0), Kill(slot=1, at_s=3.14), Kill(slot=1, at_s=20.0))
+    started_ns = world.start()
+    world.turn(3.005)
+    first = world.victim()
+    first.look_s = 0.1
+    first.end(world.clock.now_ns)
+    world.turn(0.11)
+    assert world.records(FaultEnded) == []
+    world.turn(0.3)
+    assert [kill.t_ns - started_ns for kill in world.records(FaultInjected)] == [
+        3 * S,
+        round(3.14 * S),
+    ]
+    assert [end.fault for end in world.records(FaultEnded)] == [0], "gone on with at once"
+
+
+def test_slow_looks_for_survivors_do_not_put_off_a_respawn(make: Make) -> None:
+    world = make(*(Kill(slot=slot, at_s=3.0, respawn_after_s=0.15) for slot in range(6)))
+    started_ns = world.start()
+    world.turn(3.005)
+    for slot in range(6):
+        world.victim(slot=slot).look_s = 0.1
+        world.victim(slot=slot).end(world.clock.now_ns)
+    world.turn(1.0)
+    assert len(world.records(FaultEnded)) == 6
+    for slot in range(6):
+        assert world.fleet.spawned_ns[slot, 1] - started_ns < 3.3 * S
+
+
+def test_a_certificate_is_closed_though_one_kill_follows_another(make: Make) -> None:
+    world = make(*(Kill(slot=slot, at_s=3.0 + 0.1 * slot) for slot in range(40)))
+    world.start()
+    world.turn(3.005)
+    world.victim().end(world.clock.now_ns)
+    world.turn(2.5)
+    assert [end.fault for end in world.records(FaultEnded)] == [0]
+    assert len(world.campaign.pending) > 10
+
+
 def test_a_timed_kill_does_not_wait_for_one_before_it_whose_state_never_comes(make: Make) -> None:
     world = make(Kill(when=When(completed=9)), Kill(slot=1, at_s=3.0))
     started_ns = world.start()

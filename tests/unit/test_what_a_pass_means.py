@@ -203,7 +203,7 @@ def test_a_job_that_was_done_and_that_the_queue_calls_dead_is_flagged(
     story = given_up(finished=finished)
 
     assert "dead_though_done" in flags_of(story, B, tmp_path)
-    assert any("dead that were done" in said for said in read(story).findings)
+    assert any("1 job dead that was done" in said for said in read(story).findings)
 
 
 def test_errors_and_kills_together_use_up_the_attempts(read: Read) -> None:

@@ -29,7 +29,7 @@ PARITY: dict[str, str] = {
     "wake_up": "what tells an idle worker of a job, and how often it looks without being told",
     "claim_batch": "how many rows one claim takes",
     "completion": "how acknowledgements are written: one by one or buffered, and how long",
-    "rescue_counts_as_attempt": "whether a rescued job has used up an attempt",
+    "rescue_counts_as_attempt": "yes or no: whether a rescued job has used up an attempt",
     "retries": "who retries a failed job (library, adapter or nobody), and when",
     "finished_rows": "what becomes of the row of a finished job",
     "language": "the worker's language, and on what its handlers run",

@@ -189,16 +189,19 @@ def timeline_plot(
     key = f"timeline-{death.victim.slot}-{death.victim.number}"
     title = f"Timeline of {name} ({where}, T+{at_s:.3f} s)"
     if not found:
-        return NoPlot(key, title, "It found nothing in flight.")
+        nothing = "Nothing is known to have been" if death.claims_unknown else "Nothing was"
+        return NoPlot(key, title, f"{nothing} in flight.")
     shown = found[:MOST_BARS]
     kill_ns = death.victim.died_ns
     axis = _axis(shown, kill_ns, marks)
     traces = _traces(shown, kill_ns, axis)
     left_out = f" The first {MOST_BARS} are drawn; the table has all." if found != shown else ""
+    least = "At least " if death.claims_unknown else ""
+    were = "job was" if len(found) == 1 else "jobs were"
     says = (
-        f"{len(found):,} jobs were in flight. Each row is one of them: what the kill cut off or "
-        "found unacknowledged on the left, the wait, then the redelivery that ended it, seconds "
-        f"from the kill at 0.{left_out}{_said(axis, marks)}"
+        f"{least}{len(found):,} {were} in flight. Each row is one of them: what the kill cut "
+        "off or found unacknowledged on the left, the wait, then the redelivery that ended it, "
+        f"seconds from the kill at 0.{left_out}{_said(axis, marks)}"
     )
     height_px = FRAME_PX + ROW_PX * len(shown)
     return Plot(key, title, says, traces, _layout(shown, axis, marks), height_px, tabled=True)

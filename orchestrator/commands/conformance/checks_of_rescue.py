@@ -6,8 +6,10 @@ killed one after another, each at another phase of the library's rhythms, while 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.commands.conformance.checks_of_kills import beyond
 from orchestrator.commands.conformance.finding import (
@@ -23,8 +25,18 @@ _NS_PER_S = 1_000_000_000
 _NOISE_S = 1.0
 """By so much one kill's first orphan may be late on a busy machine."""
 _TIMES_TOO_LONG = 3.0
+_CLAIM = re.compile(r"(yes|no)(?=$|[,;:.])")
+"""How a preset begins that states whether a rescue counts as an attempt; others count none."""
 _LONGER_S = 2.0
 """A bound is called long that is more than so many times what was seen, and so much above it."""
+
+
+class Counts(NamedTuple):
+    """What the library counted of a job: at the start that the kill cut off, and at the next."""
+
+    job_id: str
+    before: int
+    after: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,8 @@ class Kill:
     """Executions that were open."""
     back_s: tuple[float, ...]
     """After how long each that another worker ran again was started there; ascending."""
+    counts: tuple[Counts, ...]
+    """Of those that came back, and where the library counts, by job."""
 
 
 def kills_of(run: RunFacts) -> list[Kill]:
@@ -59,6 +73,30 @@ def rescue_stated(run: RunFacts) -> Iterator[str]:
             f"the preset states rescue = None, and {len(back_s)} of "
             f"{sum(kill.orphans for kill in kills)} orphans were run again by others, the first "
             f"{back_s[0]:.1f} s after its worker's kill"
+        )
+
+
+def attempts_of_rescues(run: RunFacts) -> Iterator[str]:
+    """By the library's own count each rescue uses up an attempt, or none does, as it is stated."""
+    counts = [count for kill in kills_of(run) for count in kill.counts]
+    stated = run.preset.parity["rescue_counts_as_attempt"]
+    claim = _CLAIM.match(stated)
+    if not counts:
+        raise UnofferedError("no orphan came back with a count of the library's own")
+    rose = [count for count in counts if count.after > count.before]
+    if claim is None:
+        yield (
+            f"the library counts attempts, and rescue_counts_as_attempt begins neither with yes "
+            f"nor with no: {stated!r}"
+        )
+        return
+    wrong = [count for count in counts if (count in rose) != (claim[1] == "yes")]
+    if wrong:
+        job_id, before, after = wrong[0]
+        yield (
+            f"rescue_counts_as_attempt says {claim[1]!r}, and {len(rose)} of {len(counts)} orphans "
+            f"that came back had used up an attempt: library_attempt of {job_id} was {before} and "
+            f"then {after}"
         )
 
 
@@ -131,19 +169,27 @@ def _kill(run: RunFacts, fault: Fields) -> Kill:
         for fields in run.of("job_started")
         if worker_of(fields) == victim and fields["execution"] not in ended
     }
-    again: dict[str, int] = {}
-    for fields in run.of("job_started"):
-        job_id, t_ns = fields["job_id"], int(fields["t_ns"])
-        if job_id in orphans and worker_of(fields) != victim and t_ns > killed_ns:
-            again[job_id] = min(t_ns, again.get(job_id, t_ns))
+    before: dict[str, Fields] = {}
+    again: dict[str, Fields] = {}
+    for fields in sorted(run.of("job_started"), key=lambda fields: int(fields["t_ns"])):
+        job_id = fields["job_id"]
+        if job_id in orphans and worker_of(fields) == victim:
+            before[job_id] = fields
+        elif job_id in orphans and int(fields["t_ns"]) > killed_ns:
+            again.setdefault(job_id, fields)
     ready_ns = [
         int(ready["t_ns"])
         for ready in run.of("child_ready")
         if ready["slot"] == victim.slot and ready["incarnation"] > victim.incarnation
     ]
     outage_ns = min(ready_ns, default=killed_ns) - killed_ns
-    back_s = sorted((t_ns - killed_ns) / _NS_PER_S for t_ns in again.values())
-    return Kill(victim, outage_ns / _NS_PER_S, len(orphans), tuple(back_s))
+    back_s = sorted((int(fields["t_ns"]) - killed_ns) / _NS_PER_S for fields in again.values())
+    counts = (
+        Counts(job_id, before[job_id]["library_attempt"], fields["library_attempt"])
+        for job_id, fields in sorted(again.items())
+        if None not in (before[job_id].get("library_attempt"), fields.get("library_attempt"))
+    )
+    return Kill(victim, outage_ns / _NS_PER_S, len(orphans), tuple(back_s), tuple(counts))
 
 
 RESCUE: tuple[Check[RunFacts], ...] = (
@@ -154,5 +200,11 @@ RESCUE: tuple[Check[RunFacts], ...] = (
         _REPEATED,
         bound_borne_out,
         bound_too_long,
+    ),
+    Check(
+        "rescue attempts",
+        "counts a rescue as an attempt, or does not, as stated",
+        _REPEATED,
+        attempts_of_rescues,
     ),
 )
