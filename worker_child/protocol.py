@@ -123,6 +123,21 @@ class EnqueueAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As many as the command had jobs."""
 
 
+class CachedResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a job puts into the queue's cache, so that whoever asks for its address may have it.
+
+    Its bytes are the first `bytes` of the SHA-256 digests of ``{key}/0``, ``{key}/1``, ...: see
+    `worker_child.cached_result`.
+    """
+
+    address: str
+    """Under which it is kept, and asked for."""
+    key: str
+    """What its bytes are made of; no two addresses of a run have the same."""
+    bytes: int
+    """How long it is."""
+
+
 class Plan(
     msgspec.Struct,
     frozen=True,
@@ -152,6 +167,8 @@ class Plan(
     children: tuple[Plan, ...] = ()
     """A coordinator's per-tenant jobs: it enqueues them through the library, in one go, when its
     own work is done and before its effect."""
+    result: CachedResult | None = None
+    """What it puts into the queue's cache; only where the adapter offers ``cache``."""
     pad: str = ""
     """Fills the payload to its planned size."""
 

@@ -16,6 +16,7 @@ from analysis.checks import (
     faults,
     instants,
     phases,
+    questions,
     rows,
     run_lines,
     samples,
@@ -61,7 +62,7 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    modules = [faults, run_lines, instants, executions_told, rows]
+    modules = [faults, run_lines, instants, executions_told, rows, questions]
     if not history.by_hand:
         modules += [phases, samples]
     rooms = (CHECKS, *(module.CHECKS for module in modules))

@@ -12,9 +12,10 @@ from functools import partial
 from math import inf
 from typing import Literal, get_args
 
+from analysis.metrics.cache import Cache, CacheLatencies
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.kill_types import Recovery
-from analysis.metrics.latency import Latencies, Latency
+from analysis.metrics.latency import Latencies, Latency, Percentiles
 from analysis.metrics.queue import DisturbanceRecovery
 from analysis.metrics.resources import LoadLevel, MemoryLevel
 from analysis.metrics.retries import Retries, Spread
@@ -135,6 +136,34 @@ def _latency(
     )
 
 
+def _answers() -> list[RunMeasure]:
+    """How soon callers of a cache are answered."""
+    sorts: dict[str, Callable[[CacheLatencies], Percentiles]] = {
+        "hit": lambda latency: latency.hit,
+        "joined": lambda latency: latency.joined,
+        "miss": lambda latency: latency.miss,
+    }
+    return [
+        _answer(f"cache {name} {title}, ms", sort, percentile)
+        for name, sort in sorts.items()
+        for title, percentile in (("p50", lambda p: p.p50), ("p95", lambda p: p.p95))
+    ]
+
+
+def _answer(
+    title: str,
+    sort: Callable[[CacheLatencies], Percentiles],
+    percentile: Callable[[Percentiles], float | None],
+) -> RunMeasure:
+    return RunMeasure(
+        title,
+        lambda s: None if s.cache is None else percentile(sort(s.cache.latency_ms)),
+        "less",
+        lambda s: False if s.cache is None else s.cache.machine_limited,
+        above=lambda s: None if s.cache is None else sort(s.cache.latency_ms).above,
+    )
+
+
 def _error_rates() -> list[RunMeasure]:
     return [
         RunMeasure(f"error rate, {error_class}", partial(_error_rate, error_class), None)
@@ -211,6 +240,7 @@ _MIB = 1 / (1 << 20)
 RUN_MEASURES: tuple[RunMeasure, ...] = (
     RunMeasure("throughput, jobs/s", lambda s: s.throughput_per_s, "more", _load_limited),
     *_latencies(),
+    *_answers(),
     RunMeasure(
         "tenant latency ratio, pickup",
         lambda s: s.tenants.latency_ratio_pickup,
@@ -306,6 +336,11 @@ def _of_keys(count: Callable[[Dedup], int]) -> Callable[[Summary], int | None]:
     return lambda summary: None if summary.jobs.dedup is None else count(summary.jobs.dedup)
 
 
+def _of_cache(count: Callable[[Cache], int]) -> Callable[[Summary], int | None]:
+    """None where there is no cache."""
+    return lambda summary: None if summary.cache is None else count(summary.cache)
+
+
 COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("jobs enqueued", lambda s: s.jobs.enqueued),
     ("completed once", lambda s: s.jobs.completed_once),
@@ -330,6 +365,13 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("keys that were enqueued", _of_keys(lambda dedup: dedup.keys)),
     ("keys taken more than once", _of_keys(lambda dedup: dedup.keys_taken_more_than_once)),
     ("keys executed more than once", _of_keys(lambda dedup: dedup.keys_executed_more_than_once)),
+    ("questions to the cache", _of_cache(lambda cache: cache.asks)),
+    ("hits of the cache", _of_cache(lambda cache: cache.hits)),
+    ("joined a job of their address", _of_cache(lambda cache: cache.joined)),
+    ("executions for the cache", _of_cache(lambda cache: cache.executions)),
+    ("addresses run again", _of_cache(lambda cache: cache.addresses_run_again)),
+    ("**wrong results** of the cache", _of_cache(lambda cache: cache.wrong_results)),
+    ("unanswered questions to the cache", _of_cache(lambda cache: cache.unanswered)),
     ("integrity surface at the kill", lambda s: s.crash.integrity_surface_at_kill),
 )
 """The ledger, and what the kills did: title and place in the summary."""

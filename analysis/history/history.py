@@ -16,6 +16,7 @@ from analysis.errors import HistoryError
 from analysis.history.bounds import check_instants, check_plan, check_records
 from analysis.history.columns import ABSENT, Interner, Values, by_field
 from analysis.history.job_ids import JobIds, RawJobIds
+from analysis.history.questions import questions_of
 from analysis.history.tables import (
     Effects,
     EndColumns,
@@ -39,7 +40,7 @@ from orchestrator.history.records import (
     RunEnd,
     RunStart,
 )
-from worker_child.protocol import JobDiscarded, JobRetried
+from worker_child.protocol import JobDiscarded, JobRetried, Note
 
 RecordT = TypeVar("RecordT")
 
@@ -179,7 +180,14 @@ class TableBuilder:
         starts, completions = self._starts.table(ids), self._completions.table(ids)
         failures = self._failures.table(ids)
         rare = np.array([r.t_ns for found in self._records.values() for r in found], np.int64)
-        instants = (enqueues.t_ns, enqueues.intended_ns, enqueues.sent_ns, enqueues.acknowledged_ns)
+        asked = np.array(self._asked_ns(path), np.int64)
+        instants = (
+            asked,
+            enqueues.t_ns,
+            enqueues.intended_ns,
+            enqueues.sent_ns,
+            enqueues.acknowledged_ns,
+        )
         check_instants([rare, rows.t_ns, starts.t_ns, completions.t_ns, failures.t_ns, *instants])
         return History(
             run_id=run_id,
@@ -228,6 +236,15 @@ class TableBuilder:
                 what = f"the parts {parts} fault {line.fault} do not fit a {line.what} ({error})"
                 remedy = "Restore the file or repeat the run"
                 raise HistoryError(path, None, what, remedy) from error
+
+    def _asked_ns(self, path: Path) -> list[int]:
+        """When each question to a cache was asked, having seen that every note of one tells so."""
+        try:
+            return [question.told.asked_ns for question in questions_of(self._records[Note])]
+        except msgspec.ValidationError as error:
+            what = f"what a note tells of a question to a cache does not fit ({error})"
+            remedy = "Restore the file or repeat the run"
+            raise HistoryError(path, None, what, remedy) from error
 
     def _only_end(self, path: Path) -> RunEnd | None:
         ends = self._records[RunEnd]

@@ -71,7 +71,7 @@ def answer(summary: Summary) -> Answer:
     if summary.verdict == "invalid":
         return _no_result(summary)
     harm = _harm(summary)
-    parts = [text for text in (_jobs(summary), _recovery(summary)) if text]
+    parts = [text for text in (_jobs(summary), _cache(summary), _recovery(summary)) if text]
     told = "; ".join(parts)
     interrupted = summary.run.ended == "interrupted"
     finding = f"Interrupted; until then: {told}." if interrupted else f"{_capital(told)}."
@@ -110,7 +110,8 @@ def _fates(summary: Summary) -> list[_Fate]:
 
 def _harm(summary: Summary) -> Harm:
     found = {fate.harm for fate in _fates(summary) if fate.count}
-    if "grave" in found:
+    cache = summary.cache
+    if "grave" in found or (cache and (cache.wrong_results or cache.stuck_addresses)):
         return "grave"
     missed = any(kill.missed_bound for kill in summary.recovery)
     return "mild" if found or missed or summary.verdict != "pass" else "none"
@@ -136,6 +137,19 @@ def _jobs(summary: Summary) -> str:
     parts += [f"{fate.count:,} {fate.words}" for fate in more]
     parts += [f"none {' or '.join(absent)}"] if absent else []
     return ", ".join(parts)
+
+
+def _cache(summary: Summary) -> str:
+    """What the callers of a cache were served; that none was served a wrong result is said, too."""
+    cache = summary.cache
+    if cache is None or not cache.asks:
+        return ""
+    of_all = f"of {cache.asks:,} questions to the cache"
+    found = ((cache.wrong_results, "a wrong result"), (cache.unanswered, "none"))
+    parts = [f"{count:,} were served {what}" for count, what in found if count]
+    if not parts:
+        return f"none {of_all} was served a wrong result or none"
+    return f"{of_all} {' and '.join(parts)}"
 
 
 def _recovery(summary: Summary) -> str:

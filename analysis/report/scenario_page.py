@@ -9,6 +9,7 @@ from analysis.compare.cells import Block
 from analysis.compare.differences import configuration_of, differing
 from analysis.report.markdown import code, escaped
 from analysis.report.results_block import block_lines, difference_lines
+from analysis.report.terminal_cache import NO_COMPARISON
 
 MADE_BY = "*Made by `crashbench results` from the histories (JSONL) alone. Do not edit it.*"
 """Stands in the third line of every page, so that old ones can be told from what others wrote."""
@@ -68,6 +69,8 @@ def _body(
     for text, values in sorted(described):
         lines += [f"> {escaped(text)}", ""] if text.strip() else []
         lines += [_put_on_top(values), ""] if values else []
+    if any("cache" in start.needs for start in starts):
+        lines += [f"Of the cache: {NO_COMPARISON}.", ""]
     if len(blocks) > 1:
         lines += _apart(blocks)
     for place, block in enumerate(blocks, 1):

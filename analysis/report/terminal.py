@@ -28,6 +28,12 @@ from analysis.report.number_format import (
     seconds,
     words,
 )
+from analysis.report.terminal_cache import (
+    CACHE_LATENCY_TITLE,
+    CACHE_TITLE,
+    cache_latency_table,
+    cache_table,
+)
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
 from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
 
@@ -123,6 +129,8 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
     grids = (
         ("Jobs", _jobs(summary.jobs)),
         ("Deduplication", _dedup(summary.jobs.dedup)),
+        (CACHE_TITLE, cache_table(summary.cache)),
+        (CACHE_LATENCY_TITLE, cache_latency_table(summary.cache)),
         ("Crash", _crash(summary.crash)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),

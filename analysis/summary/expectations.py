@@ -42,6 +42,11 @@ BROKEN: dict[str, str] = {
     "missing_children": "coordinators completed, and jobs of theirs were never seen in the queue",
     "late_first_orphans": "a kill's first orphan came back later than the predicted bound and "
     "limits.backlog_margin_s together",
+    "wrong_results": "callers of the cache were served wrong bytes, a part of a result, or another "
+    "address's",
+    "unanswered": "callers of the cache got no result within workload.cache.answer_s",
+    "addresses_run_again": "the queue executed several jobs of one address, whose result one of "
+    "them was to make for all",
     "duplicated": "another number of jobs was done twice or more",
     "max_duplicated": "more jobs were done twice or more",
     "max_first_orphan_s": "a kill's first orphan came back later",
@@ -169,6 +174,13 @@ def _late_first_orphans(name: str, expected: Any, observed: Observed) -> Expecta
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)
 
 
+def _of_cache(name: str, expected: Any, observed: Observed) -> Expectation:
+    if name not in observed.counts:
+        why = "the scenario has no workload.cache"
+        return _expectation(name, expected, None, "not_applicable", why)
+    return _exactly(name, expected, observed)
+
+
 def _reruns(name: str, expected: Any, observed: Observed) -> Expectation:
     found = observed.counts[name.removeprefix("min_")]
     met = found >= expected if name.startswith("min_") else found == expected
@@ -236,6 +248,9 @@ JUDGES: dict[str, Judge] = {
     "never_seen": _exactly,
     "missing_children": _exactly,
     "late_first_orphans": _late_first_orphans,
+    "wrong_results": _of_cache,
+    "unanswered": _of_cache,
+    "addresses_run_again": _of_cache,
     "certificates": _exactly,
     "duplicated": _reruns,
     "max_duplicated": _at_most,

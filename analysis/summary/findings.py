@@ -11,6 +11,7 @@ from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.ledger.ledger import HARNESS_REASONS
 from analysis.ledger.tally import Tally
+from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.summary.observed import UNPLANNED
@@ -37,8 +38,10 @@ NOTES = frozenset(
 MOST_NAMED = 3
 
 
-def findings(case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recovery]) -> list[str]:
-    """Whatever is worth knowing and voids nothing; `jobs` and `recovery` are the summary's."""
+def findings(
+    case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recovery], cache: Cache | None
+) -> list[str]:
+    """Whatever is worth knowing and voids nothing; `jobs` and all behind it are the summary's."""
     notes = (
         _repeated(note)
         for note in case.history.records.of(Note)
@@ -56,11 +59,32 @@ def findings(case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recover
         *_late_kills(recovery),
         *_unannounced(case.deaths),
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
+        *_wrong_results(cache),
     ]
 
 
 def _jobs(count: int, one: str, several: str) -> str:
     return f"{count} job {one}" if count == 1 else f"{count} jobs {several}"
+
+
+def _wrong_results(cache: Cache | None) -> Iterator[str]:
+    if cache is None:
+        return
+    if cache.wrong_results:
+        torn, foreign = cache.torn_results, cache.foreign_results
+        sorts = {
+            "torn": torn,
+            "another address's": foreign,
+            "of other bytes": cache.wrong_results - torn - foreign,
+        }
+        which = ", ".join(f"{count} {sort}" for sort, count in sorts.items() if count)
+        named = ", ".join(cache.wrong_addresses[:MOST_NAMED])
+        more = ", ..." if len(cache.wrong_addresses) > MOST_NAMED else ""
+        yield f"Of {cache.asks} questions {cache.wrong_results} were served a wrong result " + (
+            f"({which}), for {named}{more}."
+        )
+    if cache.stuck_addresses:
+        yield f"Of {cache.stuck_addresses} addresses nobody was served any result in the end."
 
 
 def _changed_settings(start: RunStart) -> Iterator[str]:

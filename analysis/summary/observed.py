@@ -9,6 +9,7 @@ import numpy as np
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.ledger.tally import Tally
+from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.section import seconds
 from analysis.summary.expectations import Longest, Observed
@@ -21,7 +22,12 @@ UNPLANNED = "unplanned"
 
 
 def observed(
-    case: Case, tally: Tally, jobs: JobsSection, crash: CrashSection, recovery: list[Recovery]
+    case: Case,
+    tally: Tally,
+    jobs: JobsSection,
+    crash: CrashSection,
+    recovery: list[Recovery],
+    cache: Cache | None,
 ) -> Observed:
     """Everything that the scenario's expectations are held against."""
     margin_s = case.scenario.limits.backlog_margin_s
@@ -45,6 +51,7 @@ def observed(
             "duplicated": crash.duplicated,
             "duplicate_executions": crash.duplicate_executions,
             "re_executions": crash.re_executions,
+            **_of_cache(cache),
         },
         bound_not_reached=tally.bound_not_reached,
         no_worker=tally.no_worker,
@@ -61,6 +68,16 @@ def observed(
         first_orphan=_longest(case.history, recovery, lambda kill: kill.first_orphan_pickup_s),
         last_settled=_longest(case.history, recovery, lambda kill: kill.last_orphan_settled_s),
     )
+
+
+def _of_cache(cache: Cache | None) -> dict[str, int]:
+    if cache is None:
+        return {}
+    return {
+        "wrong_results": cache.wrong_results,
+        "unanswered": cache.unanswered,
+        "addresses_run_again": cache.addresses_run_again,
+    }
 
 
 def unplanned_failures(history: History) -> int:

@@ -21,6 +21,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
+from analysis.metrics.cache import cache_section
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.latency import instants, latencies
@@ -97,9 +98,10 @@ def summarise(case: Case) -> Summary:
     complete = sum(found.complete for found in found_certificates.values())
     crash = crash_section(case, tally, complete)
     jobs = jobs_section(case, tally)
+    cache = cache_section(case, limited)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
-        observed(case, tally, jobs, crash, recovery),
+        observed(case, tally, jobs, crash, recovery, cache),
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -125,7 +127,7 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case, tally, jobs, recovery),
+        findings=findings(case, tally, jobs, recovery, cache),
         run=run_section(case),
         jobs=jobs,
         crash=crash,
@@ -139,6 +141,7 @@ def summarise(case: Case) -> Summary:
         queue=queue_section(case, times, window),
         resources=resources_section(history, window),
         expectations=expectations,
+        cache=cache,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

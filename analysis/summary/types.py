@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from analysis.ledger.tally import NotableJob
+from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.failures import Errors
 from analysis.metrics.fairness import ByLabel, Tenants
@@ -263,6 +264,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     notable_jobs: list[NotableJob]
     """Jobs worth a look; at most a hundred of one verdict and reason."""
 
+    cache: Cache | None = None
+    """Where the scenario has callers of a cache: what they were served."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

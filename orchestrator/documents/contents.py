@@ -17,6 +17,7 @@ from orchestrator.documents.schemas import HISTORY_PARTS, history_schema, protoc
 from orchestrator.history.records import KINDS
 from worker_child.protocol import (
     EVENT_KINDS,
+    CachedResult,
     ClockAnchor,
     Command,
     EnqueueAnswer,
@@ -40,7 +41,7 @@ def contents() -> dict[str, str]:
     return {
         PROTOCOL: _filled(
             "protocol.md",
-            input=_sections([Init, ClockAnchor, Command, Plan]),
+            input=_sections([Init, ClockAnchor, Command, Plan, CachedResult]),
             enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
             events="\n".join(map(_event_row, EVENT_KINDS)),
         ),

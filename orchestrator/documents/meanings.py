@@ -69,6 +69,8 @@ NOTES: dict[str, str] = {
     "queries for a `resource_sample`.",
     "wall_clock_step": "The wall clock was set: timestamps after it follow a new anchor, t_ns goes "
     "on as before.",
+    "cache_answered": "A caller of a queue with a cache was answered, or gave up; `detail` is a "
+    "[CacheAnswered](#cacheanswered).",
     "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "
     "libraries under test have none.",
 }

@@ -18,6 +18,7 @@ from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
 from orchestrator.scenario.types import (
     Burst,
+    Cache,
     Dedup,
     ErrorInjection,
     Expectations,
@@ -50,6 +51,7 @@ TABLES: dict[type[Section], str] = {
     Payload: "[workload.payload]",
     ErrorInjection: "[[workload.errors]]",
     Dedup: "[workload.dedup]",
+    Cache: "[workload.cache]",
     HeldJobs: "[[workload.held]]",
     WorkerSettings: "[workers]",
     Kill: '[[faults]] what = "kill"',

@@ -12,6 +12,7 @@ from orchestrator.documents.scenario_keys import TABLES
 from orchestrator.history.records import (
     HISTORY_VERSION,
     KINDS,
+    CacheAnswered,
     Invocation,
     ProcessEnd,
     Rescue,
@@ -22,6 +23,7 @@ from orchestrator.history.records import (
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
+    CachedResult,
     ClockAnchor,
     Command,
     EnqueueAnswer,
@@ -46,12 +48,13 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     WorkerTarget,
     SessionsBefore,
     ProcessEnd,
+    CacheAnswered,
 ]
 """What the lines of a history are made of, the scenario apart."""
 
 WIRE_LINES: list[type[msgspec.Struct]] = [Init, Command, EnqueueCommand, EnqueueAnswer]
 """Those lines of the wire that are no events."""
-WIRE_PARTS: list[type[msgspec.Struct]] = [ClockAnchor, JobToEnqueue, JobAnswer, Plan]
+WIRE_PARTS: list[type[msgspec.Struct]] = [ClockAnchor, JobToEnqueue, JobAnswer, CachedResult, Plan]
 """What they are made of."""
 
 Schema = dict[str, Any]

@@ -9,7 +9,7 @@ workers or changed settings that the library cannot run with.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from orchestrator.libraries.library import Library, format_with_origin
 from worker_child.adapters.contract import (
     NO_CHANGES,
     Adapter,
+    Asking,
     Audited,
+    CacheAnswer,
     Enqueuer,
     EnqueueResult,
     InboxRow,
@@ -131,6 +133,17 @@ class _GuardedEnqueuer:
                 f"{len(results)} results: it owes one for each, in their order"
             )
         return results
+
+    def ask(
+        self, job: OutgoingJob, *, give_up_s: float, stopped: Callable[[], bool]
+    ) -> CacheAnswer:
+        if not isinstance(self._enqueuer, Asking):
+            raise AdapterError(
+                f"{self._watch.library}'s adapter offers cache, and what its enqueuer() returns "
+                "for keyed jobs has no ask()"
+            )
+        with self._watch.call("ask()", refusals_pass=True):
+            return self._enqueuer.ask(job, give_up_s=give_up_s, stopped=stopped)
 
     def close(self) -> None:
         with self._watch.call("close()", refusals_pass=True):

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import psycopg
 
@@ -30,7 +30,6 @@ from worker_child.adapters.contract import (
 )
 from worker_child.protocol import JobEnqueued, Note
 
-_BATCH_LIMIT = 1000
 _NAP_LIMIT_S = 0.1
 """The longest sleep: a stop is noticed within this time."""
 _RECONNECT_PAUSE_S = 0.2
@@ -53,6 +52,9 @@ class Producer:
     It connects when it is made, so that T = 0 finds it ready. `accepted`, `stream_jobs` and
     `max_lateness_ns` may be read from any thread meanwhile.
     """
+
+    batch_limit: ClassVar[int] = 1000
+    """How many jobs go out together at the most."""
 
     def __init__(
         self,
@@ -140,7 +142,7 @@ class Producer:
             while (
                 upcoming is not None
                 and upcoming.intended_ns <= now_ns
-                and len(batch) < _BATCH_LIMIT
+                and len(batch) < self.batch_limit
             ):
                 batch.append(upcoming)
                 upcoming = self._next()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.history.recorder import Recorder
+from orchestrator.load.cache_caller import CacheCaller
 from orchestrator.load.closed_loop import ClosedLoop
 from orchestrator.load.producer import DueJob, Producer
 from orchestrator.scenario.workload import PlannedJob, Workload
@@ -106,12 +107,22 @@ def source_of(
     recorder: Recorder,
     closed_loop: ClosedLoop | None,
 ) -> Source:
-    """One producer; or as many as the scenario has enqueuers, each with its part of the stream."""
-    if workload.enqueuers == 1:
+    """One producer; or as many as the scenario has enqueuers or callers, each with its part of the
+    stream."""
+    cache = workload.cache
+    if workload.enqueuers == 1 and cache is None:
         return Producer(workload.jobs(), connect, recorder, closed_loop=closed_loop)
-    assert workload.stream_jobs is not None, "checked: no endless stream with dedup"
+    assert workload.stream_jobs is not None, "checked: no endless stream with dedup or a cache"
     parts = (
         range(member, workload.stream_jobs, workload.enqueuers)
         for member in range(workload.enqueuers)
     )
-    return ProducerGroup([Producer(map(workload.job, part), connect, recorder) for part in parts])
+    streams = [map(workload.job, part) for part in parts]
+    if cache is None:
+        return ProducerGroup([Producer(stream, connect, recorder) for stream in streams])
+    return ProducerGroup(
+        [
+            CacheCaller(stream, connect, recorder, number=number, answer_s=cache.answer_s)
+            for number, stream in enumerate(streams)
+        ]
+    )

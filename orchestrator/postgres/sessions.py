@@ -115,8 +115,9 @@ class Demand:
 
 def demand(scenario: Scenario, preset: Preset) -> Demand:
     """What a run of the scenario under the preset needs."""
-    dedup = scenario.workload.dedup
+    dedup, cache = scenario.workload.dedup, scenario.workload.cache
     producers = 1 if dedup is None else dedup.enqueuers
+    producers = producers if cache is None else cache.concurrent_hits
     workers = scenario.workers
     return Demand(
         workers.slots, workers.pool_size, preset.library_connections, OURS + 2 * producers

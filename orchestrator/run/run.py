@@ -167,7 +167,7 @@ def connect_producer(plan: RunPlan, server: Server) -> Enqueuer:
     """Open a session that enqueues, under the name by which it is known. Raises psycopg.Error."""
     name = parent_session_name(plan.run_id, PRODUCER)
     dsn = make_conninfo(server.dsn, application_name=name)
-    keyed = plan.scenario.workload.dedup is not None
+    keyed = plan.scenario.workload.dedup is not None or plan.scenario.workload.cache is not None
     return plan.adapter.enqueuer(dsn, plan.preset, keyed=keyed)
 
 

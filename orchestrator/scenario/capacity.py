@@ -163,11 +163,15 @@ def capacity(scenario: Scenario, cores: int | None = None) -> Capacity:
 
 def distinct_rate_per_s(settings: WorkloadSettings) -> float:
     """How many jobs a second the scenario's rate comes to; several enqueues of one key are one."""
-    return settings.rate_per_s / _enqueues_per_job(settings)
+    return settings.rate_per_s / float(_enqueues_per_job(settings))
 
 
-def _enqueues_per_job(settings: WorkloadSettings) -> int:
-    return 1 if settings.dedup is None else settings.dedup.enqueuers
+def _enqueues_per_job(settings: WorkloadSettings) -> Fraction:
+    if settings.cache is not None:
+        # Each address is one job's work, and they come into play evenly over the stream.
+        asks = rational(settings.rate_per_s) * rational(settings.duration_s)
+        return max(Fraction(1), asks / settings.cache.unique_addresses)
+    return Fraction(1 if settings.dedup is None else settings.dedup.enqueuers)
 
 
 def longest_length_s(settings: WorkloadSettings) -> float:

@@ -36,10 +36,16 @@ from orchestrator.scenario.job_kinds import (
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Burst, JobClass, Points, Scenario, Steady
 
+CACHE_EXPECTATIONS = ("wrong_results", "unanswered", "addresses_run_again")
+"""What is expected of a cache alone."""
+
 PLAN_BYTES = 200
 """A plan without pad and planned failures is never longer."""
 
 FAILURE_BYTES = len(b'"rate_limit",')
+
+RESULT_BYTES = len(b',"result":{"address":"a000000","key":"0123456789abcdef","bytes":100000000}')
+"""What the longest result that is to be cached adds to a plan."""
 
 Check = Callable[[Scenario], Iterator[Flaw]]
 
@@ -198,10 +204,40 @@ def check_dedup(scenario: Scenario) -> Iterator[Flaw]:
         yield Flaw("workload.fan_out", ": fanned-out jobs bear no key; leave out workload.dedup")
 
 
+def check_cache(scenario: Scenario) -> Iterator[Flaw]:
+    """Callers share a steady stream that has an end, and each address gets its turn."""
+    settings, cache = scenario.workload, scenario.workload.cache
+    if cache is None:
+        for name in CACHE_EXPECTATIONS:
+            if getattr(scenario.expectations, name) is not None:
+                yield Flaw(f"expectations.{name}", ": there is no cache without workload.cache")
+        return
+    for key in ("endless", "closed_loop"):
+        if getattr(settings, key):
+            yield Flaw(f"workload.{key}", " = true does not go with workload.cache")
+    for key in ("dedup", "held", "fan_out"):
+        if getattr(settings, key):
+            yield Flaw(
+                f"workload.{key}", " does not go with workload.cache: such jobs bear no address"
+            )
+    if not isinstance(settings.curve, Steady):
+        yield Flaw("workload.curve", ': with workload.cache its shape is "steady"')
+        return
+    times = (Arrivals(settings).count or 0) // cache.concurrent_hits
+    if cache.unique_addresses > times:
+        yield Flaw(
+            "workload.cache.unique_addresses",
+            f" = {cache.unique_addresses}: {cache.concurrent_hits} callers at once "
+            f"(workload.cache.concurrent_hits) ask only {times} times in duration_s = "
+            f"{settings.duration_s:g}",
+        )
+
+
 def check_payload(scenario: Scenario) -> Iterator[Flaw]:
     """A payload can hold the longest plan, and the sizes are in order."""
     size, errors = scenario.workload.payload, scenario.workload.errors
     needed = PLAN_BYTES + FAILURE_BYTES * sum(error.failures for error in errors)
+    needed += RESULT_BYTES if scenario.workload.cache else 0
     if size.min_bytes < needed:
         yield Flaw(
             "workload.payload.min_bytes",
@@ -262,7 +298,19 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
         ("workload.dedup", "workload.endless", "workload.closed_loop", "workload.fan_out"),
         check_dedup,
     ),
-    (("workload.payload", "workload.errors"), check_payload),
+    (
+        (
+            *_STREAM,
+            "workload.cache",
+            "workload.closed_loop",
+            "workload.dedup",
+            "workload.fan_out",
+            "workload.held",
+            "expectations",
+        ),
+        check_cache,
+    ),
+    (("workload.payload", "workload.errors", "workload.cache"), check_payload),
     (("workload.errors", "workload.mix", "workload.duration_s", "workload.endless"), check_errors),
     (("workload.held", "workload.endless", "workers", "faults"), check_held),
     (("nobody_left", "workers", "faults"), check_nobody_left),

@@ -110,6 +110,7 @@ def needed_offers(settings: WorkloadSettings) -> list[Offer]:
     needs: dict[Offer, bool] = {
         "fan_out": settings.fan_out > 0,
         "dedup": settings.dedup is not None,
+        "cache": settings.cache is not None,
     }
     return [offer for offer, needed in needs.items() if needed]
 

@@ -18,7 +18,7 @@ import msgspec
 from orchestrator.errors import ScenarioError
 from orchestrator.paths import SCENARIOS
 from orchestrator.scenario.capacity import Capacity, capacity
-from orchestrator.scenario.checks import check, is_sound
+from orchestrator.scenario.checks import CACHE_EXPECTATIONS, check, is_sound
 from orchestrator.scenario.reader import Flaw, nearest, read_section
 from orchestrator.scenario.types import FORMER_FAULTS, UNTAGGED_FAULT, Scenario
 from orchestrator.scenario.workload import Workload
@@ -116,7 +116,9 @@ def digest_of(table: Mapping[str, Any]) -> str:
 def _read(table: Mapping[str, Any], flaws: list[Flaw]) -> Scenario:
     scenario = read_section(Scenario, _with_faults_named(table), flaws)
     flaws += check(scenario, flaws)
-    return _with_think_time(scenario) if is_sound(("workload",), flaws) else scenario
+    if not is_sound(("workload",), flaws):
+        return scenario
+    return _with_cache_expectations(_with_think_time(scenario))
 
 
 def _with_think_time(scenario: Scenario) -> Scenario:
@@ -126,6 +128,15 @@ def _with_think_time(scenario: Scenario) -> Scenario:
         return scenario
     settings = msgspec.structs.replace(settings, think_s=THINK_S)
     return msgspec.structs.replace(scenario, workload=settings)
+
+
+def _with_cache_expectations(scenario: Scenario) -> Scenario:
+    """Of a queue with a cache nothing wrong is expected, unless the file says otherwise."""
+    if scenario.workload.cache is None:
+        return scenario
+    found = scenario.expectations
+    unsaid = {name: 0 for name in CACHE_EXPECTATIONS if getattr(found, name) is None}
+    return msgspec.structs.replace(scenario, expectations=msgspec.structs.replace(found, **unsaid))
 
 
 def _with_faults_named(table: Mapping[str, Any]) -> Mapping[str, Any]:

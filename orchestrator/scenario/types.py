@@ -135,6 +135,26 @@ class Dedup(Section, frozen=True, kw_only=True):
     """So many, each with a connection of its own; all send a key at the same instant."""
 
 
+class Cache(Section, frozen=True, kw_only=True):
+    """Callers ask for results by their addresses; a job is only what the cache has not got.
+
+    Job i of the stream is one caller's question, and its work where the cache lacks the answer.
+    Questions i // `concurrent_hits` are the same one, put by all callers at the same instant. The
+    addresses come into play one after another, evenly over the stream; where none is new, one of
+    those that were asked for before is asked for again, drawn by the seed.
+    """
+
+    unique_addresses: AtLeastOne
+    """For how many different results they ask."""
+    concurrent_hits: Annotated[int, Meta(ge=1, le=64)]
+    """How many callers, each with a connection of its own, ask for one address at the same instant.
+    Each waits for its answer before it asks again."""
+    result_bytes: Annotated[int, Meta(ge=1, le=100_000_000)] = 65_536
+    """How long each result is, bytes; what it is made of rests on the seed and the address."""
+    answer_s: Seconds = 30.0
+    """How long a caller waits for a result before it gives up, seconds."""
+
+
 class HeldJobs(Section, frozen=True, kw_only=True):
     """Jobs that stop at a point of their body until their process is killed."""
 
@@ -189,6 +209,8 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     """Jobs that fail by plan; where several hit one job, their failures come one after another."""
     dedup: Dedup | None = None
     """Several enqueuers for each key; none = one producer, no keys."""
+    cache: Cache | None = None
+    """Callers that ask a queue with a cache for results; none = jobs are enqueued."""
     held: tuple[HeldJobs, ...] = ()
     """Jobs that are enqueued once the stream has settled, and held until the kill."""
 
@@ -319,6 +341,15 @@ class Expectations(Section, frozen=True, kw_only=True):
     late_first_orphans: Count | None = 0
     """Kills whose first orphan came back later than the predicted bound and
     `limits.backlog_margin_s` together."""
+    wrong_results: Count | None = None
+    """Answers of a cache that are wrong, torn or another address's. With `workload.cache` it is 0
+    where the file does not say otherwise."""
+    unanswered: Count | None = None
+    """Questions to a cache that got no result within `workload.cache.answer_s`. With
+    `workload.cache` it is 0 where the file does not say otherwise."""
+    addresses_run_again: Count | None = None
+    """Addresses of which more than one job was executed. With `workload.cache` it is 0 where the
+    file does not say otherwise. A job that is redelivered after a kill is still one job."""
     unexpected: Count | None = None
     """Not judged: any such job voids the run. For files of old."""
     harness_ambiguity: Count | None = None

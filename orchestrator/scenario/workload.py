@@ -37,8 +37,15 @@ from orchestrator.scenario.job_kinds import (
     queries,
     shares,
 )
-from orchestrator.scenario.types import ErrorInjection, HeldJobs, Kind, Scenario, Tenants
-from worker_child.protocol import ErrorClass, Plan, child_job_id, held_job_id, stream_job_id
+from orchestrator.scenario.types import Cache, ErrorInjection, HeldJobs, Kind, Scenario, Tenants
+from worker_child.protocol import (
+    CachedResult,
+    ErrorClass,
+    Plan,
+    child_job_id,
+    held_job_id,
+    stream_job_id,
+)
 
 PAD_KEY_BYTES = len(b',"pad":""')
 
@@ -77,6 +84,10 @@ class Workload:
         self._injections = [_Injection.of(error) for error in settings.errors]
         self.enqueuers = settings.dedup.enqueuers if settings.dedup else 1
         """How many send the stream, job i the one number i modulo enqueuers."""
+        self.cache = settings.cache
+        """How results are asked for; None = jobs are enqueued."""
+        if settings.cache is not None:
+            self.enqueuers = settings.cache.concurrent_hits
         self._held_groups = [group for group in settings.held for _ in range(group.count)]
 
     @property
@@ -101,6 +112,8 @@ class Workload:
     def job(self, index: int) -> PlannedJob:
         """Job number `index` of the stream, from 0."""
         assert self._in_stream(index), index
+        if self.cache is not None:
+            return self._question(self.cache, index)
         return self._job(index) if self.enqueuers == 1 else self._copy(index)
 
     def _job(self, index: int) -> PlannedJob:
@@ -122,6 +135,39 @@ class Workload:
         plan = msgspec.structs.replace(first.plan, job_id=stream_job_id(index))
         payload = msgspec.json.encode(plan)
         return replace(first, plan=plan, payload=payload, dedup_key=f"k{key:06d}")
+
+    def _question(self, cache: Cache, index: int) -> PlannedJob:
+        """Of the jobs that share an address all but the id and the instant is the first one's."""
+        turn = index // self.enqueuers
+        address = self._address(cache, turn)
+        turns = self._turns()
+        first = -(-address * turns // cache.unique_addresses) * self.enqueuers
+        result = CachedResult(
+            address=f"a{address:06d}",
+            key=hashlib.sha256(f"{self._seed}/result/{address}".encode()).hexdigest()[:16],
+            bytes=cache.result_bytes,
+        )
+        plan = msgspec.structs.replace(self._job(first).plan, result=result, pad="")
+        planned = self._planned(plan, self._instant(turn), words(self._seed, "stream", first)[4])
+        plan = msgspec.structs.replace(planned.plan, job_id=stream_job_id(index))
+        payload = msgspec.json.encode(plan)
+        return replace(planned, plan=plan, payload=payload, dedup_key=result.address)
+
+    def _address(self, cache: Cache, turn: int) -> int:
+        """Which address all callers ask for at their turn number `turn`, from 0."""
+        turns = self._turns()
+        known = turn * cache.unique_addresses // turns + 1
+        if turn == 0 or known > (turn - 1) * cache.unique_addresses // turns + 1:
+            return known - 1
+        return words(self._seed, "address", turn)[0] * known // WORD
+
+    def _turns(self) -> int:
+        assert self.stream_jobs is not None, "checked: no endless stream with a cache"
+        return -(-self.stream_jobs // self.enqueuers)
+
+    def _instant(self, turn: int) -> int:
+        index = turn * self.enqueuers
+        return self._arrivals.at_ns(index, words(self._seed, "stream", index)[0] if index else 0)
 
     def by_id(self, job_id: str) -> PlannedJob:
         """The job with this id, of the stream, held or fanned out. Raises `UnplannedJobError`."""

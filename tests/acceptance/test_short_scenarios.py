@@ -1,6 +1,6 @@
 """Every short scenario runs as the README says, and ends with a verdict and its figures.
 
-An ordinary test run takes three of them; `make test-scenarios` takes them all.
+An ordinary test run takes four of them; `make test-scenarios` takes them all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170.0
-ALWAYS = ("steady_short", "retry_shape_short", "crash_one_of_many_short")
+ALWAYS = (
+    "steady_short",
+    "retry_shape_short",
+    "crash_one_of_many_short",
+    "cache_dedup_crash_short",
+)
+CACHED_BY = "control_cache"
+"""The library with which the cache scenarios run everywhere: the default one has no cache."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -31,7 +38,9 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize("name", cases())
 def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_path: Path) -> None:
+    scenario = load_scenario(name)
     argv = [sys.executable, "-m", "orchestrator", "--scenario", name, "--results", str(tmp_path)]
+    argv += ["--library", CACHED_BY] if scenario.workload.cache else []
     environment = {key: value for key, value in os.environ.items() if key != "CRASHBENCH_DSN"}
     done = subprocess.run(
         argv,
@@ -46,7 +55,6 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (path,) = tmp_path.glob("*.summary.json")
     summary = json.loads(path.read_text())
-    scenario = load_scenario(name)
     assert (summary["verdict"], summary["reasons"]) == ("pass", [])
     assert summary["jobs"]["completed_once"] + summary["jobs"]["duplicated"] > 0
     assert summary["jobs"]["lost"] == summary["crash"]["harness_ambiguity"] == 0
@@ -54,3 +62,4 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
     assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
     assert len(summary["recovery"]) == len(scenario.faults)
     assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])
+    assert bool(scenario.workload.cache) == ("cache" in summary)

@@ -14,6 +14,7 @@ from analysis.metrics.queue import DisturbanceRecovery
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
+from tests.histories.cached import cached
 from tests.histories.loaded import erring, sampled, unfair
 from tests.histories.planted import crash
 
@@ -36,6 +37,7 @@ STORIES: dict[str, Callable[[], Story]] = {
     "a burst": lambda: sampled(CALM, **BURST),
     "a window of errors": lambda: sampled(CALM, **ERRORS),
     "a key for two": lambda: sampled(CALM, dedup={"enqueuers": 2}),
+    "a cache": cached,
     **{name: partial(failing_with, name) for name in CLASSES},
 }
 

@@ -16,6 +16,7 @@ from analysis.summary.schema import SCHEMA, meaning_of, schema_text, section_typ
 from analysis.summary.summary import analyse, read_summary
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
+from tests.histories.cached import cached
 from tests.histories.loaded import erring, sampled, unfair
 from tests.histories.planted import PLANTED
 
@@ -24,6 +25,7 @@ LOADED: dict[str, Callable[[], Story]] = {
     "errors": erring,
     "two tenants": unfair,
     "a key for two": lambda: sampled([1] * 6, dedup={"enqueuers": 2}),
+    "a cache": cached,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -74,7 +74,8 @@ class OutgoingJob(NamedTuple):
     payload: bytes
     """A `worker_child.protocol.Plan` as JSON."""
     dedup_key: str | None = None
-    """The queue is to take one job with this key; only where the adapter offers ``dedup``."""
+    """The queue is to take one job with this key; only where the adapter offers ``dedup`` or
+    ``cache``. To a cache it is the address under which the job's result is kept."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ class Adapter(Protocol):
         """Open the producer's connection, ready for the first job; `dsn` already names the session.
 
         Some libraries keep in the row what others set in the worker: that is in `preset`. `keyed`
-        = the jobs have a `dedup_key`; only for an adapter that offers ``dedup``.
+        = the jobs have a `dedup_key`; only for an adapter that offers ``dedup`` or ``cache``. Of
+        one that offers ``cache`` it is then `Asking` as well.
         """
         ...
 
@@ -213,9 +215,50 @@ class Adapter(Protocol):
         ...
 
 
-Offer = Literal["dedup", "fan_out"]
+CacheOutcome = Literal["hit", "miss", "joined"]
+"""``hit`` = the cache had the result; ``miss`` = it had not, and the queue was asked for a job of
+the caller's own; ``joined`` = the queue had a job of that address already, for whose result the
+caller waited."""
+
+
+@dataclass(frozen=True)
+class CacheAnswer:
+    """What one caller of a queue with a cache was answered."""
+
+    outcome: CacheOutcome
+    enqueued: EnqueueResult | None
+    """What the queue said to the caller's job; None of a hit, which never came so far."""
+    enqueued_ns: int | None
+    """When it had said so, CLOCK_MONOTONIC; None of a hit."""
+    answered_ns: int
+    """When the caller had every byte, or gave up, CLOCK_MONOTONIC."""
+    result: bytes | None
+    """What the caller was served, as it was served; None = nothing."""
+    error: str = ""
+    """Where nothing was served: why."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A producer's hold on a queue with a cache: a caller that waits for its result."""
+
+    def ask(
+        self, job: OutgoingJob, *, give_up_s: float, stopped: Callable[[], bool]
+    ) -> CacheAnswer:
+        """Have the result of the address `job.dedup_key` served, by whatever means is quickest.
+
+        The cache is looked at first; what it has not got is the work of `job`, or of one that the
+        queue had already. Gives up after `give_up_s`, and soon once `stopped`. Raises psycopg.Error
+        when the server refused or did not answer; whether `job` is in the queue is then for the
+        caller to judge.
+        """
+        ...
+
+
+Offer = Literal["dedup", "fan_out", "cache"]
 """What not every library can do, and not every scenario needs: enqueue a key once, whoever else
-enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`).
+enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`);
+keep the results of jobs, and serve them to whoever asks for their address (`Asking`).
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
@@ -11,16 +12,17 @@ import psycopg
 
 from worker_child.adapters.contract import (
     NO_CHANGES,
-    Accepted,
-    EnqueueResult,
-    OutgoingJob,
+    Enqueuer,
+    Offer,
     Preset,
     UnusableSettingsError,
     Workers,
 )
 from worker_child.adapters.program import python_argv
-from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox
-from worker_child.controls.statements import CHANNEL, SCHEMA
+from worker_child.adapters.sql_inbox import SqlInbox
+from worker_child.controls.cache_caller import CacheCaller
+from worker_child.controls.enqueuer import ControlEnqueuer
+from worker_child.controls.statements import SCHEMA
 from worker_child.protocol import Rescue
 
 POLL_S = 0.2
@@ -44,14 +46,6 @@ PARITY_OF_CONTROLS = MappingProxyType(
     }
 )
 
-_ENQUEUE = """
-INSERT INTO control_job (job_id, payload)
-SELECT job_id, payload
-FROM unnest(%s::text[], %s::bytea[]) WITH ORDINALITY AS job (job_id, payload, place)
-ORDER BY place
-RETURNING id
-"""
-
 _COUNTS = """
 SELECT count(*) FILTER (WHERE claimed_by IS NULL), count(*) FILTER (WHERE claimed_by IS NOT NULL),
        0, 0, pg_total_relation_size('control_job')
@@ -69,18 +63,6 @@ ORDER BY id
 _AUDIT = """
 SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORDER BY sequence
 """
-
-
-class ControlEnqueuer(SqlEnqueuer):
-    """Enqueues with one INSERT for all that is due, and one NOTIFY."""
-
-    def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
-        """See `worker_child.adapters.contract.Enqueuer`."""
-        columns = ([job.job_id for job in jobs], [job.payload for job in jobs])
-        with self._connection.transaction():
-            ids = self._connection.execute(_ENQUEUE, columns).fetchall()
-            self._connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
-        return [Accepted(str(inbox_id)) for (inbox_id,) in ids]
 
 
 class ControlAdapter(SqlInbox):
@@ -124,7 +106,7 @@ class ControlAdapter(SqlInbox):
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(SCHEMA)
 
-    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> ControlEnqueuer:
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
         return ControlEnqueuer(dsn)
 
     def audit(self, connection: psycopg.Connection[Any]) -> Iterator[dict[str, Any]]:
@@ -185,3 +167,31 @@ class ShortLeaseAdapter(ControlAdapter):
     name = "control_short_lease"
     rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
     settings = MappingProxyType({"lease_s": LEASE_S})
+
+
+class CacheAdapter(ControlAdapter):
+    """Keeps the results of jobs, each under its address.
+
+    ``stock`` takes an address once and keeps its result whole. ``runs_twice`` enqueues every miss,
+    whoever else is at it. ``serves_torn`` keeps a result in two halves, of which a kill may leave
+    one. Its rescue is that of the late-acknowledging control.
+    """
+
+    name = "control_cache"
+    presets = ("stock", "runs_twice", "serves_torn")
+    rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {"cache": "rows of a table, each committed together with its job's acknowledgement"}
+    )
+
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
+        how = {"one_at_a_time": name != "runs_twice", "whole_results": name != "serves_torn"}
+        return replace(preset, settings={**preset.settings, **how})
+
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        if keyed:
+            return CacheCaller(dsn, one_at_a_time=preset.settings["one_at_a_time"])
+        return ControlEnqueuer(dsn)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from psycopg.sql import SQL, Composed, Literal
 
 CHANNEL = "control_job"
+RESULTS_CHANNEL = "control_result"
+"""On which callers of the control with a cache hear that some job of an address has ended."""
 
 SCHEMA = """
 CREATE TABLE control_job (
@@ -17,7 +19,18 @@ CREATE TABLE control_job (
     job_id text NOT NULL,
     payload bytea NOT NULL,
     claimed_by text,
-    claimed_until timestamptz
+    claimed_until timestamptz,
+    address text
+);
+CREATE INDEX control_job_address ON control_job (address) WHERE address IS NOT NULL;
+CREATE TABLE control_address (
+    address text PRIMARY KEY
+);
+CREATE TABLE control_result (
+    address text NOT NULL,
+    part int NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (address, part)
 );
 CREATE TABLE control_audit (
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

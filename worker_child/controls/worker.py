@@ -10,7 +10,7 @@ from functools import partial
 
 from psycopg.sql import Composed
 
-from worker_child.controls import late_ack
+from worker_child.controls import cache, late_ack
 from worker_child.controls.consumers import Consumer, run_consumers
 from worker_child.controls.statements import (
     CLAIM_BY_DELETING,
@@ -67,6 +67,7 @@ CONTROLS: dict[str, Work] = {
     "control_never_rescues": partial(run_consumers, serve_one=never_rescue),
     "control_late_ack": late_ack.work,
     "control_short_lease": partial(run_consumers, serve_one=lease),
+    "control_cache": cache.work,
 }
 """By the library's name in the init."""
 

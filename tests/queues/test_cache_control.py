@@ -1,0 +1,124 @@
+"""A control queue with a cache, on a real PostgreSQL and with real kills: found as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.metrics.cache import Cache
+from analysis.summary.summary import write_summary
+from analysis.summary.types import Summary
+from orchestrator.postgres.server import Server
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
+from orchestrator.scenario.load import load_scenario
+
+pytestmark = [pytest.mark.database, pytest.mark.slow]
+
+SHORTER = ("workload.duration_s=8",)
+THREE_ADDRESSES = (*SHORTER, "workload.cache.unique_addresses=3")
+FOUR_ADDRESSES = (*SHORTER, "workload.cache.unique_addresses=4")
+IN_THE_WORK = "faults.0.at_s=2.5"
+"""Of the two-second turns' second address."""
+
+
+def run(
+    server: Server, results: Path, scenario: str, preset: str, *overrides: str
+) -> tuple[Summary, Cache]:
+    """Carry a scenario out with the control; its summary, and what is said of the cache."""
+    request = make_request(
+        load_scenario(scenario, overrides),
+        library="control_cache",
+        preset=preset,
+        ordinal=1,
+        dsn=server.dsn,
+        results=results,
+        overwrite=False,
+    )
+    summary = write_summary(carry_out(request, lambda _: None).history)
+    assert summary.cache is not None
+    return summary, summary.cache
+
+
+def broken(summary: Summary) -> set[str]:
+    return {one.name for one in summary.expectations if one.outcome == "broken"}
+
+
+def test_a_sound_cache_answers_repeated_questions_with_one_execution_an_address(
+    server: Server, tmp_path: Path
+) -> None:
+    summary, cache = run(server, tmp_path, "cache_dedup_short", "stock", *THREE_ADDRESSES)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert (cache.asks, cache.addresses, cache.executions) == (320, 3, 3)
+    assert cache.hits + cache.joined + cache.misses == 320
+    assert (cache.misses, cache.joined) == (3, 9)
+    hit, miss = cache.latency_ms.hit.p50, cache.latency_ms.miss.p50
+    assert hit is not None and miss is not None and hit < 1000 <= miss
+
+
+def test_a_sound_cache_runs_concurrent_misses_once(server: Server, tmp_path: Path) -> None:
+    scenario = "cache_concurrent_miss_short"
+    summary, cache = run(server, tmp_path, scenario, "stock", *FOUR_ADDRESSES)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert (cache.asks, cache.misses, cache.joined, cache.executions) == (64, 4, 60, 4)
+
+
+def test_a_sound_cache_survives_a_kill_in_the_work_with_every_result_whole(
+    server: Server, tmp_path: Path
+) -> None:
+    scenario = "cache_concurrent_miss_crash_short"
+    summary, cache = run(server, tmp_path, scenario, "stock", *FOUR_ADDRESSES, IN_THE_WORK)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert (cache.wrong_results, cache.unanswered, cache.addresses_run_again) == (0, 0, 0)
+    assert summary.recovery[0].orphans == 1
+    assert (cache.executions, cache.max_executions_per_address) == (5, 2)
+
+
+def test_a_cache_that_runs_concurrent_misses_twice_is_caught(
+    server: Server, tmp_path: Path
+) -> None:
+    scenario = "cache_concurrent_miss_short"
+    summary, cache = run(server, tmp_path, scenario, "runs_twice", *FOUR_ADDRESSES)
+    assert summary.verdict == "fail" and broken(summary) == {"addresses_run_again"}
+    assert any("executed several jobs of one address" in reason for reason in summary.reasons)
+    assert (cache.addresses_run_again, cache.executions, cache.wrong_results) == (4, 64, 0)
+
+
+def test_a_torn_result_after_a_kill_is_caught_with_every_caller_that_was_served_it(
+    server: Server, tmp_path: Path
+) -> None:
+    scenario = "cache_concurrent_miss_crash_short"
+    summary, cache = run(server, tmp_path, scenario, "serves_torn", *FOUR_ADDRESSES, IN_THE_WORK)
+    assert summary.verdict == "fail" and broken(summary) == {"wrong_results"}
+    assert any("served wrong bytes" in reason for reason in summary.reasons)
+    assert (cache.wrong_results, cache.torn_results, cache.foreign_results) == (16, 16, 0)
+    assert cache.wrong_addresses == ["a000001"]
+    assert any("16 torn" in finding for finding in summary.findings)
+
+
+def test_without_a_kill_nothing_that_is_served_is_torn(server: Server, tmp_path: Path) -> None:
+    summary, cache = run(server, tmp_path, "cache_dedup_short", "serves_torn", *THREE_ADDRESSES)
+    assert (summary.verdict, cache.wrong_results) == ("pass", 0)
+
+
+def test_an_address_whose_worker_never_comes_back_is_told_as_stuck(
+    server: Server, tmp_path: Path
+) -> None:
+    summary, cache = run(
+        server,
+        tmp_path,
+        "cache_concurrent_miss_crash_short",
+        "stock",
+        *FOUR_ADDRESSES,
+        IN_THE_WORK,
+        "faults.0.respawn_after_s=none",
+        "nobody_left=true",
+        "workload.cache.answer_s=2",
+        "limits.drain_s=3",
+        "limits.max_bound_s=1",
+        "limits.confirm_s=1",
+    )
+    assert "unanswered" in broken(summary)
+    assert (cache.unanswered, cache.stuck_addresses) == (48, 3)
+    assert cache.wrong_results == 0
