@@ -32,6 +32,7 @@ $(STAMP): requirements.lock pyproject.toml setup.py
 wheel: setup ## build the wheel into dist/: what pip, pipx and uvx install anywhere
 	@rm -rf build
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@rm -rf build
 	@ls dist/*.whl
 
 adapters: setup ## install or build what every bundled library needs: Python, Go, Node.js

@@ -42,8 +42,11 @@ def by_field(records: Sequence[Any]) -> Values:
 
 
 def all_equal(values: Sequence[Any]) -> bool:
-    """Whether some values, one at least, are all the same: told ten times as fast as converted."""
-    return values.count(values[0]) == len(values)
+    """Whether some values, one at least, are all the same: told ten times as fast as converted.
+
+    Columns that ascend, as most do, are known by their two ends.
+    """
+    return bool(values[0] == values[-1]) and values.count(values[0]) == len(values)
 
 
 class Column:
@@ -63,7 +66,7 @@ class Column:
 
     def extend_by(self, numbers: Ints) -> None:
         """Add an array of numbers that fit."""
-        self._bytes += numbers.astype(self.dtype, copy=False).tobytes()
+        self._bytes += np.ascontiguousarray(numbers, self.dtype).data
 
     def array(self) -> Ints:
         """All of it, without a copy; the column grows no more."""

@@ -48,18 +48,13 @@ def read_blocks(file: BinaryIO, block_bytes: int = BLOCK_BYTES) -> Iterator[byte
 
     Raises OverflowError at a line that is longer than any that Crashbench writes.
     """
-    rest = bytearray()
-    while piece := file.read(block_bytes):
-        cut = piece.rfind(b"\n") + 1
-        if cut == 0:
-            rest += piece
-            if len(rest) > LONGEST_LINE_BYTES:
+    while block := file.read(block_bytes):
+        if not block.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE_BYTES)
+            if len(rest) == LONGEST_LINE_BYTES:
                 raise OverflowError(f"a line is longer than {LONGEST_LINE_BYTES:,} bytes")
-            continue
-        yield bytes(rest) + piece[:cut] if rest else piece[:cut]
-        rest = bytearray(piece[cut:])
-    if rest:
-        yield bytes(rest)
+            block += rest
+        yield block
 
 
 @contextmanager
@@ -173,7 +168,8 @@ class Reader:
         if head.kind == "run_start":
             self._take_version(head)
         self._run_id = head.run_id
-        self._opening = b'{"run_id":' + msgspec.json.encode(head.run_id) + b',"timestamp":'
+        # To the quote: what ends with a letter that is rare in a line is found half as fast.
+        self._opening = b'{"run_id":%s,"timestamp":"' % msgspec.json.encode(head.run_id)
 
     def _take_version(self, head: Head) -> None:
         try:

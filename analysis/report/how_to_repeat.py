@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from analysis.compare.cells import Block, Run
 
-PROGRAM = ".venv/bin/crashbench"
+PROGRAM = "crashbench"
 FOLDER = "results/matrix"
 
 
@@ -46,14 +46,15 @@ def how_to_repeat(blocks: Sequence[Block], pages: str | None) -> list[str]:
         "## How to repeat it",
         "",
         "```sh",
-        "make adapters # what the libraries need; for pgqueuer alone `make setup` will do",
+        "# In a checkout first: make setup && . .venv/bin/activate",
+        f"{PROGRAM} adapters --build # what the libraries need; for pgqueuer nothing",
         *matrix_commands(runs),
         *_reproductions(runs),
         f"{PROGRAM} results {FOLDER} {_pages(pages)}> RESULTS.md",
         "```",
         "",
         "A single run, exactly as it was asked for:",
-        f"`crashbench reproduce {FOLDER}/RUN.jsonl`.",
+        f"`{PROGRAM} reproduce {FOLDER}/RUN.jsonl`.",
         "",
     ]
 

@@ -115,6 +115,6 @@ def _advice(library: Library, standing: Standing) -> str:
     if library.build is None or standing is Standing.BUILT:
         return ""
     if standing is Standing.REFUSED:
-        return "make adapters, where Go is given the module"
+        return "crashbench adapters --build, where Go is given the module"
     toolchain = find_toolchain(library.build)
     return toolchain.remedy if isinstance(toolchain, Missing) else "crashbench adapters --build"

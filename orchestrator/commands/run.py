@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +15,7 @@ from analysis.summary.summary import write_summary
 from analysis.summary.types import Summary
 from orchestrator.commands.live import LiveView
 from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Values
+from orchestrator.commands.program import crashbench_words
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import RunFiles, require_writable
 from orchestrator.run.request import Request, make_request
@@ -124,19 +124,6 @@ def _show(history: Path, logs: Path, console: Console) -> Summary:
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return summary
-
-
-def crashbench_words() -> list[str]:
-    """How to call this very program from here."""
-    script = Path(sys.executable).with_name("crashbench")
-    if not script.exists():
-        return [_from_here(Path(sys.executable)), "-m", "orchestrator"]
-    return [_from_here(script)]
-
-
-def _from_here(program: Path) -> str:
-    here = Path.cwd()
-    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _show_what_is_left(request: Request, console: Console) -> None:

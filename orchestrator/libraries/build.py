@@ -80,8 +80,8 @@ def refusal(library: Library, root: Path | None = None) -> str:
     """What the last attempt to build a refused library said, in one sentence on what to do."""
     _, _, reason = _read((root or built_root()) / library.name / _REFUSED).partition("\n")
     return (
-        f"{library.name} cannot be built here, as {reason}: run `make adapters` where Go is given "
-        "that module"
+        f"{library.name} cannot be built here, as {reason}: run `crashbench adapters --build` "
+        "where Go is given that module"
     )
 
 

@@ -143,8 +143,8 @@ class EventReader:
         self._incarnation = incarnation
         self._opening = b'{"run_id":%s,"timestamp":"' % msgspec.json.encode(run_id)
         """What every line of the run begins with, spelt as our emitters spell it."""
-        self._signature = b',"slot":%d,"incarnation":%d,' % (slot, incarnation)
-        """What every line of this child holds once, spelt as our emitters spell it."""
+        self._signature = b',"slot":%d,"incarnation":%d,"job_id":' % (slot, incarnation)
+        """What every frequent line of this child holds once, spelt as our emitters spell it."""
         self._rest = b""
         self._in_overlong = False
         self.next_n = 0
@@ -191,24 +191,22 @@ class EventReader:
             events = _FREQUENT_LINES.decode_lines(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        # The decoder alone would take two objects on one line, or one object on two lines.
-        lines = len(events)
-        if data.count(b"\n") != lines or not self._all_ours(data, lines) or _has_overlong(data):
+        if not self._all_ours(data, len(events)) or _has_overlong(data):
             return None
         self.next_n = events[-1].fields.n + 1
         return Batch(data, events)
 
-    def _all_ours(self, data: bytes, lines: int) -> bool:
-        """Whether each of so many lines begins as ours do and holds our signature.
+    def _all_ours(self, data: bytes, objects: int) -> bool:
+        """Whether each line holds one whole object, begins as ours do and holds our signature.
 
-        No string can hold it, for its quotes would be escaped; nor can a deeper object, for
+        The decoder alone would take two objects on one line, or one object on two lines. No string
+        can hold the signature, for its quotes would be escaped; nor can a deeper object, for
         `_FrequentFields` takes none. (A key that stands twice could; no emitter writes one.)
         """
-        return (
-            data.startswith(self._opening)
-            and data.count(b"\n" + self._opening) == lines - 1
-            and data.count(self._signature) == lines
-        )
+        # What is left without the newlines tells their number three times faster than `count`.
+        newlines = len(data) - len(data.replace(b"\n", b""))
+        starts = data.startswith(self._opening) + data.count(b"\n" + self._opening)
+        return newlines == starts == data.count(self._signature) == objects
 
     def line_by_line(self, data: bytes) -> Batch:
         """Check each of some whole lines by itself."""

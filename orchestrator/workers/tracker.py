@@ -112,11 +112,13 @@ class Tracker:
         done: list[str] = []
         for event in events:
             if event.kind == "job_started":
-                open_[event.fields.execution] = event.fields
-                begun.append(event.fields)
+                started = event.fields
+                open_[started.execution] = started
+                begun.append(started)
             elif event.kind == "job_completed":
-                open_.pop(event.fields.execution, None)
-                done.append(event.fields.job_id)
+                completed = event.fields
+                open_.pop(completed.execution, None)
+                done.append(completed.job_id)
             elif event.kind == "job_failed":
                 open_.pop(event.fields.execution, None)
             else:

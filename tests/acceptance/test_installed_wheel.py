@@ -37,6 +37,10 @@ toolchain = "python"
 minimum = "3.11"
 commands = [["{python}", "-m", "venv", "--without-pip", "{out}/venv"]]
 """
+_ONLY_IN_A_CHECKOUT = re.compile(
+    r"^(?!# In a checkout first).*(?:\.venv|\bmake (?:setup|adapters|matrix|results|report)\b)",
+    re.MULTILINE,
+)
 _PINNED = re.compile(r"^([a-z0-9][\w.-]*==[^ \\;]+)", re.MULTILINE)
 
 
@@ -151,6 +155,7 @@ def test_the_main_job_its_report_and_an_adapter_of_ones_own(
         assert done.returncode == 0, said
         assert RAISED not in said
         assert str(ROOT) not in said, "nothing of the checkout takes part"
+        assert not _ONLY_IN_A_CHECKOUT.search(said), "what is advised can be done here"
         return done.stdout
 
     assert "nothing to build" in crashbench("adapters", "pgqueuer")
@@ -166,6 +171,7 @@ def test_the_main_job_its_report_and_an_adapter_of_ones_own(
 
     crashbench("report", "results")
     assert run in (desk / "report.html").read_text()
+    assert "crashbench matrix --libraries pgqueuer" in crashbench("results", "results")
 
     assert f"{programs.parent}" in crashbench("adapter", "new", "my_queue")
     assert "my_queue (tuned) conforms" in crashbench("conformance", "./my_queue")

@@ -226,7 +226,7 @@ def test_a_run_of_a_refused_library_is_told_what_to_do(
     given = of_a_module(tmp_path, monkeypatch, download=REFUSED)
     root = tmp_path / "out"
     assert built(given, root).result is Result.REFUSED
-    with pytest.raises(LibraryNotBuiltError, match=r"run `make adapters` where Go is given that"):
+    with pytest.raises(LibraryNotBuiltError, match=r"where Go is given that"):
         require_built(given, root)
 
 

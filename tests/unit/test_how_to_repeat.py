@@ -73,7 +73,9 @@ def page(folder: Path, stories: list[Story]) -> str:
 def commands(text: str) -> list[list[str]]:
     block = text.partition("## How to repeat it")[2].split("```")[1].removeprefix("sh\n")
     lines = block.replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True) for line in lines if line.startswith(".venv")]
+    found = [shlex.split(line, comments=True) for line in lines if line.startswith("crashbench")]
+    assert found[0] == ["crashbench", "adapters", "--build"]
+    return found[1:]
 
 
 Planned = Callable[[list[str]], Plan]
@@ -146,7 +148,7 @@ def test_where_no_words_lead_to_it_the_history_is_what_it_is_repeated_from(tmp_p
     story.first("run_start").pop("invocation")
     words = commands(page(tmp_path, [story]))
     assert words[0] == [
-        ".venv/bin/crashbench",
+        "crashbench",
         "reproduce",
         "results/matrix/crash_recovery_short-pgqueuer-tuned-001.jsonl",
     ]

@@ -139,18 +139,18 @@ def test_it_begins_with_how_many_runs_there_are_and_how_many_are_kept(
     assert told_on(console) == [told]
 
 
-def test_it_ends_with_what_comes_next_and_names_a_folder_that_is_not_the_usual_one() -> None:
+def test_it_ends_with_what_comes_next_as_it_is_to_be_typed() -> None:
     console = Console(file=io.StringIO(), width=40)
-    print_next(Path("results/matrix"), command.DEFAULT_RESULTS, console)
-    print_next(Path("my runs"), command.DEFAULT_RESULTS, console)
+    print_next(Path("results/matrix"), ["crashbench"], console)
+    print_next(Path("my runs"), ["/srv/my env/python", "-m", "orchestrator"], console)
 
     assert told_on(console) == [
         "written: results/matrix",
-        "RESULTS.md: make results, or crashbench results results/matrix > RESULTS.md",
-        "charts: make report, or crashbench report results/matrix",
+        "RESULTS.md: crashbench results results/matrix > RESULTS.md",
+        "charts: crashbench report results/matrix",
         "written: my runs",
-        "RESULTS.md: make results RESULTS='my runs', or crashbench results 'my runs' > RESULTS.md",
-        "charts: make report RESULTS='my runs', or crashbench report 'my runs'",
+        "RESULTS.md: '/srv/my env/python' -m orchestrator results 'my runs' > RESULTS.md",
+        "charts: '/srv/my env/python' -m orchestrator report 'my runs'",
     ]
 
 

@@ -16,6 +16,7 @@ from orchestrator.commands.matrix.plan import Wish, plan_matrix
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
 from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Values
+from orchestrator.commands.program import crashbench_words
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
 from orchestrator.run.subprocess_run import run_in_process
@@ -25,7 +26,7 @@ DEFAULT_PRESETS = "stock,tuned"
 DEFAULT_SCENARIOS = "steady_short,crash_recovery_short,burst_short"
 DEFAULT_REPETITIONS = 3
 DEFAULT_RESULTS = Path("results/matrix")
-"""Where `make results` and `make report` look when no folder is named."""
+"""Where `make results` and `make report` look too when no folder is named."""
 GO_ON = "interrupted: give the same command again to go on"
 
 
@@ -109,5 +110,5 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
         raise
     print_outcomes(outcomes, console)
     if any(run.history.exists() for run in plan.runs):
-        print_next(wish.results, DEFAULT_RESULTS, console)
+        print_next(wish.results, crashbench_words(), console)
     return exit_code_of(outcomes)

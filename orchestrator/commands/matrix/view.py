@@ -142,14 +142,12 @@ def _which_controls(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"control of {', '.join(scenarios)}: {control}"
 
 
-def print_next(results: Path, default: Path, console: Console) -> None:
-    """Where the runs are, and what makes something of them; `default` is where make looks."""
-    folder = shlex.quote(str(results))
-    beside = "" if results == default else f" RESULTS={folder}"
+def print_next(results: Path, program: Sequence[str], console: Console) -> None:
+    """Where the runs are, and what makes something of them; `program` = how to call Crashbench."""
     for line in (
         f"written:    {results}",
-        f"RESULTS.md: make results{beside}, or crashbench results {folder} > RESULTS.md",
-        f"charts:     make report{beside}, or crashbench report {folder}",
+        f"RESULTS.md: {shlex.join([*program, 'results', str(results)])} > RESULTS.md",
+        f"charts:     {shlex.join([*program, 'report', str(results)])}",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
