@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.checks.completeness import worker_name
+from analysis.checks.effects_at_kills import effects_at_kills
 from analysis.history.columns import (
     ABSENT,
     EXECUTION_BITS,
@@ -467,6 +468,7 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _rows_read_once,
     _effects_gone,
     _one_snapshot,
+    effects_at_kills,
     _kill_reads,
     _held_before_spawn,
     _clean_workers,

@@ -135,7 +135,8 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     certificates = {r.fault: r for r in records.of(FaultEnded)}
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
-    lives = {place: Life(r.t_ns, died.get(place)) for place, r in ready.items()}
+    stopped = {place: r.t_ns for place, r in exited.items() if place not in died}
+    lives = {place: Life(r.t_ns, died.get(place), stopped.get(place)) for place, r in ready.items()}
 
     def incarnation(place: Place) -> Incarnation:
         fault = faults.get(place)

@@ -91,4 +91,5 @@ def rules_of(history: History, proofs: Proofs) -> Rules:
         voids=proofs.voids,
         margin_s=scenario.limits.backlog_margin_s,
         max_attempts=scenario.workers.max_attempts,
+        planned_errors={entry.error_class for entry in scenario.workload.errors},
     )

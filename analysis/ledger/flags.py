@@ -82,15 +82,16 @@ def _by_crash_alone(evidence: Evidence, judgement: Judgement, _: Rules) -> bool:
 def _unexplained(evidence: Evidence, judgement: Judgement, rules: Rules) -> bool:
     """Given up, and neither an error of its plan nor a fault accounts for it.
 
-    An error for good accounts for it, and so do as many errors and faults as there are attempts.
+    An error for good accounts for it, and so do as many errors and faults as there are attempts;
+    errors of a class that the scenario injects nowhere are no part of any plan.
     """
     if judgement.verdict != "discarded" or _by_crash_alone(evidence, judgement, rules):
         return False
     errors = [e.error_class for e in evidence.executions if e.failed_ns is not None]
-    if "permanent" in errors:
+    planned = [error for error in errors if error in rules.planned_errors]
+    if "permanent" in planned:
         return False
-    by_plan = sum(error != "unplanned" for error in errors)
-    return by_plan + _met_by_faults(evidence) < rules.max_attempts
+    return len(planned) + _met_by_faults(evidence) < rules.max_attempts
 
 
 def _several_rows(evidence: Evidence, _: Judgement, __: Rules) -> bool:

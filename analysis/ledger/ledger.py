@@ -5,7 +5,7 @@ Pure: evidence in, judgement out. `LEDGER` is the table, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,6 +58,8 @@ class Rules:
     """By an incarnation's key: why its lines prove nothing."""
     margin_s: float
     max_attempts: int
+    planned_errors: Collection[str]
+    """The classes of errors that the scenario injects."""
 
 
 @dataclass(frozen=True, slots=True)

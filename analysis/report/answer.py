@@ -92,14 +92,13 @@ def _fates(summary: Summary) -> list[_Fate]:
     """The worst first; those of which there are none, too."""
     jobs = summary.jobs
     alone, unexplained = jobs.flags.get("by_crash_alone", 0), jobs.flags.get("unexplained", 0)
-    refused = jobs.rejected if jobs.dedup is None else 0
     never_failed = "given up though {} handler never failed"
     return [
         _Fate(jobs.lost, "grave", "lost"),
         _Fate(jobs.stranded, "grave", "left behind"),
         _Fate(alone, "grave", never_failed.format("their"), never_failed.format("its")),
         _Fate(unexplained, "grave", "given up without a planned cause"),
-        _Fate(refused, "grave", "refused by the queue"),
+        _Fate(jobs.refused, "grave", "refused by the queue"),
         _Fate(jobs.duplicated, "mild", "executed twice"),
         _Fate(jobs.late, "mild", "done after their deadline", "done after its deadline"),
         _Fate(jobs.not_enqueued, "mild", "never seen again after the enqueue"),
@@ -120,7 +119,7 @@ def _harm(summary: Summary) -> Harm:
 def _jobs(summary: Summary) -> str:
     """What became of the jobs; that none was lost or executed twice is always said."""
     jobs = summary.jobs
-    accepted = jobs.enqueued + (jobs.rejected if jobs.dedup is None else 0) + jobs.not_enqueued
+    accepted = jobs.enqueued + jobs.refused + jobs.not_enqueued
     if not accepted:
         return "no job was enqueued"
     found = [fate for fate in _fates(summary) if fate.count]

@@ -14,7 +14,7 @@ from analysis.ledger.tally import Tally
 from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
-from analysis.summary.observed import UNPLANNED
+from analysis.summary.observed import fails_unplanned
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed, RunStart
@@ -136,10 +136,9 @@ def _missed_bounds(recovery: list[Recovery]) -> Iterator[str]:
 def _unplanned_failures(history: History) -> Iterator[str]:
     """The library's fault or ours: who reads the figures should look."""
     failures = history.failures
-    if UNPLANNED not in failures.error_class.names:
+    places = np.flatnonzero(fails_unplanned(history))
+    if not places.size:
         return
-    code = failures.error_class.names.index(UNPLANNED)
-    places = np.flatnonzero(failures.error_class.code == code)
     first = places[np.argmin(failures.t_ns[places])]
     yield (
         f"{len(places)} executions failed as no plan foresaw, the first of "
@@ -248,6 +247,7 @@ def _failed_enqueues(jobs: JobsSection, failed: list[EnqueueFailed]) -> Iterator
     indeterminate = len({record.job_id for record in failed if record.outcome == "indeterminate"})
     counts = {
         f"{jobs.rejected} were rejected": jobs.rejected,
+        f"{jobs.deduplicated} were answered with another job": jobs.refused - jobs.rejected,
         f"{indeterminate} had an unknown outcome": indeterminate,
         f"{jobs.not_enqueued} of those were never seen in the queue": jobs.not_enqueued,
     }

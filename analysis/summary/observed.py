@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.ledger.tally import Tally
@@ -16,9 +17,6 @@ from analysis.summary.expectations import Longest, Observed
 from analysis.summary.types import CrashSection, JobsSection
 from orchestrator.scenario.job_kinds import COORDINATORS
 from worker_child.protocol import Note, child_job_id
-
-UNPLANNED = "unplanned"
-"""The error class of what a job's plan did not ask for (see `worker_child.protocol.JobFailed`)."""
 
 
 def observed(
@@ -42,7 +40,7 @@ def observed(
             "given_up": crash.given_up,
             "discarded_unplanned": tally.flags["unexplained"],
             "unplanned_failures": unplanned_failures(case.history),
-            "refused": jobs.rejected if jobs.dedup is None else jobs.dedup.keys_never_taken,
+            "refused": jobs.refused if jobs.dedup is None else jobs.dedup.keys_never_taken,
             # Of a key that somebody else got in, nothing is missing.
             "never_seen": jobs.not_enqueued if jobs.dedup is None else 0,
             "missing_children": missing_children(case),
@@ -80,14 +78,20 @@ def _of_cache(cache: Cache | None) -> dict[str, int]:
     }
 
 
+def fails_unplanned(history: History) -> Bools:
+    """Which of the failures no plan foresaw: those that the child calls unplanned, and those of a
+    class of errors that the scenario injects nowhere, whatever the child calls them."""
+    planned = {entry.error_class for entry in history.start.scenario.workload.errors}
+    classes = history.failures.error_class
+    codes = [code for code, name in enumerate(classes.names) if name not in planned]
+    return np.isin(classes.code, codes)
+
+
 def unplanned_failures(history: History) -> int:
     """Executions that failed as no plan foresaw, before the workers were asked to stop."""
     failures = history.failures
-    if UNPLANNED not in failures.error_class.names:
-        return 0
-    code = failures.error_class.names.index(UNPLANNED)
     stop_ns = stop_asked_ns(history)
-    mine = failures.error_class.code == code
+    mine = fails_unplanned(history)
     if stop_ns is not None:
         mine &= failures.t_ns < stop_ns
     return int(np.unique(failures.key[mine]).size)

@@ -148,6 +148,12 @@ class JobsSection(Section, frozen=True, kw_only=True):
     """Where the scenario has several enqueuers of one key: what became of the keys."""
 
     @property
+    def refused(self) -> int:
+        """Jobs that the queue did not take, or answered with another one though each has a key of
+        its own; 0 where several enqueuers send one key: there the keys count (`dedup`)."""
+        return self.rejected + self.deduplicated if self.dedup is None else 0
+
+    @property
     def given_up(self) -> int:
         """Jobs that the library discarded although nothing had been planned to fail for good."""
         return self.flags.get("by_crash_alone", 0) + self.flags.get("unexplained", 0)

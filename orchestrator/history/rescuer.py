@@ -18,6 +18,8 @@ class Life(NamedTuple):
     """From when on it could claim; None = it never was ready."""
     died_ns: int | None
     """When a fault ended it or it died unasked; None = it lives, or it stopped when asked."""
+    stopped_ns: int | None = None
+    """When it was gone because it had been asked to stop; None = it was not."""
 
 
 class Rescuer(NamedTuple):
@@ -39,11 +41,12 @@ def find_rescuer(rescue: Rescue, died_ns: int, others: Sequence[Life]) -> Rescue
 
     `others` are the lives of all workers but the dead one, in whatever slot. One that died before
     the lease was over could free nothing; the bound counts from the first that did not.
+    One that was asked to stop could have, had it been let: there is a bound, and it had no time.
     """
     lease_over_ns = died_ns + round(rescue.lease_s * _NS_PER_S)
     look_ns = round((rescue.interval_s + rescue.poll_s) * _NS_PER_S)
     able = [
-        (life.ready_ns, life.died_ns)
+        (life.ready_ns, life.died_ns if life.stopped_ns is None else life.stopped_ns)
         for life in others
         if life.ready_ns is not None and (life.died_ns is None or life.died_ns > lease_over_ns)
     ]

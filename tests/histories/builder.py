@@ -83,6 +83,7 @@ class Worker:
         self, job_id: str, execution: int | None = None, error_class: str = "transient"
     ) -> None:
         number = execution or self.last[job_id]
+        self.story.inject(error_class)
         self.emit("job_failed", job_id=job_id, execution=number, error_class=error_class)
 
     def retry(self, job_id: str, delay_s: float | None = None) -> None:
@@ -160,6 +161,12 @@ class Story:
 
     def wait(self, seconds: float) -> None:
         self.now_ns += round(seconds * 1e9)
+
+    def inject(self, error_class: str) -> None:
+        """The scenario has jobs fail like that, unless it is what no plan has."""
+        errors = self.first("run_start")["scenario"]["workload"].setdefault("errors", [])
+        if error_class not in ("unplanned", *(entry["error_class"] for entry in errors)):
+            errors.append({"share": 1.0, "error_class": error_class})
 
     def worker(self, slot: int = 0, *, ready: bool = True) -> Worker:
         before = [f for kind, f in self.records if kind == "child_spawned" and f["slot"] == slot]

@@ -48,21 +48,27 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
        (SELECT json_extract(f, '$.reason') FROM field WHERE kind = 'child_exited'
           AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
          AS reason,
+       (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_exited'
+          AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
+         AS left_ns,
        (SELECT json_extract(f, '$.events') FROM field WHERE kind = 'child_exited'
           AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
          AS events
 FROM field s WHERE s.kind = 'child_spawned';
 
--- Whoever else was ready, and when it died; one that stopped when asked outlives everything.
+-- Whoever else was ready, when it died, and when it was gone; one that stopped when asked outlives
+-- every lease, and looks for orphans as long as it was there.
 CREATE TABLE life AS
 SELECT json_extract(f, '$.slot') AS slot, json_extract(f, '$.incarnation') AS inc, MIN(json_extract(f, '$.t_ns')) AS ready,
        (SELECT died FROM incarnation i WHERE i.slot = json_extract(f, '$.slot')
-          AND i.inc = json_extract(f, '$.incarnation')) AS died
+          AND i.inc = json_extract(f, '$.incarnation')) AS died,
+       (SELECT COALESCE(died, left_ns) FROM incarnation i WHERE i.slot = json_extract(f, '$.slot')
+          AND i.inc = json_extract(f, '$.incarnation')) AS gone
 FROM field WHERE kind = 'child_ready' GROUP BY 1, 2;
 
 -- Of each death: the workers that outlived the lease of its jobs.
 CREATE TABLE rescuer AS
-SELECT i.slot, i.inc, i.died, o.ready, o.died AS gone, i.died + start.lease_s * 1e9 AS lease_over
+SELECT i.slot, i.inc, i.died, o.ready, o.gone, i.died + start.lease_s * 1e9 AS lease_over
 FROM incarnation i, start JOIN life o ON o.slot <> i.slot OR o.inc <> i.inc
 WHERE i.died IS NOT NULL AND (o.died IS NULL OR o.died > i.died + start.lease_s * 1e9);
 

@@ -77,8 +77,8 @@ def left_claimed(wait_s: float, **options: Any) -> Story:
     story.kill(first, held=[A])
     second = story.worker()
     second.run(B)
-    story.exit(second)
     story.wait(wait_s)
+    story.exit(second)
     story.row(A, "claimed", claimed_by=first.identity)
     story.end()
     return story

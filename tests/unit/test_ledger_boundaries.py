@@ -35,6 +35,7 @@ def rules(**changed: Any) -> Rules:
         "voids": {},
         "margin_s": MARGIN_S,
         "max_attempts": 3,
+        "planned_errors": {"transient", "rate_limit", "permanent"},
     }
     return Rules(**(plain | changed))
 
@@ -192,11 +193,11 @@ def failed(number: int, error: str) -> Execution:
 @pytest.mark.parametrize(
     ("errors", "faults", "expected"),
     [
-        (["planned"] * 3, 0, False),
-        (["planned"] * 2, 0, True),
-        (["planned"] * 2, 1, False),
-        (["planned"], 1, True),
-        (["planned", "planned", "unplanned"], 0, True),
+        (["transient"] * 3, 0, False),
+        (["transient"] * 2, 0, True),
+        (["transient"] * 2, 1, False),
+        (["transient"], 1, True),
+        (["transient", "transient", "unplanned"], 0, True),
         (["permanent"], 0, False),
         (["unplanned"], 2, True),
         ([], 1, False),
@@ -210,6 +211,16 @@ def test_a_discard_is_explained_by_its_plan_and_the_faults_together(
 
     assert flag("unexplained", evidence, DISCARDED) is expected
     assert not flag("unexplained", evidence, ONCE)
+
+
+@pytest.mark.parametrize("errors", [["permanent"], ["transient"] * 3])
+def test_errors_of_a_class_that_the_scenario_injects_nowhere_explain_no_discard(
+    errors: list[str],
+) -> None:
+    evidence = job(*(failed(n, e) for n, e in enumerate(errors)))
+    elsewhere = rules(planned_errors={"rate_limit"})
+
+    assert "unexplained" in flags(evidence, DISCARDED, elsewhere)
 
 
 def test_an_open_execution_explains_no_discard() -> None:

@@ -512,6 +512,7 @@ def test_a_worker_that_lived_through_a_look_should_have_rescued(read: Read) -> N
 
 def test_a_survivor_should_have_rescued_though_the_slot_stayed_empty(read: Read) -> None:
     story, (victim, survivor) = orphan(1)
+    story.wait(6)
     story.exit(survivor)
     summary = read(left_with(story, victim))
 
