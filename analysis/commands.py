@@ -75,6 +75,7 @@ def explain_command(
     console = HarmlessConsole(highlight=False, soft_wrap=True)
     title = harmless(f"Job {explanation.job_id}: {explanation.verdict}")
     console.print(title, markup=False, style="bold")
+    console.print(explanation.meaning, markup=False)
     for fact in explanation.facts:
         at_s = seconds(fact.record.t_ns - explanation.started_ns)
         console.print(f"{at_s:+12.6f} s  {harmless(fact.sentence)}", markup=False)

@@ -34,15 +34,13 @@ def _unacknowledged(summary: Summary) -> Iterator[str]:
     if not ages_s:
         return
     several = len(summary.recovery) > 1
-    which = "their kill" if several else "the kill"
     if len(ages_s) == 1:
-        when = f"{ages_s[0]:.2f} s before the kill"
+        when = f"{ages_s[0]:.2f} s before {'its' if several else 'the'} kill"
     elif several:
-        when = (
-            f"{ages_s[0]:.2f} to {ages_s[-1]:.2f} s (median {median(ages_s):.2f} s) before {which}"
-        )
+        ages = f"{ages_s[0]:.2f} to {ages_s[-1]:.2f} s (median {median(ages_s):.2f} s)"
+        when = f"{ages} before their kill"
     else:
-        when = f"up to {ages_s[-1]:.2f} s before {which}"
+        when = f"up to {ages_s[-1]:.2f} s before the kill"
     job, were = ("job", "was") if len(ages_s) == 1 else ("jobs", "were")
     yield (
         f"{len(ages_s):,} {job} had finished {when} and {were} not acknowledged"

@@ -15,10 +15,22 @@ from analysis.history.history import fact_order
 from analysis.history.upgrade import read_fields
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
-from analysis.ledger.ledger import judge
+from analysis.ledger.ledger import Verdict, judge
 from analysis.summary.types import UnexpectedExit
 from analysis.summary.verdict import unexpected_exits
 from orchestrator.history.records import ChildExited, FaultInjected
+
+MEANINGS: dict[Verdict, str] = {
+    "completed_once": "It was done once.",
+    "duplicated": "It was done twice or more.",
+    "lost": "The queue had taken it, has it no longer, and nobody ever did it.",
+    "stranded": "A dead worker still holds it, and the time for its rescue is over.",
+    "pending": "The queue was not done with it when the run ended.",
+    "discarded": "The queue gave it up, and it was never done.",
+    "ambiguous": "The evidence does not say what became of it.",
+}
+"""By verdict: what it says of a job."""
+NEVER = "The queue is not known to have taken it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,8 @@ class Explanation:
 
     job_id: str
     verdict: str
+    meaning: str
+    """What the verdict says, in a sentence."""
     facts: list[Fact]
     started_ns: int
     unexpected_exits: tuple[UnexpectedExit, ...]
@@ -52,21 +66,23 @@ def explain(path: Path, job_id: str) -> Explanation:
     facts = sorted(_facts(path, job_id, case), key=lambda fact: fact_order(fact.record))
     if number is None and not facts:
         raise NoSuchJobError(f"{path.name} has no line about job {job_id!r}; is the id complete?")
-    verdict = "never enqueued" if number is None else _verdict(case, number)
+    verdict, meaning = ("never enqueued", NEVER) if number is None else _verdict(case, number)
     started_ns = case.started_ns or case.history.start.t_ns
-    return Explanation(job_id, verdict, facts, started_ns, unexpected_exits(case.history))
+    exits = unexpected_exits(case.history)
+    return Explanation(job_id, verdict, meaning, facts, started_ns, exits)
 
 
-def _verdict(case: Case, number: int) -> str:
+def _verdict(case: Case, number: int) -> tuple[str, str]:
     wanted = np.zeros(len(case.history.jobs), np.bool_)
     wanted[number] = True
     evidence = next(case.evidence(wanted))
     if not evidence.planned:
-        return "unexpected: the workload never planned it"
+        return "unexpected: the workload never planned it", "The run is void by it."
     judgement = judge(evidence, case.rules)
     raised = flags(evidence, judgement, case.rules)
     reason = f" ({judgement.reason})" if judgement.reason else ""
-    return f"{judgement.verdict}{reason}{'; flags: ' + ', '.join(raised) if raised else ''}"
+    verdict = f"{judgement.verdict}{reason}{'; flags: ' + ', '.join(raised) if raised else ''}"
+    return verdict, MEANINGS[judgement.verdict]
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -119,10 +135,15 @@ def _enqueued(record: Any) -> str:
 
 
 def _row_read(record: Any) -> str:
-    when = "After the kill" if record.read == "kill" else "At the end"
+    when = f"After kill {record.fault}" if record.read == "kill" else "At the end"
     held = f", held by {record.claimed_by}" if record.claimed_by else ""
-    effects = f"{len(record.effects)} committed effects" if record.effects else "no effect"
+    effects = committed_effects(len(record.effects))
     return f"{when} its row is {record.state}{held}, with {effects}."
+
+
+def committed_effects(count: int) -> str:
+    """How many, in words."""
+    return f"{count} committed effect{'' if count == 1 else 's'}" if count else "no effect"
 
 
 SENTENCES: dict[str, Callable[[Any], str]] = {

@@ -89,11 +89,12 @@ def test_explain_tells_the_story_of_a_job_in_order(
     printed = capsys.readouterr().out
     told = [
         "duplicated (sequential)",
+        "It was done twice or more.",
         "The queue took the job",
         "slot 0 incarnation 0 entered the handler",
         "committed the effect",
         "was killed",
-        "After the kill its row is claimed",
+        "After kill 0 its row is claimed",
         "is gone: killed",
         "slot 0 incarnation 1 entered the handler",
         "At the end its row is done",
@@ -116,7 +117,7 @@ def test_explain_fits_a_screen_and_has_the_lines_and_stderr_when_asked(
 
     assert len(printed[()].splitlines()) < 24
     assert '{"run_id"' not in printed[()] + printed[("--stderr",)]
-    assert printed[("--lines",)].count('{"run_id"') == len(printed[()].splitlines()) - 1
+    assert printed[("--lines",)].count('{"run_id"') == len(printed[()].splitlines()) - 2
     assert "out of" not in printed[()] + printed[("--lines",)]
     assert r"out of \x1b[31mcheese" in printed[("--stderr",)]
 

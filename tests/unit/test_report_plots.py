@@ -131,6 +131,28 @@ def test_a_fault_whose_slot_or_orphans_never_came_back_is_shaded_to_the_end(tmp_
         assert band.to_s == pytest.approx(clock.length_s, abs=1e-3)
 
 
+def test_a_slot_whose_successor_is_killed_is_filled_by_the_one_after_it(tmp_path: Path) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.kill(first, held=[A])
+    story.kill(story.worker(ready=False))
+    third = story.worker()
+    story.wait(3)
+    third.run(A)
+    story.exit(third)
+    story.wait(5)
+    story.end()
+    case = opened(story, tmp_path)
+    clock = clock_of(case, summarise(case).recovery)
+    ready_s = since(story, story.first("child_ready", incarnation=2)["t_ns"])
+
+    assert [band.ready_s for band in clock.bands] == [ready_s, ready_s]
+    assert [band.to_s for band in clock.bands] == [clock.bands[0].settled_s, ready_s]
+    assert clock.bands[0].to_s < clock.length_s - 4
+
+
 def test_few_jobs_are_points_at_their_intended_instants(tmp_path: Path) -> None:
     story = erring()
     drawn = trace(plot(view(story, tmp_path), "latency"), "pickup")

@@ -16,7 +16,7 @@ import numpy as np
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Interner, Ints, unpack_worker
 from analysis.history.tables import STATES, Ends
 from analysis.ledger.case import Case
-from analysis.report.explain import SENTENCES
+from analysis.report.explain import SENTENCES, committed_effects
 from analysis.report.number_format import words
 from orchestrator.history.records import EnqueueFailed
 from worker_child.protocol import JobDiscarded, JobRetried
@@ -208,7 +208,7 @@ def _final_rows(case: Case, facts: _Gatherer) -> None:
 
     def tell(state: int, claimant: int, count: int) -> str:
         held = f", held by {history.identities[claimant]}" if claimant != ABSENT else ""
-        committed = f"{count} committed effects" if count else "no effect"
-        return f"{AT_THE_END} its row is {STATES[state]}{held}, with {committed}."
+        effects_of = committed_effects(count)
+        return f"{AT_THE_END} its row is {STATES[state]}{held}, with {effects_of}."
 
     facts.add(rows.job, rows.t_ns, tell, (rows.state, rows.claimant, effects))

@@ -33,10 +33,7 @@ def kills_plot(recovery: Sequence[Recovery]) -> Shown:
         if not seen:
             continue
         values = sorted(value for _, value in seen)
-        told.append(
-            f"{title} {values[0]:.2f} to {values[-1]:.2f} s, median "
-            f"{values[(len(values) - 1) // 2]:.2f} s ({len(values)} of {len(recovery)} kills)"
-        )
+        told.append(f"{title} {_spread(values)} ({len(values)} of {len(recovery)} kills)")
         traces.append(
             {
                 "type": "scatter",
@@ -64,3 +61,11 @@ def kills_plot(recovery: Sequence[Recovery]) -> Shown:
     }
     says = f"Each mark is one of {len(recovery)} kills: {'; '.join(told)}."
     return Plot(KEY, TITLE, says, traces, layout, FRAME_PX + ROW_PX * len(rows))
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Of ascending ones."""
+    least, most = f"{values[0]:.2f}", f"{values[-1]:.2f}"
+    if least == most:
+        return f"{least} s"
+    return f"{least} to {most} s, median {values[(len(values) - 1) // 2]:.2f} s"

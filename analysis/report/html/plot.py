@@ -125,8 +125,7 @@ def _last_sample_ns(history: History) -> int:
 
 
 def _band(case: Case, victim: Incarnation, kill: Recovery | None, origin_ns: int) -> Band:
-    successor = None if victim.successor is None else case.incarnations.get(*victim.successor)
-    ready_ns = None if successor is None else successor.ready_ns
+    ready_ns = _filled_ns(case, victim)
     label = f"kill {victim.fault.fault}" if victim.fault is not None else "died unasked"
     from_s = round((victim.died_ns - origin_ns) / 1e9, 6)
     ready_s = None if ready_ns is None else round((ready_ns - origin_ns) / 1e9, 6)
@@ -135,6 +134,16 @@ def _band(case: Case, victim: Incarnation, kill: Recovery | None, origin_ns: int
     is_open = ready_s is None or (kill is not None and kill.orphans > 0 and settled_s is None)
     known = [from_s, *(at_s for at_s in (ready_s, settled_s) if at_s is not None)]
     return Band(label, from_s, ready_s, settled_s, inf if is_open else max(known))
+
+
+def _filled_ns(case: Case, victim: Incarnation) -> int | None:
+    """When the slot had a ready worker again; one that died before it was ready filled nothing."""
+    later = [
+        member.ready_ns
+        for member in case.incarnations
+        if member.slot == victim.slot and member.number > victim.number
+    ]
+    return min((ready_ns for ready_ns in later if ready_ns is not None), default=None)
 
 
 def over_time(clock: Clock, y_title: str, **axis: Any) -> Json:
