@@ -116,6 +116,38 @@ class JobAnswer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     """Of a rejected job: why. The queue certainly has not taken it."""
 
 
+class AskCommand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line on an enqueuer's stdin: have the library's cache serve the result of one address, the
+    job's `dedup_key`; `job` does the work where the cache has not got it."""
+
+    command: Literal["ask"]
+    """What to do."""
+    job: JobToEnqueue
+    """What is put into the queue where the cache has no result."""
+    give_up_s: float
+    """How long to wait for one, seconds."""
+
+
+class AskAnswer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An enqueuer's line on the event descriptor: what its caller was served."""
+
+    outcome: Literal["hit", "miss", "joined"]
+    """``hit`` = the cache had it; ``miss`` = the queue took the job, or refused it; ``joined`` =
+    the queue had a job of that address already."""
+    answered_ns: int
+    """When every byte was there, or it gave up, CLOCK_MONOTONIC."""
+    enqueued: JobAnswer | None = None
+    """What the queue said to the job; left out of a hit."""
+    enqueued_ns: int | None = None
+    """When it had said so, CLOCK_MONOTONIC; left out of a hit."""
+    sha256: str | None = None
+    """Of all that was served; left out where nothing was."""
+    bytes: int | None = None
+    """How much that was."""
+    error: str = ""
+    """Why nothing was served."""
+
+
 class EnqueueAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An enqueuer's line on the event descriptor: one answer a job, in their order."""
 

@@ -17,6 +17,8 @@ from orchestrator.documents.schemas import HISTORY_PARTS, history_schema, protoc
 from orchestrator.history.records import KINDS
 from worker_child.protocol import (
     EVENT_KINDS,
+    AskAnswer,
+    AskCommand,
     CachedResult,
     ClockAnchor,
     Command,
@@ -42,7 +44,9 @@ def contents() -> dict[str, str]:
         PROTOCOL: _filled(
             "protocol.md",
             input=_sections([Init, ClockAnchor, Command, Plan, CachedResult]),
-            enqueuer=_sections([EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer]),
+            enqueuer=_sections(
+                [EnqueueCommand, JobToEnqueue, EnqueueAnswer, JobAnswer, AskCommand, AskAnswer]
+            ),
             events="\n".join(map(_event_row, EVENT_KINDS)),
         ),
         HISTORY: _filled(

@@ -23,6 +23,8 @@ from orchestrator.history.records import (
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
+    AskAnswer,
+    AskCommand,
     CachedResult,
     ClockAnchor,
     Command,
@@ -52,7 +54,14 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
 ]
 """What the lines of a history are made of, the scenario apart."""
 
-WIRE_LINES: list[type[msgspec.Struct]] = [Init, Command, EnqueueCommand, EnqueueAnswer]
+WIRE_LINES: list[type[msgspec.Struct]] = [
+    Init,
+    Command,
+    EnqueueCommand,
+    EnqueueAnswer,
+    AskCommand,
+    AskAnswer,
+]
 """Those lines of the wire that are no events."""
 WIRE_PARTS: list[type[msgspec.Struct]] = [ClockAnchor, JobToEnqueue, JobAnswer, CachedResult, Plan]
 """What they are made of."""

@@ -97,11 +97,10 @@ class CacheCaller(Producer):
 
     def _answered(self, due: DueJob, answer: CacheAnswer, asked_ns: int) -> Note:
         told = self._question(due, asked_ns)
-        served, outcome, error = answer.result, answer.outcome, answer.error
+        served, outcome, error = answer.served, answer.outcome, answer.error
         told = msgspec.structs.replace(told, outcome=outcome, error=error)
         if served is not None:
-            digest = hashlib.sha256(served).hexdigest()
-            told = msgspec.structs.replace(told, sha256=digest, bytes=len(served))
+            told = msgspec.structs.replace(told, sha256=served.sha256, bytes=served.size)
         return _note(told, answer.answered_ns)
 
     def _record_unknown(self, due: DueJob, asked_ns: int, error: str) -> None:

@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from orchestrator.errors import DatabaseLostError, LibraryProgramError
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
+from orchestrator.load.cache_folder import cache_folder
 from orchestrator.load.closed_loop import closed_loop_of
 from orchestrator.load.provider import provider_of
 from orchestrator.observe.parts import RunParts
@@ -99,7 +100,11 @@ def _supervise(
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
-    with marked_environment(mark), provider_of(request.resolved, janitor) as provider:
+    with (
+        marked_environment(mark),
+        cache_folder(request.scenario, janitor),
+        provider_of(request.resolved, janitor) as provider,
+    ):
         plan = plan_run(request, provider.url if provider else None)
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)

@@ -11,9 +11,33 @@ from typing import NoReturn
 import msgspec
 
 from worker_child.lifeline import die_with_parent
-from worker_child.protocol import Command, EnqueueAnswer, EnqueueCommand, Init, JobAnswer
+from worker_child.protocol import (
+    AskAnswer,
+    AskCommand,
+    Command,
+    EnqueueAnswer,
+    EnqueueCommand,
+    Init,
+    JobAnswer,
+)
 
 Answer = Callable[[EnqueueCommand], EnqueueAnswer]
+
+
+def serve(command: AskCommand) -> AskAnswer:
+    """By the address: whether anything is served, and whether an answer comes at all."""
+    address = command.job.dedup_key
+    if address == "hit":
+        return AskAnswer("hit", 1, sha256="ab" * 32, bytes=100)
+    if address == "silent":
+        time.sleep(600)
+    if address == "dying":
+        sys.exit("the connection is gone")
+    if address == "joined":
+        told = JobAnswer("deduplicated")
+        return AskAnswer("joined", 2, told, 1, error=f"gave up after {command.give_up_s:g} s")
+    told = JobAnswer("accepted", inbox_id=command.job.job_id)
+    return AskAnswer("miss", 2, told, 1, sha256="cd" * 32, bytes=0)
 
 
 def honest(command: EnqueueCommand) -> EnqueueAnswer:
@@ -71,6 +95,10 @@ def main(behaviour: str) -> NoReturn:
             while behaviour == "stubborn":
                 time.sleep(600)
             sys.exit(0)
+        if b'"ask"' in line:
+            served = serve(msgspec.json.decode(line, type=AskCommand))
+            os.write(init.event_fd, msgspec.json.encode(served) + b"\n")
+            continue
         answer = BEHAVIOURS[behaviour](msgspec.json.decode(line, type=EnqueueCommand))
         os.write(init.event_fd, msgspec.json.encode(answer) + b"\n")
     sys.exit(71)

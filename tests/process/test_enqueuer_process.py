@@ -14,7 +14,14 @@ import psycopg
 import pytest
 
 from worker_child.adapters import enqueuer_process
-from worker_child.adapters.contract import Accepted, Deduplicated, OutgoingJob, Rejected
+from worker_child.adapters.contract import (
+    Accepted,
+    CacheAnswer,
+    Deduplicated,
+    OutgoingJob,
+    Rejected,
+    Served,
+)
 from worker_child.adapters.enqueuer_process import EnqueuerLostError, ProcessEnqueuer
 
 JOBS = [OutgoingJob("j1", "entity_update", b"{}"), OutgoingJob("j2", "entity_update", b"{}", "k2")]
@@ -96,3 +103,45 @@ def test_it_outlives_the_thread_that_asked_for_it() -> None:
     thread.join(30)
     with closing(started[0]) as enqueuer:
         assert enqueuer.enqueue(JOBS[:1]) == [Accepted("j1")]
+
+
+def question(address: str) -> OutgoingJob:
+    return OutgoingJob("j1", "entity_update", b"{}", address)
+
+
+def test_a_caller_is_told_what_it_was_served_and_what_the_queue_said() -> None:
+    with closing(start("honest")) as caller:
+        answers = [
+            caller.ask(question(address), give_up_s=7, stopped=lambda: False)
+            for address in ("hit", "miss", "joined")
+        ]
+    assert answers == [
+        CacheAnswer("hit", None, None, 1, Served("ab" * 32, 100)),
+        CacheAnswer("miss", Accepted("j1"), 1, 2, Served("cd" * 32, 0)),
+        CacheAnswer("joined", Deduplicated(None), 1, 2, None, "gave up after 7 s"),
+    ]
+
+
+def test_a_caller_without_an_answer_is_lost_and_says_why() -> None:
+    with (
+        closing(start("honest")) as caller,
+        pytest.raises(EnqueuerLostError, match=r"(?s)question j1: .*the connection is gone"),
+    ):
+        caller.ask(question("dying"), give_up_s=7, stopped=lambda: False)
+
+
+def test_a_caller_waits_no_longer_once_the_run_is_stopped() -> None:
+    began_s = time.monotonic()
+    with (
+        closing(start("honest")) as caller,
+        pytest.raises(EnqueuerLostError, match="the run was stopped"),
+    ):
+        caller.ask(question("silent"), give_up_s=600, stopped=lambda: True)
+    assert time.monotonic() - began_s < 30
+
+
+def test_a_caller_gives_a_silent_process_the_answers_time_and_its_own_limit() -> None:
+    with closing(start("honest")) as caller:
+        caller._answer_limit_s = 0.1
+        with pytest.raises(EnqueuerLostError, match=r"nothing came within 0\.3 s"):
+            caller.ask(question("silent"), give_up_s=0.2, stopped=lambda: False)

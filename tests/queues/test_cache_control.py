@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from analysis.metrics.cache import Cache
 from analysis.summary.summary import write_summary
 from analysis.summary.types import Summary
+from orchestrator.load.cache_folder import cache_folder
 from orchestrator.postgres.server import Server
+from orchestrator.processes.janitor import Janitor
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
+from worker_child.adapters.contract import CACHE_FOLDER_VARIABLE
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -55,6 +59,19 @@ def test_a_sound_cache_answers_repeated_questions_with_one_execution_an_address(
     assert (cache.misses, cache.joined) == (3, 9)
     hit, miss = cache.latency_ms.hit.p50, cache.latency_ms.miss.p50
     assert hit is not None and miss is not None and hit < 1000 <= miss
+
+
+def test_every_process_of_a_run_finds_a_folder_that_is_gone_afterwards() -> None:
+    scenario = load_scenario("cache_dedup_short", cores=2)
+    with Janitor() as janitor:
+        with cache_folder(scenario, janitor):
+            folder = Path(os.environ[CACHE_FOLDER_VARIABLE])
+            assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
+            (folder / "result").write_bytes(b"kept")
+        assert CACHE_FOLDER_VARIABLE not in os.environ
+    assert not folder.exists()
+    with Janitor() as janitor, cache_folder(load_scenario("steady_short", cores=2), janitor):
+        assert CACHE_FOLDER_VARIABLE not in os.environ
 
 
 def test_a_sound_cache_runs_concurrent_misses_once(server: Server, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -13,16 +14,20 @@ from psycopg.conninfo import make_conninfo
 from tests.conftest import Database
 from tests.toolchain import need_built
 from worker_child.adapters.contract import (
+    CACHE_FOLDER_VARIABLE,
     Accepted,
+    Asking,
     Deduplicated,
     InboxRow,
     OutgoingJob,
     Preset,
     Rejected,
+    Served,
     Workers,
 )
 from worker_child.adapters.platform_lib.inbox import PlatformLibAdapter
-from worker_child.protocol import Plan
+from worker_child.cached_result import bytes_of
+from worker_child.protocol import CachedResult, Plan
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(120)]
 
@@ -131,6 +136,32 @@ def test_an_address_is_taken_once_at_a_time(
         inbox.execute("ALTER TABLE queue RENAME TO elsewhere")
         (refused,) = enqueuer.enqueue([job("j5", "k5")])
         assert isinstance(refused, Rejected)
+
+
+def test_a_caller_is_served_the_file_of_an_address_or_waits_for_its_row_to_end(
+    adapter: PlatformLibAdapter,
+    preset: Preset,
+    inbox: psycopg.Connection,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    need_built("platform_lib")
+    monkeypatch.setenv(CACHE_FOLDER_VARIABLE, str(tmp_path))
+    content = bytes_of(CachedResult("a1", "0123456789abcdef", 1000))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a1").write_bytes(content)
+    with closing(adapter.enqueuer(named(database.dsn), preset, keyed=True)) as caller:
+        assert isinstance(caller, Asking)
+        hit = caller.ask(job("j1", "a1"), give_up_s=10, stopped=lambda: False)
+        assert (hit.outcome, hit.enqueued) == ("hit", None)
+        assert hit.served == Served.of(content)
+        miss = caller.ask(job("j2", "a2"), give_up_s=0.2, stopped=lambda: False)
+        assert (miss.outcome, miss.enqueued, miss.served) == ("miss", Accepted("1"), None)
+        joined = caller.ask(job("j3", "a2"), give_up_s=0.2, stopped=lambda: False)
+        assert (joined.outcome, joined.enqueued) == ("joined", Deduplicated(into=None))
+        assert "deadline exceeded" in joined.error
+    assert [row.job_id for row in adapter.rows(inbox, preset)] == ["j2"]
 
 
 def test_the_version_is_of_the_library_that_was_built_in(adapter: PlatformLibAdapter) -> None:

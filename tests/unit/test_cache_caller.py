@@ -28,6 +28,7 @@ from worker_child.adapters.contract import (
     OutgoingJob,
     Preset,
     Rejected,
+    Served,
 )
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter
 from worker_child.cached_result import bytes_of
@@ -123,8 +124,8 @@ class OnePerAddress:
         now_ns = time.monotonic_ns()
         if is_new:
             told: EnqueueResult = Accepted(f"row {job.job_id}")
-            return CacheAnswer("miss", told, now_ns, now_ns, result_of(job))
-        return CacheAnswer("joined", Deduplicated(None), now_ns, now_ns, result_of(job))
+            return CacheAnswer("miss", told, now_ns, now_ns, Served.of(result_of(job)))
+        return CacheAnswer("joined", Deduplicated(None), now_ns, now_ns, Served.of(result_of(job)))
 
 
 def test_each_question_has_its_enqueue_line_and_says_what_was_served(recorder: Recorder) -> None:
@@ -145,7 +146,8 @@ def test_each_question_has_its_enqueue_line_and_says_what_was_served(recorder: R
 
 def test_a_part_of_a_result_is_told_as_it_was_served(recorder: Recorder) -> None:
     def serve(job: OutgoingJob) -> CacheAnswer:
-        return CacheAnswer("hit", None, None, time.monotonic_ns(), result_of(job)[:100])
+        part = Served.of(result_of(job)[:100])
+        return CacheAnswer("hit", None, None, time.monotonic_ns(), part)
 
     _, lines = carried_out(recorder, serve)
     for kind, fields in lines:
@@ -192,7 +194,7 @@ def test_a_caller_that_waits_asks_nothing_meanwhile(recorder: Recorder) -> None:
         both.wait(LIMIT_S)
         with lock:
             open_ -= 1
-        return CacheAnswer("hit", None, None, time.monotonic_ns(), result_of(job))
+        return CacheAnswer("hit", None, None, time.monotonic_ns(), Served.of(result_of(job)))
 
     callers, _ = carried_out(recorder, serve)
     assert callers.error is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -215,10 +216,28 @@ class Adapter(Protocol):
         ...
 
 
+CACHE_FOLDER_VARIABLE = "CRASHBENCH_CACHE_FOLDER"
+"""Names a folder of the run's own, for a cache that keeps results in files. Every process of a run
+whose scenario has a cache finds it in its environment."""
+
 CacheOutcome = Literal["hit", "miss", "joined"]
 """``hit`` = the cache had the result; ``miss`` = it had not, and the queue was asked for a job of
 the caller's own; ``joined`` = the queue had a job of that address already, for whose result the
 caller waited."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a caller was served, as it was served: whole or not, its own or not."""
+
+    sha256: str
+    size: int
+    """How many bytes came."""
+
+    @classmethod
+    def of(cls, content: bytes) -> Served:
+        """Of everything that came."""
+        return cls(hashlib.sha256(content).hexdigest(), len(content))
 
 
 @dataclass(frozen=True)
@@ -232,8 +251,8 @@ class CacheAnswer:
     """When it had said so, CLOCK_MONOTONIC; None of a hit."""
     answered_ns: int
     """When the caller had every byte, or gave up, CLOCK_MONOTONIC."""
-    result: bytes | None
-    """What the caller was served, as it was served; None = nothing."""
+    served: Served | None
+    """None = nothing."""
     error: str = ""
     """Where nothing was served: why."""
 

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -22,14 +22,18 @@ from psycopg.conninfo import conninfo_to_dict
 
 from worker_child.adapters.contract import (
     Accepted,
+    CacheAnswer,
     Deduplicated,
     EnqueueResult,
     OutgoingJob,
     Rejected,
+    Served,
 )
 from worker_child.lifeline import PARENT_PID_VARIABLE
 from worker_child.protocol import (
     PROTOCOL_VERSION,
+    AskAnswer,
+    AskCommand,
     ClockAnchor,
     Command,
     EnqueueAnswer,
@@ -42,6 +46,8 @@ from worker_child.protocol import (
 ANSWER_LIMIT_S = 30.0
 """How long one enqueue may take, the start of the process with it."""
 STOP_LIMIT_S = 10.0
+_LOOK_EVERY_S = 0.1
+"""How often somebody who waits for an answer looks whether the run is still on."""
 _READ_BYTES = 1 << 16
 _TAIL_BYTES = 2000
 
@@ -115,6 +121,24 @@ class ProcessEnqueuer:
             )
         return [_result(told) for told in answer.results]
 
+    def ask(
+        self, job: OutgoingJob, *, give_up_s: float, stopped: Callable[[], bool]
+    ) -> CacheAnswer:
+        """See `worker_child.adapters.contract.Asking`. Raises `EnqueuerLostError`, also once
+        `stopped`; the process has then ended."""
+        outgoing = JobToEnqueue(job.job_id, job.kind, job.payload.decode(), job.dedup_key)
+        limit_s = give_up_s + self._answer_limit_s
+        try:
+            self._send(msgspec.json.encode(AskCommand("ask", outgoing, give_up_s)))
+            answer = msgspec.json.decode(self._line(limit_s, stopped), type=AskAnswer)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._kill()
+            raise EnqueuerLostError(
+                f"the enqueuer process did not answer the question {job.job_id}: {error}. "
+                f"{self._said()}"
+            ) from error
+        return _answer(answer)
+
     def close(self) -> None:
         """Have the process stop; one that does not within the limit is killed."""
         if self._keeper.is_alive():
@@ -154,14 +178,21 @@ class ProcessEnqueuer:
             # It has just ended; whoever waits for the answer will be told how.
             return
 
-    def _line(self) -> bytes:
-        """One line; raises OSError (TimeoutError is one) when none comes."""
-        give_up_s = time.monotonic() + self._answer_limit_s
+    def _line(
+        self, limit_s: float | None = None, stopped: Callable[[], bool] = lambda: False
+    ) -> bytes:
+        """One line; raises OSError (TimeoutError is one) when none comes, or once `stopped`."""
+        limit_s = self._answer_limit_s if limit_s is None else limit_s
+        give_up_s = time.monotonic() + limit_s
         line = b""
         while not line.endswith(b"\n"):
             left_s = max(0.0, give_up_s - time.monotonic())
-            if not select.select([self._answers], [], [], left_s)[0]:
-                raise TimeoutError(f"nothing came within {self._answer_limit_s:g} s")
+            if not select.select([self._answers], [], [], min(left_s, _LOOK_EVERY_S))[0]:
+                if stopped():
+                    raise TimeoutError("the run was stopped")
+                if time.monotonic() >= give_up_s:
+                    raise TimeoutError(f"nothing came within {limit_s:g} s")
+                continue
             chunk = os.read(self._answers, _READ_BYTES)
             if not chunk:
                 self._keeper.join(STOP_LIMIT_S)
@@ -200,6 +231,20 @@ def _init(library: str, dsn: str, settings: dict[str, Any], descriptor: int) -> 
         effects=False,
         event_fd=descriptor,
         clock_anchor=ClockAnchor(monotonic_ns=time.monotonic_ns(), wall_ns=time.time_ns()),
+    )
+
+
+def _answer(told: AskAnswer) -> CacheAnswer:
+    served = None
+    if told.sha256 is not None and told.bytes is not None:
+        served = Served(told.sha256, told.bytes)
+    return CacheAnswer(
+        outcome=told.outcome,
+        enqueued=None if told.enqueued is None else _result(told.enqueued),
+        enqueued_ns=told.enqueued_ns,
+        answered_ns=told.answered_ns,
+        served=served,
+        error=told.error,
     )
 
 

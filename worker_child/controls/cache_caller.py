@@ -12,6 +12,7 @@ from worker_child.adapters.contract import (
     Deduplicated,
     EnqueueResult,
     OutgoingJob,
+    Served,
 )
 from worker_child.controls.enqueuer import ControlEnqueuer
 from worker_child.controls.statements import CHANNEL, RESULTS_CHANNEL
@@ -46,7 +47,8 @@ class CacheCaller(ControlEnqueuer):
         give_up_ns = time.monotonic_ns() + round(give_up_s * 1e9)
         result = self._serve(job)
         if result is not None:
-            return CacheAnswer("hit", None, None, time.monotonic_ns(), result)
+            answered_ns = time.monotonic_ns()
+            return CacheAnswer("hit", None, None, answered_ns, Served.of(result))
         told = self._enqueue(job)
         told_ns = time.monotonic_ns()
         while (result := self._serve(job)) is None:
@@ -55,8 +57,10 @@ class CacheCaller(ControlEnqueuer):
             for _ in self._connection.notifies(timeout=LOOK_EVERY_S, stop_after=1):
                 pass
         outcome: CacheOutcome = "miss" if isinstance(told, Accepted) else "joined"
-        error = "" if result is not None else "no result came in time"
-        return CacheAnswer(outcome, told, told_ns, time.monotonic_ns(), result, error)
+        answered_ns = time.monotonic_ns()
+        if result is None:
+            return CacheAnswer(outcome, told, told_ns, answered_ns, None, "no result came in time")
+        return CacheAnswer(outcome, told, told_ns, answered_ns, Served.of(result))
 
     def _serve(self, job: OutgoingJob) -> bytes | None:
         row = self._connection.execute(_SERVE, {"address": job.dedup_key}).fetchone()

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"crashbench/adapters/platform_lib/store"
 	"crashbench/lang/go/child"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/rstudio/platform-lib/v4/pkg/rsqueue/impls/database"
-	"github.com/rstudio/platform-lib/v4/pkg/rsqueue/metrics"
 	"github.com/rstudio/platform-lib/v4/pkg/rsqueue/queue"
 )
 
@@ -22,30 +19,35 @@ type enqueuer struct {
 	stop  chan bool
 }
 
-// openEnqueuer opens a queue that nobody pops from: it hears nothing.
+// openEnqueuer opens a queue that nobody pops from: it hears nothing, unless it has a cache to ask.
 func openEnqueuer(ctx context.Context, init child.Init) (child.Enqueuer, error) {
 	settings, err := settingsOf(init)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := child.OpenPool(ctx, init.DSN, init.ApplicationName, init.PoolSize)
+	storage, size := openStorage(), init.PoolSize
+	if storage != nil {
+		size++ // one listens
+	}
+	pool, err := child.OpenPool(ctx, init.DSN, init.ApplicationName, size)
 	if err != nil {
 		return nil, err
 	}
-	stop := make(chan bool)
-	line, err := database.NewDatabaseQueue(database.DatabaseQueueConfig{
-		QueueName:           queueName,
-		ChunkMatcher:        noChunks{},
-		CarrierFactory:      &metrics.EmptyCarrierFactory{},
-		QueueStore:          newQueueStore(store.New(pool, init.ApplicationName, settings.limits())),
-		StopChan:            stop,
-		JobLifecycleWrapper: &metrics.EmptyJobLifecycleWrapper{},
-	})
+	queued := newQueueStore(store.New(pool, init.ApplicationName, settings.limits()))
+	var opened child.Enqueuer
+	if storage == nil {
+		stop := make(chan bool)
+		var line queue.Queue
+		line, err = openQueue(queued, nil, nil, stop)
+		opened = &enqueuer{pool, line, stop}
+	} else {
+		opened, err = openCaller(pool, queued, storage)
+	}
 	if err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("the library's queue cannot be made: %w", err)
+		return nil, err
 	}
-	return &enqueuer{pool, line, stop}, nil
+	return opened, nil
 }
 
 // Enqueue pushes one job after the other, each in a transaction of its own: the library has no push

@@ -92,6 +92,8 @@ class PlatformLibAdapter(SqlInbox):
         {
             "dedup": "AddressedPush: an address is in the queue once at a time, and free again as "
             "soon as its work is done",
+            "cache": "rscache's file cache over addressed pushes, rsstorage's file server in a "
+            "folder of the run",
             "fan_out": "a push for each, all in one transaction of the store",
         }
     )

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rstudio/platform-lib/v4/pkg/rsqueue/metrics"
 	"github.com/rstudio/platform-lib/v4/pkg/rsqueue/queue"
+	"github.com/rstudio/platform-lib/v4/pkg/rsstorage"
 )
 
 // runner is the library's WorkRunner: it hands each job to the body. The library neither counts
@@ -21,6 +22,8 @@ type runner struct {
 	*queue.BaseRunner
 	child  *child.Child
 	queued queueStore
+	// storage keeps results; nil = nobody asks for any.
+	storage rsstorage.StorageServer
 }
 
 // Run is called by the agent for each row that it has popped. A job that has been taken back for
@@ -36,6 +39,9 @@ func (r *runner) Run(ctx context.Context, work queue.RecursableWork) error {
 		return errors.Join(err, unkept)
 	}
 	failure := r.child.Body.CarryOut(ctx, execution)
+	if failure == nil {
+		failure = keep(ctx, r.storage, execution.Plan.Result)
+	}
 	if failure == nil {
 		return nil
 	}

@@ -59,7 +59,7 @@ func work(ctx context.Context, c *child.Child) error {
 		defer endSweeping()
 	}
 	defer renotifying(rows, seconds(settings.RenotifyS))()
-	return runAgent(ctx, c, settings, line, &runner{&queue.BaseRunner{}, c, queued})
+	return runAgent(ctx, c, settings, line, &runner{&queue.BaseRunner{}, c, queued, openStorage()})
 }
 
 // runAgent lets the agent claim until ctx is done and returns when all that it has claimed is
@@ -119,7 +119,17 @@ func newQueue(messages *announcements, queued queueStore) (*line, error) {
 		stop:     make(chan bool),
 	}
 	var err error
-	made.Queue, err = database.NewDatabaseQueue(database.DatabaseQueueConfig{
+	made.Queue, err = openQueue(queued, made.ready, made.complete, made.stop)
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// openQueue makes the library's queue over our store; of what it is not given a channel, it hears
+// nothing.
+func openQueue(queued queueStore, ready, complete <-chan listener.Notification, stop chan bool) (queue.Queue, error) {
+	made, err := database.NewDatabaseQueue(database.DatabaseQueueConfig{
 		QueueName:              queueName,
 		NotifyTypeWorkReady:    store.NotifyWorkReady,
 		NotifyTypeWorkComplete: store.NotifyWorkComplete,
@@ -127,9 +137,9 @@ func newQueue(messages *announcements, queued queueStore) (*line, error) {
 		ChunkMatcher:           noChunks{},
 		CarrierFactory:         &metrics.EmptyCarrierFactory{},
 		QueueStore:             queued,
-		QueueMsgsChan:          made.ready,
-		WorkMsgsChan:           made.complete,
-		StopChan:               made.stop,
+		QueueMsgsChan:          ready,
+		WorkMsgsChan:           complete,
+		StopChan:               stop,
 		JobLifecycleWrapper:    &metrics.EmptyJobLifecycleWrapper{},
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // OutgoingJob is a job that the parent hands to an enqueuer.
@@ -74,13 +75,31 @@ func serveEnqueuer(ctx context.Context, init Init, commands *commandStream, open
 			leave(ExitBadInput, err)
 		case read.Command == "stop":
 			return nil
-		case read.Command != "enqueue":
+		case read.Command == "enqueue":
+			err = answer(ctx, enqueuer, read.Jobs, answers)
+		case read.Command == "ask":
+			err = answerQuestion(ctx, enqueuer, read, answers)
+		default:
 			leave(ExitBadInput, fmt.Errorf("an enqueuer was told to %q", read.Command))
 		}
-		if err := answer(ctx, enqueuer, read.Jobs, answers); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+func answerQuestion(ctx context.Context, enqueuer Enqueuer, question command, to io.Writer) error {
+	asker, asks := enqueuer.(Asker)
+	if !asks {
+		return errors.New("this library has no cache that could be asked")
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(question.GiveUpS*float64(time.Second)))
+	defer cancel()
+	answer, err := asker.Ask(ctx, question.Job)
+	if err != nil {
+		return fmt.Errorf("the question %s could not be asked: %w", question.Job.JobID, err)
+	}
+	return writeAnswer(answer, to)
 }
 
 func answer(ctx context.Context, enqueuer Enqueuer, jobs []OutgoingJob, to io.Writer) error {
@@ -91,7 +110,11 @@ func answer(ctx context.Context, enqueuer Enqueuer, jobs []OutgoingJob, to io.Wr
 			return fmt.Errorf("%d jobs could not be enqueued: %w", len(jobs), err)
 		}
 	}
-	line, err := json.Marshal(enqueueAnswer{results})
+	return writeAnswer(enqueueAnswer{results}, to)
+}
+
+func writeAnswer(answer any, to io.Writer) error {
+	line, err := json.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("an answer cannot be written: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,26 @@ func (echo) Enqueue(_ context.Context, jobs []OutgoingJob) ([]Enqueued, error) {
 
 func (echo) Close() {}
 
+// Ask serves what the plan says, and of the address "late" nothing.
+func (echo) Ask(ctx context.Context, job OutgoingJob) (CacheAnswer, error) {
+	if job.Kind == "lost" {
+		return CacheAnswer{}, errors.New("the connection is gone")
+	}
+	var plan Plan
+	if err := json.Unmarshal([]byte(job.Payload), &plan); err != nil {
+		return CacheAnswer{}, err
+	}
+	told, toldNS := Accepted(job.JobID), int64(7)
+	answer := CacheAnswer{Outcome: CacheMiss, AnsweredNS: 8, Enqueued: &told, EnqueuedNS: &toldNS}
+	if *job.DedupKey == "late" {
+		<-ctx.Done()
+		answer.Error = ctx.Err().Error()
+		return answer, nil
+	}
+	answer.Serve(plan.Result.Content())
+	return answer, nil
+}
+
 func TestMain(m *testing.M) {
 	if act, asked := acts[os.Getenv(actVariable)]; asked {
 		act()
@@ -103,6 +124,10 @@ func exitCode(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
+// contentDigest is that of the first 100 bytes of a result of the key 0123456789abcdef, as Python makes
+// them.
+const contentDigest = "7d1814ee3a1f973979312bb91fcdef3248fd1135d29e778a70e0123b0889d182"
+
 const initOfAnEnqueuer = `{"protocol":1,"run_id":"","role":"enqueuer","slot":0,"incarnation":0,` +
 	`"library":"echo","settings":{},"dsn":"","application_name":"cb","concurrency":1,"pool_size":1,` +
 	`"max_attempts":5,"kinds":[],"effects":false,"event_fd":3,` +
@@ -123,6 +148,8 @@ func TestInputThatEndsOrMakesNoSenseEndsTheChild(t *testing.T) {
 		{"an unknown command", initOfAnEnqueuer + `{"command":"dance"}` + "\n", "dance", ExitBadInput},
 		{"a job that is lost", initOfAnEnqueuer + `{"command":"enqueue","jobs":[{"job_id":"j1",` +
 			`"kind":"lost","payload":"{}","dedup_key":null}]}` + "\n", "the connection is gone", 1},
+		{"a question that is lost", initOfAnEnqueuer + `{"command":"ask","give_up_s":1,"job":{"job_id":` +
+			`"j1","kind":"lost","payload":"{}","dedup_key":"a"}}` + "\n", "the connection is gone", 1},
 	} {
 		t.Run(scene.name, func(t *testing.T) {
 			command := program(t, "main")
@@ -171,6 +198,11 @@ func TestAnEnqueuerAnswersEachCommandInTurn(t *testing.T) {
 		fmt.Sprintf(job, "j2", "k", `"9"`)+","+fmt.Sprintf(job, "j3", "refused", "null")+"]}\n",
 		`{"results":[{"outcome":"accepted","inbox_id":"j1"},{"outcome":"deduplicated","into":"9"},`+
 			`{"outcome":"rejected","error":"no such table"}]}`)
+	question := `{"command":"ask","give_up_s":%s,"job":{"job_id":"j4","kind":"k","dedup_key":"%s",` +
+		`"payload":"{\"result\":{\"address\":\"a\",\"key\":\"0123456789abcdef\",\"bytes\":100}}"}}` + "\n"
+	asked := `{"outcome":"miss","answered_ns":8,"enqueued":{"outcome":"accepted","inbox_id":"j4"},"enqueued_ns":7,`
+	tell(fmt.Sprintf(question, "30", "a"), asked+`"sha256":"`+contentDigest+`","bytes":100}`)
+	tell(fmt.Sprintf(question, "0.01", "late"), asked+`"error":"context deadline exceeded"}`)
 	if _, err := io.WriteString(stdin, `{"command":"stop"}`+"\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -118,6 +118,8 @@ type Plan struct {
 	Class string `json:"class,omitempty"`
 	// Children are a coordinator's jobs; it enqueues them through the library, in one go.
 	Children []Plan `json:"children,omitempty"`
+	// Result is what it puts into the queue's cache; nil = nothing.
+	Result *CachedResult `json:"result,omitempty"`
 	// Pad fills the payload to its planned size.
 	Pad string `json:"pad,omitempty"`
 }
@@ -126,6 +128,8 @@ type Plan struct {
 type command struct {
 	Command string        `json:"command"`
 	Jobs    []OutgoingJob `json:"jobs,omitempty"`
+	Job     OutgoingJob   `json:"job,omitzero"`
+	GiveUpS float64       `json:"give_up_s,omitempty"`
 }
 
 // decodeStrictly refuses what the target does not know, as msgspec's forbid_unknown_fields does.
