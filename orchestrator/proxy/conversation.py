@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from orchestrator.proxy.points import RoundTrip
 from orchestrator.proxy.statements import SQL_BYTES, named
@@ -17,6 +18,8 @@ from orchestrator.proxy.wire import Piece
 
 _HEADER_BYTES = 5
 _COUNTED = re.compile(rb"(?:SELECT|INSERT \d+|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY) (\d+)\0")
+
+_TRANSACTION_END = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
 
 _PARSED, _BOUND, _CLOSED = ord("1"), ord("2"), ord("3")
 _DESCRIBED, _DONE, _READY = ord("T"), ord("C"), ord("Z")
@@ -48,9 +51,14 @@ class Request:
     __slots__ = (
         *("executed", "bound", "prepared", "kinds"),
         *("awaits", "rows", "simple", "closed", "whole", "passing"),
+        *("connection", "number", "in_transaction"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, connection: int = 0, number: int = 0) -> None:
+        self.connection = connection
+        self.number = number
+        self.in_transaction = 0
+        """Rows of the transaction that is under way when it reaches the server."""
         self.executed: list[str] = []
         """The SQL of what it executes."""
         self.bound: list[str] = []
@@ -84,7 +92,8 @@ class Request:
         names = [name for name in map(named, texts) if name]
         statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
         sql = ";\n".join(texts or self.prepared)
-        return RoundTrip(statement, sql, bool(names), self.rows, at_ns)
+        rows = self.in_transaction if _ends_transaction(texts) else self.rows
+        return RoundTrip(statement, sql, bool(names), rows, at_ns, self.connection, self.number)
 
     def _idle_name(self) -> str:
         prepared = "; ".join(filter(None, map(named, self.prepared)))
@@ -105,7 +114,10 @@ class _Copy:
 class Conversation:
     """The state of one connection that is up."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: int = 0) -> None:
+        self._connection = connection
+        self._requests = 0
+        self._in_transaction = 0
         self.pending: deque[Request] = deque()
         """Asked and not answered, the oldest first; the last one may not be complete."""
         self.unexplained = 0
@@ -168,7 +180,9 @@ class Conversation:
         return request
 
     def _begun(self) -> Request:
-        request = Request()
+        request = Request(self._connection, self._requests)
+        request.in_transaction = self._in_transaction
+        self._requests += 1
         self.pending.append(request)
         return request
 
@@ -272,9 +286,13 @@ class Conversation:
             self.unexplained += len(piece.data)  # parts were awaited that never came
         while request.awaits.popleft() != _READY:
             pass
+        is_idle = piece.data[_HEADER_BYTES:] == b"I"
+        self._in_transaction = 0 if is_idle else self._in_transaction + (request.rows or 0)
+        for waiting in islice(self.pending, 1, None):
+            waiting.in_transaction = self._in_transaction
         if self._copy and self._copy.request is request:
             request.closed, self._copy = True, None  # the rest of the data will be dropped
-        if len(self.pending) == 1 and piece.data[_HEADER_BYTES:] == b"I":
+        if len(self.pending) == 1 and is_idle:
             self._portals.clear()
 
     def _failed(self) -> None:
@@ -296,6 +314,10 @@ class Conversation:
         self.streams = True
         request.awaits.clear()
         request.closed = True
+
+
+def _ends_transaction(texts: list[str]) -> bool:
+    return bool(texts) and all(_TRANSACTION_END.match(text) for text in texts)
 
 
 def _count(request: Request, data: bytes) -> None:

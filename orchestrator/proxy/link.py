@@ -61,7 +61,7 @@ class Link:
     def __init__(self, accepted: socket.socket, around: Surroundings) -> None:
         self.worker = Channel(accepted, self, around.gate.meter, around.watcher)
         self.server: Channel | None = None
-        self.talk = Conversation()
+        self.talk = Conversation(around.tally.connections)
         self.held_request: Request | None = None
         """Stopped before: nothing of it has reached the server."""
         self.request_bytes = Spool(around.folder)
