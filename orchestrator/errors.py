@@ -179,6 +179,20 @@ class DatabaseLostError(CrashbenchError):
     exit_code = 3
 
 
+class TlsDemandedError(CrashbenchError):
+    """The server takes no connection without TLS, and the proxy reads what passes."""
+
+
+class ProxyError(CrashbenchError):
+    """The proxy between worker and server cannot do its part; the run says nothing."""
+
+    exit_code = 3
+
+
+class WireError(ProxyError):
+    """What a worker or the server sent is not PostgreSQL's protocol as we know it."""
+
+
 class InternalError(CrashbenchError):
     """Something in the instrument itself went wrong; the run says nothing about the library."""
 

@@ -14,6 +14,7 @@ import numpy as np
 from analysis.checks import (
     executions_told,
     faults,
+    freeze,
     instants,
     phases,
     questions,
@@ -62,7 +63,7 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    modules = [faults, run_lines, instants, executions_told, rows, questions]
+    modules = [faults, freeze, run_lines, instants, executions_told, rows, questions]
     if not history.by_hand:
         modules += [phases, samples]
     rooms = (CHECKS, *(module.CHECKS for module in modules))

@@ -17,6 +17,7 @@ from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
 from orchestrator.scenario.types import (
+    AtPoint,
     Burst,
     Cache,
     Dedup,
@@ -34,6 +35,7 @@ from orchestrator.scenario.types import (
     Section,
     Steady,
     Tenants,
+    Wave,
     When,
     WorkerSettings,
     WorkloadSettings,
@@ -52,10 +54,12 @@ TABLES: dict[type[Section], str] = {
     ErrorInjection: "[[workload.errors]]",
     Dedup: "[workload.dedup]",
     Cache: "[workload.cache]",
+    Wave: "[[workload.waves]]",
     HeldJobs: "[[workload.held]]",
     WorkerSettings: "[workers]",
     Kill: '[[faults]] what = "kill"',
     When: "[faults.when]",
+    AtPoint: "[faults.at_point]",
     Limits: "[limits]",
     Expectations: "[expectations]",
 }

@@ -13,9 +13,11 @@ from orchestrator.history.records import (
     HISTORY_VERSION,
     KINDS,
     CacheAnswered,
+    Freeze,
     Invocation,
     ProcessEnd,
     Rescue,
+    RoundTripSeen,
     Session,
     SessionsBefore,
     WorkerTarget,
@@ -49,8 +51,10 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Session,
     WorkerTarget,
     SessionsBefore,
+    RoundTripSeen,
     ProcessEnd,
     CacheAnswered,
+    Freeze,
 ]
 """What the lines of a history are made of, the scenario apart."""
 

@@ -1,0 +1,316 @@
+"""Stands between one worker process and PostgreSQL, and can stop it at any round trip.
+
+A thread of its own reads and writes; while it asks whether to stop, nothing flows. The other
+methods may be called from any thread: they are carried out in that one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self, TypeVar
+
+from orchestrator.errors import ProxyError
+from orchestrator.proxy import upstream
+from orchestrator.proxy.channel import Channel
+from orchestrator.proxy.delayed import Delayed
+from orchestrator.proxy.gate import Decide, Gate, Held
+from orchestrator.proxy.link import Link, Surroundings, Tally
+from orchestrator.proxy.poller import Poller
+
+Answer = TypeVar("Answer")
+
+_PORT = 5432
+_SOCKET = f".s.PGSQL.{_PORT}"
+_SOCKET_PATH_BYTES = 107
+_LOOPBACK = "127.0.0.1"
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a proxy knows of its connections; counts are since it began unless they say else."""
+
+    passed_since_freeze: int
+    """Bytes that were written to any socket, either way, since the worker was stopped."""
+    arrived_since_freeze: int
+    """Bytes that the worker has sent since, and that were held."""
+    connections: int
+    connections_since_freeze: int
+    backend_pids: tuple[int, ...]
+    """Of all sessions that there were, by the server's own word."""
+    cancels: int
+    """Cancel requests, which are connections, too."""
+    broken: int
+    """Connections that ended although the worker had neither closed nor taken its leave."""
+    unexplained: int
+    """Bytes that passed as they were and that we could not read as PostgreSQL's protocol."""
+
+
+class Proxy:
+    """A context manager; `close` ends its thread and its sockets.
+
+    `on_round_trip` is as of `watch`. Raises `TlsDemandedError` where the server wants TLS,
+    `ServerUnreachableError`, and `ProxyError` where the socket cannot be made in `folder`, which
+    is made where there is none and should be nobody else's.
+    """
+
+    def __init__(
+        self, upstream_dsn: str, folder: Path, *, on_round_trip: Decide | None = None
+    ) -> None:
+        self._upstream = upstream.locate(upstream_dsn)
+        self._folder = folder
+        self._gate = Gate(on_round_trip)
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poller = Poller(self._gate)
+        self._tally = Tally()
+        self._around = Surroundings(self._upstream, folder, self._gate, self._poller, self._tally)
+        self._links: list[Link] = []
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._failure: BaseException | None = None
+        self._ends = False
+        self._connections_at_freeze = 0
+        self._unread_at_freeze = 0
+        self._arrived = 0
+        self._tcp: socket.socket | None = None
+        self._unix = self._listen_unix(folder / _SOCKET)
+        self._poller.always(self._wake, lambda events: self._woken())
+        self._accept_on(self._unix)
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._thread.start()
+
+    # What the supervisor asks
+
+    @property
+    def stopped(self) -> threading.Event:
+        """Set once the worker is stopped and everything is frozen; `held` says where."""
+        return self._gate.stopped
+
+    @property
+    def held(self) -> Held | None:
+        """Where the worker is stopped."""
+        return self._gate.held
+
+    @property
+    def wakeup(self) -> int:
+        """A descriptor that is readable while `stopped` is set, and after the proxy has failed."""
+        return self._gate.wakeup
+
+    def dsn(self, dsn: str, *, tcp: bool = False) -> str:
+        """The worker's conninfo `dsn` so changed that it leads here; `tcp` = by loopback TCP."""
+        password = self._upstream.password
+        if not tcp:
+            return upstream.redirected(dsn, str(self._folder.absolute()), _PORT, password)
+        return upstream.redirected(dsn, _LOOPBACK, self._do(self._listen_tcp), password)
+
+    def watch(self, decide: Decide | None) -> None:
+        """Ask `decide(round_trip, side)` at both sides of each round trip from now on.
+
+        It is called in the proxy's thread, and nothing flows until it returns. True = stop here:
+        all connections freeze, and what stands here is held.
+        """
+
+        def change() -> None:
+            self._gate.decide = decide
+
+        self._do(change)
+
+    def facts(self) -> Facts:
+        """What is known now."""
+        return self._do(self._facts)
+
+    def release(self) -> None:
+        """Let everything flow again, in order and byte for byte."""
+        self._do(self._release)
+
+    def drop(self) -> None:
+        """Close all connections to both sides; what is held is discarded.
+
+        Where the worker was stopped it stays so: nothing passes until `release`.
+        """
+        self._do(self._drop)
+
+    def drop_keeping_held(self) -> Delayed:
+        """As `drop`, save for the held request and its connection to the server.
+
+        Raises `ProxyError` where no request is held before the server.
+        """
+        return self._do(self._drop_keeping_held)
+
+    def close(self) -> None:
+        """Drop everything and end the thread. Idempotent."""
+        if self._ends:
+            return
+        self._ends = True
+        os.eventfd_write(self._wake, 1)
+        self._thread.join()
+        self._drop()
+        (self._folder / _SOCKET).unlink(missing_ok=True)
+        for listener in (self._unix, self._tcp):
+            if listener is not None:
+                listener.close()
+        self._poller.close()
+        os.close(self._wake)
+        os.close(self._gate.wakeup)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # The thread
+
+    def _run(self) -> None:
+        try:
+            while not self._ends:
+                self._poller.wait(self._freeze_if_shut)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the supervisor asks
+            self._failure = error
+            self._gate.tell()
+            self._serve_calls()
+
+    def _do(self, call: Callable[[], Answer]) -> Answer:
+        """Carry out `call` in the proxy's thread. Raises `ProxyError` where that has failed."""
+        if threading.current_thread() is self._thread:
+            return call()
+        future: Future[Answer] = Future()
+
+        def answered() -> None:
+            try:
+                self._check()
+                future.set_result(call())
+            except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
+                future.set_exception(error)
+
+        self._calls.put(answered)
+        os.eventfd_write(self._wake, 1)
+        self._check()
+        return future.result()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise ProxyError(f"the proxy has failed: {self._failure!r}") from self._failure
+
+    def _woken(self) -> None:
+        os.eventfd_read(self._wake)
+        self._serve_calls()
+
+    def _serve_calls(self) -> None:
+        while not self._calls.empty():
+            self._calls.get()()
+
+    def _accept_on(self, listener: socket.socket) -> None:
+        self._poller.always(listener.fileno(), lambda events: self._accept(listener))
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # it was given up meanwhile
+        self._links = [link for link in self._links if not link.over]
+        self._links.append(Link(accepted, self._around))
+
+    # Freezing
+
+    def _freeze_if_shut(self) -> None:
+        if not self._gate.shut or self.stopped.is_set():
+            return
+        self._poller.still(_channels(self._links))
+        self._connections_at_freeze = self._tally.connections
+        self._unread_at_freeze = self._unread()
+        self._arrived = 0
+        self._gate.tell()
+
+    def _release(self) -> None:
+        self._gate.open()
+        for channel in _channels(self._links):
+            channel.settle()
+        for link in self._links:
+            # What one of them brings may stop the worker again.
+            link.resume()
+            if self._gate.shut:
+                break
+
+    def _drop(self) -> None:
+        self._arrived = self._arrived_since_freeze()
+        for link in self._links:
+            link.close()
+        self._links.clear()
+
+    def _drop_keeping_held(self) -> Delayed:
+        keeper = next((link for link in self._links if link.held_request is not None), None)
+        if keeper is None or keeper.held_request is None:
+            raise ProxyError("no request is held before the server, so that none can be delayed")
+        self._arrived = self._arrived_since_freeze()
+        keeper.gather(keeper.held_request)
+        delayed = Delayed(keeper, keeper.held_request)
+        keeper.close(keeping_server=True)
+        self._drop()
+        return delayed
+
+    def _unread(self) -> int:
+        return sum(link.unread() for link in self._links)
+
+    def _arrived_since_freeze(self) -> int:
+        return max(self._arrived, self._unread() - self._unread_at_freeze)
+
+    def _facts(self) -> Facts:
+        gate, tally, is_shut = self._gate, self._tally, self._gate.shut
+        talks = (link.talk for link in self._links if not link.over)
+        return Facts(
+            passed_since_freeze=gate.passed_since,
+            arrived_since_freeze=self._arrived_since_freeze() if is_shut else 0,
+            connections=tally.connections,
+            connections_since_freeze=(
+                tally.connections - self._connections_at_freeze if is_shut else 0
+            ),
+            backend_pids=tuple(tally.backend_pids),
+            cancels=tally.cancels,
+            broken=tally.broken,
+            unexplained=tally.unexplained + sum(talk.unexplained for talk in talks),
+        )
+
+    # Listening
+
+    def _listen_unix(self, path: Path) -> socket.socket:
+        upstream.check_socket_path(str(path.absolute()), _SOCKET_PATH_BYTES)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(str(path.absolute()))
+        except OSError as error:
+            listener.close()
+            raise ProxyError(f"the proxy cannot listen at {path}: {error.strerror}") from None
+        return _listening(listener)
+
+    def _listen_tcp(self) -> int:
+        if self._tcp is None:
+            self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._tcp.bind((_LOOPBACK, 0))
+            self._accept_on(_listening(self._tcp))
+        port: int = self._tcp.getsockname()[1]
+        return port
+
+
+def _listening(listener: socket.socket) -> socket.socket:
+    listener.setblocking(False)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _channels(links: list[Link]) -> list[Channel]:
+    both = (channel for link in links for channel in (link.worker, link.server))
+    return [channel for channel in both if channel is not None and not channel.closed]
