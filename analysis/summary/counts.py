@@ -74,6 +74,7 @@ def jobs_section(case: Case, tally: Tally) -> JobsSection:
         final_status=_final_statuses(tally),
         notable_left_out=tally.left_out,
         dedup=dedup_section(case),
+        answers_shared=case.scenario.workload.cache is not None,
     )
 
 

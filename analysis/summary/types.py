@@ -146,12 +146,17 @@ class JobsSection(Section, frozen=True, kw_only=True):
     """Jobs that `notable_jobs` has no room for."""
     dedup: Dedup | None = None
     """Where the scenario has several enqueuers of one key: what became of the keys."""
+    answers_shared: bool = False
+    """Whether the scenario asks a cache: an enqueue that is answered with another job, or with no
+    job at all, is as planned."""
 
     @property
     def refused(self) -> int:
         """Jobs that the queue did not take, or answered with another one though each has a key of
         its own; 0 where several enqueuers send one key: there the keys count (`dedup`)."""
-        return self.rejected + self.deduplicated if self.dedup is None else 0
+        if self.dedup is not None:
+            return 0
+        return self.rejected if self.answers_shared else self.rejected + self.deduplicated
 
     @property
     def given_up(self) -> int:
