@@ -50,7 +50,11 @@ def _within(history: History) -> Iterator[str]:
     if not entered.keys() >= {*ORDER} - {HOLD} or end is None:
         return
     spawned, left = records.of(ChildSpawned), records.of(ChildExited)
-    first = [ready.t_ns for ready in records.of(ChildReady) if ready.incarnation == 0]
+    first = [
+        ready.t_ns
+        for ready in records.of(ChildReady)
+        if ready.incarnation == 0 and not start.scenario.workload.waves
+    ]
     stopped = [one.t_ns for one in left if one.reason == "stopped"]
     after_stream = entered.get(HOLD, entered["drain"])
     pairs = (
@@ -79,8 +83,11 @@ def _within(history: History) -> Iterator[str]:
 
 
 def _all_ready(history: History) -> Iterator[str]:
-    """The load begins when the first worker of each slot is ready, and each has said so."""
-    if "load" not in _phases(history):
+    """The load begins when the first worker of each slot is ready, and each has said so.
+
+    Waves may go out before any worker is there, and may kill one while it starts.
+    """
+    if "load" not in _phases(history) or history.start.scenario.workload.waves:
         return
     ready = {line.slot for line in history.records.of(ChildReady) if line.incarnation == 0}
     silent = sorted({*range(history.start.scenario.workers.slots)} - ready)
