@@ -49,6 +49,8 @@ class KillCertificate(Certificate, frozen=True, kw_only=True):
     """When the last of its sessions was gone, seconds."""
     rows_read_s: float | None
     """When the rows that it held had been read, seconds."""
+    closed_s: float | None = None
+    """When all of this had been seen, or its limit was over, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Witnessed:
     after: Any
     ready_ns: int | None = None
     """When the victim said that it was ready; None = it never did, or there is no victim."""
+    closed_ns: int | None = None
+    """When the certificate was closed; None = it never was."""
 
     def since(self, at_ns: int | None) -> float | None:
         """Seconds from the fault to an instant."""
@@ -122,6 +126,7 @@ def _kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
         eof_s=kill.since(kill.after.eof_ns),
         sessions_gone_s=kill.since(kill.after.sessions_gone_ns),
         rows_read_s=kill.since(kill.after.rows_read_ns),
+        closed_s=kill.since(kill.closed_ns),
     )
 
 
@@ -196,13 +201,15 @@ def certificate(
         nothing = FaultEnded(sent.t_ns, sent.fault, sent.what, sent.target, parts={})
         why = "no fault_ended line" if seen is None else f"its end is that of a {seen.what}"
         return form.filled_in(_witnessed(sent, nothing, ready_ns), [why])
-    fault = _witnessed(sent, seen, ready_ns)
+    fault = _witnessed(sent, seen, ready_ns, seen.t_ns)
     parts = {**FIRST, **form.parts, **LAST}
     return form.filled_in(fault, [name for name, lacks in parts.items() if lacks(fault)])
 
 
-def _witnessed(sent: FaultInjected, seen: FaultEnded, ready_ns: int | None) -> Witnessed:
-    return Witnessed(sent, seen, sent.before, seen.after, ready_ns)
+def _witnessed(
+    sent: FaultInjected, seen: FaultEnded, ready_ns: int | None, closed_ns: int | None = None
+) -> Witnessed:
+    return Witnessed(sent, seen, sent.before, seen.after, ready_ns, closed_ns)
 
 
 def certificates(records: Records) -> dict[int, Certificate]:

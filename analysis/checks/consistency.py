@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from analysis.checks import (
+    clean_workers,
+    enqueues,
     executions_told,
     faults,
+    final_read,
     freeze,
     instants,
+    kill_reads,
     phases,
     questions,
     rows,
     run_lines,
     samples,
+    workload,
 )
 from analysis.checks.completeness import worker_name
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
@@ -56,6 +61,23 @@ PARENTS_KINDS: tuple[type[Any], ...] = (
 """The rarer kinds that the parent writes; of the last three a child may write some."""
 
 
+ROOMS: Final = (
+    faults,
+    freeze,
+    run_lines,
+    instants,
+    executions_told,
+    enqueues,
+    rows,
+    final_read,
+    kill_reads,
+    clean_workers,
+    questions,
+)
+ROOMS_OF_RECORDED: Final = (phases, samples, workload)
+"""Asked of histories that a parent recorded: what was written by hand lacks what they read."""
+
+
 def disagreements(history: History) -> list[str]:
     """A sentence for every two lines that cannot both be true.
 
@@ -63,9 +85,7 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    modules = [faults, freeze, run_lines, instants, executions_told, rows, questions]
-    if not history.by_hand:
-        modules += [phases, samples]
+    modules = ROOMS if history.by_hand else (*ROOMS, *ROOMS_OF_RECORDED)
     rooms = (CHECKS, *(module.CHECKS for module in modules))
     return [sentence for room in rooms for check in room for sentence in check(history)]
 

@@ -128,6 +128,20 @@ def _mixed(lacking: Iterable[bool]) -> bool:
     return len({*lacking}) > 1
 
 
+def _numbered(history: History) -> Iterator[str]:
+    """A child counts its executions: 1, 2, 3, ...; by hand they may bear any number."""
+    if history.by_hand:
+        return
+    keys = history.starts.key
+    workers, numbers = keys >> EXECUTION_BITS, keys & ((1 << EXECUTION_BITS) - 1)
+    count = np.bincount(workers)
+    # No number is used twice, so that only those from 1 on have so small a sum.
+    wrong = np.flatnonzero(np.bincount(workers, weights=numbers) != count * (count + 1) // 2)
+    for worker in wrong.tolist():
+        name = worker_name(worker).capitalize()
+        yield f"{name} did not number its {count[worker]} executions from 1 on, each once."
+
+
 def _coordinators(history: History) -> Iterator[str]:
     """A job that another one enqueued was enqueued from within an execution of that other one."""
     lines = history.enqueues
@@ -158,5 +172,6 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _by_the_library,
     _of_one_form,
     _told_once,
+    _numbered,
     _coordinators,
 )

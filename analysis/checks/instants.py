@@ -36,9 +36,14 @@ def _enqueues(history: History) -> Iterator[str]:
     known = (sent != ABSENT) & (answered != ABSENT)
     recovered = lines.recovered != 0
     by_parent = lines.worker == ABSENT
+    recorded = not history.by_hand
     checks = (
         (known & (answered < sent), "An enqueue was acknowledged before it was sent"),
         (by_parent & known & (sent < lines.intended_ns), "An enqueue was sent before its instant"),
+        (
+            ~by_parent & known & (sent != lines.intended_ns) & recorded,
+            "An enqueue from within a job was intended for another instant than its call's",
+        ),
         (known & (lines.t_ns < answered), "An enqueue was written down before its answer"),
         (
             by_parent & ~recovered & known & (lines.t_ns > answered + WRITTEN_NS),

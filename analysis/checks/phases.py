@@ -82,6 +82,14 @@ def _within(history: History) -> Iterator[str]:
             yield f"{what}."
 
 
+def _first_workers(history: History) -> Iterator[str]:
+    """The slots are filled one after the other."""
+    first = [line for line in history.records.of(ChildSpawned) if line.incarnation == 0]
+    slots = [line.slot for line in first]
+    if slots != sorted(slots):
+        yield "The first workers were not spawned in the order of their slots."
+
+
 def _all_ready(history: History) -> Iterator[str]:
     """The load begins when the first worker of each slot is ready, and each has said so.
 
@@ -105,6 +113,7 @@ def _producer(history: History) -> Iterator[str]:
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _in_order,
     _within,
+    _first_workers,
     _all_ready,
     _producer,
 )

@@ -5,12 +5,18 @@ Of histories that a parent recorded.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from analysis.history.columns import ABSENT
 from analysis.history.history import History
-from orchestrator.history.records import ClockAnchorRecord, QueueSnapshot, ResourceSample
+from orchestrator.history.records import (
+    ClockAnchorRecord,
+    QueueSnapshot,
+    ResourceSample,
+)
 from worker_child.protocol import Note
 
 SUBJECTS = ("children", "parent", "postgres")
@@ -28,9 +34,11 @@ VALUES = (
 KIB = 1024
 """No page and no block is smaller."""
 TICK_NS = 1_000_000
+US_NS = 1000
 HICCUP_US = 50_000
-REPORT_NS = 250_000_000
-"""A report may be stamped so much later than its last tick ended."""
+REPORT_NS = 1_000_000_000
+NAP_NS = 5_000_000
+"""The meter reports at the first wake-up from its naps that comes a second after the one before."""
 ANCHOR_STEP_NS = 2_000_000
 """The parent notes a step of a millisecond against an anchor of its own, that none of the history's
 differs from by more than another one."""
@@ -95,17 +103,59 @@ def _capacity(history: History) -> Iterator[str]:
 
 def _hiccups(history: History) -> Iterator[str]:
     """Each report covers what lies between it and the one before, and its parts go together."""
-    before_ns: int | None = None
-    for sample in _by_subject(history).get("hiccup", []):
-        ticks, over, late_us = sample.ticks, sample.ticks_over_50_ms, sample.max_us
-        if ticks is None or over is None or late_us is None:
-            continue
+    samples = _by_subject(history).get("hiccup", [])
+    reports = [
+        (sample.t_ns, sample.ticks, sample.ticks_over_50_ms, sample.max_us)
+        for sample in samples
+        if sample.ticks is not None
+        and sample.ticks_over_50_ms is not None
+        and sample.max_us is not None
+    ]
+    for _, ticks, over, late_us in reports:
         if not 0 <= over <= ticks or (over > 0) != (late_us > HICCUP_US):
             yield f"The hiccup meter was {late_us} us late, {over} times in {ticks} ticks."
-        covered_ns = None if before_ns is None else sample.t_ns - before_ns
-        before_ns = sample.t_ns
-        if covered_ns is not None and abs(covered_ns - ticks * TICK_NS) > REPORT_NS:
-            yield f"The hiccup meter's {ticks} ms do not reach to its report before."
+    covered_ns, beyond_ns = 0, [0]
+    for (before_ns, *_), (t_ns, ticks, _, late_us) in pairwise(reports):
+        latest_ns = REPORT_NS + NAP_NS + (late_us + 1) * US_NS
+        if not REPORT_NS <= t_ns - before_ns < latest_ns:
+            apart_s = (t_ns - before_ns) / 1e9
+            yield f"Two reports of the hiccup meter are {apart_s:.3f} s apart, {late_us} us late."
+        covered_ns += ticks * TICK_NS
+        beyond_ns.append(t_ns - reports[0][0] - covered_ns)
+    # A report stands at a wake-up, less than a tick after the end of the last one that it counts.
+    if max(beyond_ns) - min(beyond_ns) >= TICK_NS:
+        yield "The ticks of the hiccup meter do not make up the time between its reports."
+
+
+def _calls(history: History) -> Iterator[str]:
+    """The statements are counted upwards, as long as nobody harms the server."""
+    if history.server_harmed:
+        return
+    samples = _by_subject(history).get("postgres", [])
+    calls = [sample.calls for sample in samples if sample.calls is not None]
+    if any(later < earlier for earlier, later in pairwise(calls)):
+        yield "A later sample of the server counts fewer calls than an earlier one."
+
+
+def _counts(history: History) -> Iterator[str]:
+    """Nothing is counted below nought, and nothing is in the queue before the first job is sent."""
+    snapshots = history.records.of(QueueSnapshot)
+    anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
+    sent_ns = history.enqueues.sent_ns
+    sent_ns = sent_ns[sent_ns != ABSENT]
+    first_ns = int(sent_ns.min()) if sent_ns.size else None
+    for seen in snapshots:
+        counts = (seen.queued, seen.claimed, seen.retrying, seen.dead)
+        # It was counted after its instant and before the next turn began.
+        done_ns = anchors[min(bisect_right(anchors, seen.t_ns), len(anchors) - 1)]
+        early = first_ns is not None and seen.t_ns < done_ns <= first_ns
+        if min(counts) < 0 or (early and any(counts)):
+            yield f"A queue_snapshot cannot have counted {counts} rows by state."
+            return
+    for sample in history.records.of(ResourceSample):
+        if any((getattr(sample, name) or 0) < 0 for name in VALUES):
+            yield f"A sample of {sample.subject} counts less than nothing."
+            return
 
 
 def _sizes(history: History) -> Iterator[str]:
@@ -139,6 +189,8 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _of_one_form,
     _capacity,
     _hiccups,
+    _calls,
+    _counts,
     _sizes,
     _anchors,
 )

@@ -99,6 +99,11 @@ class History:
         """Written by hand, line by line, as no run is: the parent notes a clock_anchor a second."""
         return not self.records.of(ClockAnchorRecord)
 
+    @property
+    def server_harmed(self) -> bool:
+        """A fault hit another thing than workers, and may have undone what was committed."""
+        return any(not sent.target.workers for sent in self.records.of(FaultInjected))
+
 
 def read_fault(closings: list[RowRead], lines: int) -> str | None:
     """Why a read of rows does not count; None = it is complete. `lines` = lines that came."""

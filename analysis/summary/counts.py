@@ -10,6 +10,7 @@ from analysis.ledger.case import Case
 from analysis.ledger.tally import Tally
 from analysis.metrics.dedup import dedup_section
 from analysis.section import why_none
+from analysis.summary.lives import phases_s, worker_lives
 from analysis.summary.types import (
     CrashSection,
     DuplicatedByKind,
@@ -44,6 +45,8 @@ def run_section(case: Case) -> RunSection:
         acknowledges_in_transaction=start.acknowledges_in_transaction,
         ended=end.ended if end is not None else None,
         drain=end.drain if end is not None else None,
+        phases_s=phases_s(case.history),
+        workers=worker_lives(case),
     )
 
 

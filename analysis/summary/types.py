@@ -22,12 +22,29 @@ from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
-from orchestrator.history.records import Rescue
+from orchestrator.history.records import ReasonOfEnd, Rescue
 
 SUMMARY_VERSION: Literal[2] = 2
 
 RunVerdict = Literal["pass", "fail", "unknown", "invalid"]
 ExpectationOutcome = Literal["met", "broken", "unknown", "not_applicable"]
+
+
+class WorkerLife(Section, frozen=True, kw_only=True):
+    """When one process of a slot was there: seconds after T = 0; null = it was never seen."""
+
+    slot: int
+    """The place that it filled."""
+    incarnation: int
+    """The nth process there, from 0."""
+    spawned_s: float | None
+    """When it was started."""
+    ready_s: float | None
+    """When it could claim a job."""
+    left_s: float | None
+    """When it was reaped."""
+    ended: ReasonOfEnd | None
+    """How it left; null = it was never seen to leave."""
 
 
 class RunSection(Section, frozen=True, kw_only=True):
@@ -67,6 +84,11 @@ class RunSection(Section, frozen=True, kw_only=True):
     """How the run came to its end; null = the history has no run_end."""
     drain: str | None
     """``agreed`` = nothing was left in the queue; else what was still waited for."""
+    phases_s: dict[str, float] = msgspec.field(default_factory=dict)
+    """How long each phase of the run took, seconds, in their order; ``start`` = before the first.
+    Empty = the run did not come to its end, or noted no phase."""
+    workers: list[WorkerLife] = msgspec.field(default_factory=list)
+    """Every worker, by slot and incarnation. Empty = T = 0 never came."""
 
 
 class DuplicatedByKind(Section, frozen=True, kw_only=True):

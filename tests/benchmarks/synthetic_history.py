@@ -271,6 +271,8 @@ def _kill(done: Executions, kill_ns: int) -> Iterator[HistoryRecord]:
         parts=msgspec.to_builtins(end),
     )
     at_ns = kill_ns + 50 * MS
+    finished = (done.worker == 0) & (done.completed_ns >= 0)
+    effects = dict(zip(done.job[finished].tolist(), done.number[finished].tolist(), strict=True))
     redone = done.job[(done.worker == SLOTS) & np.isin(done.job, done.job[done.worker == 0])]
     for job in sorted(redone.tolist()):
         yield RowRead(
@@ -282,6 +284,7 @@ def _kill(done: Executions, kill_ns: int) -> Iterator[HistoryRecord]:
             state="claimed",
             claimed_by=identity(0),
             claimable_ns=kill_ns + 3 * SECOND,
+            effects=[(0, 0, effects[job])] if job in effects else [],
         )
     yield RowRead(t_ns=at_ns, read="kill", fault=0, lines=len(redone))
 

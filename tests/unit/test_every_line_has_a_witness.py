@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from analysis.checks.workload import MOST_DRAWN, spread
 from analysis.errors import HistoryError
 from analysis.summary.summary import analyse
+from tests.histories.builder import Story
 from tests.histories.mutator import Line, mended, recorded, text
+from tests.histories.planted import A
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -180,6 +183,119 @@ CASES: dict[str, tuple[str, str, Change, dict[str, Any], str]] = {
         {"job_id": "j000003"},
         "not numbered",
     ),
+    "an end before the kill that its read lacks": (
+        "fan_out",
+        "row_read",
+        without("effects"),
+        {"read": "kill", "job_id": "h000001"},
+        "The read after kill 0 lacks an effect that had been told of before: h000001.",
+    ),
+    "a failure in a dead worker that nobody committed": (
+        "kill",
+        "row_read",
+        without("failures"),
+        {"job_id": "j000015"},
+        "Other failures were committed",
+    ),
+    "a child's job that came before its call": (
+        "fan_out",
+        "job_enqueued",
+        later("intended_ns", -0.02),
+        {"n": 9},
+        "than its call's",
+    ),
+    "an execution of too high a number": (
+        "kill",
+        "job_started",
+        set_to("execution", 64),
+        {"execution": 24, "incarnation": 0},
+        "did not number its 24 executions",
+    ),
+    "no hash of the preset": ("kill", "run_start", without("preset_hash"), {}, "preset_hash"),
+    "slots out of turn": (
+        "slots",
+        "child_spawned",
+        later("t_ns", 0.03),
+        {"slot": 0},
+        "in the order of their slots",
+    ),
+    "ticks that nobody slept": (
+        "kill",
+        "resource_sample",
+        lambda fields: fields.update(ticks=fields["ticks"] + 7),
+        {"subject": "hiccup", "t_ns": 5457396666778},
+        "do not make up the time",
+    ),
+    "a report that came too late": (
+        "kill",
+        "resource_sample",
+        later("t_ns", 0.02),
+        {"subject": "hiccup", "t_ns": 5457396666778},
+        "Two reports of the hiccup meter are",
+    ),
+    "fewer statements than before": (
+        "kill",
+        "resource_sample",
+        set_to("calls", 5),
+        {"subject": "postgres", "calls": 334},
+        "counts fewer calls",
+    ),
+    "fewer rows than none": (
+        "kill",
+        "queue_snapshot",
+        set_to("dead", -1),
+        {"queued": 1},
+        "cannot have counted",
+    ),
+    "fewer executions than none": (
+        "kill",
+        "resource_sample",
+        set_to("open_executions", -1),
+        {"subject": "children"},
+        "counts less than nothing",
+    ),
+    "a row before the first job": (
+        "kill",
+        "queue_snapshot",
+        set_to("claimed", 1),
+        {},
+        "cannot have counted (0, 1, 0, 0)",
+    ),
+    "a job of another length": (
+        "kill",
+        "job_enqueued",
+        lambda fields: fields.update(length_us=fields["length_us"] + 1),
+        {"job_id": "j000005"},
+        "j000005 is not the job that the scenario's seed makes",
+    ),
+    "a held job of another class": (
+        "fan_out",
+        "job_enqueued",
+        set_to("class", "long"),
+        {"job_id": "h000002"},
+        "h000002 is not the job",
+    ),
+    "a job of another instant": (
+        "kill",
+        "job_enqueued",
+        later("intended_ns", -0.000001),
+        {"job_id": "j000005"},
+        "j000005 was intended for another instant",
+    ),
+    "a stream of another length": (
+        "kill",
+        "run_start",
+        set_to("planned_stream_jobs", 61),
+        {},
+        "plans 61 jobs; by its scenario there are 60",
+    ),
+    "a scenario that nobody can run": (
+        "kill",
+        "run_start",
+        lambda fields: fields["scenario"]["workload"]["mix"].update(entity_update=0.9),
+        {},
+        "could not have been run",
+    ),
     "a tenant's job without one": (
         "kill",
         "job_enqueued",
@@ -212,3 +328,48 @@ def test_a_rare_line_with_a_negative_number_is_refused_and_breaks_nothing(
 
     with pytest.raises(HistoryError, match=f"{name} is -2, and nothing is counted below 0"):
         analyse(written(lines, tmp_path))
+
+
+@pytest.mark.parametrize(("known", "void"), [(0, True), (1, False)])
+def test_a_planned_failure_before_a_kill_stands_in_the_read_after_it(
+    known: int, void: bool, tmp_path: Path
+) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    first.fail(A)
+    story.kill(first, held=[A])
+    story.first("row_read", read="kill", job_id=A)["failures"] = known
+    second = story.worker()
+    story.wait(3)
+    second.run(A)
+    story.exit(second)
+    story.row(A, failures=1)
+    story.end()
+    reasons = analyse(story.write(tmp_path)).reasons
+
+    assert any("lacks a planned failure" in reason for reason in reasons) is void, reasons
+
+
+def test_of_a_long_stream_jobs_are_drawn_from_end_to_end() -> None:
+    places = spread(10_000_000)
+
+    assert (len(places), places[0], places[-1]) == (MOST_DRAWN, 0, 9_999_999)
+    assert spread(3).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("field", "strange"), [("intended_ns", False), ("length_us", True)])
+def test_jobs_in_turn_are_drawn_again_but_for_their_instants(
+    field: str, strange: bool, tmp_path: Path
+) -> None:
+    """A recorded open load, called a closed loop: each job is the same, none comes at its time."""
+    lines = recorded()["kill"]
+    start = all_fields(lines, "run_start")[0]
+    start["scenario"]["workload"].update(closed_loop=True, warmup_s=0.0)
+    start["planned_stream_jobs"] = None
+    moved = next(f for f in all_fields(lines, "job_enqueued") if f["job_id"] == "j000005")
+    moved[field] -= 1000
+
+    reasons = analyse(written(mended(lines), tmp_path)).reasons
+    assert any("j000005 is" in reason or "j000005 was" in reason for reason in reasons) is strange

@@ -1,0 +1,46 @@
+"""When what was there: the phases of a run and the lives of its workers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from analysis.evidence.incarnations import Incarnation
+from analysis.history.history import History
+from analysis.ledger.case import Case
+from analysis.section import seconds
+from analysis.summary.types import WorkerLife
+from worker_child.protocol import Note
+
+
+def phases_s(history: History) -> dict[str, float]:
+    """By a phase: how long it took, seconds; empty where none was noted, or the run has no end."""
+    noted = [
+        (str(note.detail.get("phase")), note.t_ns)
+        for note in history.records.of(Note)
+        if note.code == "phase" and note.n is None
+    ]
+    if not noted or history.end is None:
+        return {}
+    begun = [("start", history.start.t_ns), *noted, ("", history.end.t_ns)]
+    return {phase: seconds(until - since) for (phase, since), (_, until) in pairwise(begun)}
+
+
+def worker_lives(case: Case) -> list[WorkerLife]:
+    """Every incarnation that any line tells of, in order; empty where T = 0 never came."""
+    started_ns = case.started_ns
+    return [] if started_ns is None else [_life(one, started_ns) for one in case.incarnations]
+
+
+def _life(one: Incarnation, started_ns: int) -> WorkerLife:
+    def since(at_ns: int | None) -> float | None:
+        return None if at_ns is None else seconds(at_ns - started_ns)
+
+    left = one.exited
+    return WorkerLife(
+        slot=one.slot,
+        incarnation=one.number,
+        spawned_s=since(one.spawned_ns),
+        ready_s=since(one.ready_ns),
+        left_s=since(None if left is None else left.t_ns),
+        ended=None if left is None else left.reason,
+    )
