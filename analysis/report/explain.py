@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.errors import NoSuchJobError
 from analysis.history.history import fact_order
+from analysis.history.questions import Question, questions_of
 from analysis.history.upgrade import read_fields
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.flags import flags
@@ -19,6 +20,7 @@ from analysis.ledger.ledger import Verdict, judge
 from analysis.summary.types import UnexpectedExit
 from analysis.summary.verdict import unexpected_exits
 from orchestrator.history.records import ChildExited, FaultInjected
+from worker_child.protocol import Note
 
 MEANINGS: dict[Verdict, str] = {
     "completed_once": "It was done once.",
@@ -106,9 +108,16 @@ def _facts(path: Path, job_id: str, case: Case) -> Iterator[Fact]:
                 continue
             line = decoder.decode(raw)
             record = read_fields(line.kind, line.fields, case.history.version)
-            ours = getattr(record, "job_id", None) == job_id
+            ours = _job_id(record) == job_id
             if ours or not victims.isdisjoint(_whom(record)):
                 yield Fact(record, raw.decode().rstrip("\n"), SENTENCES[line.kind](record))
+
+
+def _job_id(record: Any) -> str | None:
+    """The job that a line is about; of a note, the one whose question to a cache it tells of."""
+    if isinstance(record, Note):
+        return next((question.told.job_id for question in questions_of([record])), None)
+    return getattr(record, "job_id", None)
 
 
 def _whom(record: Any) -> set[tuple[int, int]]:
@@ -146,6 +155,16 @@ def committed_effects(count: int) -> str:
     return f"{count} committed effect{'' if count == 1 else 's'}" if count else "no effect"
 
 
+def sentence_of(question: Question) -> str:
+    """What a caller of a cache was served."""
+    told = question.told
+    asked = f"Caller {told.caller} asked the cache for {told.address} ({told.outcome})"
+    if not question.served:
+        return f"{asked} and was served nothing: {told.error or 'no error text'}."
+    what = "a wrong result" if question.wrong else "its result"
+    return f"{asked} and was served {what}, {told.bytes:,} bytes."
+
+
 SENTENCES: dict[str, Callable[[Any], str]] = {
     "job_enqueued": _enqueued,
     "enqueue_failed": lambda r: f"The enqueue was {r.outcome}: {r.error or 'no error text'}.",
@@ -161,5 +180,6 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "row_read": _row_read,
     "fault_injected": lambda r: f"{_victims(r)} was killed while the job was in flight in it.",
     "child_exited": lambda r: f"{_where(r)} is gone: {r.reason}.",
+    "note": lambda r: " ".join(map(sentence_of, questions_of([r]))),
 }
 """By kind: what a line says of the job."""

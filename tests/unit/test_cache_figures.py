@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import HistoryError
+from analysis.ledger.case import open_case
 from analysis.metrics.cache import Cache
 from analysis.report.answer import answer
 from analysis.report.console import HarmlessConsole
+from analysis.report.explain import explain
+from analysis.report.html.job_facts import job_facts, never_enqueued
 from analysis.report.terminal import print_summary
 from analysis.report.terminal_cache import NO_COMPARISON
 from analysis.summary.summary import analyse
@@ -129,6 +132,29 @@ def test_its_figures_are_shown_with_the_word_that_there_is_no_comparison(tmp_pat
     shown = console.export_text()
     assert f"Cache ({NO_COMPARISON})" in shown
     assert "wrong results" in shown
+
+
+def test_what_each_caller_was_served_is_told_of_its_job(tmp_path: Path) -> None:
+    story = CacheStory()
+    worker = story.worker()
+    story.ask("aa", "miss", by=worker)
+    story.ask("aa", "hit", sha256="0" * 64, size=7)
+    story.ask("aa", "joined", sha256=None)
+    story.close(worker)
+    path = story.write(tmp_path)
+    case = open_case(path)
+    by_job = job_facts(case, never_enqueued(case))
+    told = {
+        job_id: [fact.sentence for fact in explain(path, job_id).facts if "Caller" in fact.sentence]
+        for job_id in ("j000000", "j000001", "j000002")
+    }
+    asked = "asked the cache for aa"
+    assert told == {
+        "j000000": [f"Caller 0 {asked} (miss) and was served its result, 1,000 bytes."],
+        "j000001": [f"Caller 1 {asked} (hit) and was served a wrong result, 7 bytes."],
+        "j000002": [f"Caller 0 {asked} (joined) and was served nothing: no error text."],
+    }
+    assert {sentence for (sentence,) in told.values()} <= set(by_job.sentences)
 
 
 def test_a_run_without_a_cache_says_nothing_of_one(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Interner, Ints, unpack_worker
+from analysis.history.questions import questions_of
 from analysis.history.tables import STATES, Ends
 from analysis.ledger.case import Case
-from analysis.report.explain import SENTENCES, committed_effects
+from analysis.report.explain import SENTENCES, committed_effects, sentence_of
 from analysis.report.number_format import words
 from orchestrator.history.records import EnqueueFailed
-from worker_child.protocol import JobDiscarded, JobRetried
+from worker_child.protocol import JobDiscarded, JobRetried, Note
 
 PLACE: Final = "#"
 """Where a fact's number goes in its sentence."""
@@ -123,6 +124,7 @@ def job_facts(case: Case, beyond: Sequence[str]) -> JobFacts:
     _enqueues(case, facts)
     _executions(case, facts)
     facts.add_some(_failed_enqueues(case, places))
+    facts.add_some(_questions(case, places))
     facts.add_some(_rare(case))
     _final_rows(case, facts)
     return facts.sorted_facts()
@@ -179,6 +181,14 @@ def _failed_enqueues(
         number = places[record.job_id] if number is None else number
         yield number, record.intended_ns, INTENDED
         yield number, record.t_ns, SENTENCES["enqueue_failed"](record)
+
+
+def _questions(case: Case, places: Mapping[str, int]) -> Iterator[tuple[int | None, int, str]]:
+    for question in questions_of(case.history.records.of(Note)):
+        job_id = question.told.job_id
+        number = case.history.jobs.number(job_id)
+        number = places.get(job_id) if number is None else number
+        yield number, question.answered_ns, sentence_of(question)
 
 
 def _rare(case: Case) -> Iterator[tuple[int | None, int, str]]:
