@@ -15,6 +15,7 @@ from orchestrator.proxy.points import RoundTrip
 from orchestrator.proxy.statements import SQL_BYTES, named
 from orchestrator.proxy.wire import Piece
 
+LONG_BYTES = 1 << 20
 _HEADER_BYTES = 5
 _COUNTED = re.compile(rb"(?:SELECT|INSERT \d+|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY) (\d+)\0")
 
@@ -47,7 +48,7 @@ class Request:
 
     __slots__ = (
         *("executed", "bound", "prepared", "kinds"),
-        *("awaits", "rows", "simple", "closed", "whole", "passing"),
+        *("awaits", "rows", "simple", "at_once", "closed", "whole", "passing"),
     )
 
     def __init__(self) -> None:
@@ -60,6 +61,8 @@ class Request:
         self.rows: int | None = None
         self.simple = False
         """Its answer has as many parts as the server finds statements in it."""
+        self.at_once = False
+        """It is known from its first message on: a COPY's data."""
         self.closed = False
         """Its last message has begun."""
         self.whole = False
@@ -72,10 +75,14 @@ class Request:
         """Whether the whole answer has come."""
         return self.closed and self.passing and not self.awaits
 
-    @property
-    def recognisable(self) -> bool:
-        """Whether it can be named before its last message has come, as a long one is."""
-        return bool(self.executed or self.bound)
+    def is_known(self, size: int) -> bool:
+        """Whether it can be named, now that `size` bytes of it are held back.
+
+        A long one is not held until its end.
+        """
+        return (
+            self.closed or self.at_once or (size > LONG_BYTES and bool(self.executed or self.bound))
+        )
 
     def round_trip(self, at_ns: int) -> RoundTrip:
         """What stands before the server, or has been answered."""
@@ -131,6 +138,17 @@ class Conversation:
             ord("X"): self._flush,
         }
 
+    def waits(self, piece: Piece) -> bool:
+        """Whether only the server's answer will tell what a piece from the worker is.
+
+        asyncpg sends a COPY's data without waiting for the server's consent.
+        """
+        return piece.first and piece.kind in _COPY_KINDS and bool(self.pending) and not self._copy
+
+    def open_request(self) -> Request | None:
+        """The request whose last message has not begun yet."""
+        return self.pending[-1] if self.pending and not self.pending[-1].closed else None
+
     def ask(self, piece: Piece) -> Request | None:
         """The round trip to which a piece from the worker belongs; None = to none, let it pass."""
         if piece.first:
@@ -159,7 +177,7 @@ class Conversation:
             return self._copied(kind)
         if kind == ord("p") or self.streams or (self._copy and kind in b"SH"):
             return None  # of the handshake; or a Sync that the server ignores during a COPY
-        opened = self.pending[-1] if self.pending and not self.pending[-1].closed else None
+        opened = self.open_request()
         if opened is None and kind == ord("X"):
             return None
         request = opened or self._begun()
@@ -179,7 +197,7 @@ class Conversation:
             return None  # the server drops data that come after an error
         if copy.request is None:
             copy.request = self._begun()
-            copy.request.simple = copy.simple
+            copy.request.simple, copy.request.at_once = copy.simple, True
             copy.request.executed.append(f"{copy.sql} (its data)")
             copy.request.awaits.append(_READY if copy.simple else _DONE)
         request = copy.request
