@@ -48,7 +48,7 @@ class Request:
 
     __slots__ = (
         *("executed", "bound", "prepared", "kinds"),
-        *("awaits", "rows", "simple", "at_once", "closed", "whole", "passing"),
+        *("awaits", "rows", "simple", "at_once", "closed", "whole", "passing", "_told"),
     )
 
     def __init__(self) -> None:
@@ -69,6 +69,7 @@ class Request:
         """Its last message has come to its end."""
         self.passing = False
         """It has been let through to the server: what still comes of it follows."""
+        self._told: tuple[str, str, bool] | None = None
 
     @property
     def answered(self) -> bool:
@@ -86,12 +87,18 @@ class Request:
 
     def round_trip(self, at_ns: int) -> RoundTrip:
         """What stands before the server, or has been answered."""
+        told = self._told or self._tell()
+        if self.whole:
+            self._told = told
+        return RoundTrip(*told, self.rows, at_ns)
+
+    def _tell(self) -> tuple[str, str, bool]:
+        """Its name, its text and whether it executes anything."""
         # An Execute has not come yet where a long Bind is told at its beginning.
         texts = self.executed + ([] if self.closed else self.bound[len(self.executed) :])
         names = [name for name in map(named, texts) if name]
         statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
-        sql = ";\n".join(texts or self.prepared)
-        return RoundTrip(statement, sql, bool(names), self.rows, at_ns)
+        return statement, ";\n".join(texts or self.prepared), bool(names)
 
     def _idle_name(self) -> str:
         prepared = "; ".join(filter(None, map(named, self.prepared)))

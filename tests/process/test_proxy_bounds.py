@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from orchestrator.errors import ProxyError
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
 from tests.process.proxied import LIMIT_S, Diary, aside, asked, wait_until
@@ -128,6 +130,33 @@ def test_a_worker_that_does_not_read_holds_up_nobody_else(proxy: Proxy, database
             assert quick.execute("SELECT 1").fetchone() == (1,)
         slow.pgconn.finish()
         assert quick.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_nobody_elses_processes_get_in_by_loopback_tcp(
+    proxy: Proxy, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = proxy.dsn(database.worker_dsn, tcp=True)
+    with psycopg.connect(dsn) as worker:
+        assert worker.execute("SELECT 1").fetchone() == (1,)
+    us = os.geteuid()
+    with monkeypatch.context() as changed:
+        changed.setattr(os, "geteuid", lambda: us + 1)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(dsn)
+    assert proxy.facts().connections == 1
+
+
+def test_a_folder_that_cannot_hold_a_socket_is_refused(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(ProxyError, match="at most 107 bytes"):
+        Proxy(database.worker_dsn, tmp_path / ("p" * 100))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProxyError, match="Not a directory"):
+        Proxy(database.worker_dsn, tmp_path / "file" / "p")
+    with (
+        Proxy(database.worker_dsn, tmp_path / "p"),
+        pytest.raises(ProxyError, match="Address already in use"),
+    ):
+        Proxy(database.worker_dsn, tmp_path / "p")
 
 
 def test_bytes_that_are_no_protocol_are_refused_before_a_session_is_up(
