@@ -100,7 +100,7 @@ class Link:
             if self.held_request is not None:
                 request, self.held_request = self.held_request, None
                 self._let_through(request)
-            if self._holds_answer:
+            elif self._holds_answer:
                 self._holds_answer = False
                 self._give()
                 self._finish()

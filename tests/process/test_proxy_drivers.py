@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import LIMIT_S, Diary, aside, asked, wait_until
+from tests.process.proxied import LIMIT_S, Diary, aside, asked, sleeping, wait_until
 from tests.process.wiretap import Wiretap
 
 pytestmark = pytest.mark.database
@@ -135,12 +135,14 @@ def test_notifications_arrive_while_nothing_is_asked(way: Way, database: Databas
 
 
 @pytest.mark.parametrize("version", [pytest.param(None, id="3.0"), "3.2"])
-def test_a_cancel_request_reaches_its_session(way: Way, version: str | None) -> None:
+def test_a_cancel_request_reaches_its_session(
+    way: Way, database: Database, version: str | None
+) -> None:
     dsn = way.dsn + (f" max_protocol_version={version}" if version else "")
     with psycopg.connect(dsn, autocommit=True) as worker:
         assert worker.pgconn.protocol_version == 3
         slow = aside(lambda: worker.execute("SELECT pg_sleep(60)"))
-        wait_until(lambda: "SELECT pg_sleep(?)" in way.diary.statements(), "the statement")
+        wait_until(lambda: sleeping(database), "the statement")
         worker.cancel_safe(timeout=LIMIT_S)
         with pytest.raises(psycopg.errors.QueryCanceled):
             slow.result(LIMIT_S)
