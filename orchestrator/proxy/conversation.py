@@ -16,6 +16,7 @@ from orchestrator.proxy.points import RoundTrip
 from orchestrator.proxy.statements import SQL_BYTES, named
 from orchestrator.proxy.wire import Piece
 
+LONG_BYTES = 1 << 20
 _HEADER_BYTES = 5
 _COUNTED = re.compile(rb"(?:SELECT|INSERT \d+|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY) (\d+)\0")
 
@@ -50,7 +51,7 @@ class Request:
 
     __slots__ = (
         *("executed", "bound", "prepared", "kinds"),
-        *("awaits", "rows", "simple", "closed", "whole", "passing"),
+        *("awaits", "rows", "simple", "at_once", "closed", "whole", "passing", "_told"),
         *("connection", "number", "in_transaction"),
     )
 
@@ -68,32 +69,47 @@ class Request:
         self.rows: int | None = None
         self.simple = False
         """Its answer has as many parts as the server finds statements in it."""
+        self.at_once = False
+        """It is known from its first message on: a COPY's data."""
         self.closed = False
         """Its last message has begun."""
         self.whole = False
         """Its last message has come to its end."""
         self.passing = False
         """It has been let through to the server: what still comes of it follows."""
+        self._told: tuple[str, str, bool, bool] | None = None
 
     @property
     def answered(self) -> bool:
         """Whether the whole answer has come."""
         return self.closed and self.passing and not self.awaits
 
-    @property
-    def recognisable(self) -> bool:
-        """Whether it can be named before its last message has come, as a long one is."""
-        return bool(self.executed or self.bound)
+    def is_known(self, size: int) -> bool:
+        """Whether it can be named, now that `size` bytes of it are held back.
+
+        A long one is not held until its end.
+        """
+        return (
+            self.closed or self.at_once or (size > LONG_BYTES and bool(self.executed or self.bound))
+        )
 
     def round_trip(self, at_ns: int) -> RoundTrip:
         """What stands before the server, or has been answered."""
+        told = self._told or self._tell()
+        if self.whole:
+            self._told = told
+        statement, sql, executes, ends_transaction = told
+        rows = self.in_transaction if ends_transaction else self.rows
+        return RoundTrip(statement, sql, executes, rows, at_ns, self.connection, self.number)
+
+    def _tell(self) -> tuple[str, str, bool, bool]:
+        """Its name, its text, whether it executes anything, and whether it ends a transaction."""
         # An Execute has not come yet where a long Bind is told at its beginning.
         texts = self.executed + ([] if self.closed else self.bound[len(self.executed) :])
         names = [name for name in map(named, texts) if name]
         statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
         sql = ";\n".join(texts or self.prepared)
-        rows = self.in_transaction if _ends_transaction(texts) else self.rows
-        return RoundTrip(statement, sql, bool(names), rows, at_ns, self.connection, self.number)
+        return statement, sql, bool(names), _ends_transaction(texts)
 
     def _idle_name(self) -> str:
         prepared = "; ".join(filter(None, map(named, self.prepared)))
@@ -143,6 +159,17 @@ class Conversation:
             ord("X"): self._flush,
         }
 
+    def waits(self, piece: Piece) -> bool:
+        """Whether only the server's answer will tell what a piece from the worker is.
+
+        asyncpg sends a COPY's data without waiting for the server's consent.
+        """
+        return piece.first and piece.kind in _COPY_KINDS and bool(self.pending) and not self._copy
+
+    def open_request(self) -> Request | None:
+        """The request whose last message has not begun yet."""
+        return self.pending[-1] if self.pending and not self.pending[-1].closed else None
+
     def ask(self, piece: Piece) -> Request | None:
         """The round trip to which a piece from the worker belongs; None = to none, let it pass."""
         if piece.first:
@@ -171,7 +198,7 @@ class Conversation:
             return self._copied(kind)
         if kind == ord("p") or self.streams or (self._copy and kind in b"SH"):
             return None  # of the handshake; or a Sync that the server ignores during a COPY
-        opened = self.pending[-1] if self.pending and not self.pending[-1].closed else None
+        opened = self.open_request()
         if opened is None and kind == ord("X"):
             return None
         request = opened or self._begun()
@@ -193,7 +220,7 @@ class Conversation:
             return None  # the server drops data that come after an error
         if copy.request is None:
             copy.request = self._begun()
-            copy.request.simple = copy.simple
+            copy.request.simple, copy.request.at_once = copy.simple, True
             copy.request.executed.append(f"{copy.sql} (its data)")
             copy.request.awaits.append(_READY if copy.simple else _DONE)
         request = copy.request
