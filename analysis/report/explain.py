@@ -121,7 +121,8 @@ def _enqueued(record: Any) -> str:
 def _row_read(record: Any) -> str:
     when = "After the kill" if record.read == "kill" else "At the end"
     held = f", held by {record.claimed_by}" if record.claimed_by else ""
-    effects = f"{len(record.effects)} committed effects" if record.effects else "no effect"
+    count = len(record.effects)
+    effects = f"{count} committed effect{'s' * (count > 1)}" if count else "no effect"
     return f"{when} its row is {record.state}{held}, with {effects}."
 
 

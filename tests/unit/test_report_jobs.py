@@ -63,7 +63,7 @@ def test_a_crashed_job_is_told_from_its_intended_instant_to_the_final_read(tmp_p
         "After the kill its row is claimed, held by worker-0-0, with no effect.",
         "slot 0 incarnation 1 entered the handler: execution 1.",
         "slot 0 incarnation 1 committed the effect of execution 1 and is about to return.",
-        "At the end its row is done, with 1 committed effects.",
+        "At the end its row is done, with 1 committed effect.",
     ]
     assert [at_us for at_us, _ in facts] == sorted(at_us for at_us, _ in facts)
 

@@ -208,7 +208,7 @@ def _final_rows(case: Case, facts: _Gatherer) -> None:
 
     def tell(state: int, claimant: int, count: int) -> str:
         held = f", held by {history.identities[claimant]}" if claimant != ABSENT else ""
-        committed = f"{count} committed effects" if count else "no effect"
+        committed = f"{count} committed effect{'s' * (count > 1)}" if count else "no effect"
         return f"{AT_THE_END} its row is {STATES[state]}{held}, with {committed}."
 
     facts.add(rows.job, rows.t_ns, tell, (rows.state, rows.claimant, effects))
