@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 import psycopg
 
@@ -44,6 +45,15 @@ def test_rows_are_the_columns_in_their_order_and_the_last_ones_may_be_left_out()
     ]
     statement, parameters = connection.asked
     assert (statement, parameters["ids"]) == ("rows", [1, 2])
+
+
+def test_ids_that_are_no_numbers_reach_the_statement_as_what_they_are() -> None:
+    class Named(Inbox):
+        id_type = UUID
+
+    connection, name = Answering(), "0192f3b4-0000-7000-8000-00000000002a"
+    list(Named().rows(cast("psycopg.Connection[Any]", connection), preset(RESCUE), [name]))
+    assert connection.asked[1]["ids"] == [UUID(name)]
 
 
 def test_without_ids_every_row_is_asked_for() -> None:

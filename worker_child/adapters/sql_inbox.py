@@ -6,7 +6,7 @@ forgotten) overrides `SqlInbox.rows` and begins with what this one yields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import psycopg
@@ -35,6 +35,8 @@ class SqlInbox:
     Its parameters are those of `row_parameters`. A row that is claimed is always among them:
     ``%(ids)s::bigint[] IS NULL OR <claimed> OR id = ANY(%(ids)s)``.
     """
+    id_type: ClassVar[type[Any]] = int
+    """What ``ids`` holds: numbers; ``str`` or ``uuid.UUID`` where the rows' ids are none."""
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
         row = connection.execute(self.counts_sql).fetchone()
@@ -48,15 +50,18 @@ class SqlInbox:
         inbox_ids: Sequence[str] | None = None,
     ) -> Iterator[InboxRow]:
         """What the library's tables say; of a row that is gone, nothing."""
-        for row in connection.execute(self.rows_sql, row_parameters(preset, inbox_ids)):
+        parameters = row_parameters(preset, inbox_ids, self.id_type)
+        for row in connection.execute(self.rows_sql, parameters):
             yield InboxRow(*row)
 
 
-def row_parameters(preset: Preset, inbox_ids: Sequence[str] | None) -> Mapping[str, Any]:
-    """What a statement about rows may name: every setting of the preset, ``ids`` (None = all rows)
-    and ``lease_s`` (the preset's `Rescue.lease_s`; None = it never rescues)."""
+def row_parameters(
+    preset: Preset, inbox_ids: Sequence[str] | None, id_type: Callable[[str], Any] = int
+) -> Mapping[str, Any]:
+    """What a statement about rows may name: every setting of the preset, ``ids`` (of `id_type`;
+    None = all rows) and ``lease_s`` (the preset's `Rescue.lease_s`; None = it never rescues)."""
     return {
         **preset.settings,
-        "ids": None if inbox_ids is None else [int(inbox_id) for inbox_id in inbox_ids],
+        "ids": None if inbox_ids is None else list(map(id_type, inbox_ids)),
         "lease_s": None if preset.rescue is None else preset.rescue.lease_s,
     }
