@@ -327,6 +327,16 @@ KILL_MEASURES: tuple[KillMeasure, ...] = (
         at_least=lambda k: k.at_least,
     ),
     KillMeasure("duplicates, jobs", lambda k: k.duplicates, None, _never, timing=False),
+    KillMeasure(
+        "longest unacknowledged",
+        lambda k: max(k.unacknowledged_age_s or (), default=None),
+        None,
+        _never,
+        timing=False,
+    ),
+    KillMeasure(
+        "attempts used up by rescues", lambda k: k.attempts_used_up, None, _never, timing=False
+    ),
 )
 """Seconds from the kill unless the title says otherwise."""
 

@@ -14,6 +14,7 @@ from orchestrator.history.records import RunEnd
 
 LONGEST_RUN_S: Final = 30 * 24 * 3600
 GREATEST: Final = {
+    "t_ns": (1 << 63) - 1,
     "slot": MAX_SLOT,
     "incarnation": (1 << INCARNATION_BITS) - 1,
     "n": (1 << 31) - 1,

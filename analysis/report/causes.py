@@ -12,7 +12,8 @@ ACKNOWLEDGING = ("acknowledgement_flush", "completion_flush", "completer_flush")
 
 
 def causes(summary: Summary) -> Iterator[str]:
-    """What had been done at the kills and not been recorded, and duplicates of other causes."""
+    """What had been done at the kills and not been recorded, duplicates of other causes, and what
+    the rescues cost."""
     yield from _unacknowledged(summary)
     effects = sum(kill.found.effect_done for kill in summary.recovery if kill.found.effect_done)
     if effects and summary.jobs.duplicated:
@@ -26,6 +27,17 @@ def causes(summary: Summary) -> Iterator[str]:
         )
     if crash.duplicates_live:
         yield f"{_jobs(crash.duplicates_live)} executed twice though no worker's death explains it."
+    yield from _attempts(summary)
+
+
+def _attempts(summary: Summary) -> Iterator[str]:
+    """What the rescues cost besides, where the library counts attempts."""
+    counts = [k.attempts_used_up for k in summary.recovery if k.attempts_used_up is not None]
+    if not counts:
+        return
+    used_up = sum(counts)
+    some = f"{used_up:,} attempt{'' if used_up == 1 else 's'}" if used_up else "no attempt"
+    yield f"Rescues used up {some} by the library's own count."
 
 
 def _unacknowledged(summary: Summary) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -218,3 +219,37 @@ def test_an_empty_story_is_no_reason_for_any_of_it(tmp_path: Path) -> None:
     story.exit(story.worker())
     story.end()
     assert analysed(story.write(tmp_path)).returncode in (0, 3)
+
+
+REFUSED = {
+    "a folder without a history": (["analysis", "FOLDER"], "there is no finished history"),
+    "bytes that are no text": (["analysis", "BYTES"], "this is no line of a history"),
+    "a page in a folder that is not there": (
+        ["analysis", "report", "RUN", "--output=FOLDER/none/page.html"],
+        "No such file or directory",
+    ),
+    "pages where a file is": (["analysis", "results", "RUN", "--pages=BYTES"], "BYTES"),
+    "a run that is not there, to be repeated": (
+        ["orchestrator", "reproduce", "FOLDER/none.jsonl"],
+        "none.jsonl",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_as_it_was_named_is_said_and_leaves_with_2(name: str, run: Path) -> None:
+    program, says = REFUSED[name]
+    folder, noise = run.parent / "folder", run.parent / "noise.jsonl"
+    folder.mkdir()
+    noise.write_bytes(bytes(range(256)))
+    places = {"FOLDER": str(folder), "BYTES": str(noise), "RUN": str(run)}
+    named = [re.sub("FOLDER|BYTES|RUN", lambda it: places[str(it[0])], word) for word in program]
+    ended = subprocess.run(
+        [sys.executable, "-m", *named],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert_one_sentence(ended.returncode, ended.stderr, places.get(says, says))

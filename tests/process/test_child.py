@@ -519,3 +519,33 @@ def test_a_child_whose_stdin_ends_leaves_at_once(make_crew: MakeCrew) -> None:
     crew.until_gone(child)
     assert child.exit is not None
     assert child.exit.exit_code == EXIT_PARENT_GONE
+
+
+@pytest.mark.parametrize(
+    ("mark", "is_left"),
+    [
+        ("{run}", False),
+        ("another-run:0:0", True),
+        ("{run}:1:0", False),
+        ("{run}:0:1", False),
+        ("{run}:0:0", True),
+    ],
+    ids=["the parent's own", "no mark of the run", "another slot's", "the successor's", "its own"],
+)
+def test_what_lives_on_is_the_victims_unless_its_mark_is_the_runs_and_not_the_victims(
+    mark: str, is_left: bool, make_crew: MakeCrew, tmp_path: Path
+) -> None:
+    crew = make_crew("works")
+    child = crew.spawn_ready()
+    wait = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
+    with marked_environment(mark.format(run=tmp_path)):
+        other = subprocess.Popen(
+            wait, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+    with other:
+        assert other.stdout is not None and other.stdout.readline()
+        crew.fleet.kill(child, 0)
+        crew.until_gone(child)
+        expected = [other.pid] if is_left else []
+        wait_for("the worker's own end", lambda: child.survivors() == expected)
+        assert child.survivors() == expected

@@ -387,3 +387,23 @@ def test_of_a_kill_that_found_nothing_in_flight_no_hands_are_spoken_of(tmp_path:
 
     assert "the kill found no job in flight" in found.finding
     assert not any("hands" in detail for detail in found.details)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (1, 2, "Rescues used up 1 attempt by the library's own count."),
+        (1, 3, "Rescues used up 2 attempts by the library's own count."),
+        (1, 1, "Rescues used up no attempt by the library's own count."),
+        (None, 1, None),
+    ],
+)
+def test_what_a_rescue_costs_in_attempts_is_said_where_it_is_known(
+    before: int | None, after: int, says: str | None, tmp_path: Path
+) -> None:
+    story = quick()
+    for incarnation, count in enumerate((before, after)):
+        story.first("job_started", incarnation=incarnation)["library_attempt"] = count
+    details = told(story, tmp_path).details
+
+    assert [text for text in details if "Rescues" in text] == ([says] if says else [])

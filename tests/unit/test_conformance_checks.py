@@ -307,6 +307,64 @@ def test_who_says_that_it_never_rescues_and_does_is_found_out() -> None:
     assert "rescue" in broken(good.direct(), runs)
 
 
+def _one_comes_back_late(run: RunFacts) -> None:
+    """Of four orphans whose preset never rescues the last is run again, 25 s later."""
+    _states(run, rescue=None)
+    again = [fields for fields in run.of("job_started") if fields["incarnation"]]
+    run.lines["job_started"] = [f for f in run.of("job_started") if f not in again[:3]]
+    _later(run, "job_started", 22.5, [3])
+
+
+def _counts_from_two(run: RunFacts) -> None:
+    for fields in run.of("job_started"):
+        fields["library_attempt"] += 2
+
+
+def _three_of_four_spent(run: RunFacts) -> None:
+    _says_of_attempts(run, "yes")
+    _counted_at_rescues(run, 1, [0, 1, 2])
+
+
+def _more_attempts_stated(run: RunFacts) -> None:
+    workers = msgspec.structs.replace(run.scenario.workers, max_attempts=4)
+    scenario = msgspec.structs.replace(run.scenario, workers=workers)
+    object.__setattr__(run, "scenario", scenario)
+
+
+def _done_and_claimed_for_ever(run: RunFacts) -> None:
+    _states(run, acknowledges_in_transaction=True)
+    run.lines["job_started"] = [f for f in run.of("job_started") if not f["incarnation"]]
+    for row in run.of("row_read"):
+        if row["job_id"] == "h000002":
+            row["state"] = "claimed"
+
+
+BELIEVED: list[tuple[str, TrialName, Callable[[RunFacts], object], str]] = [
+    ("rescue stated", "repeated", _one_comes_back_late, "1 of 4 orphans were run again by others"),
+    ("rescue attempts", "repeated", _three_of_four_spent, "3 of 4 orphans that came back had used"),
+    ("library attempts", "failing", _counts_from_two, "library_attempt begins with 2"),
+    ("gives up", "failing", _more_attempts_stated, "the preset states 4 attempts"),
+    (
+        "transaction",
+        "held",
+        _done_and_claimed_for_ever,
+        "has had its effect, and its row is claimed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "trial", "plant", "says"), BELIEVED)
+def test_a_claim_that_is_not_borne_out_is_broken_in_words(
+    check: str, trial: TrialName, plant: Callable[[RunFacts], object], says: str
+) -> None:
+    runs = good.runs()
+    plant(runs[trial])
+    found = outcomes(good.direct(), runs)[check]
+
+    assert found.outcome == "broken"
+    assert says in found.reason
+
+
 def test_a_rescue_that_costs_an_attempt_is_met_where_it_is_stated() -> None:
     runs = good.runs()
     _counted_at_rescues(runs["repeated"], 1)

@@ -30,6 +30,14 @@ def failing_with(error_class: str) -> Story:
     return story
 
 
+def counted() -> Story:
+    """A library that counts attempts, and takes a rescue for one."""
+    story = crash()
+    for incarnation in (0, 1):
+        story.first("job_started", incarnation=incarnation)["library_attempt"] = incarnation
+    return story
+
+
 STORIES: dict[str, Callable[[], Story]] = {
     "a crash": crash,
     "errors": erring,
@@ -39,6 +47,7 @@ STORIES: dict[str, Callable[[], Story]] = {
     "a key for two": lambda: sampled(CALM, dedup={"enqueuers": 2}),
     "a cache": cached,
     **{name: partial(failing_with, name) for name in CLASSES},
+    "counted": counted,
 }
 
 

@@ -13,7 +13,8 @@ from orchestrator.commands.matrix import command as matrix_command
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
 from orchestrator.run.request import make_request
 from orchestrator.scenario.load import load_scenario, scenario_names
-from worker_child.adapters import LIBRARIES
+from worker_child.adapters import LIBRARIES, load_adapter
+from worker_child.adapters.contract import Workers
 
 ROOT = Path(__file__).parent.parent.parent
 PATHS = (ROOT / "README.md", ROOT / "docs" / "commands.md")
@@ -35,6 +36,19 @@ MATRICES = [
     for line in COMMANDS
     if line.startswith(("make matrix", "crashbench matrix"))
 ]
+
+
+def test_it_names_every_library_whose_stock_preset_never_rescues() -> None:
+    workers = Workers(1, 10, 5, 5, 6.0)
+    never = {
+        library
+        for library in LIBRARIES
+        if not library.startswith("control_")
+        and load_adapter(library).preset("stock", workers).rescue is None
+    }
+    (said,) = re.findall(r"\*unknown\*\. ([^.]*) never do:", " ".join(README.split()))
+
+    assert {name.replace("-", "_") for name in said.split(" and ")} == never
 
 
 @pytest.mark.parametrize("words", RUNS, ids=" ".join)
