@@ -63,8 +63,12 @@ def _effects_gone(history: History) -> Iterator[str]:
     }
     if not seen:
         return
-    there = np.isin(np.array([*seen], np.int64), history.effects.key)
-    gone = [job_id for job_id, is_there in zip(seen.values(), there, strict=True) if not is_there]
+    # Looked for among these jobs' effects alone: numpy would sort all of them.
+    effects, mine = history.effects, np.zeros(len(history.jobs), np.bool_)
+    known = (history.jobs.number(str(job_id)) for job_id in seen.values())
+    mine[[job for job in known if job is not None]] = True
+    there = set(effects.key[mine[effects.job]].tolist())
+    gone = [job_id for key, job_id in seen.items() if key not in there]
     for job_id in sorted({str(job_id) for job_id in gone})[:MOST_NAMED]:
         yield f"An effect of {job_id} was read at a kill and is gone at the final read."
 

@@ -13,10 +13,13 @@ import numpy as np
 
 from analysis.history.columns import ABSENT, Ints
 from analysis.history.history import History
+from analysis.history.job_ids import stream_index
 from analysis.history.tables import Enqueues
 from orchestrator.errors import UnplannedJobError
-from orchestrator.history.records import HISTORY_VERSION
+from orchestrator.history.records import HISTORY_VERSION, EnqueueFailed
 from orchestrator.scenario.checks import check
+from orchestrator.scenario.reader import Flaw
+from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import PlannedJob, Workload
 
 MOST_DRAWN = 500
@@ -33,6 +36,10 @@ class _Sent:
     tenant: str | None
 
 
+def _flaws(scenario: Scenario) -> list[Flaw]:
+    return [flaw for flaw in check(scenario) if flaw.path.startswith("workload")]
+
+
 def _as_drawn(history: History) -> Iterator[str]:
     """Each job is what the scenario's seed makes of it, and the stream as long as is said.
 
@@ -41,7 +48,7 @@ def _as_drawn(history: History) -> Iterator[str]:
     if history.version != HISTORY_VERSION:
         return
     scenario = history.start.scenario
-    flaws = [flaw for flaw in check(scenario) if flaw.path.startswith("workload")]
+    flaws = _flaws(scenario)
     if flaws:
         yield f"The scenario could not have been run: {flaws[0]}."
         return
@@ -66,6 +73,26 @@ def _as_drawn(history: History) -> Iterator[str]:
             return
         if _at_another_instant(history, place, drawn):
             yield f"{job_id} was intended for another instant than the scenario's seed makes."
+            return
+
+
+def _refused_as_drawn(history: History) -> Iterator[str]:
+    """A job that did not get in was intended for its instant all the same."""
+    scenario, end = history.start.scenario, history.end
+    if history.version != HISTORY_VERSION or scenario.workload.closed_loop or _flaws(scenario):
+        return
+    workload = Workload(scenario)
+    failed = history.records.of(EnqueueFailed)
+    for place in spread(len(failed)).tolist():
+        record = failed[place]
+        index = stream_index(record.job_id)
+        planned = workload.stream_jobs
+        if index is None or end is None or end.started_ns is None:
+            continue
+        if planned is not None and index >= planned:
+            continue
+        if record.intended_ns != end.started_ns + workload.job(index).intended_ns:
+            yield f"{record.job_id} was refused at another instant than the scenario's seed makes."
             return
 
 
@@ -105,4 +132,4 @@ def _at_another_instant(history: History, place: int, drawn: PlannedJob) -> bool
     return int(lines.intended_ns[place]) != end.started_ns + drawn.intended_ns
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_drawn,)
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_drawn, _refused_as_drawn)

@@ -282,6 +282,13 @@ CASES: dict[str, tuple[str, str, Change, dict[str, Any], str]] = {
         {"job_id": "j000005"},
         "j000005 was intended for another instant",
     ),
+    "a refused job of another instant": (
+        "slots",
+        "enqueue_failed",
+        later("intended_ns", -0.000001),
+        {"job_id": "j000006"},
+        "j000006 was refused at another instant",
+    ),
     "a stream of another length": (
         "kill",
         "run_start",
