@@ -38,9 +38,10 @@ def cache_of(summary: Summary) -> Cache:
     return summary.cache
 
 
-def outcomes(summary: Summary) -> dict[str, str]:
+def judged_so(summary: Summary) -> dict[str, tuple[int, str]]:
+    """What was found against each expectation of the cache, and the outcome."""
     names = ("wrong_results", "unanswered", "addresses_run_again")
-    return {one.name: one.outcome for one in summary.expectations if one.name in names}
+    return {one.name: (one.found, one.outcome) for one in summary.expectations if one.name in names}
 
 
 def test_a_sound_cache_is_counted_by_question_and_by_execution(tmp_path: Path) -> None:
@@ -81,7 +82,11 @@ def test_wrong_torn_and_foreign_results_are_told_apart_and_break_the_expectation
     assert (cache.wrong_results, cache.torn_results, cache.foreign_results) == (3, 1, 1)
     assert cache.wrong_addresses == ["aa", "bb"]
     assert summary.verdict == "fail"
-    assert outcomes(summary)["wrong_results"] == "broken"
+    assert judged_so(summary) == {
+        "wrong_results": (3, "broken"),
+        "unanswered": (0, "met"),
+        "addresses_run_again": (0, "met"),
+    }
     assert summary.findings[-1] == (
         "Of 5 questions 3 were served a wrong result (1 torn, 1 another address's, 1 of other "
         "bytes), for aa, bb."
@@ -100,7 +105,11 @@ def test_an_address_that_nobody_is_served_any_more_is_stuck(tmp_path: Path) -> N
     summary = judged(story, worker, tmp_path)
     cache = cache_of(summary)
     assert (cache.unanswered, cache.stuck_addresses) == (3, 1)
-    assert outcomes(summary)["unanswered"] == "broken"
+    assert judged_so(summary) == {
+        "wrong_results": (0, "met"),
+        "unanswered": (3, "broken"),
+        "addresses_run_again": (0, "met"),
+    }
     assert cache.latency_ms.miss.censored == 2 and cache.latency_ms.miss.p50 is None
     assert "3 were served none" in str(answer(summary))
 
@@ -110,7 +119,8 @@ def test_a_redelivered_job_is_one_job_and_two_jobs_of_an_address_are_two(tmp_pat
     worker = story.worker()
     job_id = story.ask("aa", "miss", by=worker)
     worker.run(job_id)
-    assert outcomes(judged(story, worker, tmp_path))["addresses_run_again"] == "met"
+    summary = judged(story, worker, tmp_path)
+    assert judged_so(summary)["addresses_run_again"] == (0, "met")
 
     story = CacheStory()
     worker = story.worker()
@@ -119,7 +129,7 @@ def test_a_redelivered_job_is_one_job_and_two_jobs_of_an_address_are_two(tmp_pat
     summary = judged(story, worker, tmp_path)
     assert cache_of(summary).addresses_run_again == 1
     assert cache_of(summary).max_executions_per_address == 2
-    assert outcomes(summary)["addresses_run_again"] == "broken"
+    assert judged_so(summary)["addresses_run_again"] == (1, "broken")
 
 
 def test_its_figures_are_shown_with_the_word_that_there_is_no_comparison(tmp_path: Path) -> None:
