@@ -19,12 +19,14 @@ from analysis.report.answer import answer
 from analysis.report.console import HarmlessConsole
 from analysis.report.explain import explain
 from analysis.report.html.job_facts import job_facts, never_enqueued
+from analysis.report.results_page import measured
+from analysis.report.scenario_page import scenario_pages
 from analysis.report.terminal import print_summary
 from analysis.report.terminal_cache import NO_COMPARISON
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story, Worker
-from tests.histories.cached import BYTES, CALLERS, CacheStory, own
+from tests.histories.cached import BYTES, CALLERS, CacheStory, cached, own
 
 
 def judged(story: CacheStory, worker: Worker, folder: Path) -> Summary:
@@ -142,6 +144,22 @@ def test_its_figures_are_shown_with_the_word_that_there_is_no_comparison(tmp_pat
     shown = console.export_text()
     assert f"Cache ({NO_COMPARISON})" in shown
     assert "wrong results" in shown
+
+
+def test_the_page_of_a_scenario_that_needs_a_cache_says_that_it_stands_alone(
+    tmp_path: Path,
+) -> None:
+    pages = []
+    for needs in (["cache"], []):
+        story = cached()
+        story.first("run_start")["needs"] = needs
+        folder = tmp_path / f"needs {len(needs)}"
+        folder.mkdir()
+        (page,) = scenario_pages(measured([story.write(folder)]).blocks).values()
+        pages.append(page)
+    assert [NO_COMPARISON in page for page in pages] == [True, False]
+    assert "| questions to the cache" in pages[0]
+    assert "| cache hit p50, ms" in pages[0]
 
 
 def test_what_each_caller_was_served_is_told_of_its_job(tmp_path: Path) -> None:
