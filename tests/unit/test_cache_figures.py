@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import HistoryError
@@ -305,6 +305,7 @@ PLANTED = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(planted=PLANTED)
 def test_the_figures_of_any_history_are_those_that_were_planted(planted: list[Planted]) -> None:
     story = CacheStory(wrong_results=None, unanswered=None, addresses_run_again=None)
