@@ -70,7 +70,7 @@ def _body(
         lines += [f"> {escaped(text)}", ""] if text.strip() else []
         lines += [_put_on_top(values), ""] if values else []
     if any("cache" in start.needs for start in starts):
-        lines += [f"Of the cache: {NO_COMPARISON}.", ""]
+        lines += [f"The figures of the cache stand alone ({NO_COMPARISON}).", ""]
     if len(blocks) > 1:
         lines += _apart(blocks)
     for place, block in enumerate(blocks, 1):

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.errors import HistoryError
@@ -19,12 +19,14 @@ from analysis.report.answer import answer
 from analysis.report.console import HarmlessConsole
 from analysis.report.explain import explain
 from analysis.report.html.job_facts import job_facts, never_enqueued
+from analysis.report.results_page import measured
+from analysis.report.scenario_page import scenario_pages
 from analysis.report.terminal import print_summary
 from analysis.report.terminal_cache import NO_COMPARISON
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story, Worker
-from tests.histories.cached import BYTES, CALLERS, CacheStory, own
+from tests.histories.cached import BYTES, CALLERS, CacheStory, cached, own
 
 
 def judged(story: CacheStory, worker: Worker, folder: Path) -> Summary:
@@ -38,9 +40,10 @@ def cache_of(summary: Summary) -> Cache:
     return summary.cache
 
 
-def outcomes(summary: Summary) -> dict[str, str]:
+def judged_so(summary: Summary) -> dict[str, tuple[int, str]]:
+    """What was found against each expectation of the cache, and the outcome."""
     names = ("wrong_results", "unanswered", "addresses_run_again")
-    return {one.name: one.outcome for one in summary.expectations if one.name in names}
+    return {one.name: (one.found, one.outcome) for one in summary.expectations if one.name in names}
 
 
 def test_a_sound_cache_is_counted_by_question_and_by_execution(tmp_path: Path) -> None:
@@ -81,7 +84,11 @@ def test_wrong_torn_and_foreign_results_are_told_apart_and_break_the_expectation
     assert (cache.wrong_results, cache.torn_results, cache.foreign_results) == (3, 1, 1)
     assert cache.wrong_addresses == ["aa", "bb"]
     assert summary.verdict == "fail"
-    assert outcomes(summary)["wrong_results"] == "broken"
+    assert judged_so(summary) == {
+        "wrong_results": (3, "broken"),
+        "unanswered": (0, "met"),
+        "addresses_run_again": (0, "met"),
+    }
     assert summary.findings[-1] == (
         "Of 5 questions 3 were served a wrong result (1 torn, 1 another address's, 1 of other "
         "bytes), for aa, bb."
@@ -100,7 +107,11 @@ def test_an_address_that_nobody_is_served_any_more_is_stuck(tmp_path: Path) -> N
     summary = judged(story, worker, tmp_path)
     cache = cache_of(summary)
     assert (cache.unanswered, cache.stuck_addresses) == (3, 1)
-    assert outcomes(summary)["unanswered"] == "broken"
+    assert judged_so(summary) == {
+        "wrong_results": (0, "met"),
+        "unanswered": (3, "broken"),
+        "addresses_run_again": (0, "met"),
+    }
     assert cache.latency_ms.miss.censored == 2 and cache.latency_ms.miss.p50 is None
     assert "3 were served none" in str(answer(summary))
 
@@ -110,7 +121,8 @@ def test_a_redelivered_job_is_one_job_and_two_jobs_of_an_address_are_two(tmp_pat
     worker = story.worker()
     job_id = story.ask("aa", "miss", by=worker)
     worker.run(job_id)
-    assert outcomes(judged(story, worker, tmp_path))["addresses_run_again"] == "met"
+    summary = judged(story, worker, tmp_path)
+    assert judged_so(summary)["addresses_run_again"] == (0, "met")
 
     story = CacheStory()
     worker = story.worker()
@@ -119,7 +131,7 @@ def test_a_redelivered_job_is_one_job_and_two_jobs_of_an_address_are_two(tmp_pat
     summary = judged(story, worker, tmp_path)
     assert cache_of(summary).addresses_run_again == 1
     assert cache_of(summary).max_executions_per_address == 2
-    assert outcomes(summary)["addresses_run_again"] == "broken"
+    assert judged_so(summary)["addresses_run_again"] == (1, "broken")
 
 
 def test_its_figures_are_shown_with_the_word_that_there_is_no_comparison(tmp_path: Path) -> None:
@@ -132,6 +144,22 @@ def test_its_figures_are_shown_with_the_word_that_there_is_no_comparison(tmp_pat
     shown = console.export_text()
     assert f"Cache ({NO_COMPARISON})" in shown
     assert "wrong results" in shown
+
+
+def test_the_page_of_a_scenario_that_needs_a_cache_says_that_it_stands_alone(
+    tmp_path: Path,
+) -> None:
+    pages = []
+    for needs in (["cache"], []):
+        story = cached()
+        story.first("run_start")["needs"] = needs
+        folder = tmp_path / f"needs {len(needs)}"
+        folder.mkdir()
+        (page,) = scenario_pages(measured([story.write(folder)]).blocks).values()
+        pages.append(page)
+    assert [NO_COMPARISON in page for page in pages] == [True, False]
+    assert "| questions to the cache" in pages[0]
+    assert "| cache hit p50, ms" in pages[0]
 
 
 def test_what_each_caller_was_served_is_told_of_its_job(tmp_path: Path) -> None:
@@ -277,6 +305,7 @@ PLANTED = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(planted=PLANTED)
 def test_the_figures_of_any_history_are_those_that_were_planted(planted: list[Planted]) -> None:
     story = CacheStory(wrong_results=None, unanswered=None, addresses_run_again=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import NotOfferedError, ScenarioError
@@ -56,6 +56,7 @@ def test_new_addresses_come_evenly_over_the_stream_and_known_ones_between() -> N
     assert len(known) == 5
 
 
+@settings(deadline=None)
 @given(unique=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_each_address_is_asked_for_and_none_before_the_one_below_it(unique: int, seed: int) -> None:
     planned = workload(f"workload.cache.unique_addresses={unique}", f"seed={seed}")

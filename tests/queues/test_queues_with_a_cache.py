@@ -1,4 +1,4 @@
-"""A control queue with a cache, on a real PostgreSQL and with real kills: found as it is."""
+"""Queues with a cache, on a real PostgreSQL and with real kills: a control is found as it is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orchestrator.processes.janitor import Janitor
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
+from tests.toolchain import need_built
 from worker_child.adapters.contract import CACHE_FOLDER_VARIABLE
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
@@ -28,12 +29,17 @@ IN_THE_WORK = "faults.0.at_s=2.5"
 
 
 def run(
-    server: Server, results: Path, scenario: str, preset: str, *overrides: str
+    server: Server,
+    results: Path,
+    scenario: str,
+    preset: str,
+    *overrides: str,
+    library: str = "control_cache",
 ) -> tuple[Summary, Cache]:
-    """Carry a scenario out with the control; its summary, and what is said of the cache."""
+    """Carry a scenario out; its summary, and what is said of the cache."""
     request = make_request(
         load_scenario(scenario, overrides),
-        library="control_cache",
+        library=library,
         preset=preset,
         ordinal=1,
         dsn=server.dsn,
@@ -139,3 +145,21 @@ def test_an_address_whose_worker_never_comes_back_is_told_as_stuck(
     assert "unanswered" in broken(summary)
     assert (cache.unanswered, cache.stuck_addresses) == (48, 3)
     assert cache.wrong_results == 0
+
+
+def test_platform_libs_callers_are_all_served_the_whole_result_after_a_kill(
+    server: Server, tmp_path: Path
+) -> None:
+    need_built("platform_lib")
+    summary, cache = run(
+        server,
+        tmp_path,
+        "cache_concurrent_miss_crash_short",
+        "tuned",
+        *FOUR_ADDRESSES,
+        IN_THE_WORK,
+        library="platform_lib",
+    )
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert (cache.asks, cache.unanswered, cache.wrong_results) == (64, 0, 0)
+    assert (cache.executions, cache.addresses_run_again) == (5, 0)
