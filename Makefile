@@ -73,7 +73,7 @@ test-conformance: adapters ## every library, and twenty adapters that are wrong 
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
 
 test-crash-points: setup ## every crash point of the controls and of pgqueuer (some four minutes)
-	$(BIN)/pytest -q -m every_point tests/acceptance/test_crash_points.py $(ARGS)
+	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
 
 nightly: adapters ## crash points of every library, each twice (hours): findings do not stop it
 	for cell in "pgqueuer tuned" "pgqueuer stock" "procrastinate tuned" "river tuned" \

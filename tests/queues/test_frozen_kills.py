@@ -139,9 +139,9 @@ def test_a_session_that_goes_round_the_proxy_voids_the_run(
 PRESET = load_adapter("control_late_ack").preset("stock", Workers(1, 10, 3, 5, 0.2))
 
 
-def _address(server: Server) -> dict[str, str | int]:
+def _address(server: Server) -> dict[str, str]:
     known = psycopg.conninfo.conninfo_to_dict(server.dsn)
-    return {name: known[name] for name in ("host", "port") if name in known}
+    return {name: str(known[name]) for name in ("host", "port") if name in known}
 
 
 def test_a_line_after_the_freeze_voids_the_run(
