@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.checks import faults, instants, rows, run_lines
+from analysis.checks import faults, freeze, instants, rows, run_lines
 from analysis.checks.completeness import worker_name
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
 from analysis.history.history import History
@@ -52,7 +52,7 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    rooms = (CHECKS, faults.CHECKS, run_lines.CHECKS, instants.CHECKS, rows.CHECKS)
+    rooms = (CHECKS, faults.CHECKS, freeze.CHECKS, run_lines.CHECKS, instants.CHECKS, rows.CHECKS)
     return [sentence for room in rooms for check in room for sentence in check(history)]
 
 

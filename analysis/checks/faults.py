@@ -14,7 +14,9 @@ INSTANT_NS = 1_000_000
 """An instant that was planned as seconds may be this far from the one that was intended."""
 
 
-def _trigger(entry: Fault) -> Literal["timed", "state", "held"]:
+def _trigger(entry: Fault) -> Literal["timed", "state", "held", "point"]:
+    if entry.at_point is not None:
+        return "point"
     return "held" if entry.when_held else "state" if entry.when else "timed"
 
 

@@ -40,8 +40,8 @@ class Recovery(Section, frozen=True, kw_only=True):
     """The victim's slot."""
     incarnation: int
     """Which process of the slot it was, from 0."""
-    trigger: Literal["timed", "state", "held"]
-    """What made it due: an instant, a state of the jobs, or jobs that were held."""
+    trigger: Literal["timed", "state", "held", "point"]
+    """What made it due: an instant, a state of the jobs, jobs that were held, or a round trip."""
     kill_sent_ns: int
     """When the signal was sent, CLOCK_MONOTONIC nanoseconds."""
     late_s: float | None

@@ -15,6 +15,7 @@ from analysis.report.console import HarmlessFormatter, complain, world_in_a_sent
 from orchestrator.commands.adapters import adapter_new, adapters
 from orchestrator.commands.calibration.command import calibrate
 from orchestrator.commands.conformance.command import conformance
+from orchestrator.commands.crash_points.command import crash_points
 from orchestrator.commands.matrix.command import matrix
 from orchestrator.commands.reproduce import reproduce
 from orchestrator.commands.run import run
@@ -34,7 +35,15 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
-    Section("Measure", {"run": run, "matrix": matrix, "reproduce": reproduce}),
+    Section(
+        "Measure",
+        {
+            "run": run,
+            "matrix": matrix,
+            "crash-points": crash_points,
+            "reproduce": reproduce,
+        },
+    ),
     Section(
         "Look at what was measured",
         {

@@ -33,8 +33,8 @@ MEANINGS: dict[str, str] = {
     "Session.backend_start": "When the session began, by the server's clock.",
     "Session.state": "The backend's state.",
     "Session.query": "Its current or last query, cut at 300 characters.",
-    "FaultInjected.trigger": "What called for it: an instant, a state of the run, or held jobs "
-    "that all stood at their points.",
+    "FaultInjected.trigger": "What called for it: an instant, a state of the run, held jobs that "
+    "all stood at their points, or a round trip with the database.",
     "ProcessEnd.reaped_ns": "When its exit status was collected, CLOCK_MONOTONIC.",
     "ProcessEnd.sessions_gone_ns": "When none of its sessions was left, CLOCK_MONOTONIC.",
     "ProcessEnd.sessions_left": "Sessions that were there still at the limit.",
@@ -69,6 +69,10 @@ NOTES: dict[str, str] = {
     "queries for a `resource_sample`.",
     "wall_clock_step": "The wall clock was set: timestamps after it follow a new anchor, t_ns goes "
     "on as before.",
+    "round_trip": "A round trip between the worker and the database, in a run that lists them: "
+    "`detail.statement` (its SQL, literals replaced by ?), `detail.sql`, `detail.phase` (where the "
+    "worker's jobs stood when the request had come), `detail.rows`, `detail.executes` (false = "
+    "Parse or Describe alone), `detail.number` (by the order of the requests), `detail.wave`.",
     "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "
     "libraries under test have none.",
 }

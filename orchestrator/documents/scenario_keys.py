@@ -17,6 +17,7 @@ from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
 from orchestrator.scenario.types import (
+    AtPoint,
     Burst,
     Dedup,
     ErrorInjection,
@@ -33,6 +34,7 @@ from orchestrator.scenario.types import (
     Section,
     Steady,
     Tenants,
+    Wave,
     When,
     WorkerSettings,
     WorkloadSettings,
@@ -50,10 +52,12 @@ TABLES: dict[type[Section], str] = {
     Payload: "[workload.payload]",
     ErrorInjection: "[[workload.errors]]",
     Dedup: "[workload.dedup]",
+    Wave: "[[workload.waves]]",
     HeldJobs: "[[workload.held]]",
     WorkerSettings: "[workers]",
     Kill: '[[faults]] what = "kill"',
     When: "[faults.when]",
+    AtPoint: "[faults.at_point]",
     Limits: "[limits]",
     Expectations: "[expectations]",
 }

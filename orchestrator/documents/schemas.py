@@ -12,9 +12,11 @@ from orchestrator.documents.scenario_keys import TABLES
 from orchestrator.history.records import (
     HISTORY_VERSION,
     KINDS,
+    Freeze,
     Invocation,
     ProcessEnd,
     Rescue,
+    RoundTripSeen,
     Session,
     SessionsBefore,
     WorkerTarget,
@@ -45,7 +47,9 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Session,
     WorkerTarget,
     SessionsBefore,
+    RoundTripSeen,
     ProcessEnd,
+    Freeze,
 ]
 """What the lines of a history are made of, the scenario apart."""
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import ProcessEnd, RowRead, Session, SessionsBefore
+from orchestrator.history.records import Freeze, ProcessEnd, RowRead, Session, SessionsBefore
 from orchestrator.workers.child import ChildHandle
 
 
@@ -87,6 +87,7 @@ class EndOfAProcess:
         self._survivors: list[int] = []
         self._sessions_left: list[Session] = []
         self._sessions_gone_ns: int | None = None
+        self._freeze: Freeze | None = None
 
     def before(self) -> SessionsBefore:
         """The victim's sessions, and those of nobody."""
@@ -96,6 +97,7 @@ class EndOfAProcess:
             probe.sessions([self._child.init.application_name]),
             probe.unknown_sessions(),
             ready=is_ready,
+            at_point=self._reach.watch.seen if self._reach.watch is not None else None,
         )
 
     def missing(self, *, overdue: bool) -> str | None:
@@ -107,6 +109,7 @@ class EndOfAProcess:
         if self.stage is Stage.ALONE:
             self._survivors = self._child.survivors()
             if not self._survivors or overdue:
+                self._thaw()
                 self.stage = Stage.SESSIONS_GONE
         if self.stage is Stage.SESSIONS_GONE:
             sessions = self._reach.probe.sessions([self._child.init.application_name])
@@ -116,6 +119,12 @@ class EndOfAProcess:
             if not sessions or overdue:
                 self.stage = Stage.DONE
         return None if self.stage is Stage.DONE else f"{self.stage.value} of the killed worker"
+
+    def _thaw(self) -> None:
+        """Nobody is left who could say anything more: what was frozen is looked at and closed."""
+        watch = self._reach.watch
+        if watch is not None and watch.seen is not None:
+            self._freeze = watch.drop()
 
     def close(self, fault: int) -> Closed:
         """Read the rows, and say what was seen."""
@@ -140,6 +149,7 @@ class EndOfAProcess:
             sessions_gone_ns=self._sessions_gone_ns,
             sessions_left=self._sessions_left,
             rows_read_ns=None if reading.error else reading.t_ns,
+            freeze=self._freeze,
         )
         held = reading.lines_claimed_by({ready.identity}) if ready else []
         return Closed(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from orchestrator.faults.held import Held
 from orchestrator.faults.injected import InjectedFault
 from orchestrator.faults.plan import PlannedFault, View, due_ns, phase_origin_ns, phases_s
+from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.settled import Settling
 from orchestrator.faults.table import row_of, word_of
 from orchestrator.faults.targets import Reach
@@ -52,6 +53,7 @@ class FaultInjector:
         scenario: Scenario,
         rescue: Rescue | None,
         held: Held,
+        watch: RoundTripWatch | None = None,
     ) -> None:
         self.pending = plan
         self.injected: list[InjectedFault] = []
@@ -65,7 +67,8 @@ class FaultInjector:
         self._probe = parts.probe
         self._recorder = parts.recorder
         self._held = held
-        self._reach = Reach(parts.fleet, parts.tracker, parts.probe)
+        self._watch = watch
+        self._reach = Reach(parts.fleet, parts.tracker, parts.probe, watch)
         self._unsettled: list[Settling] = []
         self._settled_ns: int | None = None
         """When the last of those that have settled did."""
@@ -228,6 +231,7 @@ class FaultInjector:
             started_ns=started_ns,
             completed=self._tracker.completed,
             in_flight=self._in_flight(plan),
+            point_ns=self._watch.reached_ns if self._watch is not None else None,
             held_reached=plan.trigger == "held" and self._held.reached(),
             settled_since_ns=self.settled_since_ns() if plan.repeated else None,
             ready_ns={

@@ -12,7 +12,7 @@ from typing import Literal
 
 from orchestrator.scenario.types import Fault, When
 
-Trigger = Literal["timed", "state", "held"]
+Trigger = Literal["timed", "state", "held", "point"]
 
 _NS_PER_S = 1_000_000_000
 _CANDIDATES = 64
@@ -74,6 +74,8 @@ class View:
     in_flight: int
     """Rows that are claimed and not yet acknowledged."""
     held_reached: bool
+    point_ns: int | None
+    """When the worker came to the round trip that is waited for; None = not yet."""
     settled_since_ns: int | None
     """Since when every earlier fault has settled and the backlog is back in its band."""
     ready_ns: Mapping[int, int]
@@ -112,12 +114,19 @@ def plan_faults(
                 PlannedFault(
                     fault=len(planned),
                     entry=fault,
-                    trigger="held" if fault.when_held else "state" if fault.when else "timed",
+                    trigger=trigger_of(fault),
                     at_ns=None if fault.at_s is None else _ns(fault.at_s),
                     when=fault.when,
                 )
             )
     return _in_order(planned)
+
+
+def trigger_of(fault: Fault) -> Trigger:
+    """The history's word for what makes it due, by the scenario's entry."""
+    if fault.at_point is not None:
+        return "point"
+    return "held" if fault.when_held else "state" if fault.when else "timed"
 
 
 def _in_order(planned: list[PlannedFault]) -> list[PlannedFault]:
@@ -144,6 +153,8 @@ def due_ns(fault: PlannedFault, view: View) -> int | None:
         return view.now_ns if _reached(fault.when, view) else None
     if fault.trigger == "held":
         return view.now_ns if view.held_reached else None
+    if fault.trigger == "point":
+        return view.point_ns
     ready_ns = phase_origin_ns(fault, view)
     if view.settled_since_ns is None or ready_ns is None:
         return None

@@ -12,7 +12,12 @@ HealedAt = Callable[[], int | None]
 
 
 def kill(reach: Reach, victim: Worker, fault: int) -> int:
-    """SIGKILL the process group; returns `kill_sent`, stamped just before."""
+    """SIGKILL the process group; returns `kill_sent`, stamped just before.
+
+    One that is held at a round trip is frozen first.
+    """
+    if reach.watch is not None and reach.watch.seen is not None:
+        reach.watch.freeze()
     return reach.fleet.kill(victim.child, fault)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.history.records import Target, WorkerTarget
 from orchestrator.observe.probe import Probe
 from orchestrator.scenario.types import Triggered
@@ -20,6 +21,8 @@ class Reach:
     fleet: Fleet
     tracker: Tracker
     probe: Probe
+    watch: RoundTripWatch | None = None
+    """Of the worker behind the proxy, where there is one."""
 
 
 class Victim(Protocol):
@@ -51,12 +54,13 @@ class Worker:
 def worker(reach: Reach, entry: Triggered) -> Worker | None:
     """The worker of the entry's only slot; None = the slot has none at this moment.
 
-    What has an instant hits it then, ready or not. What waits for a state waits for a worker that
-    is ready too: before that there is no state of its to aim at.
+    What has an instant, or a round trip, hits it then, ready or not. What waits for a state waits
+    for a worker that is ready too: before that there is no state of its to aim at.
     """
     (slot,) = entry.slots
     child = reach.fleet.in_slot(slot)
     if child is None:
         return None
     is_ready = (child.slot, child.incarnation) in reach.tracker.ready
-    return Worker(child) if is_ready or entry.at_s is not None else None
+    whenever = entry.at_s is not None or entry.at_point is not None
+    return Worker(child) if is_ready or whenever else None

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.types import PointPhase, PointSide, Scenario
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,
@@ -208,6 +208,42 @@ Target = WorkerTarget
 """Whom or what a fault hit: the union of the types whose tag `kind` is."""
 
 
+class RoundTripSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A round trip between a worker and the database, at which it is held."""
+
+    statement: str
+    """Its SQL, literals replaced by ?."""
+    sql: str
+    """Its SQL as sent, cut at 10 kB."""
+    phase: PointPhase
+    """Where the worker's jobs stood when the request had come."""
+    side: PointSide
+    """``before`` = nothing of it has reached the server; ``after`` = nothing of the answer has
+    reached the worker."""
+    rows: int | None = None
+    """How many rows it returned or changed; left out before the answer."""
+
+
+class Freeze(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a proxy let through once it had frozen all of a worker's connections."""
+
+    frozen_ns: int
+    """From when on nothing was to pass, CLOCK_MONOTONIC."""
+    looked_ns: int
+    """When it was asked, CLOCK_MONOTONIC: after the victim had ended, before its connections were
+    closed."""
+    passed_bytes: int
+    """Forwarded since, either way; there must be none."""
+    backend_pids: list[int]
+    """Of the sessions that went through the proxy: the victim must have had no other."""
+    held_bytes: int = 0
+    """What the victim has sent since and nobody was given."""
+    unexplained_bytes: int = 0
+    """Forwarded at any time without being understood; there must be none."""
+    broken: int = 0
+    """Connections that were lost before the freeze was over."""
+
+
 class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_injected` whose `what` is `kill`: seen just before the signal."""
 
@@ -217,6 +253,8 @@ class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sessions in the run's own database that bear no name of this run: whose are they?"""
     ready: bool = True
     """The victim had said that it was ready, as far as that had been read."""
+    at_point: RoundTripSeen | None = None
+    """The round trip at which it was held, where that is what the fault waited for."""
 
 
 class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -234,6 +272,8 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     sessions_gone_ns: int | None = None
     sessions_left: list[Session] = []
     rows_read_ns: int | None = None
+    freeze: Freeze | None = None
+    """Of a victim that was held at a round trip: what its frozen connections let through."""
 
 
 class PartsOfAFault(NamedTuple):
@@ -258,7 +298,7 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whom or what it hit."""
     ends_process: bool
     """The workers that it hit are dead by it."""
-    trigger: Literal["timed", "state", "held"]
+    trigger: Literal["timed", "state", "held", "point"]
     biased: bool
     """Aimed at a phase: never pooled with timed ones."""
     intended_ns: int | None

@@ -111,6 +111,11 @@ class Producer:
         now_ns = time.monotonic_ns()
         self._send([DueJob(job, now_ns) for job in jobs])
 
+    def send_wave(self, jobs: list[PlannedJob]) -> None:
+        """Send the next jobs of a stream that comes in waves, from the caller's thread."""
+        self.send(jobs)
+        self.stream_jobs += len(jobs)
+
     def close(self) -> None:
         """Close the connection."""
         if self._enqueuer is not None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
-from orchestrator.proxy.points import RoundTrip
-from orchestrator.proxy.statements import SQL_BYTES, named
+from orchestrator.proxy.request import Request
+from orchestrator.proxy.statements import SQL_BYTES
 from orchestrator.proxy.wire import Piece
 
-LONG_BYTES = 1 << 20
 _HEADER_BYTES = 5
 _COUNTED = re.compile(rb"(?:SELECT|INSERT \d+|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY) (\d+)\0")
 
@@ -39,71 +39,6 @@ ASYNCHRONOUS = frozenset(b"NSA")
 _ERROR, _COPY_IN, _COPY_BOTH = ord("E"), ord("G"), ord("W")
 _COPY_KINDS = frozenset(b"dcf")
 _COPY_ENDS = frozenset(b"cf")
-_NAMES = {ord("S"): "Sync", ord("H"): "Flush", ord("D"): "Describe", ord("C"): "Close"}
-_NAMES |= {ord("B"): "Bind", ord("X"): "Terminate"}
-
-
-class Request:
-    """One round trip on its way: the messages up to the one that asks for an answer."""
-
-    __slots__ = (
-        *("executed", "bound", "prepared", "kinds"),
-        *("awaits", "rows", "simple", "at_once", "closed", "whole", "passing", "_told"),
-    )
-
-    def __init__(self) -> None:
-        self.executed: list[str] = []
-        """The SQL of what it executes."""
-        self.bound: list[str] = []
-        self.prepared: list[str] = []
-        self.kinds: list[int] = []
-        self.awaits: deque[int] = deque()
-        self.rows: int | None = None
-        self.simple = False
-        """Its answer has as many parts as the server finds statements in it."""
-        self.at_once = False
-        """It is known from its first message on: a COPY's data."""
-        self.closed = False
-        """Its last message has begun."""
-        self.whole = False
-        """Its last message has come to its end."""
-        self.passing = False
-        """It has been let through to the server: what still comes of it follows."""
-        self._told: tuple[str, str, bool] | None = None
-
-    @property
-    def answered(self) -> bool:
-        """Whether the whole answer has come."""
-        return self.closed and self.passing and not self.awaits
-
-    def is_known(self, size: int) -> bool:
-        """Whether it can be named, now that `size` bytes of it are held back.
-
-        A long one is not held until its end.
-        """
-        return (
-            self.closed or self.at_once or (size > LONG_BYTES and bool(self.executed or self.bound))
-        )
-
-    def round_trip(self, at_ns: int) -> RoundTrip:
-        """What stands before the server, or has been answered."""
-        told = self._told or self._tell()
-        if self.whole:
-            self._told = told
-        return RoundTrip(*told, self.rows, at_ns)
-
-    def _tell(self) -> tuple[str, str, bool]:
-        """Its name, its text and whether it executes anything."""
-        # An Execute has not come yet where a long Bind is told at its beginning.
-        texts = self.executed + ([] if self.closed else self.bound[len(self.executed) :])
-        names = [name for name in map(named, texts) if name]
-        statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
-        return statement, ";\n".join(texts or self.prepared), bool(names)
-
-    def _idle_name(self) -> str:
-        prepared = "; ".join(filter(None, map(named, self.prepared)))
-        told = ", ".join(dict.fromkeys(_NAMES[kind] for kind in self.kinds if kind in _NAMES))
-        return prepared or f"({told or 'empty'})"
 
 
 class _Copy:
@@ -119,7 +54,10 @@ class _Copy:
 class Conversation:
     """The state of one connection that is up."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: int = 0) -> None:
+        self._connection = connection
+        self._requests = 0
+        self._in_transaction = 0
         self.pending: deque[Request] = deque()
         """Asked and not answered, the oldest first; the last one may not be complete."""
         self.unexplained = 0
@@ -193,7 +131,9 @@ class Conversation:
         return request
 
     def _begun(self) -> Request:
-        request = Request()
+        request = Request(self._connection, self._requests)
+        request.in_transaction = self._in_transaction
+        self._requests += 1
         self.pending.append(request)
         return request
 
@@ -297,9 +237,13 @@ class Conversation:
             self.unexplained += len(piece.data)  # parts were awaited that never came
         while request.awaits.popleft() != _READY:
             pass
+        is_idle = piece.data[_HEADER_BYTES:] == b"I"
+        self._in_transaction = 0 if is_idle else self._in_transaction + (request.rows or 0)
+        for waiting in islice(self.pending, 1, None):
+            waiting.in_transaction = self._in_transaction
         if self._copy and self._copy.request is request:
             request.closed, self._copy = True, None  # the rest of the data will be dropped
-        if len(self.pending) == 1 and piece.data[_HEADER_BYTES:] == b"I":
+        if len(self.pending) == 1 and is_idle:
             self._portals.clear()
 
     def _failed(self) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from orchestrator.errors import WireError
 from orchestrator.proxy.channel import BACKLOG_BYTES, READ_BYTES, Channel, Watcher
-from orchestrator.proxy.conversation import Conversation, Request
+from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.gate import Gate
+from orchestrator.proxy.request import Request
 from orchestrator.proxy.spool import Spool
 from orchestrator.proxy.upstream import Upstream
 from orchestrator.proxy.wire import (
@@ -61,7 +62,7 @@ class Link:
     def __init__(self, accepted: socket.socket, around: Surroundings) -> None:
         self.worker = Channel(accepted, self, around.gate.meter, around.watcher)
         self.server: Channel | None = None
-        self.talk = Conversation()
+        self.talk = Conversation(around.tally.connections)
         self.held_request: Request | None = None
         """Stopped before: nothing of it has reached the server."""
         self.request_bytes = Spool(around.folder)

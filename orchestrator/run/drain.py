@@ -12,7 +12,7 @@ from worker_child.adapters.contract import QueueCounts
 from worker_child.protocol import Rescue
 
 _NS_PER_S = 1_000_000_000
-_LOOK_EVERY_NS = 100_000_000
+LOOK_EVERY_NS = 100_000_000
 
 
 class Drain:
@@ -30,6 +30,7 @@ class Drain:
         rescue: Rescue | None,
         limits: Limits,
         longest_length_s: float,
+        look_every_ns: int = LOOK_EVERY_NS,
     ) -> None:
         self.ended_by = ""
         self.in_flight = 0
@@ -39,6 +40,7 @@ class Drain:
         self._rescue = rescue
         self._limits = limits
         self._longest_length_s = longest_length_s
+        self._look_every_ns = look_every_ns
         self._begun_ns = time.monotonic_ns()
         self._looked_ns = 0
         self._waiting_for = "a first look"
@@ -47,7 +49,7 @@ class Drain:
     def look(self) -> str | None:
         """What the drain waits for, or None when it has ended. Raises psycopg.Error."""
         now_ns = time.monotonic_ns()
-        if now_ns - self._looked_ns < _LOOK_EVERY_NS:
+        if now_ns - self._looked_ns < self._look_every_ns:
             return self._waiting_for
         self._looked_ns = now_ns
         counts, open_ = self._probe.counts(), self._fleet.open_in_living()

@@ -13,6 +13,7 @@ from orchestrator.scenario.types import Fault, Scenario
 from worker_child.adapters.contract import Preset
 
 _STEPS = 1000
+_SQL_WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _fault_lines(
         row = row_of(fault)
         healing = f", {_healing(fault, row.healing)}" if row.healing else ""
         lines.append(f"fault: {row.describe(fault)} {_when(fault)}{healing}")
-        if fault.outage_s and not fault.when_held:
+        if fault.outage_s and not (fault.when_held or fault.at_point):
             out = (
                 1 if fault.at_s is None else scenario.workers.slots - _filled(scenario, fault.at_s)
             )
@@ -162,7 +163,15 @@ def _when(fault: Fault) -> str:
         wants = {"completed": fault.when.completed, "in flight": fault.when.in_flight}
         seen = " and ".join(f"{n} {what}" for what, n in wants.items() if n is not None)
         return f"as soon as {seen} are seen"
+    if fault.at_point is not None:
+        point = fault.at_point
+        return f"{point.side} round trip {point.ordinal} of this name: {_short(point.statement)}"
     return "as soon as every held job stands at its point"
+
+
+def _short(statement: str) -> str:
+    text = " ".join(statement.split())
+    return text if len(text) <= _SQL_WIDTH else f"{text[:_SQL_WIDTH]} ..."
 
 
 def _healing(fault: Fault, word: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from orchestrator.errors import DatabaseLostError, LibraryProgramError
+from orchestrator.faults.round_trips import WATCHED, RoundTripWatch
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
 from orchestrator.load.closed_loop import closed_loop_of
@@ -25,6 +28,7 @@ from orchestrator.postgres.server import Server, open_server
 from orchestrator.postgres.sessions import demand, require_room
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.request import DSN_VARIABLE, Request
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.run.run_start import run_start
@@ -99,12 +103,20 @@ def _supervise(
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
-    with marked_environment(mark), provider_of(request.resolved, janitor) as provider:
+    with (
+        marked_environment(mark),
+        provider_of(request.resolved, janitor) as provider,
+        ExitStack() as stack,
+    ):
         plan = plan_run(request, provider.url if provider else None)
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)
         spawner = Spawner(files.partial_logs, mark)
-        parts = assemble(plan, server, recorder, tracker, spawner, janitor)
+        proxy = stack.enter_context(_proxy_of(plan, server, janitor))
+        parts = assemble(plan, server, recorder, tracker, spawner, janitor, proxy)
+        watch = None if proxy is None else _watch(proxy, plan, parts)
+        if watch is not None:
+            stack.callback(watch.close)
         watchdog = Watchdog(
             recorder,
             parts.sampler,
@@ -119,6 +131,7 @@ def _supervise(
             connect=lambda: connect_producer(plan, server),
             closed_loop=closed_loop,
             observe=observe,
+            watch=watch,
         ).run()
 
 
@@ -129,12 +142,19 @@ def assemble(
     tracker: Tracker,
     spawner: Spawner,
     janitor: Janitor,
+    proxy: Proxy | None = None,
 ) -> RunParts:
-    """Make the parts of a run; no worker is spawned yet. Raises psycopg.Error."""
+    """Make the parts of a run; no worker is spawned yet. Raises psycopg.Error.
+
+    `proxy` stands before the first process of slot 0.
+    """
     limits, workers = plan.scenario.limits, plan.scenario.workers
 
     def init_of(slot: int, incarnation: int) -> Init:
-        return worker_init(plan, server.worker_dsn, recorder.clock_anchor, slot, incarnation)
+        dsn = server.worker_dsn
+        if proxy is not None and (slot, incarnation) == WATCHED:
+            dsn = proxy.dsn(dsn)
+        return worker_init(plan, dsn, recorder.clock_anchor, slot, incarnation)
 
     return RunParts(
         fleet=Fleet(
@@ -160,6 +180,30 @@ def assemble(
             postgres_pid=server.postmaster_pid,
         ),
         recorder=recorder,
+    )
+
+
+@contextmanager
+def _proxy_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[Proxy | None]:
+    """Where round trips are listed or stopped at: what stands before the worker."""
+    scenario = plan.scenario
+    if not scenario.list_round_trips and not any(fault.at_point for fault in scenario.faults):
+        yield None
+        return
+    folder = janitor.directory(Path(tempfile.gettempdir()))
+    with Proxy(server.worker_dsn, folder, on_round_trip=None) as proxy:
+        yield proxy
+
+
+def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
+    points = [fault.at_point for fault in plan.scenario.faults if fault.at_point is not None]
+    return RoundTripWatch(
+        proxy,
+        parts.fleet,
+        parts.tracker,
+        parts.recorder,
+        point=points[0] if points else None,
+        listing=plan.scenario.list_round_trips,
     )
 
 

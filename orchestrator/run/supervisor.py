@@ -23,18 +23,21 @@ from orchestrator.errors import (
 from orchestrator.faults.held import Held
 from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
+from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.history.records import ResourceSample, RunEnd
 from orchestrator.load.closed_loop import ClosedLoop
+from orchestrator.load.producer import Producer
 from orchestrator.load.producer_group import Source, source_of
 from orchestrator.observe.hiccup import HiccupMeter
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, parent_session_name
 from orchestrator.observe.sampler import WorkersSeen
-from orchestrator.run.drain import Drain
+from orchestrator.run.drain import LOOK_EVERY_NS, Drain
 from orchestrator.run.final_read import final_records, sessions_that_remain
 from orchestrator.run.run_plan import RunPlan
 from orchestrator.run.status import Phase, Status
 from orchestrator.run.watchdog import Watchdog
+from orchestrator.run.waves import Waves
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import Note, session_name
 
@@ -46,6 +49,8 @@ _CERTIFYING_TICK_S = 0.005
 _RESTARTS_LIMIT = 5
 """How often a worker that dies unasked is replaced."""
 _OBSERVE_EVERY_NS = 200_000_000
+_LOOK_AT_WAVES_EVERY_NS = 20_000_000
+"""How often it is asked whether a wave has settled: none of many is to cost a tenth of a second."""
 
 
 class Supervisor:
@@ -63,6 +68,7 @@ class Supervisor:
         connect: Callable[[], Enqueuer],
         closed_loop: ClosedLoop | None,
         observe: Callable[[Status], None],
+        watch: RoundTripWatch | None = None,
     ) -> None:
         scenario = plan.scenario
         self._plan = plan
@@ -91,7 +97,10 @@ class Supervisor:
             scenario=scenario,
             rescue=plan.preset.rescue,
             held=self._held,
+            watch=watch,
         )
+        self._watch = watch
+        self._waves: Waves | None = None
         self._producer: Source | None = None
         self._phase = Phase.SETUP
         self._cut_ns: int | None = None
@@ -138,16 +147,31 @@ class Supervisor:
         self._hiccups.start()
         self._parts.fleet.watch(self._hiccups.fileno(), self._take_hiccups)
         self._parts.sampler.start()
-        slots = range(self._plan.scenario.workers.slots)
-        for slot in slots:
+        workload = self._plan.scenario.workload
+        if workload.waves:
+            self._begin_waves()
+        for slot in range(self._plan.scenario.workers.slots):
             self._parts.fleet.spawn(slot)
-        while not all((slot, 0) in self._parts.tracker.ready for slot in slots):
+        self._wait_until_ready()
+        if not workload.waves:
+            self._producer = source_of(
+                self._plan.workload, self._connect, self._parts.recorder, self._closed_loop
+            )
+
+    def _wait_until_ready(self) -> None:
+        """A worker that is killed meanwhile has a successor."""
+        slots = range(self._plan.scenario.workers.slots)
+        while not all(self._is_ready(slot) for slot in slots):
             self._step("every worker to become ready")
-        self._producer = source_of(
-            self._plan.workload, self._connect, self._parts.recorder, self._closed_loop
-        )
+
+    def _is_ready(self, slot: int) -> bool:
+        child = self._parts.fleet.in_slot(slot)
+        return child is not None and (slot, child.incarnation) in self._parts.tracker.ready
 
     def _load(self) -> None:
+        if self._waves is not None:
+            self._load_waves(self._waves)
+            return
         assert self._producer is not None
         self._injector.started_ns = time.monotonic_ns() + _LEAD_NS
         self._enter(Phase.LOAD, self._injector.started_ns)
@@ -166,6 +190,41 @@ class Supervisor:
             if self._injector.idle and drain.look() is None:
                 self._injector.drop_what_never_came()
             self._step(self._injector.waiting_for())
+
+    def _begin_waves(self) -> None:
+        """T = 0 comes before the first worker: what happens at its start can be harmed, too."""
+        producer = Producer([], self._connect, self._parts.recorder)
+        self._producer = producer
+        self._waves = Waves(self._plan.workload, producer, self._watch)
+        self._injector.started_ns = producer.started_ns = time.monotonic_ns()
+        self._enter(Phase.LOAD, producer.started_ns)
+        if self._plan.scenario.workload.waves_from == "before":
+            self._waves.send()
+
+    def _load_waves(self, waves: Waves) -> None:
+        """Wave by wave; once a fault has come and is over, all that is left at once."""
+        idle_until_ns = time.monotonic_ns() + round(self._plan.scenario.workload.idle_s * _NS_PER_S)
+        while time.monotonic_ns() < idle_until_ns and not self._injector.injected:
+            self._step("the end of the time without jobs")
+        if waves.left < len(self._plan.scenario.workload.waves):
+            self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
+        while waves.left:
+            if waves.left == 1 or self._injector.injected:
+                self._see_faults_through()
+                waves.send_rest()
+            else:
+                waves.send()
+                self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
+        self._cut_ns = time.monotonic_ns()
+
+    def _see_faults_through(self) -> None:
+        """What has come is certified and healed, and what it left in the queue has settled."""
+        while self._injector.busy:
+            if self._injector.idle:
+                self._injector.drop_what_never_came()
+            self._step(self._injector.waiting_for())
+        self._wait_until_ready()
+        self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
 
     def _hold(self, producer: Source) -> None:
         self._wait_for(self._new_drain())
@@ -247,6 +306,8 @@ class Supervisor:
 
     def _something_rests_on_events(self) -> bool:
         """A certificate, a fault that waits for a state, or the next job of a closed loop."""
+        if self._waves is not None:
+            return True
         by_state = any(fault.trigger != "timed" for fault in self._injector.pending)
         return by_state or self._injector.certifying or self._closed_loop is not None
 
@@ -271,12 +332,13 @@ class Supervisor:
             )
             self._parts.fleet.kill(child, None)
 
-    def _new_drain(self) -> Drain:
+    def _new_drain(self, look_every_ns: int = LOOK_EVERY_NS) -> Drain:
         return Drain(
             self._parts,
             rescue=self._plan.preset.rescue,
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,
+            look_every_ns=look_every_ns,
         )
 
     def _wait_for(self, drain: Drain) -> str:

@@ -175,6 +175,7 @@ def longest_length_s(settings: WorkloadSettings) -> float:
     used = [kind_shape(settings, kind) for kind, share in shares(settings).items() if share > 0]
     used += [kind_shape(settings, kind) for kind in fan_out_shares(settings)]
     held_s = [group.length_s for group in settings.held]
+    held_s += [wave.length_s for wave in settings.waves]
     stream_s = [_longest_s(shape, settings.time_scale) for shape in used]
     return max([*stream_s, *held_s], default=0.0)
 

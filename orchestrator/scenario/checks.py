@@ -18,10 +18,12 @@ from orchestrator.scenario.fault_checks import (
     check_held,
     check_nobody_left,
     check_order,
+    check_points,
     check_repeated,
     check_timed,
     check_triggers,
     check_victims,
+    check_waves,
     check_when,
 )
 from orchestrator.scenario.job_kinds import (
@@ -181,8 +183,8 @@ def check_fan_out(scenario: Scenario) -> Iterator[Flaw]:
             f" = {settings.fan_out}: workload.tenants.count = {settings.tenants.count}, and a "
             "coordinator has one job for each tenant at most",
         )
-    held = {group.kind for group in settings.held}
-    if settings.fan_out and not any(settings.mix.get(k) or k in held for k in COORDINATORS):
+    given = {group.kind for group in settings.held} | {wave.kind for wave in settings.waves}
+    if settings.fan_out and not any(settings.mix.get(k) or k in given for k in COORDINATORS):
         yield Flaw("workload.fan_out", f": no {' or '.join(COORDINATORS)} is in workload.mix")
 
 
@@ -255,7 +257,13 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ((*_STREAM, "workload.closed_loop", "workload.think_s"), check_closed_loop),
     (("workload.tenants",), check_tenants),
     (
-        ("workload.fan_out", "workload.tenants.count", "workload.mix", "workload.held"),
+        (
+            "workload.fan_out",
+            "workload.tenants.count",
+            "workload.mix",
+            "workload.held",
+            "workload.waves",
+        ),
         check_fan_out,
     ),
     (
@@ -272,10 +280,19 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ((*_STREAM, "workers", "faults"), check_when),
     (("workload.endless", "faults"), check_repeated),
     (("workload.endless", "faults"), check_endless),
+    (("workload", "faults", "list_round_trips"), check_waves),
+    (("workload.waves", "faults"), check_points),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),
     (
-        ("workload.mix", "workload.kinds", "workload.time_scale", "workload.held", "limits"),
+        (
+            "workload.mix",
+            "workload.kinds",
+            "workload.time_scale",
+            "workload.held",
+            "workload.waves",
+            "limits",
+        ),
         check_drain,
     ),
 )

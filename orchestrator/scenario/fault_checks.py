@@ -10,11 +10,12 @@ from orchestrator.scenario.types import Scenario, Triggered
 
 
 def triggers(fault: Triggered) -> list[str]:
-    """Which of the four triggers the fault names; a usable one names exactly one."""
+    """Which of the five triggers the fault names; a usable one names exactly one."""
     given = {
         "at_s": fault.at_s is not None,
         "when": fault.when is not None,
         "when_held": fault.when_held,
+        "at_point": fault.at_point is not None,
         "repeat": fault.repeat is not None,
     }
     return [name for name, is_given in given.items() if is_given]
@@ -33,7 +34,7 @@ def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
             found = " and ".join(given) or "no trigger"
             yield Flaw(
                 f"faults.{index}",
-                f" has {found}: exactly one of at_s, when, when_held, repeat is needed",
+                f" has {found}: exactly one of at_s, when, when_held, at_point, repeat is needed",
             )
 
 
@@ -169,6 +170,48 @@ def check_held(scenario: Scenario) -> Iterator[Flaw]:
             "workload.held",
             f": {count} jobs cannot be held at once by concurrency = {concurrency}",
         )
+
+
+def check_waves(scenario: Scenario) -> Iterator[Flaw]:
+    """Waves have an end and nothing beside them; what needs them has them."""
+    settings = scenario.workload
+    if not settings.waves:
+        given = {
+            "workload.waves_from": settings.waves_from != "ready",
+            "workload.idle_s": settings.idle_s > 0,
+            "list_round_trips": scenario.list_round_trips,
+        }
+        for key, is_given in given.items():
+            if is_given:
+                yield Flaw(key, ": only a stream that comes in waves has it; give workload.waves")
+        return
+    beside = {
+        "endless": settings.endless,
+        "closed_loop": settings.closed_loop,
+        "dedup": settings.dedup is not None,
+        "held": bool(settings.held),
+        "errors": bool(settings.errors),
+    }
+    for key, is_given in beside.items():
+        if is_given:
+            yield Flaw(f"workload.{key}", " does not go with workload.waves")
+    for index, fault in enumerate(scenario.faults):
+        if fault.at_point is None:
+            yield Flaw(f"faults.{index}", ": in workload.waves a fault has the trigger at_point")
+
+
+def check_points(scenario: Scenario) -> Iterator[Flaw]:
+    """A fault at a round trip is alone, in slot 0, and finds a stream that waits for it."""
+    for index, fault in enumerate(scenario.faults):
+        at = f"faults.{index}.at_point"
+        if fault.at_point is None:
+            continue
+        if not scenario.workload.waves:
+            yield Flaw(at, " needs jobs that come in workload.waves")
+        if len(scenario.faults) > 1:
+            yield Flaw(at, " stands beside other faults; it must be alone")
+        if fault.slots != (0,):
+            yield Flaw(at, ": the proxy stands before the worker of slot 0")
 
 
 def check_certificates(scenario: Scenario) -> Iterator[Flaw]:

@@ -100,7 +100,11 @@ def fan_out_shares(settings: WorkloadSettings) -> dict[Kind, Fraction]:
 
 def kinds_at_work(settings: WorkloadSettings) -> set[Kind]:
     """Every kind of which a job may come: from the stream, held, or fanned out."""
-    enqueued = {*settings.mix, *(group.kind for group in settings.held)}
+    enqueued = {
+        *settings.mix,
+        *(group.kind for group in settings.held),
+        *(wave.kind for wave in settings.waves),
+    }
     fanned = {COORDINATORS[kind] for kind in enqueued & COORDINATORS.keys()}
     return enqueued | fanned if settings.fan_out else enqueued
 

@@ -26,6 +26,11 @@ Kind = Literal[
 ]
 
 # Upper bounds keep infinity out; none of them is near anything sensible.
+PointPhase = Literal["starting up", "idle", "waiting", "started", "effect", "completed", "failed"]
+"""Where a worker stands at a round trip: not yet ready; ready, without a job; or where the least
+advanced job stands that has been enqueued and is not done."""
+PointSide = Literal["before", "after"]
+
 Seconds = Annotated[float, Meta(gt=0, le=1_000_000)]
 SecondsFromZero = Annotated[float, Meta(ge=0, le=1_000_000)]
 Factor = Annotated[float, Meta(ge=0, le=10_000)]
@@ -149,6 +154,19 @@ class HeldJobs(Section, frozen=True, kw_only=True):
     """How long each works, beside being held."""
 
 
+class Wave(Section, frozen=True, kw_only=True):
+    """Jobs that are enqueued together, in one call."""
+
+    count: AtLeastOne = 1
+    """How many."""
+    kind: Kind = "notification_deliver"
+    """Of which kind they are."""
+    length_s: Seconds = 0.02
+    """How long each works."""
+    failures: Annotated[int, Meta(ge=0, le=100)] = 0
+    """How many executions of each fail, as `transient`; the next one succeeds."""
+
+
 class WorkloadSettings(Section, frozen=True, kw_only=True):
     """Which jobs come, and when."""
 
@@ -163,6 +181,14 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     """Closed loop alone: before each job but the first it waits a time drawn by the seed, uniformly
     from 0 to this; none = 1. 0 = no wait: the figure then hangs on the phase of the library's own
     timers."""
+    waves: tuple[Wave, ...] = ()
+    """The stream comes in waves and not by the rate: each goes out once the queue has settled after
+    the one before it, also where a fault came in between. Rate and mix then only describe it."""
+    waves_from: Literal["ready", "before"] = "ready"
+    """The first wave goes out when every worker is ready, or before the first one is started."""
+    idle_s: SecondsFromZero = 0.0
+    """Waves alone: so long the ready workers have nothing to do before the first wave goes out;
+    until the fault, where one comes earlier."""
     warmup_s: SecondsFromZero = 0.0
     """Jobs intended earlier are left out of latencies and rates; the ledger has them all."""
     time_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
@@ -215,8 +241,25 @@ class When(Section, frozen=True, kw_only=True):
     """At least so many rows of the inbox are claimed."""
 
 
+class AtPoint(Section, frozen=True, kw_only=True):
+    """One round trip between a worker's first process and the database, by what names it."""
+
+    statement: Text
+    """Its SQL, literals replaced by ?."""
+    phase: PointPhase | None = None
+    """Where its worker's jobs stand when the request has come; none = wherever they stand, once
+    the worker is ready."""
+    ordinal: AtLeastOne = 1
+    """Which of those that are equal in all of this, from 1."""
+    with_rows: bool = False
+    """Of those that returned or changed rows; else whether they did or not."""
+    side: PointSide
+    """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
+    come, and nothing of it has reached the worker."""
+
+
 class Triggered(Section, frozen=True, kw_only=True):
-    """What every fault has: exactly one trigger, at_s, when, when_held or repeat."""
+    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
 
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
@@ -224,6 +267,9 @@ class Triggered(Section, frozen=True, kw_only=True):
     """Trigger: a state of the run."""
     when_held: bool = False
     """Trigger: all held jobs stand at their points."""
+    at_point: AtPoint | None = None
+    """Trigger: a round trip of the worker's first process, at which all of its connections are
+    frozen by a proxy; needs `workload.waves`, and is the run's only fault."""
     repeat: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     """Trigger: this many times, each after the last has settled; needs an endless stream."""
 
@@ -362,6 +408,9 @@ class Scenario(Section, frozen=True, kw_only=True):
     """Allows a load that fills more than 60 % of the total concurrency, or of half the cores."""
     nobody_left: bool = False
     """Allows faults after which no worker lives: orphans then have nobody to rescue them."""
+    list_round_trips: bool = False
+    """The first process of slot 0 reaches the database through a proxy, and each of its round trips
+    is noted in the history; needs `workload.waves`."""
     workload: WorkloadSettings
     """Which jobs come, and when."""
     workers: WorkerSettings

@@ -37,12 +37,12 @@ from orchestrator.scenario.job_kinds import (
     queries,
     shares,
 )
-from orchestrator.scenario.types import ErrorInjection, HeldJobs, Kind, Scenario, Tenants
+from orchestrator.scenario.types import ErrorInjection, HeldJobs, Kind, Scenario, Tenants, Wave
 from worker_child.protocol import ErrorClass, Plan, child_job_id, held_job_id, stream_job_id
 
 PAD_KEY_BYTES = len(b',"pad":""')
 
-_HELD_INTENDED_NS = 0
+_WHEN_CALLED_NS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class PlannedJob:
     """The plan as JSON: what goes into the queue."""
     job_class: str
     intended_ns: int
-    """When it comes, nanoseconds after T = 0. A held job comes when the run calls for it: 0."""
+    """When it comes, nanoseconds after T = 0. A held job, and one of a wave, comes when the run
+    calls for it: 0."""
     dedup_key: str | None = None
     """The queue is to take one job with this key, however many are sent."""
 
@@ -78,11 +79,12 @@ class Workload:
         self.enqueuers = settings.dedup.enqueuers if settings.dedup else 1
         """How many send the stream, job i the one number i modulo enqueuers."""
         self._held_groups = [group for group in settings.held for _ in range(group.count)]
+        self._waves = [wave for wave in settings.waves for _ in range(wave.count)]
 
     @property
     def stream_jobs(self) -> int | None:
         """How many jobs the stream has; None = it is endless."""
-        return self._arrivals.count
+        return len(self._waves) or self._arrivals.count
 
     @property
     def held_jobs(self) -> int:
@@ -98,9 +100,18 @@ class Workload:
         """The held jobs, in the file's order."""
         return [self._held_job(index, group) for index, group in enumerate(self._held_groups)]
 
+    def waves(self) -> Iterator[list[PlannedJob]]:
+        """The stream, wave by wave; nothing where it comes by the rate."""
+        begin = 0
+        for wave in self._settings.waves:
+            yield [self.job(index) for index in range(begin, begin + wave.count)]
+            begin += wave.count
+
     def job(self, index: int) -> PlannedJob:
         """Job number `index` of the stream, from 0."""
         assert self._in_stream(index), index
+        if self._waves:
+            return self._wave_job(index, self._waves[index])
         return self._job(index) if self.enqueuers == 1 else self._copy(index)
 
     def _job(self, index: int) -> PlannedJob:
@@ -151,12 +162,20 @@ class Workload:
     def _in_stream(self, index: int) -> bool:
         return index >= 0 and (self.stream_jobs is None or index < self.stream_jobs)
 
+    def _wave_job(self, index: int, wave: Wave) -> PlannedJob:
+        drawn = words(self._seed, "stream", index)
+        length_us = max(1, round(rational(wave.length_s) * US_PER_S))
+        plan = self._plan(stream_job_id(index), wave.kind, length_us, drawn[3])
+        if wave.failures:
+            plan = msgspec.structs.replace(plan, fail=("transient",) * wave.failures)
+        return self._planned(plan, _WHEN_CALLED_NS, drawn[4])
+
     def _held_job(self, index: int, group: HeldJobs) -> PlannedJob:
         drawn = words(self._seed, "held", index)
         length_us = max(1, round(rational(group.length_s) * US_PER_S))
         plan = self._plan(held_job_id(index), group.kind, length_us, drawn[3])
         plan = msgspec.structs.replace(plan, hold=group.point)
-        return self._planned(plan, _HELD_INTENDED_NS, drawn[4])
+        return self._planned(plan, _WHEN_CALLED_NS, drawn[4])
 
     def _plan(self, job_id: str, kind: Kind, length_us: int, tenant_word: int) -> Plan:
         shape = self._shapes[kind]

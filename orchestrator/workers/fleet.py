@@ -73,7 +73,7 @@ class Fleet:
         self._ending: list[ChildHandle] = []
         """Those of which an end has been seen, of the process or of the pipe."""
 
-    def watch(self, descriptor: int, on_readable: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
         """Have another descriptor looked at by `wait` as soon as it is readable."""
         self._urgent.register(descriptor, selectors.EVENT_READ, on_readable)
 
@@ -127,6 +127,11 @@ class Fleet:
             self._finish_if_gone(self._ending.pop(0))
         if self._starting:
             self._look_after_starting()
+
+    def read_out(self, child: ChildHandle) -> None:
+        """Take in all that lies in a child's pipe now; the lines go out at the end of the turn."""
+        while child.eof_ns is None and self._read(child):
+            pass
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
@@ -208,13 +213,18 @@ class Fleet:
         for key, _ in self._urgent.select(0):
             key.data()
 
-    def _read(self, child: ChildHandle) -> None:
-        if chunk := child.read():
+    def _read(self, child: ChildHandle) -> bool:
+        """Whether there was something."""
+        if child.eof_ns is not None:
+            return False  # its end was seen earlier in this turn
+        chunk = child.read()
+        if chunk:
             self._take_in(child, chunk)
         elif child.eof_ns is not None:
             self._selector.unregister(child.fileno())
             self._note_bad(child, child.reader.finish())
             self._ending.append(child)
+        return bool(chunk)
 
     def _reap(self, child: ChildHandle) -> None:
         if child.reap() is not None:

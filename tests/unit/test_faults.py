@@ -26,6 +26,7 @@ def view(
     completed: int = 0,
     in_flight: int = 0,
     held_reached: bool = False,
+    point_ns: int | None = None,
     settled_since_ns: int | None = STARTED_NS,
     ready_ns: Mapping[int, int] | None = None,
 ) -> View:
@@ -35,6 +36,7 @@ def view(
         completed=completed,
         in_flight=in_flight,
         held_reached=held_reached,
+        point_ns=point_ns,
         settled_since_ns=settled_since_ns,
         ready_ns={0: STARTED_NS - S} if ready_ns is None else ready_ns,
     )

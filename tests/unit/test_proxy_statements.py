@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.proxy.points import Ordinals, Point
 from orchestrator.proxy.statements import SQL_BYTES, named
 
 
@@ -49,13 +48,3 @@ def test_a_name_is_its_own_name(sql: str) -> None:
 @pytest.mark.parametrize("begun", ["/*", "/*/", "$$a", "'", '"', "-", "E'\\", "1.", "$a$"])
 def test_no_text_takes_long_to_name(begun: str) -> None:
     assert len(named(begun * (SQL_BYTES // len(begun)))) <= SQL_BYTES
-
-
-def test_equal_round_trips_are_told_apart_by_their_order_alone() -> None:
-    ordinals = Ordinals()
-    first, second = ordinals.point("COMMIT", "started"), ordinals.point("COMMIT", "started")
-    assert (first.ordinal, second.ordinal) == (0, 1)
-    assert ordinals.point("COMMIT", "effect").ordinal == 0
-    assert first.id != second.id
-    assert first.id == Point("COMMIT", "started", 0).id
-    assert len(first.id) == 8

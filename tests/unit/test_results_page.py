@@ -135,9 +135,9 @@ def test_an_aimed_kill_is_not_pooled_with_timed_ones(tmp_path: Path) -> None:
     stories = [compared("stock", n) for n in range(1, 4)]
     stories[2].first("fault_injected").update(biased=True, trigger="held")
     stories[2].first("run_start")["scenario"]["faults"] = [{"what": "kill", "when_held": True}]
-    timed, aimed = rows(page(tmp_path, stories), "worker resumes")
+    found = rows(page(tmp_path, stories), "worker resumes")
 
-    assert (timed, aimed) == ("worker resumes | 30.11 30.21", "worker resumes | 30.31")
+    assert sorted(found) == ["worker resumes | 30.11 30.21", "worker resumes | 30.31"]
 
 
 def test_another_cell_hash_or_machine_is_pooled_with_nothing(tmp_path: Path) -> None:

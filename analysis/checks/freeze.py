@@ -1,0 +1,90 @@
+"""A worker that was frozen at a round trip: nothing of it came any more before it was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from analysis.evidence.run_spec import planned_faults
+from analysis.history.columns import EXECUTION_BITS, worker_key
+from analysis.history.history import History
+from orchestrator.history.records import (
+    FAULT_PARTS,
+    FaultEnded,
+    FaultInjected,
+    Freeze,
+    ProcessEnd,
+    SessionsBefore,
+)
+from orchestrator.scenario.types import AtPoint
+from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+
+_RARE: tuple[type[Any], ...] = (ChildReady, JobRetried, JobDiscarded, Note)
+"""What a child writes beside the lines of the tables."""
+
+
+def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
+    ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
+    for sent in history.records.of(FaultInjected):
+        if sent.trigger != "point" or FAULT_PARTS[sent.what].after is not ProcessEnd:
+            continue
+        seen = ended.get(sent.fault)
+        yield sent, None if seen is None or seen.what != sent.what else seen.after.freeze
+
+
+def _silent(history: History) -> Iterator[str]:
+    """No line of the victim is stamped later than the freeze."""
+    for sent, freeze in _at_points(history):
+        if freeze is None:
+            continue  # its certificate says so
+        for victim in sent.target.workers:
+            place = victim.slot, victim.incarnation
+            count = _lines_after(history, place, freeze.frozen_ns)
+            if count:
+                yield (
+                    f"The worker that fault {sent.fault} killed wrote {count} lines after its "
+                    "connections had been frozen: it was not stopped where it seems."
+                )
+
+
+def _lines_after(history: History, place: tuple[int, int], at_ns: int) -> int:
+    key = worker_key(*place)
+    tables = (history.starts, history.completions, history.failures)
+    in_tables = sum(
+        int(np.count_nonzero(((table.key >> EXECUTION_BITS) == key) & (table.t_ns > at_ns)))
+        for table in tables
+    )
+    enqueued = history.enqueues
+    in_tables += int(np.count_nonzero((enqueued.worker == key) & (enqueued.t_ns > at_ns)))
+    rare: int = sum(
+        line.n is not None and (line.slot, line.incarnation) == place and line.t_ns > at_ns
+        for kind in _RARE
+        for line in history.records.of(kind)
+    )
+    return in_tables + rare
+
+
+def _planned_point(history: History) -> Iterator[str]:
+    """The round trip is the one that the scenario asks for."""
+    planned = planned_faults(history.start.scenario.faults)
+    for sent, _ in _at_points(history):
+        before = sent.before
+        assert isinstance(before, SessionsBefore)
+        point = planned[sent.fault].at_point if sent.fault < len(planned) else None
+        seen = before.at_point
+        if point is None or seen is None:
+            continue  # said elsewhere
+        phase_fits = point.phase in (None, seen.phase)
+        if (seen.statement, seen.side) != (point.statement, point.side) or not phase_fits:
+            yield f"Fault {sent.fault} stopped its worker at another round trip than was planned."
+        elif _rows_contradict(point, seen.rows):
+            yield f"Fault {sent.fault} stopped its worker at a round trip without any rows."
+
+
+def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
+    return point.with_rows and (rows == 0 or (rows is None and point.side == "after"))
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_silent, _planned_point)

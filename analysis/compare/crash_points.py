@@ -1,0 +1,250 @@
+"""Crash points: what a kill at one round trip did, and the table of all of them.
+
+A point's verdict is that of its worst job, read from the summary of its run alone. The table,
+``crash-points-<library>-<preset>.json``, is written by `crashbench crash-points`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from analysis.ledger.tally import NotableJob
+from analysis.section import Section
+from analysis.summary.types import Summary
+from orchestrator.scenario.types import PointPhase, PointSide
+
+PointVerdict = Literal[
+    "invalid",
+    "not_reached",
+    "lost",
+    "stuck",
+    "stranded",
+    "given_up",
+    "unknown",
+    "duplicated",
+    "late",
+    "re-executed",
+    "clean",
+]
+WORST_FIRST: tuple[PointVerdict, ...] = (
+    "invalid",
+    "not_reached",
+    "lost",
+    "stuck",
+    "stranded",
+    "given_up",
+    "unknown",
+    "duplicated",
+    "late",
+    "re-executed",
+    "clean",
+)
+"""The worst job names the point. What may yet turn out to be worse stands above what is known to
+be better."""
+
+Action = Literal["kill"]
+FILE_VERSION: Literal[1] = 1
+
+SCHEMA = Path(__file__).with_name("crash_points.schema.json")
+SCHEMA_TITLE = "Crash points: crash-points-<library>-<preset>.json"
+
+_FAILS = frozenset({"lost", "stuck", "stranded", "given_up"})
+_OPEN = frozenset({"not_reached", "unknown"})
+
+
+class PointRun(Section, frozen=True, kw_only=True):
+    """One run of a point: what became of its jobs."""
+
+    run_id: str
+    """Its history lies beside the table, in the folder that the table names."""
+    verdict: PointVerdict
+    """Of its worst job; ``clean`` = each was completed once and nothing was executed again."""
+    jobs: tuple[str, ...] = ()
+    """The jobs that name it."""
+    concurrent: bool = False
+    """A duplicated job was executed twice at the same time."""
+    still_owed: bool = False
+    """A job was completed once, and its row is still held or waiting: nobody will take it out."""
+    recovery_s: float | None = None
+    """From the kill until the first job that the victim held was started again, seconds."""
+    bound_s: float | None = None
+    """At most so long, by the preset's own settings, seconds; left out where it never rescues."""
+    why: tuple[str, ...] = ()
+    """Sentences: why it is invalid, not reached or unknown."""
+
+
+class PointOutcome(Section, frozen=True, kw_only=True):
+    """One point, side and action, and every run of it."""
+
+    id: str
+    """Of the point: what ``--only`` takes."""
+    workload: str
+    """``single`` = one job after another; ``batch`` = three at once, before the worker starts."""
+    statement: str
+    """The SQL, literals replaced by ?."""
+    phase: PointPhase | None
+    """Where the jobs stood; null = folded: an idle worker says it, too."""
+    ordinal: int
+    """Which of those that are equal in all of this, from 1."""
+    side: PointSide
+    """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
+    nothing of the answer has reached the worker."""
+    action: Action
+    """What was done there."""
+    verdict: PointVerdict
+    """Of its runs; where they disagree the worst, and `nondeterministic` is set."""
+    runs: tuple[PointRun, ...]
+    """Each repetition."""
+    sql: str
+    """As it was first sent."""
+    folded: int = 0
+    """How many further round trips of a run without harm are counted as this one."""
+    nondeterministic: bool = False
+    """Its runs disagree."""
+
+
+class ListedPoint(Section, frozen=True, kw_only=True):
+    """A round trip that was not tried."""
+
+    workload: str
+    """As of a tried one."""
+    statement: str
+    """As of a tried one."""
+    phase: PointPhase | None
+    """As of a tried one."""
+    ordinal: int
+    """As of a tried one."""
+    folded: int = 0
+    """As of a tried one."""
+
+
+class CrashPoints(Section, frozen=True, kw_only=True):
+    """The whole enumeration of one library under one preset."""
+
+    crash_points_version: Literal[1]
+    """Counts the changes of this file's form."""
+    library: str
+    """The queue under test."""
+    library_version: str
+    """The version that was really loaded."""
+    preset: str
+    """The group of the library's own settings."""
+    folder: str
+    """Where the histories are, seen from the table."""
+    command: str
+    """What carries it out again."""
+    repetitions: int
+    """How often each point was run."""
+    lanes: int
+    """How many runs went on side by side."""
+    took_s: float
+    """How long the runs took that were carried out by the last call, seconds."""
+    runs: int
+    """How many runs that were, those without harm included."""
+    complete: bool
+    """Every steady point was tried on every side; else single ones were asked for, or it was
+    interrupted."""
+    points: tuple[PointOutcome, ...]
+    """What was tried, in the order of the round trips."""
+    unsteady: tuple[ListedPoint, ...] = ()
+    """Not in all runs without harm: not tried."""
+    nothing_executed: tuple[ListedPoint, ...] = ()
+    """They execute nothing (Parse, Describe): not tried."""
+
+    def as_json(self) -> bytes:
+        """The file's content, indented, a line end behind the last line."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def judge_point(summary: Summary) -> PointRun:
+    """What one run says of its point."""
+    kill = next(iter(summary.recovery), None)
+    verdict, jobs = _worst(summary)
+    return PointRun(
+        run_id=summary.run_id,
+        verdict=verdict,
+        jobs=tuple(jobs),
+        concurrent=summary.jobs.duplicated_by_kind.concurrent > 0,
+        still_owed=summary.jobs.flags.get("still_owed", 0) > 0,
+        recovery_s=None if kill is None else kill.first_orphan_pickup_s,
+        bound_s=None if kill is None else kill.predicted_bound_s,
+        why=tuple(_why(summary, verdict)),
+    )
+
+
+def _worst(summary: Summary) -> tuple[PointVerdict, list[str]]:
+    if summary.verdict == "invalid" or summary.run.ended != "completed":
+        return "invalid", []
+    if not summary.recovery:
+        return "not_reached", []
+    by_verdict: dict[PointVerdict, list[str]] = {}
+    for job in summary.notable_jobs:
+        by_verdict.setdefault(_job_verdict(job, summary), []).append(job.job_id)
+    for verdict in WORST_FIRST:
+        if verdict in by_verdict:
+            return verdict, ([] if verdict == "clean" else by_verdict[verdict])
+    return "clean", []
+
+
+def _job_verdict(job: NotableJob, summary: Summary) -> PointVerdict:
+    kill_ns = summary.recovery[0].kill_sent_ns
+    match job.verdict:
+        case "lost":
+            return "lost"
+        case "pending" | "stranded" if _is_fresh(job, kill_ns):
+            return "stuck"
+        case "stranded":
+            return "stranded"
+        case "discarded":
+            by_itself = {"by_crash_alone", "unexplained"} & set(job.flags)
+            return "given_up" if by_itself else "unknown"
+        case "ambiguous" | "pending":
+            return "unknown"
+        case "duplicated":
+            return "duplicated"
+        case "completed_once":
+            if "late" in job.flags:
+                return "late"
+            return "re-executed" if "redelivered" in job.flags else "clean"
+
+
+def _is_fresh(job: NotableJob, kill_ns: int) -> bool:
+    """Whether it was enqueued after the kill: once what that left behind had settled."""
+    enqueued = [line.t_ns for line in job.evidence if line.kind == "job_enqueued"]
+    return any(t_ns is not None and t_ns > kill_ns for t_ns in enqueued)
+
+
+def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:
+    if verdict == "invalid":
+        yield from summary.reasons or ["The run did not come to its end."]
+    elif verdict == "not_reached":
+        yield "The worker never came to this round trip."
+    elif verdict == "unknown":
+        for name, count in summary.jobs.pending_by_reason.items():
+            if count:
+                yield f"{count} pending: {name.replace('_', ' ')}."
+        for name, count in summary.jobs.ambiguous_by_reason.items():
+            if count:
+                yield f"{count} ambiguous: {name.replace('_', ' ')}."
+
+
+def worst_of(runs: Sequence[PointRun]) -> PointVerdict:
+    """The worst verdict of some runs of one point."""
+    found = {run.verdict for run in runs}
+    return next(verdict for verdict in WORST_FIRST if verdict in found)
+
+
+def exit_code_of(outcomes: Sequence[PointOutcome], fail_on: frozenset[str] = frozenset()) -> int:
+    """1 where a point lost, stranded, gave up or stuck a job, or shows what `fail_on` names; else 3
+    where one is invalid, 4 where one was not reached, is unknown or nondeterministic."""
+    verdicts = {outcome.verdict for outcome in outcomes}
+    if verdicts & (_FAILS | fail_on):
+        return 1
+    if "invalid" in verdicts:
+        return 3
+    open_ = any(outcome.nondeterministic for outcome in outcomes) or bool(verdicts & _OPEN)
+    return 4 if open_ else 0

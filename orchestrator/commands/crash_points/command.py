@@ -1,0 +1,162 @@
+"""`crashbench crash-points`: a kill at every round trip of a worker with the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.compare.crash_points import WORST_FIRST, CrashPoints, exit_code_of
+from analysis.report.console import HarmlessConsole
+from orchestrator.commands.calibration.trials import server_for_all
+from orchestrator.commands.crash_points.enumeration import Enumeration, Wish
+from orchestrator.commands.crash_points.lanes import Lanes
+from orchestrator.commands.crash_points.plan import Subject
+from orchestrator.commands.crash_points.table import print_progress, print_table
+from orchestrator.commands.crash_points.workloads import (
+    SMALL_CONCURRENCIES,
+    Ability,
+    listing_scenario,
+    plainest_scenario,
+)
+from orchestrator.commands.options import Dsn, Settings
+from orchestrator.errors import Interrupted, UnknownNameError
+from orchestrator.history.files import require_writable
+from orchestrator.postgres.sessions import demand
+from orchestrator.run.request import Request, make_request
+from worker_child.adapters.contract import UnusableWorkersError
+
+DEFAULT_RESULTS = Path("results")
+_LANES_A_CORE = 2
+_MOST_LANES = 8
+_SESSIONS = 180
+"""Of those that a server of ours has (cluster.py), what the lanes may use up together."""
+
+
+def crash_points(
+    library: Annotated[
+        str, typer.Argument(metavar="LIBRARY", help="As for --library of crashbench run.")
+    ],
+    preset: Annotated[
+        str | None, typer.Option(help="As for crashbench run. Default: 'tuned', else 'stock'.")
+    ] = None,
+    setting: Settings = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="This point alone, by the id in the table; repeatable."),
+    ] = None,
+    repetitions: Annotated[int, typer.Option(min=1, max=99, help="How often each is run.")] = 1,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Fold nothing: each heartbeat and each idle poll is a point of its own."
+        ),
+    ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERDICT", help="A verdict that is a failure, too, such as duplicated."
+        ),
+    ] = None,
+    lanes: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Runs side by side. Default: by cores and sessions."),
+    ] = None,
+    dsn: Dsn = None,
+    results: Annotated[
+        Path, typer.Option(help="Folder for the table, and for a folder of histories.")
+    ] = DEFAULT_RESULTS,
+) -> None:
+    """Kill the worker at every single round trip with the database.
+
+    Three runs without harm list the round trips; then each is a run of its own in which the worker
+    is stopped before, or after, it, and killed. The verdict of a point is that of its worst job.
+    What was interrupted goes on where it was when the same command is given again.
+
+    Exit codes: 0 nothing worse than a duplicate, 1 a job was lost, stranded, given up or stuck, 2
+    usage, 3 a point is invalid, 4 one was not reached, is unknown, or differs between repetitions.
+
+      crashbench crash-points pgqueuer --preset tuned
+
+      crashbench crash-points pgqueuer --only 3f1c09ab
+    """
+    wished = frozenset(fail_on or ())
+    if unknown := wished - set(WORST_FIRST):
+        raise UnknownNameError(
+            f"--fail-on {', '.join(sorted(unknown))}: no such verdict; there are "
+            f"{', '.join(WORST_FIRST)}"
+        )
+    console = HarmlessConsole()
+    subject, needed = _subject(library, preset, tuple(setting or ()), results)
+    count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
+    require_writable(subject.folder)
+    target = results / f"crash-points-{subject.folder.name}.json"
+    wish = Wish(frozenset(only or ()), repetitions, fold=not every)
+    table: CrashPoints | None = None
+    try:
+        with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
+            enumeration = Enumeration(
+                subject, wish, running, count, lambda p: print_progress(p, console)
+            )
+            for table in enumeration.carry_out():
+                if not wish.only:
+                    _write(target, table)
+    except Interrupted:
+        console.print("the same command goes on where it was", highlight=False)
+        raise
+    assert table is not None, "an enumeration always comes to a table"
+    print_table(table, console)
+    if not wish.only:
+        console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"histories: {subject.folder}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(exit_code_of(table.points, wished))
+
+
+def _subject(
+    library: str, preset: str | None, settings: tuple[str, ...], results: Path
+) -> tuple[Subject, int]:
+    """Whose points they are, and how many sessions a lane may need at once."""
+
+    def asked(concurrency: int) -> Request:
+        return make_request(
+            plainest_scenario(concurrency),
+            library=library,
+            preset=preset,
+            ordinal=1,
+            dsn=None,
+            results=results,
+            overwrite=True,
+            settings=settings,
+        )
+
+    probe = _with_least_concurrency(asked)
+    least = probe.scenario.workers.concurrency
+    ability = Ability.of(probe.adapter, probe.preset, least)
+    folder = results / "crash_points" / f"{probe.library}-{probe.preset.name}"
+    subject = Subject(library, probe.base_preset, settings, folder, probe.preset, ability)
+    batch = listing_scenario("batch", ability, probe.preset)
+    wanted = demand(batch, subject.request(batch, 1).preset)
+    return subject, 2 * wanted.total - wanted.harness
+
+
+def _with_least_concurrency(asked: Callable[[int], Request]) -> Request:
+    for concurrency in SMALL_CONCURRENCIES[:-1]:
+        try:
+            return asked(concurrency)
+        except UnknownNameError as error:
+            if not isinstance(error.__cause__, UnusableWorkersError):
+                raise
+    return asked(SMALL_CONCURRENCIES[-1])
+
+
+def _write(target: Path, table: CrashPoints) -> None:
+    draft = target.with_name(f"{target.name}.tmp")
+    draft.write_bytes(table.as_json())
+    draft.replace(target)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,171 @@
+"""Has many runs carried out, several side by side, each lane in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+import msgspec
+
+from orchestrator.commands.crash_points.lane import Answer, order_of
+from orchestrator.errors import InternalError, Interrupted
+from orchestrator.processes.death_signal import tethered
+from orchestrator.run.request import DSN_VARIABLE, Request
+from orchestrator.run.subprocess_run import longest_s
+from worker_child.paths import OUR_PYTHON
+
+_END_LIMIT_S = 30.0
+_TAIL_BYTES = 4000
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One run as it has ended."""
+
+    request: Request
+    answer: Answer
+    took_s: float
+
+
+class _Lane:
+    """One process, and the run that it is at."""
+
+    def __init__(self, dsn: str) -> None:
+        self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
+        self.process = subprocess.Popen(
+            tethered(
+                [*OUR_PYTHON, "-m", "orchestrator.commands.crash_points.lane"],
+                signal.SIGKILL,
+                None,
+            ),
+            env={**os.environ, DSN_VARIABLE: dsn},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            start_new_session=True,
+        )
+        self.request: Request | None = None
+        self.begun_s = 0.0
+        self.limit_s = 0.0
+
+    def order(self, request: Request) -> None:
+        """Hand it a run."""
+        assert self.request is None
+        assert self.process.stdin is not None
+        self.request, self.begun_s = request, time.monotonic()
+        self.limit_s = longest_s(request.scenario)
+        self.process.stdin.write(msgspec.json.encode(order_of(request)) + b"\n")
+        self.process.stdin.flush()
+
+    def take(self) -> Carried:
+        """What came of its run; waits for the rest of the line alone."""
+        assert self.request is not None
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise InternalError(f"a lane of runs died at {self.request.run_id}. {self._tail()}")
+        answer = msgspec.json.decode(line, type=Answer)
+        carried = Carried(self.request, answer, time.monotonic() - self.begun_s)
+        self.request = None
+        return carried
+
+    def check(self) -> None:
+        """Raises `InternalError` when its run has used up every limit that it has."""
+        if self.request is not None and time.monotonic() - self.begun_s > self.limit_s:
+            raise InternalError(
+                f"{self.request.run_id} did not end within {self.limit_s:.0f} s. {self._tail()}"
+            )
+
+    def ask_to_end(self) -> None:
+        """By the end of its orders, or in the middle of a run by SIGTERM."""
+        assert self.process.stdin is not None
+        if self.request is not None:
+            self.process.terminate()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            return  # it has ended already
+
+    def end(self) -> None:
+        """Wait for its end, or make it."""
+        try:
+            self.process.wait(_END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.said.close()
+
+    def _tail(self) -> str:
+        size = self.said.seek(0, os.SEEK_END)
+        self.said.seek(max(0, size - _TAIL_BYTES))
+        return "It wrote last:\n" + self.said.read().decode("utf-8", "backslashreplace").strip()
+
+
+class Lanes:
+    """So many lanes on one server; a context manager, to be used in the main thread."""
+
+    def __init__(self, count: int, dsn: str) -> None:
+        self._dsn = dsn
+        self._count = count
+        self._lanes: list[_Lane] = []
+        self._stack = ExitStack()
+
+    def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
+        """Each run as it ends, in whatever order.
+
+        Raises `InternalError` when a lane dies or hangs, `Interrupted` after a Ctrl-C.
+        """
+        left = deque(requests)
+        with selectors.DefaultSelector() as selector:
+            for lane in self._some(len(left)):
+                assert lane.process.stdout is not None
+                selector.register(lane.process.stdout, selectors.EVENT_READ, lane)
+                lane.order(left.popleft())
+            busy = len(selector.get_map())
+            try:
+                while busy:
+                    for key, _ in selector.select(1.0):
+                        lane = key.data
+                        yield lane.take()
+                        if left:
+                            lane.order(left.popleft())
+                        else:
+                            selector.unregister(key.fileobj)
+                            busy -= 1
+                    for lane in self._lanes:
+                        lane.check()
+            except KeyboardInterrupt:
+                raise Interrupted from None
+
+    def _some(self, wanted: int) -> list[_Lane]:
+        """As many as there is work for; those that there are not yet are started."""
+        wanted = min(wanted, self._count)
+        while len(self._lanes) < wanted:
+            self._lanes.append(_Lane(self._dsn))
+        return self._lanes[:wanted]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for lane in self._lanes:
+            lane.ask_to_end()
+        for lane in self._lanes:
+            lane.end()

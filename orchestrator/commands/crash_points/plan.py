@@ -1,0 +1,109 @@
+"""Which points are tried, on which side, how often; and the request of each run: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from orchestrator.commands.crash_points.listing import Listing, Point
+from orchestrator.commands.crash_points.workloads import (
+    WORKLOADS,
+    Ability,
+    WorkloadName,
+    idle_s,
+    kill_scenario,
+    listing_scenario,
+)
+from orchestrator.run.request import Request, make_request
+from orchestrator.scenario.types import PointPhase, PointSide, Scenario
+from worker_child.adapters.contract import Preset
+
+SIDES: tuple[PointSide, ...] = ("before", "after")
+HARMLESS_RUNS = 3
+_TRIED_IN: Mapping[PointPhase | None, WorkloadName] = MappingProxyType(
+    {"starting up": "batch", None: "single"}
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which queue is enumerated, and where its runs are kept."""
+
+    library: str
+    """As it was given."""
+    preset_name: str
+    settings: tuple[str, ...]
+    folder: Path
+    preset: Preset
+    """As it is for one job at a time."""
+    ability: Ability
+
+    def request(self, scenario: Scenario, ordinal: int) -> Request:
+        """One run; its server is named by whoever has it carried out."""
+        return make_request(
+            scenario,
+            library=self.library,
+            preset=self.preset_name,
+            ordinal=ordinal,
+            dsn=None,
+            results=self.folder,
+            overwrite=True,
+            settings=self.settings,
+        )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point on one side, once."""
+
+    point: Point
+    side: PointSide
+    request: Request
+
+
+def harmless_requests(subject: Subject) -> dict[WorkloadName, list[Request]]:
+    """The runs that list the round trips, each workload's as often as `HARMLESS_RUNS`."""
+    return {
+        workload: [
+            subject.request(listing_scenario(workload, subject.ability, subject.preset), ordinal)
+            for ordinal in range(1, HARMLESS_RUNS + 1)
+        ]
+        for workload in WORKLOADS
+    }
+
+
+def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
+    """Every steady point that executes something, each once.
+
+    What a starting worker says is tried with jobs that wait for it, what an idle one says too is
+    tried where there are none.
+    """
+    return [
+        point
+        for workload, listing in listings.items()
+        for point in listing.steady
+        if point.name.executes and _TRIED_IN.get(point.name.phase, workload) == workload
+    ]
+
+
+def trials(subject: Subject, points: Sequence[Point], repetitions: int) -> list[Trial]:
+    """Every run of these points, the first of each before the second of any."""
+    each = [_trials_of(subject, point, repetitions) for point in points]
+    return [trial for by_ordinal in zip(*each, strict=True) for trial in by_ordinal]
+
+
+def _trials_of(subject: Subject, point: Point, repetitions: int) -> Iterator[Trial]:
+    name = point.name
+    quiet_s = idle_s(subject.preset) if name.phase is None else 0.0
+    for ordinal in range(1, repetitions + 1):
+        for side in SIDES:
+            scenario = kill_scenario(
+                f"point_{name.id}_{side}_kill",
+                name.workload,
+                subject.ability,
+                name.at(side),
+                quiet_s,
+            )
+            yield Trial(point, side, subject.request(scenario, ordinal))

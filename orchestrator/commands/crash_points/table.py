@@ -1,0 +1,125 @@
+"""What a terminal shows of an enumeration: a line a run, then the table to act on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis.compare.crash_points import CrashPoints, PointOutcome, PointRun, PointVerdict
+from orchestrator.commands.crash_points.enumeration import Progress
+
+STYLES: dict[PointVerdict, str] = {
+    "invalid": "bold magenta",
+    "not_reached": "magenta",
+    "lost": "bold red",
+    "stuck": "bold red",
+    "stranded": "bold red",
+    "given_up": "bold red",
+    "unknown": "magenta",
+    "duplicated": "yellow",
+    "late": "yellow",
+    "re-executed": "cyan",
+    "clean": "green",
+}
+_SQL_WIDTH = 60
+_MINUTES_FROM_S = 120
+
+
+def print_progress(progress: Progress, console: Console) -> None:
+    """One line for a run that has ended."""
+    place = f"{progress.done:>{len(str(progress.of))}}/{progress.of}"
+    left = "" if progress.left_s is None else f"  {_left(progress.left_s)}"
+    if progress.trial is None or progress.result is None:
+        console.print(Text(f"{place}  {progress.run_id}  listed{left}"), soft_wrap=True)
+        return
+    name, verdict = progress.trial.point.name, progress.result.verdict
+    console.print(
+        Text.assemble(
+            f"{place}  {name.id} {progress.trial.side:<6} ",
+            (f"{verdict:<11}", STYLES[verdict]),
+            f" {name.phase or 'idle, too'}: {short(name.statement)}",
+            (left, "dim"),
+        ),
+        soft_wrap=True,
+    )
+
+
+def print_table(table: CrashPoints, console: Console) -> None:
+    """Every point, then what was folded, left out, and how it went."""
+    shown = Table(box=None, padding=(0, 1), pad_edge=False)
+    for heading in ("id", "workload", "phase", "n", "side", "verdict", "back after", "SQL"):
+        shown.add_column(heading, no_wrap=heading != "SQL", overflow="fold")
+    for point in table.points:
+        shown.add_row(
+            point.id,
+            point.workload,
+            point.phase or "idle, too",
+            str(point.ordinal),
+            point.side,
+            _verdict(point),
+            _recovery(point.runs),
+            Text(short(point.statement)),
+        )
+    console.print(shown)
+    console.print()
+    for line in summary_lines(table):
+        console.print(Text(line), soft_wrap=True)
+    for point in table.points:
+        for sentence in [why for run in point.runs for why in run.why]:
+            console.print(Text(f"{point.id} {point.side}: {sentence}"), soft_wrap=True)
+
+
+def summary_lines(table: CrashPoints) -> list[str]:
+    """How many points there are, what they came to, and what was not tried."""
+    verdicts = Counter(point.verdict for point in table.points)
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    tried = {point.id for point in table.points}
+    folded = sum({point.id: point.folded for point in table.points}.values())
+    unsteady = len(table.unsteady)
+    lines = [
+        f"{table.library} {table.library_version}, {table.preset}: {len(tried)} points, "
+        f"{len(table.points)} with their sides: {counted or 'none'}.",
+        f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
+        f"execute nothing, {unsteady} were not in every run without harm.",
+        f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s.",
+    ]
+    disagree = sorted({point.id for point in table.points if point.nondeterministic})
+    if disagree:
+        lines.append(f"Repetitions disagree at {', '.join(disagree)}.")
+    return lines
+
+
+def _verdict(point: PointOutcome) -> Text:
+    text = Text(point.verdict, style=STYLES[point.verdict])
+    if point.nondeterministic:
+        text.append(" (" + ", ".join(run.verdict for run in point.runs) + ")")
+    elif any(run.concurrent for run in point.runs):
+        text.append(" at once")
+    elif any(run.still_owed for run in point.runs):
+        text.append(", row left")
+    return text
+
+
+def _recovery(runs: tuple[PointRun, ...]) -> str:
+    """The longest, against the bound."""
+    known = [run.recovery_s for run in runs if run.recovery_s is not None]
+    if not known:
+        return ""
+    bounds = [run.bound_s for run in runs if run.bound_s is not None]
+    most = f" of {max(bounds):.1f} s" if bounds else " s"
+    return f"{max(known):.2f}{most}"
+
+
+def short(statement: str) -> str:
+    """On one line, so much of it as tells it apart."""
+    text = " ".join(statement.split())
+    return text if len(text) <= _SQL_WIDTH else text[: _SQL_WIDTH - 1] + "…"
+
+
+def _left(left_s: float) -> str:
+    if left_s >= _MINUTES_FROM_S:
+        return f"about {left_s / 60:.0f} min left"
+    return f"about {left_s:.0f} s left"

@@ -1,0 +1,158 @@
+"""The two workloads whose round trips are enumerated, as scenarios: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from orchestrator.run.request import offers_of
+from orchestrator.scenario.load import scenario_from_resolved
+from orchestrator.scenario.types import AtPoint, Scenario
+from worker_child.adapters.contract import Adapter, Preset
+
+WorkloadName = Literal["single", "batch"]
+WORKLOADS: tuple[WorkloadName, ...] = ("single", "batch")
+
+FRESH_JOBS = 2
+"""Jobs that come once everything is over: does the queue still work?"""
+LONGEST_IDLE_S = 60.0
+"""A library's rhythms up to this length are waited for; longer ones are not seen."""
+_IDLE_MARGIN = 1.1
+_IDLE_LEAST_S = 1.0
+_LENGTH_S = 0.02
+_BATCH_LENGTH_S = 0.2
+"""So that all have been started before the first of them ends."""
+_COORDINATOR, _CHILD = "daily_coordinator", "tenant_rollup"
+_RESPAWN_AFTER_S = 0.1
+_BATCH = 3
+_CONCURRENCY = 10
+SMALL_CONCURRENCIES = (1, 2, 4)
+"""Tried one after the other: some queues take no single one."""
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What of the workloads a library can do."""
+
+    fans_out: bool
+    retries: bool
+    least_concurrency: int
+    """The smallest that it takes."""
+
+    @classmethod
+    def of(cls, adapter: Adapter, preset: Preset, least_concurrency: int) -> Ability:
+        """By what its adapter offers and says of itself."""
+        return cls(
+            least_concurrency=least_concurrency,
+            fans_out="fan_out" in offers_of(adapter),
+            retries=not preset.parity.get("retries", "").startswith("nobody"),
+        )
+
+
+def idle_s(preset: Preset) -> float:
+    """How long a worker without jobs is watched: the longest of its rhythms up to a minute."""
+    known = [period_s for period_s in preset.periods_s.values() if period_s <= LONGEST_IDLE_S]
+    return max([_IDLE_LEAST_S, *(period_s * _IDLE_MARGIN for period_s in known)])
+
+
+def plainest_scenario(concurrency: int) -> Scenario:
+    """What every queue can do: by it its presets are looked at before anything is asked of it."""
+    nothing = Ability(fans_out=False, retries=False, least_concurrency=concurrency)
+    return _scenario("crash_points", "One job after another.", "single", nothing, 0.0, {})
+
+
+def listing_scenario(workload: WorkloadName, ability: Ability, preset: Preset) -> Scenario:
+    """Without harm: every round trip is noted. A worker with one job at a time is first watched
+    without any."""
+    quiet_s = idle_s(preset) if workload == "single" else 0.0
+    return _scenario(
+        f"crash_points_{workload}",
+        "Nobody is harmed: the round trips between the worker and the database are listed.",
+        workload,
+        ability,
+        quiet_s,
+        {"list_round_trips": True},
+    )
+
+
+def kill_scenario(
+    name: str, workload: WorkloadName, ability: Ability, point: AtPoint, quiet_s: float
+) -> Scenario:
+    """A kill at one round trip; `quiet_s` is how long the worker is left without jobs for it."""
+    fault = {
+        "what": "kill",
+        "respawn_after_s": _RESPAWN_AFTER_S,
+        "at_point": {
+            "statement": point.statement,
+            "ordinal": point.ordinal,
+            "with_rows": point.with_rows,
+            "side": point.side,
+            **({} if point.phase is None else {"phase": point.phase}),
+        },
+    }
+    description = f"The worker is killed {point.side} one of its round trips with the database."
+    return _scenario(name, description, workload, ability, quiet_s, {"faults": [fault]})
+
+
+def _scenario(
+    name: str,
+    description: str,
+    workload: WorkloadName,
+    ability: Ability,
+    quiet_s: float,
+    more: Mapping[str, Any],
+) -> Scenario:
+    waves = (
+        _single(ability)
+        if workload == "single"
+        else [{"count": _BATCH, "length_s": _BATCH_LENGTH_S}]
+    )
+    least = ability.least_concurrency
+    concurrency, pool_size = (least, 1) if workload == "single" else (_CONCURRENCY, _BATCH)
+    return scenario_from_resolved(
+        {
+            "name": name,
+            "description": description,
+            "seed": _SEED,
+            "preset": "tuned",
+            "over_capacity": True,
+            "workload": {
+                "duration_s": 1.0,
+                "rate_per_s": 1.0,
+                "mix": {"notification_deliver": 1.0},
+                "kinds": {_CHILD: {"class": "short", "length_s": _LENGTH_S}},
+                "fan_out": 1 if workload == "single" and ability.fans_out else 0,
+                "waves": [*waves, {"count": FRESH_JOBS}],
+                "waves_from": "ready" if workload == "single" else "before",
+                "idle_s": quiet_s,
+            },
+            "workers": {"concurrency": concurrency, "pool_size": pool_size},
+            "limits": {"backlog_margin_s": 2.0, "confirm_s": 0.5, "drain_s": 15.0},
+            "expectations": dict.fromkeys(_NOT_JUDGED, "none"),
+            **more,
+        }
+    )
+
+
+def _single(ability: Ability) -> list[dict[str, Any]]:
+    """One job each: a plain one, one that fails once, one that enqueues another."""
+    waves: list[dict[str, Any]] = [{}]
+    if ability.retries:
+        waves.append({"failures": 1})
+    if ability.fans_out:
+        waves.append({"kind": _COORDINATOR})
+    return waves
+
+
+_NOT_JUDGED = (
+    "lost",
+    "stranded",
+    "given_up",
+    "discarded_unplanned",
+    "unplanned_failures",
+    "missing_children",
+    "late_first_orphans",
+)
+"""What became of the jobs names the point; it does not make its run fail."""

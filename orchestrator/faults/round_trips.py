@@ -1,0 +1,249 @@
+"""Watches a worker's round trips with the database, and stops it at the one that is asked for.
+
+The proxy's thread asks at each of them; the supervisor's loop answers, once it has emptied the
+worker's pipe: until then nothing flows, so that what the worker said before it asked is known.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+
+from orchestrator.errors import ProxyError
+from orchestrator.faults.phases import Phases
+from orchestrator.history.recorder import Recorder
+from orchestrator.history.records import Freeze, RoundTripSeen
+from orchestrator.proxy.points import RoundTrip, Side
+from orchestrator.proxy.proxy import Proxy
+from orchestrator.scenario.types import AtPoint, PointPhase
+from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.tracker import Incarnation, Tracker
+from worker_child.protocol import Note
+
+WATCHED: Incarnation = (0, 0)
+"""(slot, incarnation) of the worker behind the proxy: the first of slot 0. Its successor comes
+without."""
+FREEZE_LIMIT_S = 5.0
+
+
+@dataclass
+class _Question:
+    """A round trip that is held before or after the server, until it is answered."""
+
+    round_trip: RoundTrip
+    side: Side
+    answered: threading.Event = field(default_factory=threading.Event)
+    stop: bool = False
+
+    def answer(self, *, stop: bool) -> None:
+        self.stop = stop
+        self.answered.set()
+
+
+class PointSeeker:
+    """Is this the round trip that is asked for? Pure but for its counting."""
+
+    def __init__(self, point: AtPoint) -> None:
+        self._point = point
+        self._begun = 0
+        """Those of its name that have come to the server."""
+        self._with_rows = 0
+        """Those of them that returned or changed rows."""
+        self._unanswered: dict[tuple[int, int], int] = {}
+        """By a round trip's place: which of its name it is, from 1."""
+
+    def before(self, round_trip: RoundTrip, phase: PointPhase) -> bool:
+        """Whether to stop where nothing of it has reached the server."""
+        if not self._is_named(round_trip, phase):
+            return False
+        point = self._point
+        so_far = self._with_rows + len(self._unanswered) if point.with_rows else self._begun
+        has_rows = round_trip.rows is None or round_trip.rows > 0
+        self._begun += 1
+        self._unanswered[_place(round_trip)] = self._begun
+        if point.side != "before" or (point.with_rows and not has_rows):
+            return False
+        return so_far == point.ordinal - 1
+
+    def after(self, round_trip: RoundTrip) -> bool:
+        """Whether to stop where the whole answer has come."""
+        ordinal = self._unanswered.pop(_place(round_trip), None)
+        if ordinal is None:
+            return False
+        self._with_rows += bool(round_trip.rows)
+        point = self._point
+        if point.with_rows:
+            ordinal = self._with_rows if round_trip.rows else 0
+        return point.side == "after" and ordinal == point.ordinal
+
+    def _is_named(self, round_trip: RoundTrip, phase: PointPhase) -> bool:
+        if not round_trip.executes or round_trip.statement != self._point.statement:
+            return False
+        if self._point.phase is None:
+            return phase != "starting up"
+        return phase == self._point.phase
+
+
+class RoundTripWatch:
+    """The supervisor's side of the proxy. All methods but `decide` are for its thread."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        fleet: Fleet,
+        tracker: Tracker,
+        recorder: Recorder,
+        *,
+        point: AtPoint | None,
+        listing: bool,
+    ) -> None:
+        self.reached_ns: int | None = None
+        """When the worker came to the point that is asked for."""
+        self.seen: RoundTripSeen | None = None
+        """The round trip at which it is held."""
+        self.wave = -1
+        """The wave that is under way; -1 = none has gone out yet."""
+        self.phases = Phases(WATCHED, tracker)
+        self._proxy = proxy
+        self._fleet = fleet
+        self._recorder = recorder
+        self._listing = listing
+        self._seeker = None if point is None else PointSeeker(point)
+        self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._begun: dict[tuple[int, int], tuple[PointPhase, int]] = {}
+        """By the place of a round trip that has come: its phase, and which it is of all."""
+        self._count = 0
+        self._held: _Question | None = None
+        self._closed = threading.Event()
+        self._freeze: Freeze | None = None
+        fleet.watch(self._bell, self._look)
+        proxy.watch(self.decide)
+
+    def decide(self, round_trip: RoundTrip, side: Side) -> bool:
+        """Called in the proxy's thread, which waits here; True = freeze everything here."""
+        if self._closed.is_set():
+            return False
+        question = _Question(round_trip, side)
+        self._questions.put(question)
+        os.eventfd_write(self._bell, 1)
+        while not question.answered.wait(1.0):
+            if self._closed.is_set():
+                return False
+        return question.stop
+
+    def stop_listening(self) -> None:
+        """From now on every round trip passes unasked for and unlisted."""
+        self._seeker, self._listing = None, False
+        self._closed.set()
+
+    def freeze(self) -> int:
+        """Freeze the worker's connections where it is held; returns the instant, monotonic ns.
+
+        Raises `ProxyError` when the proxy does not answer.
+        """
+        assert self._held is not None, "a worker is frozen at the point that it has reached"
+        self._held.answer(stop=True)
+        if not self._proxy.stopped.wait(FREEZE_LIMIT_S):
+            raise ProxyError(f"the proxy did not freeze within {FREEZE_LIMIT_S:g} s")
+        assert self._proxy.held is not None
+        return self._proxy.held.frozen_ns
+
+    def drop(self) -> Freeze:
+        """Say what the freeze let through, and close what the frozen worker had open."""
+        if self._freeze is None:
+            assert self._proxy.held is not None, "nothing is dropped that was not frozen"
+            facts = self._proxy.facts()
+            self._freeze = Freeze(
+                frozen_ns=self._proxy.held.frozen_ns,
+                looked_ns=time.monotonic_ns(),
+                passed_bytes=facts.passed_since_freeze,
+                held_bytes=facts.arrived_since_freeze,
+                backend_pids=sorted(facts.backend_pids),
+                unexplained_bytes=facts.unexplained,
+                broken=facts.broken,
+            )
+            self._proxy.drop()
+        return self._freeze
+
+    def close(self) -> None:
+        """Let everything pass, end the proxy."""
+        self._closed.set()
+        if self._held is not None:
+            self._held.answer(stop=False)
+        while (question := self._next_question()) is not None:
+            question.answer(stop=False)
+        self._proxy.close()
+        os.close(self._bell)
+
+    def _look(self) -> None:
+        try:
+            os.eventfd_read(self._bell)
+        except BlockingIOError:
+            return
+        while (question := self._next_question()) is not None:
+            self._take(question)
+
+    def _next_question(self) -> _Question | None:
+        try:
+            return self._questions.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _take(self, question: _Question) -> None:
+        child = self._fleet.children.get(WATCHED)
+        if child is not None:
+            self._fleet.read_out(child)
+        round_trip, place = question.round_trip, _place(question.round_trip)
+        if question.side == "before":
+            phase = self.phases.now()
+            self._begun[place] = phase, self._count
+            self._count += 1
+            found = self._seeker is not None and self._seeker.before(round_trip, phase)
+        else:
+            phase, number = self._begun.pop(place)
+            found = self._seeker is not None and self._seeker.after(round_trip)
+            if not found:
+                self.phases.executed(round_trip.statement)
+            self._list(round_trip, phase, number)
+        if found:
+            self._stop_at(question, phase)
+        else:
+            question.answer(stop=False)
+
+    def _stop_at(self, question: _Question, phase: PointPhase) -> None:
+        self._seeker = None
+        self._held = question
+        self.reached_ns = time.monotonic_ns()
+        self.seen = _seen(question.round_trip, question.side, phase)
+
+    def _list(self, round_trip: RoundTrip, phase: PointPhase, number: int) -> None:
+        if self._listing:
+            detail = {
+                "number": number,
+                "statement": round_trip.statement,
+                "sql": round_trip.sql,
+                "phase": phase,
+                "rows": round_trip.rows,
+                "executes": round_trip.executes,
+                "wave": self.wave,
+            }
+            self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
+
+
+def _seen(round_trip: RoundTrip, side: Side, phase: PointPhase) -> RoundTripSeen:
+    return RoundTripSeen(
+        statement=round_trip.statement,
+        sql=round_trip.sql,
+        phase=phase,
+        side=side,
+        rows=round_trip.rows,
+    )
+
+
+def _place(round_trip: RoundTrip) -> tuple[int, int]:
+    """The same before and after it, and no other's."""
+    return round_trip.connection, round_trip.number
