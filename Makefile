@@ -7,7 +7,8 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
   --no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-wheel lint types contracts verify docs mutator mutation bench lock clean
+LIBRARY ?= pgqueuer
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-wheel nightly crash-points lint types contracts verify docs mutator mutation bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ calibrate: setup ## run the five control queues: what is found against what must
 matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetitions 6"
 	$(BIN)/crashbench matrix $(ARGS)
 
+crash-points: setup ## kill the worker at every round trip: make crash-points LIBRARY=pgqueuer
+	$(BIN)/crashbench crash-points $(LIBRARY) $(ARGS)
+
 results: setup ## write RESULTS.md and docs/results/ from what make matrix has measured
 	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) --pages docs/results > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
@@ -68,6 +72,17 @@ test-scenarios: setup ## every short scenario, once each (some ten minutes)
 
 test-conformance: adapters ## every library, and twenty adapters that are wrong on purpose (some forty minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/queues/test_conformance.py $(ARGS)
+
+test-crash-points: setup ## every crash point of the controls and of pgqueuer (some four minutes)
+	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
+
+nightly: adapters ## crash points of every library, each twice (hours): findings do not stop it
+	for cell in "pgqueuer tuned" "pgqueuer stock" "procrastinate tuned" "river tuned" \
+	  "river transactional" "graphile_worker tuned"; do \
+	  set -- $$cell; \
+	  $(BIN)/crashbench crash-points $$1 --preset $$2 --repetitions 2 || \
+	    case $$? in 1|4) ;; *) exit 1 ;; esac; \
+	done
 
 test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)
 	$(BIN)/pytest -q -m from_wheel -o faulthandler_timeout=1780 tests/acceptance/test_installed_wheel.py $(ARGS)

@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from analysis.compare import crash_points
+from analysis.compare.crash_points import CrashPoints
 from analysis.errors import AnalysisError, NoSuchHistoryError, OutputError
 from analysis.report.console import HarmlessConsole, HarmlessText, complain, harmless
 from analysis.report.explain import explain
@@ -162,12 +164,17 @@ def schema_command(
         bool, typer.Option("--check", help="Write nothing; leave with 1 where it has drifted.")
     ] = False,
 ) -> None:
-    """Write summary.schema.json, the JSON schema of a summary, from the analysis's own types."""
-    if not check:
-        SCHEMA.write_text(schema_text(), encoding="utf-8")
-    elif not SCHEMA.is_file() or SCHEMA.read_text(encoding="utf-8") != schema_text():
-        sys.stderr.write(f"{SCHEMA.name} is not what the types say. Write it with `make docs`\n")
-        raise typer.Exit(1)
+    """Write the JSON schemas of a summary and of crash points, from the analysis's own types."""
+    texts = {
+        SCHEMA: schema_text(),
+        crash_points.SCHEMA: schema_text(CrashPoints, crash_points.SCHEMA_TITLE),
+    }
+    for path, text in texts.items():
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            sys.stderr.write(f"{path.name} is not what the types say. Write it with `make docs`\n")
+            raise typer.Exit(1)
 
 
 def histories(paths: list[Path]) -> list[Path]:

@@ -7,6 +7,7 @@ A point's verdict is that of its worst job, read from the summary of its run alo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -47,6 +48,9 @@ be better."""
 
 Action = Literal["kill"]
 FILE_VERSION: Literal[1] = 1
+
+SCHEMA = Path(__file__).with_name("crash_points.schema.json")
+SCHEMA_TITLE = "Crash points: crash-points-<library>-<preset>.json"
 
 _FAILS = frozenset({"lost", "stuck", "stranded", "given_up"})
 _OPEN = frozenset({"not_reached", "unknown"})

@@ -1,4 +1,4 @@
-"""The JSON schema of a summary, made from its types: `python -m analysis schema` writes it."""
+"""The JSON schema of a file of ours, made from its types: `python -m analysis schema` writes it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TITLE = "A run's summary: <run_id>.summary.json"
 _BESIDE = "_why"
 
 
-def schema_text() -> str:
+def schema_text(root: type[Section] = Summary, title: str = TITLE) -> str:
     """The file's content. Raises AssertionError for a field without a docstring."""
-    content: dict[str, Any] = msgspec.json.schema(Summary)
-    content["title"] = TITLE
-    for struct in section_types(Summary):
+    content: dict[str, Any] = msgspec.json.schema(root)
+    content["title"] = title
+    for struct in section_types(root):
         described = content["$defs"][struct.__name__]["properties"]
         for field in msgspec.structs.fields(struct):
             described[field.encode_name]["description"] = meaning_of(struct, field.name)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from orchestrator.errors import WireError
 from orchestrator.proxy.channel import BACKLOG_BYTES, READ_BYTES, Channel, Watcher
-from orchestrator.proxy.conversation import Conversation, Request
+from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.gate import Gate
+from orchestrator.proxy.request import Request
 from orchestrator.proxy.spool import Spool
 from orchestrator.proxy.upstream import Upstream
 from orchestrator.proxy.wire import (

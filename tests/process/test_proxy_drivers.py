@@ -82,7 +82,7 @@ def test_psycopgs_statements_pass(way: Way) -> None:
             worker.execute("INSERT INTO t VALUES (1, 'again')")
         worker.rollback()
         worker.execute("SELECT 1; SELECT 2", prepare=False)
-    assert way.diary.rows()[-2:] == [("SELECT ?; SELECT ?", 2), ("COMMIT", None)]
+    assert way.diary.rows()[-2:] == [("SELECT ?; SELECT ?", 2), ("COMMIT", 2)]
     assert ("SELECT b FROM t WHERE a = $1", 1) in way.diary.rows()
     way.assert_nothing_was_changed()
 

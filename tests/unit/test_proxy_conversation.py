@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from orchestrator.proxy.conversation import LONG_BYTES, Conversation, Request
+from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.points import RoundTrip
+from orchestrator.proxy.request import LONG_BYTES, Request
 from orchestrator.proxy.wire import Piece
 
 

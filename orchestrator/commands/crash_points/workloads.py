@@ -21,6 +21,8 @@ LONGEST_IDLE_S = 60.0
 _IDLE_MARGIN = 1.1
 _IDLE_LEAST_S = 1.0
 _LENGTH_S = 0.02
+_BATCH_LENGTH_S = 0.2
+"""So that all have been started before the first of them ends."""
 _COORDINATOR, _CHILD = "daily_coordinator", "tenant_rollup"
 _RESPAWN_AFTER_S = 0.1
 _BATCH = 3
@@ -102,7 +104,11 @@ def _scenario(
     quiet_s: float,
     more: Mapping[str, Any],
 ) -> Scenario:
-    waves = _single(ability) if workload == "single" else [{"count": _BATCH}]
+    waves = (
+        _single(ability)
+        if workload == "single"
+        else [{"count": _BATCH, "length_s": _BATCH_LENGTH_S}]
+    )
     least = ability.least_concurrency
     concurrency, pool_size = (least, 1) if workload == "single" else (_CONCURRENCY, _BATCH)
     return scenario_from_resolved(

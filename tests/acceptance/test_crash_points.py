@@ -1,0 +1,186 @@
+"""Every round trip of a queue, killed before and after: the controls show what they were built for.
+
+Only by `make test-crash-points`, save one that is cut short and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.processes import linux
+from tests.acceptance.command_line import Desk
+from tests.acceptance.command_line import desk as desk_at
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(900)]
+
+LIMIT_S = 800.0
+Key = tuple[str | None, str]
+"""Phase and what the statement does."""
+
+IDLE: dict[Key, tuple[str, str]] = {(None, "claim"): ("clean", "clean")}
+IN_TRANSACTION: dict[Key, tuple[str, str]] = {
+    (None, "begin"): ("clean", "clean"),
+    (None, "commit"): ("clean", "clean"),
+}
+RUN_AGAIN: dict[Key, tuple[str, str]] = {
+    ("waiting", "claim"): ("clean", "clean"),
+    ("started", "effect"): ("re-executed", "duplicated"),
+}
+
+ONE_JOB: dict[str, dict[Key, tuple[str, str]]] = {
+    # Claim, work and acknowledgement are one transaction; the effect is in another one.
+    "control_holding": {
+        **IDLE,
+        **IN_TRANSACTION,
+        **RUN_AGAIN,
+        ("completed", "acknowledge"): ("duplicated", "duplicated"),
+        ("completed", "commit"): ("duplicated", "clean"),
+    },
+    # The claim takes the row out: whoever dies then takes the job along, unless it was done.
+    "control_delete_first": {
+        **IDLE,
+        ("waiting", "claim"): ("clean", "lost"),
+        ("started", "effect"): ("lost", "clean"),
+    },
+    # Nobody looks at a claim again; a job that was done is not stranded, its row is left.
+    "control_never_rescues": {
+        **IDLE,
+        ("waiting", "claim"): ("clean", "stranded"),
+        ("started", "effect"): ("stranded", "clean"),
+        ("completed", "acknowledge"): ("clean", "clean"),
+    },
+    "control_late_ack": {
+        **IDLE,
+        (None, "acknowledge"): ("clean", "clean"),
+        **RUN_AGAIN,
+        ("completed", "acknowledge"): ("duplicated", "clean"),
+    },
+    "control_short_lease": {
+        **IDLE,
+        **RUN_AGAIN,
+        ("completed", "acknowledge"): ("duplicated", "clean"),
+    },
+}
+"""By control: what a kill before and after each round trip does to one job at a time. Nothing else
+may be found, and nothing of it may be missing."""
+
+BATCH: dict[str, frozenset[str]] = {
+    "control_holding": frozenset({"clean", "re-executed", "duplicated"}),
+    "control_delete_first": frozenset({"clean", "lost"}),
+    "control_never_rescues": frozenset({"clean", "stranded"}),
+    "control_late_ack": frozenset({"clean", "re-executed", "duplicated"}),
+    "control_short_lease": frozenset({"clean", "re-executed", "duplicated"}),
+}
+"""By control: what it can come to with three jobs at once, where the others' state is a race."""
+
+
+def what(statement: str) -> str:
+    """What a control's statement does."""
+    if statement.startswith("INSERT INTO bench_effect"):
+        return "effect"
+    if "DELETE FROM control_job WHERE id = ANY" in statement:
+        return "acknowledge"
+    return "claim" if statement.startswith("WITH touched") else statement.partition(" ")[0].lower()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_at(tmp_path) as made:
+        yield made
+
+
+def enumerated(desk: Desk, library: str, *options: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the table."""
+    with desk.started("crash-points", library, *options) as process:
+        out, error = process.communicate(timeout=LIMIT_S)
+    table = json.loads(next(desk.results.glob("crash-points-*.json")).read_text())
+    assert table["complete"], out + error
+    unsound = [p for p in table["points"] if p["verdict"] in ("invalid", "not_reached")]
+    assert unsound == [], out + error
+    assert_nothing_left(desk)
+    return process.returncode, table
+
+
+def assert_nothing_left(desk: Desk) -> None:
+    """Neither a process of the enumeration nor a file of a server."""
+    mark = f"TMPDIR={desk.temporary}".encode()
+    assert [process.pid for process in linux.living() if _has(process.pid, mark)] == []
+    assert list(desk.temporary.iterdir()) == []
+
+
+def _has(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in Path(f"/proc/{pid}/environ").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
+def by_side(points: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each point's outcome before, with that after."""
+    after = {point["id"]: point for point in points if point["side"] == "after"}
+    for point in points:
+        if point["side"] == "before":
+            yield point, after[point["id"]]
+
+
+@pytest.mark.every_point
+@pytest.mark.parametrize("library", ONE_JOB)
+def test_a_control_shows_exactly_the_points_at_which_it_was_built_to_fail(
+    library: str, desk: Desk
+) -> None:
+    code, table = enumerated(desk, library)
+    single = [point for point in table["points"] if point["workload"] == "single"]
+    found = {
+        (before["phase"], what(before["statement"])): (before["verdict"], after["verdict"])
+        for before, after in by_side(single)
+    }
+    assert found == ONE_JOB[library]
+    batch = [point for point in table["points"] if point["workload"] == "batch"]
+    assert {point["verdict"] for point in batch} <= BATCH[library]
+    starting = [point for point in batch if point["phase"] == "starting up"]
+    assert starting and {point["verdict"] for point in starting} == {"clean"}
+    fails = {"lost", "stranded"} & {point["verdict"] for point in table["points"]}
+    assert code == (1 if fails else 0)
+
+
+@pytest.mark.every_point
+def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written_down(
+    desk: Desk,
+) -> None:
+    code, table = enumerated(desk, "pgqueuer", "--preset", "tuned")
+    assert code == 0
+    assert {p["verdict"] for p in table["points"]} <= {"clean", "re-executed", "duplicated"}
+    written = [
+        (before["verdict"], after["verdict"])
+        for before, after in by_side(table["points"])
+        if before["statement"].startswith("WITH job_status") and before["phase"] == "completed"
+    ]
+    assert len(written) >= 3
+    assert set(written) == {("duplicated", "clean")}
+
+
+def test_an_enumeration_that_is_interrupted_goes_on_and_leaves_nothing_behind(
+    desk: Desk,
+) -> None:
+    words = ("crash-points", "control_delete_first", "--lanes", "2")
+    with desk.started(*words) as process:
+        assert process.stdout is not None
+        seen = iter(process.stdout.readline, "")
+        assert any("waiting: WITH touched" in line for line in seen)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130, out + error
+    assert_nothing_left(desk)
+    left = {path.name: path.stat().st_mtime_ns for path in desk.results.rglob("point_*.jsonl")}
+    assert left
+    code, table = enumerated(desk, *words[1:])
+    assert code == 1
+    kept = {path.name: path.stat().st_mtime_ns for path in desk.results.rglob("point_*.jsonl")}
+    assert kept.items() >= left.items(), "what was done is not done again"
+    assert table["runs"] < len(kept)

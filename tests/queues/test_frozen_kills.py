@@ -1,0 +1,171 @@
+"""A worker that is killed at a round trip, on a real queue; and freezes that are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from analysis.compare.crash_points import PointRun, judge_point
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
+from orchestrator.commands.crash_points.enumeration import read_round_trips
+from orchestrator.commands.crash_points.workloads import (
+    Ability,
+    kill_scenario,
+    listing_scenario,
+)
+from orchestrator.faults.round_trips import RoundTripWatch, _Question
+from orchestrator.history.records import Freeze
+from orchestrator.postgres.server import Server
+from orchestrator.proxy.gate import Gate
+from orchestrator.proxy.points import Side
+from orchestrator.proxy.request import Request as ProxyRequest
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
+from orchestrator.scenario.types import AtPoint, PointPhase, PointSide, Scenario
+from worker_child.adapters import load_adapter
+from worker_child.adapters.contract import Workers
+from worker_child.protocol import session_name
+
+pytestmark = [pytest.mark.database, pytest.mark.slow]
+
+PLAIN = Ability(fans_out=False, retries=False, least_concurrency=1)
+COMMIT = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side="before")
+
+
+def carry(server: Server, results: Path, scenario: Scenario, library: str) -> Path:
+    request = make_request(
+        scenario,
+        library=library,
+        preset=None,
+        ordinal=1,
+        dsn=server.dsn,
+        results=results,
+        overwrite=True,
+    )
+    return carry_out(request, lambda status: None).history
+
+
+def killed_at(server: Server, results: Path, at: AtPoint = COMMIT) -> tuple[Summary, PointRun]:
+    """The control that holds its transaction open, killed there."""
+    scenario = kill_scenario("point", "single", PLAIN, at, 0.0)
+    summary = analyse(carry(server, results, scenario, "control_holding"))
+    return summary, judge_point(summary)
+
+
+@pytest.mark.parametrize(("side", "verdict"), [("before", "duplicated"), ("after", "clean")])
+def test_a_commit_is_undone_before_it_and_done_after_it(
+    server: Server, tmp_path: Path, side: PointSide, verdict: str
+) -> None:
+    summary, run = killed_at(server, tmp_path, msgspec.structs.replace(COMMIT, side=side))
+    assert run.verdict == verdict, summary.reasons
+    certificate = summary.recovery[0].certificate
+    assert certificate.missing == [] and summary.recovery[0].trigger == "point"
+
+
+@pytest.mark.parametrize(
+    ("phase", "statement"), [("starting up", 'LISTEN "control_job"'), (None, "BEGIN")]
+)
+def test_a_worker_is_killed_while_it_starts_or_has_nothing_to_do(
+    server: Server, tmp_path: Path, phase: PointPhase | None, statement: str
+) -> None:
+    at = AtPoint(statement=statement, phase=phase, side="after")
+    summary, run = killed_at(server, tmp_path, at)
+    assert run.verdict == "clean", summary.reasons
+    assert summary.recovery[0].certificate.ready == (phase is None)
+
+
+def test_a_point_that_the_proxy_passes_over_is_not_reached(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = Gate.stops
+
+    def passing_over(self: Gate, request: ProxyRequest, side: Side) -> bool:
+        return False if "COMMIT" in request.executed else stops(self, request, side)
+
+    monkeypatch.setattr(Gate, "stops", passing_over)
+    _, run = killed_at(server, tmp_path)
+    assert run.verdict == "not_reached"
+
+
+def test_bytes_that_pass_a_frozen_proxy_void_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze = RoundTripWatch.freeze
+
+    def leaking(self: RoundTripWatch) -> int:
+        frozen_ns = freeze(self)
+        link = self._proxy._links[0]
+        self._proxy._do(lambda: link._to_server(b"S\0\0\0\4"))
+        return frozen_ns
+
+    monkeypatch.setattr(RoundTripWatch, "freeze", leaking)
+    summary, run = killed_at(server, tmp_path)
+    assert run.verdict == "invalid"
+    assert "bytes passed after its connections had been frozen" in " ".join(summary.reasons)
+
+
+def test_a_session_that_goes_round_the_proxy_voids_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[psycopg.Connection[tuple[object, ...]]] = []
+    stop_at = RoundTripWatch._stop_at
+
+    def beside(self: RoundTripWatch, question: _Question, phase: PointPhase) -> None:
+        dsn = self._fleet.children[0, 0].init.dsn
+        name = session_name("point-control_holding-stock-001", 0, 0)
+        around = make_conninfo(dsn, **_address(server), application_name=name)
+        opened.append(psycopg.connect(around))
+        stop_at(self, question, phase)
+
+    drop = RoundTripWatch.drop
+
+    def closing(self: RoundTripWatch) -> Freeze:
+        for connection in opened:
+            connection.close()
+        return drop(self)
+
+    monkeypatch.setattr(RoundTripWatch, "_stop_at", beside)
+    monkeypatch.setattr(RoundTripWatch, "drop", closing)
+    summary, run = killed_at(server, tmp_path)
+    assert run.verdict == "invalid"
+    assert "a session of the victim did not go through the proxy" in " ".join(summary.reasons)
+
+
+PRESET = load_adapter("control_late_ack").preset("stock", Workers(1, 10, 3, 5, 0.2))
+
+
+def _address(server: Server) -> dict[str, str]:
+    known = psycopg.conninfo.conninfo_to_dict(server.dsn)
+    return {name: str(known[name]) for name in ("host", "port") if name in known}
+
+
+def test_a_line_after_the_freeze_voids_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = RoundTripWatch.drop
+
+    def said_to_be_earlier(self: RoundTripWatch) -> Freeze:
+        return msgspec.structs.replace(drop(self), frozen_ns=self._fleet.children[0, 0].spawned_ns)
+
+    monkeypatch.setattr(RoundTripWatch, "drop", said_to_be_earlier)
+    summary, run = killed_at(server, tmp_path)
+    assert run.verdict == "invalid"
+    assert "after its connections had been frozen" in " ".join(summary.reasons)
+
+
+def test_a_harmless_run_notes_each_round_trip_with_its_phase(
+    server: Server, tmp_path: Path
+) -> None:
+    scenario = listing_scenario("batch", PLAIN, PRESET)
+    history = carry(server, tmp_path, scenario, "control_late_ack")
+    assert analyse(history).verdict == "pass"
+    notes = read_round_trips(history)
+    effects = [note for note in notes if note.statement.startswith("INSERT INTO bench_effect")]
+    assert [(note.phase, note.rows) for note in effects] == [("started", 1)] * 3
+    acknowledged = [note.rows for note in notes if "DELETE FROM control_job" in note.statement]
+    assert sum(rows or 0 for rows in acknowledged) == 3, "the fresh jobs are not watched"

@@ -1,0 +1,317 @@
+"""A worker's round trips: the phase of each, and the one at which it is stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from orchestrator.faults.phases import Phases
+from orchestrator.faults.round_trips import PointSeeker, RoundTripWatch
+from orchestrator.history.recorder import Recorder
+from orchestrator.proxy.points import RoundTrip, Side
+from orchestrator.proxy.proxy import Proxy
+from orchestrator.scenario.types import AtPoint, PointPhase, PointSide
+from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.tracker import Tracker
+from tests.unit.stand_ins import as_read
+from worker_child.protocol import (
+    ChildEvent,
+    ChildReady,
+    JobCompleted,
+    JobEnqueued,
+    JobFailed,
+    JobStarted,
+)
+
+CLAIM = "UPDATE q SET claimed"
+EFFECT = "INSERT INTO bench_effect VALUES ($1, $2, $3, $4, $5)"
+PLACE = 0, 0
+
+
+def trip(number: int, rows: int | None = None, statement: str = CLAIM, **more: Any) -> RoundTrip:
+    return RoundTrip(statement, statement, True, rows, 0, connection=0, number=number, **more)
+
+
+def point(side: PointSide = "before", **more: Any) -> AtPoint:
+    return AtPoint(statement=CLAIM, phase="waiting", side=side, **more)
+
+
+# Which one it is
+
+
+def test_the_nth_of_its_name_and_phase_is_met_before_the_server() -> None:
+    seeker = PointSeeker(point(ordinal=2))
+    assert not seeker.before(trip(0), "waiting")
+    assert not seeker.before(trip(1), "started")
+    assert not seeker.before(trip(2, statement="BEGIN"), "waiting")
+    assert seeker.before(trip(3), "waiting")
+
+
+def test_the_nth_is_met_after_its_own_answer_and_no_other_one() -> None:
+    seeker = PointSeeker(point("after", ordinal=2))
+    assert not seeker.before(trip(0), "waiting")
+    assert not seeker.before(trip(1), "waiting")
+    assert not seeker.after(trip(7))
+    assert not seeker.after(trip(0, rows=1))
+    assert seeker.after(trip(1, rows=1))
+
+
+def test_polls_without_rows_do_not_count_where_rows_name_the_point() -> None:
+    before, after = (
+        PointSeeker(point(with_rows=True, ordinal=2)),
+        PointSeeker(point("after", with_rows=True, ordinal=2)),
+    )
+    for seeker in (before, after):
+        assert not seeker.before(trip(0), "waiting")
+        assert not seeker.after(trip(0, rows=0))
+        assert not seeker.after(trip(0, rows=0))
+        assert not seeker.before(trip(1), "waiting")
+        assert not seeker.after(trip(1, rows=1))
+    assert before.before(trip(2), "waiting")
+    assert not after.before(trip(2), "waiting")
+    assert after.after(trip(2, rows=3))
+
+
+def test_the_end_of_a_transaction_without_rows_is_passed_by() -> None:
+    seeker = PointSeeker(point(with_rows=True))
+    assert not seeker.before(trip(0, rows=0), "waiting")
+    assert not seeker.after(trip(0, rows=0))
+    assert seeker.before(trip(1, rows=2), "waiting")
+
+
+def test_a_folded_point_is_met_in_any_phase_once_the_worker_is_ready() -> None:
+    seeker = PointSeeker(AtPoint(statement=CLAIM, side="before"))
+    assert not seeker.before(trip(0), "starting up")
+    assert seeker.before(trip(1), "completed")
+
+
+def test_what_executes_nothing_is_never_the_point() -> None:
+    parse = RoundTrip(CLAIM, CLAIM, False, None, 0)
+    assert not PointSeeker(point()).before(parse, "waiting")
+
+
+# Where the jobs stand
+
+
+def observe(tracker: Tracker, *said: ChildEvent) -> None:
+    tracker.observe(PLACE, as_read(*said))
+
+
+def test_a_job_goes_through_the_phases_in_order() -> None:
+    tracker = Tracker()
+    phases = Phases(PLACE, tracker)
+    seen: list[PointPhase] = [phases.now()]
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    seen.append(phases.now())
+    phases.enqueue(["j000000"])
+    seen.append(phases.now())
+    observe(tracker, JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"))
+    seen.append(phases.now())
+    observe(
+        tracker, JobFailed(3, 2, *PLACE, job_id="j000000", execution=1, error_class="transient")
+    )
+    seen.append(phases.now())
+    observe(tracker, JobStarted(4, 3, *PLACE, job_id="j000000", execution=2, inbox_id="1"))
+    phases.executed(EFFECT)
+    seen.append(phases.now())
+    observe(tracker, JobCompleted(5, 4, *PLACE, job_id="j000000", execution=2))
+    seen.append(phases.now())
+    assert seen == ["starting up", "idle", "waiting", "started", "failed", "effect", "completed"]
+
+
+def test_of_several_jobs_the_least_advanced_one_names_the_phase() -> None:
+    tracker = Tracker()
+    phases = Phases(PLACE, tracker)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    phases.enqueue(["j000000", "j000001"])
+    observe(tracker, JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"))
+    phases.executed(EFFECT)
+    assert phases.now() == "waiting"
+    observe(tracker, JobStarted(3, 2, *PLACE, job_id="j000001", execution=2, inbox_id="2"))
+    assert phases.now() == "started"
+    phases.executed(EFFECT)
+    assert phases.now() == "effect"
+    observe(tracker, JobCompleted(4, 3, *PLACE, job_id="j000000", execution=1))
+    assert phases.now() == "effect"
+
+
+def test_a_job_that_another_one_enqueues_counts_once_that_one_is_done() -> None:
+    tracker = Tracker()
+    phases = Phases(PLACE, tracker)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    phases.enqueue(["j000000"])
+    observe(
+        tracker,
+        JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"),
+        JobEnqueued(
+            3,
+            "j000000/0",
+            "accepted",
+            "tenant_rollup",
+            "short",
+            1,
+            2,
+            inbox_id="2",
+            n=2,
+            slot=0,
+            incarnation=0,
+            execution=1,
+        ),
+    )
+    assert phases.now() == "started"
+    observe(tracker, JobCompleted(4, 3, *PLACE, job_id="j000000", execution=1))
+    assert phases.now() == "waiting"
+
+
+# The two threads
+
+
+class StillProxy:
+    """Asks what the test tells it to ask, in a thread of its own, as the real one does."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.held: Any = None
+        self.dropped = False
+        self.decide: Callable[[RoundTrip, Side], bool] = lambda *_: False
+
+    def watch(self, decide: Callable[[RoundTrip, Side], bool]) -> None:
+        self.decide = decide
+
+    def ask(self, round_trip: RoundTrip, side: Side) -> threading.Thread:
+        def asking() -> None:
+            if self.decide(round_trip, side):
+                self.held = SimpleNamespace(round_trip=round_trip, side=side, frozen_ns=77)
+                self.stopped.set()
+
+        thread = threading.Thread(target=asking, daemon=True)
+        thread.start()
+        return thread
+
+    def facts(self) -> Any:
+        return SimpleNamespace(
+            passed_since_freeze=0,
+            arrived_since_freeze=5,
+            backend_pids=(3, 2),
+            unexplained=0,
+            broken=0,
+        )
+
+    def drop(self) -> None:
+        self.dropped = True
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Belled:
+    """As much of a fleet as rings when the proxy asks."""
+
+    def __init__(self) -> None:
+        self.children: dict[Any, Any] = {PLACE: object()}
+        self.read_out_count = 0
+
+    def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
+        self.descriptor, self.on_readable = descriptor, on_readable
+
+    def read_out(self, child: object) -> None:
+        self.read_out_count += 1
+
+    def turn(self, thread: threading.Thread, *, ends: bool = True) -> None:
+        """Answer until the asking thread has its answer, at most ten seconds."""
+        for _ in range(1000):
+            self.on_readable()
+            thread.join(0.01)
+            if not thread.is_alive() or not ends:
+                return
+        raise AssertionError("the question was not answered")
+
+
+class Noted(Recorder):
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def record(self, record: Any) -> None:
+        self.lines.append(record)
+
+
+@pytest.fixture
+def parts() -> tuple[StillProxy, Belled, Tracker, Noted]:
+    return StillProxy(), Belled(), Tracker(), Noted()
+
+
+def watch_of(
+    parts: tuple[StillProxy, Belled, Tracker, Noted], at: AtPoint | None, *, listing: bool = False
+) -> RoundTripWatch:
+    proxy, fleet, tracker, recorder = parts
+    return RoundTripWatch(
+        cast("Proxy", proxy), cast("Fleet", fleet), tracker, recorder, point=at, listing=listing
+    )
+
+
+STARTING = AtPoint(statement=CLAIM, phase="starting up", side="before")
+
+
+def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    for side, rows in (("before", None), ("after", 2)):
+        thread = proxy.ask(trip(0, rows=rows), cast("Side", side))
+        thread.join(0.05)
+        assert thread.is_alive(), "it waits for the supervisor's turn"
+        fleet.turn(thread)
+    watch.close()
+    assert fleet.read_out_count == 2
+    (note,) = noted.lines
+    assert (note.code, note.detail["phase"], note.detail["rows"]) == (
+        "round_trip",
+        "starting up",
+        2,
+    )
+
+
+def test_the_worker_is_held_at_its_point_until_it_is_frozen(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, _ = parts
+    watch = watch_of(parts, STARTING)
+    thread = proxy.ask(trip(0), "before")
+    while watch.reached_ns is None:
+        fleet.turn(thread, ends=False)
+    assert thread.is_alive() and watch.seen is not None
+    assert (watch.seen.statement, watch.seen.side) == (CLAIM, "before")
+    assert watch.freeze() == 77
+    frozen = watch.drop()
+    assert (frozen.frozen_ns, frozen.held_bytes, frozen.backend_pids) == (77, 5, [2, 3])
+    assert proxy.dropped
+    watch.close()
+
+
+def test_nobody_is_asked_any_more_once_the_last_wave_has_gone_out(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, _, _, noted = parts
+    watch = watch_of(parts, STARTING, listing=True)
+    watch.stop_listening()
+    thread = proxy.ask(trip(0), "before")
+    thread.join(10)
+    assert not thread.is_alive() and watch.reached_ns is None and noted.lines == []
+    watch.close()
+
+
+def test_a_question_that_is_open_at_the_end_lets_everything_pass(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, _, _, _ = parts
+    watch = watch_of(parts, STARTING)
+    thread = proxy.ask(trip(0), "before")
+    thread.join(0.05)
+    watch.close()
+    thread.join(10)
+    assert not thread.is_alive() and not proxy.stopped.is_set()
