@@ -19,6 +19,7 @@ from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
+from analysis.metrics.stalls import StallFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
 from orchestrator.history.records import Rescue
@@ -263,6 +264,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     notable_jobs: list[NotableJob]
     """Jobs worth a look; at most a hundred of one verdict and reason."""
 
+    stalls: tuple[StallFound, ...] = ()
+    """Workers whose connections stood still for a while; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -19,6 +19,7 @@ from orchestrator.history.records import (
     RoundTripSeen,
     Session,
     SessionsBefore,
+    StallEnd,
     WorkerTarget,
 )
 from worker_child.protocol import (
@@ -49,6 +50,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     SessionsBefore,
     RoundTripSeen,
     ProcessEnd,
+    StallEnd,
     Freeze,
 ]
 """What the lines of a history are made of, the scenario apart."""

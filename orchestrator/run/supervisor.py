@@ -38,6 +38,7 @@ from orchestrator.run.run_plan import RunPlan
 from orchestrator.run.status import Phase, Status
 from orchestrator.run.watchdog import Watchdog
 from orchestrator.run.waves import Waves
+from orchestrator.scenario.types import Stall
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import Note, session_name
 
@@ -150,8 +151,10 @@ class Supervisor:
         workload = self._plan.scenario.workload
         if workload.waves:
             self._begin_waves()
+        later = {f.rescuer_slot for f in self._plan.scenario.faults if isinstance(f, Stall)}
         for slot in range(self._plan.scenario.workers.slots):
-            self._parts.fleet.spawn(slot)
+            if slot not in later:
+                self._parts.fleet.spawn(slot)
         self._wait_until_ready()
         if not workload.waves:
             self._producer = source_of(
@@ -159,9 +162,8 @@ class Supervisor:
             )
 
     def _wait_until_ready(self) -> None:
-        """A worker that is killed meanwhile has a successor."""
-        slots = range(self._plan.scenario.workers.slots)
-        while not all(self._is_ready(slot) for slot in slots):
+        """Every slot that has had a worker; one that is killed meanwhile has a successor."""
+        while not all(self._is_ready(slot) for slot, _ in list(self._parts.fleet.children)):
             self._step("every worker to become ready")
 
     def _is_ready(self, slot: int) -> bool:
