@@ -79,6 +79,9 @@ class Channel:
             size = self.socket.recv_into(buffer)
         except BlockingIOError:
             return None
+        except OSError:
+            self.ended = True
+            raise
         if size == 0:
             self.ended = True
             self.settle()
@@ -155,6 +158,9 @@ class Channel:
             written = self.socket.send(data)
         except BlockingIOError:
             return 0
+        except OSError:
+            self.ended = True  # it has closed its side
+            raise
         self._meter.passed += written
         return written
 

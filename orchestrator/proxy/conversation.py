@@ -12,14 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from orchestrator.proxy.points import RoundTrip
-from orchestrator.proxy.statements import SQL_BYTES, named
+from orchestrator.proxy.request import Request
+from orchestrator.proxy.statements import SQL_BYTES
 from orchestrator.proxy.wire import Piece
 
 _HEADER_BYTES = 5
 _COUNTED = re.compile(rb"(?:SELECT|INSERT \d+|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY) (\d+)\0")
-
-_TRANSACTION_END = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
 
 _PARSED, _BOUND, _CLOSED = ord("1"), ord("2"), ord("3")
 _DESCRIBED, _DONE, _READY = ord("T"), ord("C"), ord("Z")
@@ -41,64 +39,6 @@ ASYNCHRONOUS = frozenset(b"NSA")
 _ERROR, _COPY_IN, _COPY_BOTH = ord("E"), ord("G"), ord("W")
 _COPY_KINDS = frozenset(b"dcf")
 _COPY_ENDS = frozenset(b"cf")
-_NAMES = {ord("S"): "Sync", ord("H"): "Flush", ord("D"): "Describe", ord("C"): "Close"}
-_NAMES |= {ord("B"): "Bind", ord("X"): "Terminate"}
-
-
-class Request:
-    """One round trip on its way: the messages up to the one that asks for an answer."""
-
-    __slots__ = (
-        *("executed", "bound", "prepared", "kinds"),
-        *("awaits", "rows", "simple", "closed", "whole", "passing"),
-        *("connection", "number", "in_transaction"),
-    )
-
-    def __init__(self, connection: int = 0, number: int = 0) -> None:
-        self.connection = connection
-        self.number = number
-        self.in_transaction = 0
-        """Rows of the transaction that is under way when it reaches the server."""
-        self.executed: list[str] = []
-        """The SQL of what it executes."""
-        self.bound: list[str] = []
-        self.prepared: list[str] = []
-        self.kinds: list[int] = []
-        self.awaits: deque[int] = deque()
-        self.rows: int | None = None
-        self.simple = False
-        """Its answer has as many parts as the server finds statements in it."""
-        self.closed = False
-        """Its last message has begun."""
-        self.whole = False
-        """Its last message has come to its end."""
-        self.passing = False
-        """It has been let through to the server: what still comes of it follows."""
-
-    @property
-    def answered(self) -> bool:
-        """Whether the whole answer has come."""
-        return self.closed and self.passing and not self.awaits
-
-    @property
-    def recognisable(self) -> bool:
-        """Whether it can be named before its last message has come, as a long one is."""
-        return bool(self.executed or self.bound)
-
-    def round_trip(self, at_ns: int) -> RoundTrip:
-        """What stands before the server, or has been answered."""
-        # An Execute has not come yet where a long Bind is told at its beginning.
-        texts = self.executed + ([] if self.closed else self.bound[len(self.executed) :])
-        names = [name for name in map(named, texts) if name]
-        statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
-        sql = ";\n".join(texts or self.prepared)
-        rows = self.in_transaction if _ends_transaction(texts) else self.rows
-        return RoundTrip(statement, sql, bool(names), rows, at_ns, self.connection, self.number)
-
-    def _idle_name(self) -> str:
-        prepared = "; ".join(filter(None, map(named, self.prepared)))
-        told = ", ".join(dict.fromkeys(_NAMES[kind] for kind in self.kinds if kind in _NAMES))
-        return prepared or f"({told or 'empty'})"
 
 
 class _Copy:
@@ -143,6 +83,17 @@ class Conversation:
             ord("X"): self._flush,
         }
 
+    def waits(self, piece: Piece) -> bool:
+        """Whether only the server's answer will tell what a piece from the worker is.
+
+        asyncpg sends a COPY's data without waiting for the server's consent.
+        """
+        return piece.first and piece.kind in _COPY_KINDS and bool(self.pending) and not self._copy
+
+    def open_request(self) -> Request | None:
+        """The request whose last message has not begun yet."""
+        return self.pending[-1] if self.pending and not self.pending[-1].closed else None
+
     def ask(self, piece: Piece) -> Request | None:
         """The round trip to which a piece from the worker belongs; None = to none, let it pass."""
         if piece.first:
@@ -171,7 +122,7 @@ class Conversation:
             return self._copied(kind)
         if kind == ord("p") or self.streams or (self._copy and kind in b"SH"):
             return None  # of the handshake; or a Sync that the server ignores during a COPY
-        opened = self.pending[-1] if self.pending and not self.pending[-1].closed else None
+        opened = self.open_request()
         if opened is None and kind == ord("X"):
             return None
         request = opened or self._begun()
@@ -193,7 +144,7 @@ class Conversation:
             return None  # the server drops data that come after an error
         if copy.request is None:
             copy.request = self._begun()
-            copy.request.simple = copy.simple
+            copy.request.simple, copy.request.at_once = copy.simple, True
             copy.request.executed.append(f"{copy.sql} (its data)")
             copy.request.awaits.append(_READY if copy.simple else _DONE)
         request = copy.request
@@ -314,10 +265,6 @@ class Conversation:
         self.streams = True
         request.awaits.clear()
         request.closed = True
-
-
-def _ends_transaction(texts: list[str]) -> bool:
-    return bool(texts) and all(_TRANSACTION_END.match(text) for text in texts)
 
 
 def _count(request: Request, data: bytes) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from orchestrator.errors import ProxyError
 from orchestrator.proxy.channel import READ_BYTES
-from orchestrator.proxy.conversation import Request
 from orchestrator.proxy.link import Link
 from orchestrator.proxy.points import RoundTrip
+from orchestrator.proxy.request import Request
 from orchestrator.proxy.wire import Piece
 
 _ERROR = ord("E")

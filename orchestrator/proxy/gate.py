@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.proxy.conversation import Request
 from orchestrator.proxy.points import RoundTrip, Side
+from orchestrator.proxy.request import Request
 
 Decide = Callable[[RoundTrip, Side], bool]
 """True = stop here."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from orchestrator.errors import WireError
 from orchestrator.proxy.channel import BACKLOG_BYTES, READ_BYTES, Channel, Watcher
-from orchestrator.proxy.conversation import Conversation, Request
+from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.gate import Gate
-from orchestrator.proxy.spool import MEMORY_BYTES, Spool
+from orchestrator.proxy.request import Request
+from orchestrator.proxy.spool import Spool
 from orchestrator.proxy.upstream import Upstream
 from orchestrator.proxy.wire import (
     BACKEND_KINDS,
@@ -71,6 +72,8 @@ class Link:
         self.over = False
         self._answer_bytes = Spool(around.folder)
         self._holds_answer = False
+        self._waiting: Piece | None = None
+        """What can only be understood by the answer to what was asked before it."""
         self._around = around
         self._gate = around.gate
         self._is_up = False
@@ -98,7 +101,7 @@ class Link:
             if self.held_request is not None:
                 request, self.held_request = self.held_request, None
                 self._let_through(request)
-            if self._holds_answer:
+            elif self._holds_answer:
                 self._holds_answer = False
                 self._give()
                 self._finish()
@@ -163,12 +166,24 @@ class Link:
 
     def _pump_requests(self) -> None:
         while not self._gate.shut:
-            piece = self.requests.next()
+            piece = self._waiting or self.requests.next()
             if piece is None:
                 break
+            if piece.kind != UNTYPED and self.talk.waits(piece):
+                self._wait(piece)
+                return
+            self._waiting = None
             self._asked(piece)
         if self.worker.ended and not self._gate.shut:
             self._worker_ended()
+
+    def _wait(self, piece: Piece) -> None:
+        """Take nothing from the worker until what was asked before is answered."""
+        self._waiting = piece
+        opened = self.talk.open_request()
+        if opened is not None:
+            opened.closed = opened.whole = True
+            self._stand_before(opened)
 
     def _asked(self, piece: Piece) -> None:
         if piece.kind == UNTYPED:
@@ -181,8 +196,7 @@ class Link:
             self._to_server(piece.data)
             return
         self.request_bytes.put(piece.data)
-        is_long = self.request_bytes.size > MEMORY_BYTES
-        if request is not None and (request.closed or (is_long and request.recognisable)):
+        if request is not None and request.is_known(self.request_bytes.size):
             self._stand_before(request)
 
     def _stand_before(self, request: Request) -> None:
@@ -205,6 +219,8 @@ class Link:
             if piece is None:
                 break
             self._came(piece)
+        if self._waiting is not None:
+            self._pump_requests()
         if self.server is not None and self.server.ended and not self._gate.shut:
             self._server_ended()
 
@@ -258,13 +274,13 @@ class Link:
 
     def _worker_ended(self) -> None:
         """The server gets what had been sent, as without us, and the end."""
-        pending = self.talk.pending
         if self.server is None:
             self.close()
             return
-        if pending and not pending[-1].closed and not pending[-1].passing:
-            pending[-1].closed = True
-            self._stand_before(pending[-1])
+        opened = self.talk.open_request()
+        if opened is not None and not opened.passing:
+            opened.closed = True
+            self._stand_before(opened)
             if self._gate.shut:
                 return
         self._to_server(self.requests.rest())
@@ -296,6 +312,7 @@ class Link:
             return
         for source, sink in ((worker, server), (server, worker)):
             wants = sink.backlog < BACKLOG_BYTES
+            wants = wants and not (source is worker and self._waiting)
             if source.wants != wants:
                 source.wants = wants
                 source.settle()

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from orchestrator.errors import ProxyError
-from orchestrator.proxy import upstream
+from orchestrator.proxy import listening, upstream
 from orchestrator.proxy.channel import Channel
 from orchestrator.proxy.delayed import Delayed
 from orchestrator.proxy.gate import Decide, Gate, Held
@@ -26,12 +26,6 @@ from orchestrator.proxy.link import Link, Surroundings, Tally
 from orchestrator.proxy.poller import Poller
 
 Answer = TypeVar("Answer")
-
-_PORT = 5432
-_SOCKET = f".s.PGSQL.{_PORT}"
-_SOCKET_PATH_BYTES = 107
-_LOOPBACK = "127.0.0.1"
-_BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +61,7 @@ class Proxy:
     ) -> None:
         self._upstream = upstream.locate(upstream_dsn)
         self._folder = folder
+        self._unix = listening.in_folder(folder)
         self._gate = Gate(on_round_trip)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller = Poller(self._gate)
@@ -80,7 +75,6 @@ class Proxy:
         self._unread_at_freeze = 0
         self._arrived = 0
         self._tcp: socket.socket | None = None
-        self._unix = self._listen_unix(folder / _SOCKET)
         self._poller.always(self._wake, lambda events: self._woken())
         self._accept_on(self._unix)
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
@@ -107,8 +101,9 @@ class Proxy:
         """The worker's conninfo `dsn` so changed that it leads here; `tcp` = by loopback TCP."""
         password = self._upstream.password
         if not tcp:
-            return upstream.redirected(dsn, str(self._folder.absolute()), _PORT, password)
-        return upstream.redirected(dsn, _LOOPBACK, self._do(self._listen_tcp), password)
+            return upstream.redirected(dsn, str(self._folder.absolute()), listening.PORT, password)
+        port = self._do(self._listen_tcp)
+        return upstream.redirected(dsn, listening.LOOPBACK, port, password)
 
     def watch(self, decide: Decide | None) -> None:
         """Ask `decide(round_trip, side)` at both sides of each round trip from now on.
@@ -152,7 +147,7 @@ class Proxy:
         os.eventfd_write(self._wake, 1)
         self._thread.join()
         self._drop()
-        (self._folder / _SOCKET).unlink(missing_ok=True)
+        (self._folder / listening.SOCKET).unlink(missing_ok=True)
         for listener in (self._unix, self._tcp):
             if listener is not None:
                 listener.close()
@@ -217,9 +212,12 @@ class Proxy:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            accepted, _ = listener.accept()
+            accepted, peer = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # it was given up meanwhile
+        if listener is self._tcp and not listening.is_ours(peer, listener.getsockname()):
+            accepted.close()
+            return
         self._links = [link for link in self._links if not link.over]
         self._links.append(Link(accepted, self._around))
 
@@ -283,32 +281,12 @@ class Proxy:
             unexplained=tally.unexplained + sum(talk.unexplained for talk in talks),
         )
 
-    # Listening
-
-    def _listen_unix(self, path: Path) -> socket.socket:
-        upstream.check_socket_path(str(path.absolute()), _SOCKET_PATH_BYTES)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            listener.bind(str(path.absolute()))
-        except OSError as error:
-            listener.close()
-            raise ProxyError(f"the proxy cannot listen at {path}: {error.strerror}") from None
-        return _listening(listener)
-
     def _listen_tcp(self) -> int:
         if self._tcp is None:
-            self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._tcp.bind((_LOOPBACK, 0))
-            self._accept_on(_listening(self._tcp))
+            self._tcp = listening.on_loopback()
+            self._accept_on(self._tcp)
         port: int = self._tcp.getsockname()[1]
         return port
-
-
-def _listening(listener: socket.socket) -> socket.socket:
-    listener.setblocking(False)
-    listener.listen(_BACKLOG)
-    return listener
 
 
 def _channels(links: list[Link]) -> list[Channel]:

@@ -7,13 +7,15 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
+from orchestrator.errors import ProxyError
+
 MEMORY_BYTES = 1 << 20
 """A longer queue of bytes goes to a file."""
 _CHUNK_BYTES = 1 << 18
 
 
 class Spool:
-    """First in, first out. Raises OSError where the folder's disk is full."""
+    """First in, first out. Raises `ProxyError` where the folder cannot take what is long."""
 
     __slots__ = ("_chunks", "_file", "_folder", "_read_at", "size")
 
@@ -27,13 +29,15 @@ class Spool:
 
     def put(self, data: bytes) -> None:
         """More bytes at the end."""
+        if not data:
+            return
         self.size += len(data)
         if self._file is not None:
             self._append(data)
             return
         self._chunks.append(data)
         if self.size > MEMORY_BYTES:
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+            self._file = self._open()
             while self._chunks:
                 self._append(self._chunks.popleft())
 
@@ -57,12 +61,26 @@ class Spool:
             self._file.close()
             self._file = None
 
+    def _open(self) -> IO[bytes]:
+        try:
+            return tempfile.TemporaryFile(dir=self._folder, buffering=0)
+        except OSError as error:
+            raise self._full(error) from None
+
     def _append(self, data: bytes) -> None:
         assert self._file is not None
         rest = memoryview(data)
         self._file.seek(0, 2)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise self._full(error) from None
+
+    def _full(self, error: OSError) -> ProxyError:
+        return ProxyError(
+            f"what the proxy holds back cannot be kept in {self._folder}: {error.strerror}"
+        )
 
     def _read(self) -> bytes:
         assert self._file is not None

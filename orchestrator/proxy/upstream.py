@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from orchestrator.errors import ProxyError, ServerUnreachableError, TlsDemandedError
+from orchestrator.errors import ServerUnreachableError, TlsDemandedError
 from orchestrator.postgres import external
 
 CONNECT_S = 10
@@ -92,9 +92,3 @@ def redirected(dsn: str, host: str, port: int, password: str | None) -> str:
     if password is not None:
         parameters.setdefault("password", password)
     return make_conninfo("", **parameters)
-
-
-def check_socket_path(path: str, limit: int) -> None:
-    """Raises `ProxyError` where a path is too long for a Unix socket."""
-    if len(path.encode()) > limit:
-        raise ProxyError(f"{path} is too long for a socket's path ({limit} bytes)")

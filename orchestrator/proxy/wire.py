@@ -82,7 +82,9 @@ class Framer:
             return None
         kind, size = self._header(header)
         if size <= available:
-            return self._whole(kind, size)
+            if kind in self._runs:
+                size = self._run(kind, size)
+            return Piece(kind, self._take(size), True, True)
         if available < PREFIX_BYTES or self.untyped:
             return None
         self._kind, self._left = kind, size - available
@@ -94,19 +96,16 @@ class Framer:
 
     def _header(self, header: int) -> tuple[int, int]:
         """The kind of the message that begins here and its size, header and all."""
-        kind = UNTYPED if self.untyped else self._data[self._at]
         (length,) = _LENGTH.unpack_from(self._data, self._at + header - _LENGTH_BYTES)
-        limit = MAX_STARTUP_BYTES if self.untyped else MAX_MESSAGE_BYTES
-        if not self.untyped and kind not in self._kinds:
-            raise WireError(f"no message begins with the byte {kind:#04x}")
-        if not _LENGTH_BYTES <= length <= limit or (self.untyped and length < 2 * _LENGTH_BYTES):
+        if self.untyped:
+            kind, least, most = UNTYPED, 2 * _LENGTH_BYTES, MAX_STARTUP_BYTES
+        else:
+            kind, least, most = self._data[self._at], _LENGTH_BYTES, MAX_MESSAGE_BYTES
+            if kind not in self._kinds:
+                raise WireError(f"no message begins with the byte {kind:#04x}")
+        if not least <= length <= most:
             raise WireError(f"a message of kind {chr(kind)!r} says that it has {length} bytes")
         return kind, length + header - _LENGTH_BYTES
-
-    def _whole(self, kind: int, size: int) -> Piece:
-        if kind in self._runs:
-            size = self._run(kind, size)
-        return Piece(kind, self._take(size), True, True)
 
     def _run(self, kind: int, size: int) -> int:
         """The bytes of all whole messages of one kind that lie here one after the other."""

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     kill_loss,
     main_job,
     open_loop,
+    proxy_cost,
     reader_cost,
     twin_cost,
 )
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "harness": harness_share.measure,
     "main-job": main_job.measure,
     "sigkill": kill_loss.measure,
+    "proxy": proxy_cost.measure,
 }
 STYLES: dict[Standing, str] = {
     "met": "green",

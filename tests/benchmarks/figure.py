@@ -51,18 +51,28 @@ def ratio(
 
     `at_least` = the limit is the least that is wanted, not the most.
     """
-    ratios = [costs.ratio for costs in rounds]
-    median = statistics.median(ratios)
-    instrument = statistics.median(costs.instrument for costs in rounds)
-    floor = statistics.median(costs.floor for costs in rounds)
-    detail = (
-        f"{min(ratios):.2f}..{max(ratios):.2f} in {len(ratios)} rounds; "
-        f"{_interval(ratios)}{instrument:.3g} against {floor:.3g} {unit}"
-    )
+    median, detail = _median(rounds, unit)
     kept = median >= limit if at_least else median <= limit
     sign = ">=" if at_least else "<="
     standing: Standing = "met" if kept else "MISSED"
     return Figure(name, f"{median:.2f} x", f"{sign} {limit:g} x", standing, True, detail)
+
+
+def stated_ratio(name: str, rounds: Sequence[Costs], *, unit: str) -> Figure:
+    """As `ratio`, where no limit is set."""
+    median, detail = _median(rounds, unit)
+    return stated(name, f"{median:.2f} x", detail)
+
+
+def _median(rounds: Sequence[Costs], unit: str) -> tuple[float, str]:
+    """The median of the rounds' ratios, and what it is made of."""
+    ratios = [costs.ratio for costs in rounds]
+    instrument = statistics.median(costs.instrument for costs in rounds)
+    floor = statistics.median(costs.floor for costs in rounds)
+    return statistics.median(ratios), (
+        f"{min(ratios):.2f}..{max(ratios):.2f} in {len(ratios)} rounds; "
+        f"{_interval(ratios)}{instrument:.3g} against {floor:.3g} {unit}"
+    )
 
 
 def _interval(ratios: Sequence[float]) -> str:

@@ -66,6 +66,17 @@ def asked(database: Database, query: str, *values: object) -> Any:
     return row[0] if row else None
 
 
+def sleeping(database: Database) -> bool:
+    """Whether a session of the test's own database sleeps in a statement."""
+    return bool(
+        asked(
+            database,
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            " AND datname = current_database()",
+        )
+    )
+
+
 def wait_until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds, `LIMIT_S` at the longest."""
     deadline = time.monotonic() + LIMIT_S

@@ -15,7 +15,8 @@ from worker_child.adapters import LIBRARIES
 from worker_child.paths import built_root
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(path.parent for path in (ROOT / "worker_child").rglob("go.mod"))
+FOLDERS = (ROOT / "worker_child", ROOT / "tests")
+MODULES = sorted(path.parent for folder in FOLDERS for path in folder.rglob("go.mod"))
 REMEDY = "install Go 1.26 or newer from https://go.dev/dl"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

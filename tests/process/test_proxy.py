@@ -14,9 +14,10 @@ import psycopg
 import pytest
 
 from orchestrator.errors import ProxyError
+from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import LIMIT_S, Diary, aside, asked, wait_until
+from tests.process.proxied import LIMIT_S, Diary, aside, asked, sleeping, wait_until
 
 pytestmark = pytest.mark.database
 
@@ -122,10 +123,13 @@ def test_all_connections_freeze_and_also_those_that_are_opened_meanwhile(
         proxy.watch(Diary(INSERT))
         held = aside(lambda: insert(worker, 1))
         assert proxy.stopped.wait(LIMIT_S)
+        assert proxy.facts().arrived_since_freeze == 0
         on_another = aside(lambda: insert(other, 2))
+        wait_until(lambda: proxy.facts().arrived_since_freeze > 0, "what the worker sends")
+        before = proxy.facts().arrived_since_freeze
         opened_meanwhile = aside(lambda: connected(proxy, database))
         wait_until(lambda: proxy.facts().connections_since_freeze == 1, "the new connection")
-        wait_until(lambda: proxy.facts().arrived_since_freeze > 50, "what the worker sends")
+        wait_until(lambda: proxy.facts().arrived_since_freeze > before, "what it asks for")
         assert asked(database, "SELECT count(*) FROM t") == 0
         facts = proxy.facts()
         assert (facts.passed_since_freeze, len(facts.backend_pids)) == (0, 2)
@@ -210,6 +214,65 @@ def test_a_worker_that_is_killed_where_it_is_stopped_leaves_what_it_had_committe
 def alive(database: Database, pid: int) -> bool:
     count: int = asked(database, "SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid)
     return count > 0
+
+
+def test_a_cancel_request_freezes_with_the_rest_and_arrives_when_all_flows_again(
+    proxy: Proxy, database: Database
+) -> None:
+    with connected(proxy, database) as worker, connected(proxy, database) as other:
+        slow = aside(lambda: other.execute("SELECT pg_sleep(60)"))
+        wait_until(lambda: sleeping(database), "the long statement")
+        proxy.watch(Diary(INSERT))
+        held = aside(lambda: insert(worker, 1))
+        assert proxy.stopped.wait(LIMIT_S)
+        cancelling = aside(lambda: other.cancel_safe(timeout=LIMIT_S))
+        wait_until(lambda: proxy.facts().connections_since_freeze == 1, "the cancel request")
+        wait_until(lambda: proxy.facts().arrived_since_freeze >= 16, "its bytes")
+        assert sleeping(database)
+        assert (proxy.facts().cancels, proxy.facts().passed_since_freeze) == (0, 0)
+        proxy.release()
+        cancelling.result(LIMIT_S)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            slow.result(LIMIT_S)
+        assert held.result(LIMIT_S) == 1
+        assert proxy.facts().cancels == 1
+
+
+def test_what_a_worker_gave_up_during_a_stall_still_reaches_the_server(
+    proxy: Proxy, database: Database
+) -> None:
+    """As a packet does that was long on its way: its sender has closed the connection since."""
+    proxy.watch(Diary(INSERT))
+    worker = connected(proxy, database)
+    worker.pgconn.send_query_params(b"INSERT INTO t VALUES ($1)", [b"5"])
+    assert proxy.stopped.wait(LIMIT_S)
+    worker.close()
+    assert rows(database) == 0
+    proxy.release()
+    wait_until(lambda: rows(database) == 1, "the row")
+    (pid,) = proxy.facts().backend_pids
+    wait_until(lambda: not alive(database, pid), "the end of the session")
+    assert proxy.facts().broken == 0
+
+
+def test_a_worker_can_be_stopped_again_and_again(proxy: Proxy, database: Database) -> None:
+    def everywhere(round_trip: RoundTrip, side: Side) -> bool:
+        return True
+
+    with connected(proxy, database) as worker:
+        proxy.watch(everywhere)
+        waiting = aside(lambda: [insert(worker, value) for value in range(3)])
+        sides = []
+        for _ in range(6):
+            assert proxy.stopped.wait(LIMIT_S)
+            assert proxy.held is not None
+            sides.append(proxy.held.side)
+            proxy.release()
+        assert waiting.result(LIMIT_S) == [1, 1, 1]
+        assert sides == ["before", "after"] * 3
+        proxy.watch(None)
+        assert proxy.held is None
+        assert insert(worker, 3) == 1
 
 
 def test_a_delayed_request_is_executed_when_its_worker_is_no_more(

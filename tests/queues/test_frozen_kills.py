@@ -23,9 +23,9 @@ from orchestrator.commands.crash_points.workloads import (
 from orchestrator.faults.round_trips import RoundTripWatch, _Question
 from orchestrator.history.records import Freeze
 from orchestrator.postgres.server import Server
-from orchestrator.proxy.conversation import Request as ProxyRequest
 from orchestrator.proxy.gate import Gate
 from orchestrator.proxy.points import Side
+from orchestrator.proxy.request import Request as ProxyRequest
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.types import AtPoint, PointPhase, PointSide, Scenario

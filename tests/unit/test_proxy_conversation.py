@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from orchestrator.proxy.conversation import Conversation, Request
+from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.points import RoundTrip
+from orchestrator.proxy.request import LONG_BYTES, Request
 from orchestrator.proxy.wire import Piece
 
 
@@ -198,6 +199,23 @@ def test_a_copy_by_query_is_two_round_trips_its_data_the_second(spoken: Spoken) 
     assert spoken.is_idle
 
 
+def test_data_that_come_before_the_consent_wait_for_it(spoken: Spoken) -> None:
+    spoken.ask(query("COPY t FROM STDIN"))
+    assert spoken.talk.waits(DATA)
+    assert spoken.answer(COPY_IN)
+    assert not spoken.talk.waits(DATA)
+    spoken.begin(DATA)
+    assert not spoken.talk.waits(DATA)
+
+
+def test_data_that_come_after_a_refusal_are_the_servers_to_drop(spoken: Spoken) -> None:
+    spoken.ask(query("COPY nowhere FROM STDIN"))
+    assert spoken.answer(ERROR, READY)
+    assert not spoken.talk.waits(DATA)
+    assert spoken.ask(DATA, DATA_DONE) is None
+    assert spoken.is_idle
+
+
 def test_a_sync_that_is_sent_with_a_copy_is_not_answered(spoken: Spoken) -> None:
     spoken.ask(parse("COPY t FROM STDIN"), bind(), DESCRIBE, execute(), SYNC)
     assert spoken.answer(PARSED, BOUND, NO_DATA, COPY_IN) == ["COPY t FROM STDIN"]
@@ -265,7 +283,8 @@ def test_a_long_bind_is_known_before_its_execute_has_come(spoken: Spoken) -> Non
     spoken.ask(parse("INSERT INTO t VALUES ($1)"))
     request = spoken.talk.ask(bind())
     assert request is not None
-    assert request.recognisable
+    assert not request.is_known(LONG_BYTES)
+    assert request.is_known(LONG_BYTES + 1)
     assert not request.closed
     assert request.round_trip(0).statement == "INSERT INTO t VALUES ($1)"
     assert request.round_trip(0).executes
