@@ -162,6 +162,14 @@ FROZEN: dict[str, Part] = {
 """The further parts of a kill at a round trip."""
 
 
+STALLED: dict[str, Part] = {
+    name: FROZEN[name]
+    for name in FROZEN
+    if "before the victim was killed" not in name and "after the kill" not in name
+}
+"""What a stall needs of a freeze: a worker that is stalled may lose a connection by itself."""
+
+
 FORMS: dict[str, Form] = {
     "kill": Form(
         {
@@ -184,6 +192,19 @@ FORMS: dict[str, Form] = {
             **FROZEN,
         },
         _kill_certificate,
+    ),
+    "stall": Form(
+        {
+            "no session of the worker was seen before the stall": lambda s: (
+                s.before.ready and not s.before.sessions
+            ),
+            "sessions that bear no name of the run were open": lambda s: bool(
+                s.before.unknown_sessions
+            ),
+            **STALLED,
+            "it was not seen to flow again": lambda s: s.after.released_ns is None,
+        },
+        lambda _, missing: Certificate(complete=not missing, missing=missing),
     ),
 }
 """By a fault's `what`."""

@@ -10,14 +10,7 @@ import numpy as np
 from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
-from orchestrator.history.records import (
-    FAULT_PARTS,
-    FaultEnded,
-    FaultInjected,
-    Freeze,
-    ProcessEnd,
-    SessionsBefore,
-)
+from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
 from orchestrator.scenario.types import AtPoint
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
 
@@ -26,18 +19,18 @@ _RARE: tuple[type[Any], ...] = (ChildReady, JobRetried, JobDiscarded, Note)
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
+    """Faults at a round trip, and what their freeze has let through, as far as that is told."""
     ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
     for sent in history.records.of(FaultInjected):
-        if sent.trigger != "point" or FAULT_PARTS[sent.what].after is not ProcessEnd:
-            continue
-        seen = ended.get(sent.fault)
-        yield sent, None if seen is None or seen.what != sent.what else seen.after.freeze
+        if sent.trigger == "point":
+            seen = ended.get(sent.fault)
+            yield sent, None if seen is None or seen.what != sent.what else seen.after.freeze
 
 
 def _silent(history: History) -> Iterator[str]:
-    """No line of the victim is stamped later than the freeze."""
+    """No line of a killed worker is stamped later than the freeze; a stalled one lives on."""
     for sent, freeze in _at_points(history):
-        if freeze is None:
+        if freeze is None or not sent.ends_process:
             continue  # its certificate says so
         for victim in sent.target.workers:
             place = victim.slot, victim.incarnation

@@ -28,6 +28,7 @@ PointVerdict = Literal[
     "duplicated",
     "late",
     "re-executed",
+    "uncontested",
     "clean",
 ]
 WORST_FIRST: tuple[PointVerdict, ...] = (
@@ -41,12 +42,14 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
     "duplicated",
     "late",
     "re-executed",
+    "uncontested",
     "clean",
 )
 """The worst job names the point. What may yet turn out to be worse stands above what is known to
 be better."""
 
-Action = Literal["kill"]
+Action = Literal["kill", "stall"]
+ACTIONS: tuple[Action, ...] = ("kill", "stall")
 FILE_VERSION: Literal[1] = 1
 
 SCHEMA = Path(__file__).with_name("crash_points.schema.json")
@@ -62,7 +65,8 @@ class PointRun(Section, frozen=True, kw_only=True):
     run_id: str
     """Its history lies beside the table, in the folder that the table names."""
     verdict: PointVerdict
-    """Of its worst job; ``clean`` = each was completed once and nothing was executed again."""
+    """Of its worst job; ``clean`` = each was completed once and nothing was executed again;
+    ``uncontested`` = that, but nobody took a stalled worker's job, so that nothing is shown."""
     jobs: tuple[str, ...] = ()
     """The jobs that name it."""
     concurrent: bool = False
@@ -94,7 +98,8 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
     nothing of the answer has reached the worker."""
     action: Action
-    """What was done there."""
+    """What was done there: the worker was killed; or its connections stood still while another
+    worker was there, and flowed again."""
     verdict: PointVerdict
     """Of its runs; where they disagree the worst, and `nondeterministic` is set."""
     runs: tuple[PointRun, ...]
@@ -150,6 +155,8 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     interrupted."""
     points: tuple[PointOutcome, ...]
     """What was tried, in the order of the round trips."""
+    not_tried: dict[Action, str] = msgspec.field(default_factory=dict)
+    """Why an action was tried at no point."""
     unsteady: tuple[ListedPoint, ...] = ()
     """Not in all runs without harm: not tried."""
     nothing_executed: tuple[ListedPoint, ...] = ()
@@ -179,23 +186,32 @@ def judge_point(summary: Summary) -> PointRun:
 def _worst(summary: Summary) -> tuple[PointVerdict, list[str]]:
     if summary.verdict == "invalid" or summary.run.ended != "completed":
         return "invalid", []
-    if not summary.recovery:
+    at_ns = _harmed_ns(summary)
+    if at_ns is None:
         return "not_reached", []
     by_verdict: dict[PointVerdict, list[str]] = {}
     for job in summary.notable_jobs:
-        by_verdict.setdefault(_job_verdict(job, summary), []).append(job.job_id)
+        by_verdict.setdefault(_job_verdict(job, at_ns), []).append(job.job_id)
+    if any(not stall.contested for stall in summary.stalls):
+        by_verdict.setdefault("uncontested", [])
     for verdict in WORST_FIRST:
         if verdict in by_verdict:
             return verdict, ([] if verdict == "clean" else by_verdict[verdict])
     return "clean", []
 
 
-def _job_verdict(job: NotableJob, summary: Summary) -> PointVerdict:
-    kill_ns = summary.recovery[0].kill_sent_ns
+def _harmed_ns(summary: Summary) -> int | None:
+    """When the worker was killed or stalled; None = it never came to that."""
+    if summary.recovery:
+        return summary.recovery[0].kill_sent_ns
+    return summary.stalls[0].stalled_ns if summary.stalls else None
+
+
+def _job_verdict(job: NotableJob, harmed_ns: int) -> PointVerdict:
     match job.verdict:
         case "lost":
             return "lost"
-        case "pending" | "stranded" if _is_fresh(job, kill_ns):
+        case "pending" | "stranded" if _is_fresh(job, harmed_ns):
             return "stuck"
         case "stranded":
             return "stranded"
@@ -212,10 +228,10 @@ def _job_verdict(job: NotableJob, summary: Summary) -> PointVerdict:
             return "re-executed" if "redelivered" in job.flags else "clean"
 
 
-def _is_fresh(job: NotableJob, kill_ns: int) -> bool:
-    """Whether it was enqueued after the kill: once what that left behind had settled."""
+def _is_fresh(job: NotableJob, harmed_ns: int) -> bool:
+    """Whether it was enqueued after the harm: once what that left behind had settled."""
     enqueued = [line.t_ns for line in job.evidence if line.kind == "job_enqueued"]
-    return any(t_ns is not None and t_ns > kill_ns for t_ns in enqueued)
+    return any(t_ns is not None and t_ns > harmed_ns for t_ns in enqueued)
 
 
 def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:

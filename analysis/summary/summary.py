@@ -28,6 +28,7 @@ from analysis.metrics.latency import instants, latencies
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
+from analysis.metrics.stalls import stalls
 from analysis.metrics.throughput import load_window, throughput, warm_ns
 from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.expectations import judge_expectations
@@ -142,6 +143,7 @@ def summarise(case: Case) -> Summary:
         resources=resources_section(history, window),
         expectations=expectations,
         cache=cache,
+        stalls=stalls(history, found_certificates),
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -20,6 +20,7 @@ from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
+from analysis.metrics.stalls import StallFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
 from orchestrator.history.records import ReasonOfEnd, Rescue
@@ -299,6 +300,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
 
     cache: Cache | None = None
     """Where the scenario has callers of a cache: what they were served."""
+    stalls: tuple[StallFound, ...] = ()
+    """Workers whose connections stood still for a while; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

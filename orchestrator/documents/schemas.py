@@ -20,6 +20,7 @@ from orchestrator.history.records import (
     RoundTripSeen,
     Session,
     SessionsBefore,
+    StallEnd,
     WorkerTarget,
 )
 from worker_child.protocol import (
@@ -54,6 +55,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     RoundTripSeen,
     ProcessEnd,
     CacheAnswered,
+    StallEnd,
     Freeze,
 ]
 """What the lines of a history are made of, the scenario apart."""

@@ -102,6 +102,10 @@ class RoundTripWatch:
     ) -> None:
         self.reached_ns: int | None = None
         """When the worker came to the point that is asked for."""
+        self.frozen: Freeze | None = None
+        """What the freeze let through, once it has been looked at."""
+        self.released_ns: int | None = None
+        """From when on everything flowed again."""
         self.seen: RoundTripSeen | None = None
         """The round trip at which it is held."""
         self.wave = -1
@@ -119,7 +123,6 @@ class RoundTripWatch:
         self._count = 0
         self._held: _Question | None = None
         self._closed = threading.Event()
-        self._freeze: Freeze | None = None
         fleet.watch(self._bell, self._look)
         proxy.watch(self.decide)
 
@@ -154,20 +157,31 @@ class RoundTripWatch:
 
     def drop(self) -> Freeze:
         """Say what the freeze let through, and close what the frozen worker had open."""
-        if self._freeze is None:
-            assert self._proxy.held is not None, "nothing is dropped that was not frozen"
-            facts = self._proxy.facts()
-            self._freeze = Freeze(
-                frozen_ns=self._proxy.held.frozen_ns,
-                looked_ns=time.monotonic_ns(),
-                passed_bytes=facts.passed_since_freeze,
-                held_bytes=facts.arrived_since_freeze,
-                backend_pids=sorted(facts.backend_pids),
-                unexplained_bytes=facts.unexplained,
-                broken=facts.broken,
-            )
+        if self.frozen is None:
+            self.frozen = self._look_at_freeze()
             self._proxy.drop()
-        return self._freeze
+        return self.frozen
+
+    def release(self) -> int:
+        """Look at what the freeze let through, and let everything flow again; when it did."""
+        self.frozen = self._look_at_freeze()
+        self.stop_listening()
+        self.released_ns = time.monotonic_ns()
+        self._proxy.release()
+        return self.released_ns
+
+    def _look_at_freeze(self) -> Freeze:
+        assert self._proxy.held is not None, "only what was frozen is looked at"
+        facts = self._proxy.facts()
+        return Freeze(
+            frozen_ns=self._proxy.held.frozen_ns,
+            looked_ns=time.monotonic_ns(),
+            passed_bytes=facts.passed_since_freeze,
+            held_bytes=facts.arrived_since_freeze,
+            backend_pids=sorted(facts.backend_pids),
+            unexplained_bytes=facts.unexplained,
+            broken=facts.broken,
+        )
 
     def close(self) -> None:
         """Let everything pass, end the proxy."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import signals, targets
+from orchestrator.faults import signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.types import Kill, Triggered
+from orchestrator.scenario.types import Kill, Stall, Triggered
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ TABLE: dict[type[Triggered], Row] = {
         describe=signals.describe_kill,
         healing="respawn",
         healed="the respawned worker to become ready",
+    ),
+    Stall: Row(
+        target=stall.victim,
+        inject=stall.freeze,
+        heal=stall.release,
+        certificate=stall.StallCertificate,
+        ends_process=False,
+        describe=stall.describe,
+        healing="they flow again",
+        healed="everything to flow again",
     ),
 }
 """By the type of the scenario's entry."""

@@ -230,8 +230,8 @@ class Freeze(msgspec.Struct, frozen=True, omit_defaults=True):
     frozen_ns: int
     """From when on nothing was to pass, CLOCK_MONOTONIC."""
     looked_ns: int
-    """When it was asked, CLOCK_MONOTONIC: after the victim had ended, before its connections were
-    closed."""
+    """When it was asked, CLOCK_MONOTONIC: of a kill after the victim had ended, before its
+    connections were closed; of a stall just before everything flowed again."""
     passed_bytes: int
     """Forwarded since, either way; there must be none."""
     backend_pids: list[int]
@@ -245,7 +245,7 @@ class Freeze(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_injected` whose `what` is `kill`: seen just before the signal."""
+    """The `parts` of a `fault_injected` whose `what` is `kill` or `stall`: seen just before it."""
 
     sessions: list[Session]
     """The victim's; of one that was not ready there may be none yet."""
@@ -276,6 +276,18 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a victim that was held at a round trip: what its frozen connections let through."""
 
 
+class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
+    flowed again."""
+
+    freeze: Freeze | None = None
+    """What the frozen connections let through."""
+    released_ns: int | None = None
+    """From when on everything flowed again, CLOCK_MONOTONIC."""
+    lived: bool = False
+    """The worker's process was still there."""
+
+
 class PartsOfAFault(NamedTuple):
     """The types of a fault's `parts`, before it and after it."""
 
@@ -283,7 +295,10 @@ class PartsOfAFault(NamedTuple):
     after: type[msgspec.Struct]
 
 
-FAULT_PARTS: dict[str, PartsOfAFault] = {"kill": PartsOfAFault(SessionsBefore, ProcessEnd)}
+FAULT_PARTS: dict[str, PartsOfAFault] = {
+    "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
+    "stall": PartsOfAFault(SessionsBefore, StallEnd),
+}
 """By `what`."""
 
 
@@ -303,7 +318,8 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """Aimed at a phase: never pooled with timed ones."""
     intended_ns: int | None
     parts: dict[str, Any]
-    """What of the certificate was seen before; a kill's are [SessionsBefore](#sessionsbefore)."""
+    """What of the certificate was seen before; of a kill and of a stall these are
+    [SessionsBefore](#sessionsbefore)."""
     phases_s: dict[str, float] = {}
     """Repeated faults: where in each of the library's periods the intended instant lies, seconds
     counted from the child's ready."""
@@ -324,7 +340,8 @@ class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
     target: Target
     """As in `fault_injected`."""
     parts: dict[str, Any]
-    """The rest of the certificate; a kill's are [ProcessEnd](#processend)."""
+    """The rest of the certificate; a kill's are [ProcessEnd](#processend), a stall's
+    [StallEnd](#stallend)."""
     raced: bool = False
     """Another incarnation could already have claimed the victim's rows when they were read."""
 

@@ -37,7 +37,8 @@ from orchestrator.run.final_read import final_records, sessions_that_remain
 from orchestrator.run.run_plan import RunPlan
 from orchestrator.run.status import Phase, Status
 from orchestrator.run.watchdog import Watchdog
-from orchestrator.run.waves import Waves
+from orchestrator.run.waves import Turns, Waves
+from orchestrator.scenario.types import Stall
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import Note, session_name
 
@@ -150,8 +151,10 @@ class Supervisor:
         workload = self._plan.scenario.workload
         if workload.waves:
             self._begin_waves()
+        later = {f.rescuer_slot for f in self._plan.scenario.faults if isinstance(f, Stall)}
         for slot in range(self._plan.scenario.workers.slots):
-            self._parts.fleet.spawn(slot)
+            if slot not in later:
+                self._parts.fleet.spawn(slot)
         self._wait_until_ready()
         if not workload.waves:
             self._producer = source_of(
@@ -159,9 +162,8 @@ class Supervisor:
             )
 
     def _wait_until_ready(self) -> None:
-        """A worker that is killed meanwhile has a successor."""
-        slots = range(self._plan.scenario.workers.slots)
-        while not all(self._is_ready(slot) for slot in slots):
+        """Every slot that has had a worker; one that is killed meanwhile has a successor."""
+        while not all(self._is_ready(slot) for slot, _ in list(self._parts.fleet.children)):
             self._step("every worker to become ready")
 
     def _is_ready(self, slot: int) -> bool:
@@ -170,7 +172,8 @@ class Supervisor:
 
     def _load(self) -> None:
         if self._waves is not None:
-            self._load_waves(self._waves)
+            self._waves.send_all(Turns(self._step, self._drain_wave, self._wait_until_ready))
+            self._cut_ns = time.monotonic_ns()
             return
         assert self._producer is not None
         self._injector.started_ns = time.monotonic_ns() + _LEAD_NS
@@ -193,37 +196,18 @@ class Supervisor:
 
     def _begin_waves(self) -> None:
         """T = 0 comes before the first worker: what happens at its start can be harmed, too."""
-        producer = Producer([], self._connect, self._parts.recorder)
+        scenario, parts = self._plan.scenario, self._parts
+        producer = Producer([], self._connect, parts.recorder)
         self._producer = producer
-        self._waves = Waves(self._plan.workload, producer, self._watch)
+        self._waves = Waves(
+            scenario, self._plan.workload, producer, self._injector, parts.tracker, self._watch
+        )
         self._injector.started_ns = producer.started_ns = time.monotonic_ns()
         self._enter(Phase.LOAD, producer.started_ns)
-        if self._plan.scenario.workload.waves_from == "before":
-            self._waves.send()
+        if scenario.workload.waves_from == "before":
+            self._waves.send_first()
 
-    def _load_waves(self, waves: Waves) -> None:
-        """Wave by wave; once a fault has come and is over, all that is left at once."""
-        idle_until_ns = time.monotonic_ns() + round(self._plan.scenario.workload.idle_s * _NS_PER_S)
-        while time.monotonic_ns() < idle_until_ns and not self._injector.injected:
-            self._step("the end of the time without jobs")
-        if waves.left < len(self._plan.scenario.workload.waves):
-            self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
-        while waves.left:
-            if waves.left == 1 or self._injector.injected:
-                self._see_faults_through()
-                waves.send_rest()
-            else:
-                waves.send()
-                self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
-        self._cut_ns = time.monotonic_ns()
-
-    def _see_faults_through(self) -> None:
-        """What has come is certified and healed, and what it left in the queue has settled."""
-        while self._injector.busy:
-            if self._injector.idle:
-                self._injector.drop_what_never_came()
-            self._step(self._injector.waiting_for())
-        self._wait_until_ready()
+    def _drain_wave(self) -> None:
         self._wait_for(self._new_drain(_LOOK_AT_WAVES_EVERY_NS))
 
     def _hold(self, producer: Source) -> None:

@@ -20,6 +20,7 @@ from orchestrator.scenario.fault_checks import (
     check_order,
     check_points,
     check_repeated,
+    check_stalls,
     check_timed,
     check_triggers,
     check_victims,
@@ -330,6 +331,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.endless", "faults"), check_endless),
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
+    (("workers.slots", "faults"), check_stalls),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),
     (

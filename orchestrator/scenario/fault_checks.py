@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
 from orchestrator.scenario.reader import Flaw
-from orchestrator.scenario.types import Scenario, Triggered
+from orchestrator.scenario.types import Scenario, Stall, Triggered
 
 
 def triggers(fault: Triggered) -> list[str]:
@@ -212,6 +212,21 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " stands beside other faults; it must be alone")
         if fault.slots != (0,):
             yield Flaw(at, ": the proxy stands before the worker of slot 0")
+
+
+def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
+    """A stall is at a round trip, and has a slot beside the victim's for who comes meanwhile."""
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, Stall):
+            continue
+        if fault.at_point is None:
+            yield Flaw(f"faults.{index}.at_point", " is missing: a stall is at a round trip")
+        if fault.rescuer_slot in fault.slots or fault.rescuer_slot >= scenario.workers.slots:
+            yield Flaw(
+                f"faults.{index}.rescuer_slot",
+                f" = {fault.rescuer_slot}: it must be another slot than {fault.slot}, below "
+                f"workers.slots = {scenario.workers.slots}",
+            )
 
 
 def check_certificates(scenario: Scenario) -> Iterator[Flaw]:

@@ -325,7 +325,29 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
         return self.respawn_after_s
 
 
-Fault = Kill
+class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall"):
+    """A worker whose connections with the database stand still for a while, whatever they carry;
+    its process goes on. Its trigger is `at_point`."""
+
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
+    stall_s: Seconds
+    """How long they stand still; then everything flows again, in order."""
+    rescuer_slot: Annotated[int, Meta(ge=0)] = 1
+    """Whose worker is started once the connections stand still: it has none before."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one that is stalled."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until everything flows again."""
+        return self.stall_s
+
+
+Fault = Kill | Stall
 """Every fault there is: the union of the types whose tag `what` is."""
 
 UNTAGGED_FAULT = "kill"

@@ -97,7 +97,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def enumerated(desk: Desk, library: str, *options: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the table."""
-    with desk.started("crash-points", library, *options) as process:
+    with desk.started("crash-points", library, "--actions=kill", *options) as process:
         out, error = process.communicate(timeout=LIMIT_S)
     table = json.loads(next(desk.results.glob("crash-points-*.json")).read_text())
     assert table["complete"], out + error
@@ -169,7 +169,7 @@ def test_an_enumeration_that_is_interrupted_goes_on_and_leaves_nothing_behind(
     desk: Desk,
 ) -> None:
     words = ("crash-points", "control_delete_first", "--lanes", "2")
-    with desk.started(*words) as process:
+    with desk.started(*words, "--actions=kill") as process:
         assert process.stdout is not None
         seen = iter(process.stdout.readline, "")
         assert any("waiting: WITH touched" in line for line in seen)

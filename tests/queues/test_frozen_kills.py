@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from orchestrator.commands.crash_points.workloads import (
     Ability,
     kill_scenario,
     listing_scenario,
+    stall_scenario,
 )
 from orchestrator.faults.round_trips import RoundTripWatch, _Question
 from orchestrator.history.records import Freeze
@@ -34,6 +36,7 @@ from worker_child.protocol import session_name
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 PLAIN = Ability(fans_out=False, retries=False, least_concurrency=1)
+EFFECT = "INSERT INTO bench_effect VALUES ($1, $2, $3, $4, $5)"
 COMMIT = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side="before")
 
 
@@ -48,6 +51,18 @@ def carry(server: Server, results: Path, scenario: Scenario, library: str) -> Pa
         overwrite=True,
     )
     return carry_out(request, lambda status: None).history
+
+
+def leaking(freeze: Callable[[RoundTripWatch], int]) -> Callable[[RoundTripWatch], int]:
+    """A freeze after which a Sync reaches the server all the same."""
+
+    def leak(self: RoundTripWatch) -> int:
+        frozen_ns = freeze(self)
+        link = self._proxy._links[0]
+        self._proxy._do(lambda: link._to_server(b"S\0\0\0\4"))
+        return frozen_ns
+
+    return leak
 
 
 def killed_at(server: Server, results: Path, at: AtPoint = COMMIT) -> tuple[Summary, PointRun]:
@@ -79,6 +94,40 @@ def test_a_worker_is_killed_while_it_starts_or_has_nothing_to_do(
     assert summary.recovery[0].certificate.ready == (phase is None)
 
 
+@pytest.mark.parametrize(
+    ("library", "statement", "verdict"),
+    [
+        # Its lease runs out while it stands still; then both have done the job.
+        ("control_short_lease", EFFECT, "duplicated"),
+        # Its lock holds as long as its session: nobody can take the job from it.
+        ("control_holding", EFFECT, "uncontested"),
+    ],
+)
+def test_a_stalled_worker_comes_back_to_a_job_that_is_anothers_by_now(
+    server: Server, tmp_path: Path, library: str, statement: str, verdict: str
+) -> None:
+    at = AtPoint(statement=statement, phase="started", side="before")
+    scenario = stall_scenario("point", "single", PLAIN, at, 0.0, 6.0)
+    summary = analyse(carry(server, tmp_path, scenario, library))
+    assert judge_point(summary).verdict == verdict, summary.reasons
+    (stall,) = summary.stalls
+    assert stall.certificate.missing == [] and stall.lived
+    assert stall.stalled_s is not None and 6.0 <= stall.stalled_s < 8.0
+    assert stall.taken == (("j000000",) if stall.contested else ())
+    assert summary.crash.kills == 0 and summary.verdict == "pass"
+
+
+def test_bytes_that_pass_during_a_stall_void_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RoundTripWatch, "freeze", leaking(RoundTripWatch.freeze))
+    at = AtPoint(statement=EFFECT, phase="started", side="before")
+    scenario = stall_scenario("point", "single", PLAIN, at, 0.0, 1.0)
+    summary = analyse(carry(server, tmp_path, scenario, "control_holding"))
+    assert judge_point(summary).verdict == "invalid"
+    assert "bytes passed after its connections had been frozen" in " ".join(summary.reasons)
+
+
 def test_a_point_that_the_proxy_passes_over_is_not_reached(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,15 +144,7 @@ def test_a_point_that_the_proxy_passes_over_is_not_reached(
 def test_bytes_that_pass_a_frozen_proxy_void_the_run(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    freeze = RoundTripWatch.freeze
-
-    def leaking(self: RoundTripWatch) -> int:
-        frozen_ns = freeze(self)
-        link = self._proxy._links[0]
-        self._proxy._do(lambda: link._to_server(b"S\0\0\0\4"))
-        return frozen_ns
-
-    monkeypatch.setattr(RoundTripWatch, "freeze", leaking)
+    monkeypatch.setattr(RoundTripWatch, "freeze", leaking(RoundTripWatch.freeze))
     summary, run = killed_at(server, tmp_path)
     assert run.verdict == "invalid"
     assert "bytes passed after its connections had been frozen" in " ".join(summary.reasons)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from analysis.compare.crash_points import judge_point
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import crash
+from tests.histories.planted import A, B, crash
 
 STATEMENT = "COMMIT"
 Parts = dict[str, Any]
@@ -53,6 +54,90 @@ def test_a_kill_at_a_round_trip_is_certified(tmp_path: Path) -> None:
     summary = analyse(frozen().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
     assert (summary.recovery[0].trigger, summary.recovery[0].late) == ("point", False)
+
+
+def stalled() -> Story:
+    """B's worker stands still at a round trip while another one runs B too; nobody dies."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A, B)
+    first.run(A)
+    first.start(B)
+    second = story.worker(slot=1)
+    begun_ns = story.now_ns
+    second.run(B)
+    released_ns = story.now_ns
+    first.complete(B)
+    story.exit(first)
+    story.exit(second)
+    story.end()
+    target = {"kind": "worker", "slot": 0, "incarnation": 0, "pid": first.pid}
+    common = {"fault": 0, "what": "stall", "target": target}
+    at_point = {"statement": STATEMENT, "sql": STATEMENT, "phase": "started", "side": "before"}
+    frozen = {
+        "frozen_ns": begun_ns + 1,
+        "looked_ns": released_ns - 1,
+        "passed_bytes": 0,
+        "backend_pids": [7],
+    }
+    sent = {
+        **common,
+        "t_ns": begun_ns,
+        "ends_process": False,
+        "trigger": "point",
+        "biased": True,
+        "intended_ns": begun_ns,
+        "parts": {
+            "sessions": [{"pid": 7, "backend_start": "then"}],
+            "at_point": at_point,
+        },
+    }
+    seen = {
+        **common,
+        "t_ns": released_ns + 1,
+        "parts": {"freeze": frozen, "released_ns": released_ns, "lived": True},
+    }
+    story.records.insert(-1, ("fault_injected", sent))
+    story.records.insert(-1, ("fault_ended", seen))
+    start = story.first("run_start")["scenario"]
+    start["workers"]["slots"] = 2
+    start["faults"] = [
+        {
+            "what": "stall",
+            "stall_s": 1.0,
+            "at_point": {"statement": STATEMENT, "phase": "started", "side": "before"},
+        }
+    ]
+    return story
+
+
+def test_a_stall_says_whether_another_worker_took_the_job(tmp_path: Path) -> None:
+    summary = analyse(stalled().write(tmp_path))
+    assert summary.verdict == "pass", summary.reasons
+    (stall,) = summary.stalls
+    assert (stall.taken, stall.contested, stall.lived) == ((B,), True, True)
+    assert judge_point(summary).verdict == "duplicated"
+    assert (summary.crash.kills, summary.recovery) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("where", "values", "says"),
+    [
+        ("parts", {"released_ns": None}, "it was not seen to flow again"),
+        ("freeze", {"passed_bytes": 3}, "bytes passed after its connections had been frozen"),
+        ("freeze", {"backend_pids": []}, "a session of the victim did not go through the proxy"),
+        ("freeze", {"unexplained_bytes": 3}, "bytes passed that the proxy did not understand"),
+    ],
+)
+def test_what_the_certificate_of_a_stall_lacks_voids_the_run(
+    where: str, values: Parts, says: str, tmp_path: Path
+) -> None:
+    story = stalled()
+    parts = story.first("fault_ended")["parts"]
+    (parts if where == "parts" else parts["freeze"]).update(values)
+    summary = analyse(story.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert says in " ".join(summary.reasons)
 
 
 def before(**values: Any) -> Callable[[Story], object]:

@@ -9,7 +9,13 @@ from typing import Annotated
 
 import typer
 
-from analysis.compare.crash_points import WORST_FIRST, CrashPoints, exit_code_of
+from analysis.compare.crash_points import (
+    ACTIONS,
+    WORST_FIRST,
+    Action,
+    CrashPoints,
+    exit_code_of,
+)
 from analysis.report.console import HarmlessConsole
 from orchestrator.commands.calibration.trials import server_for_all
 from orchestrator.commands.crash_points.enumeration import Enumeration, Wish
@@ -22,6 +28,7 @@ from orchestrator.commands.crash_points.workloads import (
     listing_scenario,
     plainest_scenario,
 )
+from orchestrator.commands.matrix.command import listed
 from orchestrator.commands.options import Dsn, Settings
 from orchestrator.errors import Interrupted, UnknownNameError
 from orchestrator.history.files import require_writable
@@ -49,6 +56,17 @@ def crash_points(
         typer.Option(metavar="ID", help="This point alone, by the id in the table; repeatable."),
     ] = None,
     repetitions: Annotated[int, typer.Option(min=1, max=99, help="How often each is run.")] = 1,
+    actions: Annotated[
+        str,
+        typer.Option(
+            help="With commas: kill; stall = the connections stand still while another worker is "
+            "there, then flow again."
+        ),
+    ] = ",".join(ACTIONS),
+    max_bound: Annotated[
+        float,
+        typer.Option(min=1, max=3600, help="Stalls of a longer rescue are not tried, seconds."),
+    ] = Wish.max_bound_s,
     every: Annotated[
         bool,
         typer.Option(
@@ -70,10 +88,11 @@ def crash_points(
         Path, typer.Option(help="Folder for the table, and for a folder of histories.")
     ] = DEFAULT_RESULTS,
 ) -> None:
-    """Kill the worker at every single round trip with the database.
+    """Kill, or stall, the worker at every single round trip with the database.
 
     Three runs without harm list the round trips; then each is a run of its own in which the worker
-    is stopped before, or after, it, and killed. The verdict of a point is that of its worst job.
+    is stopped before, or after, it, and killed; or its connections stand still while another worker
+    is there, and then flow again. The verdict of a point is that of its worst job.
     What was interrupted goes on where it was when the same command is given again.
 
     Exit codes: 0 nothing worse than a duplicate, 1 a job was lost, stranded, given up or stuck, 2
@@ -94,7 +113,7 @@ def crash_points(
     count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
     require_writable(subject.folder)
     target = results / f"crash-points-{subject.folder.name}.json"
-    wish = Wish(frozenset(only or ()), repetitions, fold=not every)
+    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     table: CrashPoints | None = None
     try:
         with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
@@ -113,6 +132,15 @@ def crash_points(
         console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"histories: {subject.folder}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(exit_code_of(table.points, wished))
+
+
+def _actions(text: str) -> tuple[Action, ...]:
+    given = listed(text)
+    if unknown := sorted(set(given) - set(ACTIONS)):
+        raise UnknownNameError(
+            f"--actions {', '.join(unknown)}: no such action; there are {', '.join(ACTIONS)}"
+        )
+    return tuple(action for action in ACTIONS if action in given)
 
 
 def _subject(
@@ -139,7 +167,7 @@ def _subject(
     subject = Subject(library, probe.base_preset, settings, folder, probe.preset, ability)
     batch = listing_scenario("batch", ability, probe.preset)
     wanted = demand(batch, subject.request(batch, 1).preset)
-    return subject, 2 * wanted.total - wanted.harness
+    return subject, 3 * wanted.total - 2 * wanted.harness
 
 
 def _with_least_concurrency(asked: Callable[[int], Request]) -> Request:

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from analysis.compare.crash_points import (
+    ACTIONS,
+    Action,
     CrashPoints,
     ListedPoint,
     PointOutcome,
@@ -32,6 +34,7 @@ from orchestrator.commands.crash_points.plan import (
     Subject,
     Trial,
     harmless_requests,
+    not_tried,
     points_to_try,
     trials,
 )
@@ -42,6 +45,7 @@ from orchestrator.history.files import RunFiles
 from orchestrator.paths import ROOT
 from orchestrator.run import environment
 from orchestrator.run.request import Request
+from orchestrator.scenario.types import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3
@@ -60,6 +64,9 @@ class Wish:
     only: frozenset[str] = frozenset()
     """Ids of points; empty = all."""
     repetitions: int = 1
+    actions: tuple[Action, ...] = ACTIONS
+    max_bound_s: float = 60.0
+    """Longer rescues are not waited for."""
     fold: bool = True
     """False = every round trip is a point of its own."""
 
@@ -90,6 +97,7 @@ class Enumeration:
         self._lane_count = lane_count
         self._observe = observe
         self._code = environment.describe_code(ROOT)["sha256"]
+        self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
         self._carried = 0
         self._busy_s = 0.0
 
@@ -101,11 +109,14 @@ class Enumeration:
         begun_s = time.monotonic()
         listings = self._list()
         points = self._wished(points_to_try(listings))
-        planned = trials(self._subject, points, self._wish.repetitions)
+        planned = trials(self._subject, points, self._actions(), self._wish.repetitions)
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
             yield self._table(listings, planned, results, time.monotonic() - begun_s)
         yield self._table(listings, planned, results, time.monotonic() - begun_s)
+
+    def _actions(self) -> list[Action]:
+        return [action for action in self._wish.actions if action not in self._not_tried]
 
     def _list(self) -> dict[WorkloadName, Listing]:
         requests = harmless_requests(self._subject)
@@ -204,10 +215,10 @@ class Enumeration:
     ) -> CrashPoints:
         subject = self._subject
         request = planned[0].request if planned else None
-        runs: dict[tuple[Point, str], list[PointRun]] = {}
+        runs: dict[tuple[Point, PointSide, Action], list[PointRun]] = {}
         for trial in planned:
             if trial.request.run_id in results:
-                key = (trial.point, trial.side)
+                key = (trial.point, trial.side, trial.action)
                 runs.setdefault(key, []).append(results[trial.request.run_id])
         return CrashPoints(
             crash_points_version=1,
@@ -221,7 +232,8 @@ class Enumeration:
             took_s=round(took_s, 3),
             runs=self._carried,
             complete=not self._wish.only and len(results) == len(planned),
-            points=tuple(_outcome(point, side, some) for (point, side), some in runs.items()),
+            points=tuple(_outcome(*key, some) for key, some in runs.items()),
+            not_tried=self._not_tried,
             unsteady=tuple(
                 _listed(point)
                 for listing in listings.values()
@@ -269,7 +281,9 @@ def _summary_of(history: Path) -> Summary:
         return write_summary(history)
 
 
-def _outcome(point: Point, side: str, runs: Sequence[PointRun]) -> PointOutcome:
+def _outcome(
+    point: Point, side: PointSide, action: Action, runs: Sequence[PointRun]
+) -> PointOutcome:
     name = point.name
     return PointOutcome(
         id=name.id,
@@ -277,8 +291,8 @@ def _outcome(point: Point, side: str, runs: Sequence[PointRun]) -> PointOutcome:
         statement=name.statement,
         phase=name.phase,
         ordinal=name.ordinal,
-        side="before" if side == "before" else "after",
-        action="kill",
+        side=side,
+        action=action,
         verdict=worst_of(runs),
         runs=tuple(runs),
         sql=point.sql,
@@ -300,6 +314,9 @@ def _listed(point: Point) -> ListedPoint:
 
 def _command(subject: Subject, wish: Wish) -> str:
     words = ["crashbench", "crash-points", subject.library, "--preset", subject.preset_name]
+    words += [] if wish.actions == ACTIONS else ["--actions", ",".join(wish.actions)]
+    if wish.max_bound_s != Wish.max_bound_s:
+        words += ["--max-bound", f"{wish.max_bound_s:g}"]
     words += [word for setting in subject.settings for word in ("--setting", setting)]
     if wish.repetitions != 1:
         words += ["--repetitions", str(wish.repetitions)]

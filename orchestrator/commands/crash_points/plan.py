@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from analysis.compare.crash_points import Action
 from orchestrator.commands.crash_points.listing import Listing, Point
 from orchestrator.commands.crash_points.workloads import (
     WORKLOADS,
@@ -15,6 +16,8 @@ from orchestrator.commands.crash_points.workloads import (
     idle_s,
     kill_scenario,
     listing_scenario,
+    stall_s,
+    stall_scenario,
 )
 from orchestrator.run.request import Request, make_request
 from orchestrator.scenario.types import PointPhase, PointSide, Scenario
@@ -56,10 +59,11 @@ class Subject:
 
 @dataclass(frozen=True)
 class Trial:
-    """One point on one side, once."""
+    """One point on one side, one thing done to it, once."""
 
     point: Point
     side: PointSide
+    action: Action
     request: Request
 
 
@@ -88,22 +92,45 @@ def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
     ]
 
 
-def trials(subject: Subject, points: Sequence[Point], repetitions: int) -> list[Trial]:
+def trials(
+    subject: Subject, points: Sequence[Point], actions: Sequence[Action], repetitions: int
+) -> list[Trial]:
     """Every run of these points, the first of each before the second of any."""
-    each = [_trials_of(subject, point, repetitions) for point in points]
+    each = [_trials_of(subject, point, actions, repetitions) for point in points]
     return [trial for by_ordinal in zip(*each, strict=True) for trial in by_ordinal]
 
 
-def _trials_of(subject: Subject, point: Point, repetitions: int) -> Iterator[Trial]:
-    name = point.name
-    quiet_s = idle_s(subject.preset) if name.phase is None else 0.0
+def not_tried(preset: Preset, actions: Sequence[Action], max_bound_s: float) -> dict[Action, str]:
+    """Why an action is tried at no point: nobody would come to the rescue in useful time."""
+    if "stall" not in actions:
+        return {}
+    if preset.rescue is None:
+        return {"stall": "this preset never rescues: nobody could take a stalled worker's job"}
+    wait_s = stall_s(preset.rescue)
+    if wait_s > max_bound_s:
+        return {
+            "stall": f"a rescue may take {wait_s:.0f} s, longer than --max-bound {max_bound_s:g}"
+        }
+    return {}
+
+
+def _trials_of(
+    subject: Subject, point: Point, actions: Sequence[Action], repetitions: int
+) -> Iterator[Trial]:
     for ordinal in range(1, repetitions + 1):
-        for side in SIDES:
-            scenario = kill_scenario(
-                f"point_{name.id}_{side}_kill",
-                name.workload,
-                subject.ability,
-                name.at(side),
-                quiet_s,
-            )
-            yield Trial(point, side, subject.request(scenario, ordinal))
+        for action in actions:
+            for side in SIDES:
+                scenario = _scenario_of(subject, point, side, action)
+                yield Trial(point, side, action, subject.request(scenario, ordinal))
+
+
+def _scenario_of(subject: Subject, point: Point, side: PointSide, action: Action) -> Scenario:
+    name, preset = point.name, subject.preset
+    quiet_s = idle_s(preset) if name.phase is None else 0.0
+    called = f"point_{name.id}_{side}_{action}"
+    at = name.at(side)
+    if action == "kill":
+        return kill_scenario(called, name.workload, subject.ability, at, quiet_s)
+    assert preset.rescue is not None, "not tried where nobody rescues"
+    wait_s = stall_s(preset.rescue)
+    return stall_scenario(called, name.workload, subject.ability, at, quiet_s, wait_s)

@@ -22,9 +22,11 @@ STYLES: dict[PointVerdict, str] = {
     "duplicated": "yellow",
     "late": "yellow",
     "re-executed": "cyan",
+    "uncontested": "dim",
     "clean": "green",
 }
 _SQL_WIDTH = 60
+_HEADINGS = (*("id", "workload", "phase", "n", "side", "action"), "verdict", "back after", "SQL")
 _MINUTES_FROM_S = 120
 
 
@@ -38,7 +40,7 @@ def print_progress(progress: Progress, console: Console) -> None:
     name, verdict = progress.trial.point.name, progress.result.verdict
     console.print(
         Text.assemble(
-            f"{place}  {name.id} {progress.trial.side:<6} ",
+            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<6} ",
             (f"{verdict:<11}", STYLES[verdict]),
             f" {name.phase or 'idle, too'}: {short(name.statement)}",
             (left, "dim"),
@@ -50,7 +52,7 @@ def print_progress(progress: Progress, console: Console) -> None:
 def print_table(table: CrashPoints, console: Console) -> None:
     """Every point, then what was folded, left out, and how it went."""
     shown = Table(box=None, padding=(0, 1), pad_edge=False)
-    for heading in ("id", "workload", "phase", "n", "side", "verdict", "back after", "SQL"):
+    for heading in _HEADINGS:
         shown.add_column(heading, no_wrap=heading != "SQL", overflow="fold")
     for point in table.points:
         shown.add_row(
@@ -59,6 +61,7 @@ def print_table(table: CrashPoints, console: Console) -> None:
             point.phase or "idle, too",
             str(point.ordinal),
             point.side,
+            point.action,
             _verdict(point),
             _recovery(point.runs),
             Text(short(point.statement)),
@@ -69,7 +72,8 @@ def print_table(table: CrashPoints, console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
     for point in table.points:
         for sentence in [why for run in point.runs for why in run.why]:
-            console.print(Text(f"{point.id} {point.side}: {sentence}"), soft_wrap=True)
+            where = f"{point.id} {point.action} {point.side}"
+            console.print(Text(f"{where}: {sentence}"), soft_wrap=True)
 
 
 def summary_lines(table: CrashPoints) -> list[str]:
@@ -84,6 +88,7 @@ def summary_lines(table: CrashPoints) -> list[str]:
         f"{len(table.points)} with their sides: {counted or 'none'}.",
         f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
         f"execute nothing, {unsteady} were not in every run without harm.",
+        *(f"{action}: not tried, as {why}." for action, why in table.not_tried.items()),
         f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s.",
     ]
     disagree = sorted({point.id for point in table.points if point.nondeterministic})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.run.request import offers_of
 from orchestrator.scenario.load import scenario_from_resolved
 from orchestrator.scenario.types import AtPoint, Scenario
 from worker_child.adapters.contract import Adapter, Preset
+from worker_child.protocol import Rescue
 
 WorkloadName = Literal["single", "batch"]
 WORKLOADS: tuple[WorkloadName, ...] = ("single", "batch")
@@ -30,6 +32,9 @@ _CONCURRENCY = 10
 SMALL_CONCURRENCIES = (1, 2, 4)
 """Tried one after the other: some queues take no single one."""
 _SEED = 1
+_DRAIN_S = 15.0
+_RESCUER_READY_S = 2.0
+"""What is allowed for a second worker to come, and to look around."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +86,43 @@ def kill_scenario(
     name: str, workload: WorkloadName, ability: Ability, point: AtPoint, quiet_s: float
 ) -> Scenario:
     """A kill at one round trip; `quiet_s` is how long the worker is left without jobs for it."""
-    fault = {
-        "what": "kill",
-        "respawn_after_s": _RESPAWN_AFTER_S,
-        "at_point": {
-            "statement": point.statement,
-            "ordinal": point.ordinal,
-            "with_rows": point.with_rows,
-            "side": point.side,
-            **({} if point.phase is None else {"phase": point.phase}),
-        },
-    }
+    fault = {"what": "kill", "respawn_after_s": _RESPAWN_AFTER_S, "at_point": _table_of(point)}
     description = f"The worker is killed {point.side} one of its round trips with the database."
     return _scenario(name, description, workload, ability, quiet_s, {"faults": [fault]})
+
+
+def stall_s(rescue: Rescue) -> float:
+    """How long a worker stands still, so that its jobs can be rescued meanwhile, seconds."""
+    return rescue.bound_s(_RESCUER_READY_S) + _RESCUER_READY_S
+
+
+def stall_scenario(
+    name: str,
+    workload: WorkloadName,
+    ability: Ability,
+    point: AtPoint,
+    quiet_s: float,
+    stalled_s: float,
+) -> Scenario:
+    """The worker's connections stand still at one round trip while another worker is there."""
+    fault = {"what": "stall", "stall_s": stalled_s, "at_point": _table_of(point)}
+    description = (
+        f"The worker's connections stand still {point.side} one of its round trips with the "
+        "database while another worker is there; then everything flows again."
+    )
+    more = {"faults": [fault]}
+    limits = {"drain_s": _DRAIN_S + stalled_s, "sessions_gone_s": _DRAIN_S + stalled_s}
+    return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
+
+
+def _table_of(point: AtPoint) -> dict[str, Any]:
+    return {
+        "statement": point.statement,
+        "ordinal": point.ordinal,
+        "with_rows": point.with_rows,
+        "side": point.side,
+        **({} if point.phase is None else {"phase": point.phase}),
+    }
 
 
 def _scenario(
@@ -103,6 +132,9 @@ def _scenario(
     ability: Ability,
     quiet_s: float,
     more: Mapping[str, Any],
+    *,
+    slots: int = 1,
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Scenario:
     waves = (
         _single(ability)
@@ -128,8 +160,13 @@ def _scenario(
                 "waves_from": "ready" if workload == "single" else "before",
                 "idle_s": quiet_s,
             },
-            "workers": {"concurrency": concurrency, "pool_size": pool_size},
-            "limits": {"backlog_margin_s": 2.0, "confirm_s": 0.5, "drain_s": 15.0},
+            "workers": {"slots": slots, "concurrency": concurrency, "pool_size": pool_size},
+            "limits": {
+                "backlog_margin_s": 2.0,
+                "confirm_s": 0.5,
+                "drain_s": _DRAIN_S,
+                **limits,
+            },
             "expectations": dict.fromkeys(_NOT_JUDGED, "none"),
             **more,
         }
