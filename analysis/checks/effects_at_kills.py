@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from analysis.history.columns import pack_one
 from analysis.history.history import History
-from orchestrator.history.records import FaultInjected
+from orchestrator.history.records import FaultEnded, FaultInjected
 
 MOST_NAMED = 3
+_PIECE = 1 << 20
+"""So many executions are looked at at once."""
 
 Effects = dict[int, dict[str, set[int]]]
 """By a fault's number and a job's id: the keys of the executions whose effects its read has."""
@@ -25,25 +28,38 @@ def effects_at_kills(history: History) -> Iterator[str]:
         if read.fault is not None and read.job_id is not None:
             read_ns[read.fault] = read.t_ns
             effects[read.fault][read.job_id] |= {pack_one(*effect) for effect in read.effects}
-    yield from _read_too_early(history, read_ns, effects)
+    yield from _read_too_early(history, effects)
     yield from _gone_between(history, read_ns, effects)
 
 
-def _read_too_early(history: History, read_ns: dict[int, int], effects: Effects) -> Iterator[str]:
-    wanted = {key for jobs in effects.values() for keys in jobs.values() for key in keys}
-    if not wanted:
-        return
-    starts = history.starts
-    mine = np.isin(starts.key, np.array([*wanted], np.int64))
-    began = dict(zip(starts.key[mine].tolist(), starts.t_ns[mine].tolist(), strict=True))
+def _read_too_early(history: History, effects: Effects) -> Iterator[str]:
+    """A read is stamped a little before its snapshot is taken, and was over when its certificate
+    was closed: what began after that cannot be in it."""
+    closed_ns = {ended.fault: ended.t_ns for ended in history.records.of(FaultEnded)}
+    began = _began(
+        history, [key for jobs in effects.values() for key in set().union(*jobs.values())]
+    )
     early = {
         job_id
         for fault, jobs in effects.items()
         for job_id, keys in jobs.items()
-        if any(began.get(key, 0) > read_ns[fault] for key in keys)
+        if any(began.get(key, 0) > closed_ns.get(fault, sys.maxsize) for key in keys)
     }
     for job_id in sorted(early)[:MOST_NAMED]:
         yield f"An effect of {job_id} was read at a kill, and its execution began after that."
+
+
+def _began(history: History, keys: list[int]) -> dict[int, int]:
+    """When each of these executions began, by its key. Piece by piece: there are few of them among
+    all, and a mask over millions costs."""
+    wanted = np.unique(np.array(keys, np.int64))
+    began: dict[int, int] = {}
+    for first in range(0, len(history.starts.key) if wanted.size else 0, _PIECE):
+        key = history.starts.key[first : first + _PIECE]
+        nearest = wanted[np.minimum(np.searchsorted(wanted, key), wanted.size - 1)]
+        for place in np.flatnonzero(nearest == key).tolist():
+            began[int(key[place])] = int(history.starts.t_ns[first + place])
+    return began
 
 
 def _gone_between(history: History, read_ns: dict[int, int], effects: Effects) -> Iterator[str]:

@@ -164,8 +164,9 @@ def _recovery(summary: Summary) -> str:
 def _one(kill: Recovery) -> str:
     picked_s, bound_s = kill.first_orphan_pickup_s, kill.predicted_bound_s
     if not kill.orphans:
-        known = "is known to have found" if kill.at_least else "found"
-        return f"the kill {known} no job in flight"
+        if kill.at_least:
+            return "the kill is not known to have found a job in flight"
+        return "the kill found no job in flight"
     if picked_s is None:
         if kill.orphans == kill.found.finished_unacknowledged:
             return "no orphan had to come back"
@@ -186,14 +187,15 @@ def _against(missed: bool, bound_s: float | None) -> str:
 
 def _many(kills: list[Recovery]) -> str:
     picked = [k.first_orphan_pickup_s for k in kills if k.first_orphan_pickup_s is not None]
-    met = sum(kill.orphans > 0 for kill in kills)
-    if not met:
-        return f"none of {len(kills):,} kills found a job in flight"
+    idle = [kill for kill in kills if not kill.orphans]
+    if len(idle) == len(kills):
+        found = "is known to have found" if any(kill.at_least for kill in idle) else "found"
+        return f"none of {len(kills):,} kills {found} a job in flight"
     if not picked:
         return f"after none of {len(kills):,} kills an orphan came back"
     bounds = [k.predicted_bound_s for k in kills if k.predicted_bound_s is not None]
     missed = sum(kill.missed_bound for kill in kills)
-    text = f"{_in_how_many(len(picked), met, len(kills))} the first orphan came back, after "
+    text = f"{_in_how_many(len(picked), idle, len(kills))} the first orphan came back, after "
     known: list[str] = []
     if len(picked) == 1:
         text += f"{picked[0]:.1f} s"
@@ -207,12 +209,15 @@ def _many(kills: list[Recovery]) -> str:
     return f"{text} ({'; '.join(known)})" if known else text
 
 
-def _in_how_many(picked: int, met: int, kills: int) -> str:
+def _in_how_many(picked: int, idle: list[Recovery], kills: int) -> str:
     """Kills that found no job in flight left no orphan that could have come back."""
-    if met == kills:
+    if not idle:
         return f"in {picked:,} of {kills:,} kills"
-    others = "the other one" if met == 1 else f"{picked:,} of the other {met:,}"
-    return f"{kills - met:,} of {kills:,} kills found no job in flight; in {others}"
+    met = kills - len(idle)
+    which = "each" if picked == met else f"{picked:,}"
+    others = "the other one" if met == 1 else f"{which} of the other {met:,}"
+    none = "are not known to have found a" if any(k.at_least for k in idle) else "found no"
+    return f"{len(idle):,} of {kills:,} kills {none} job in flight; in {others}"
 
 
 def _evidence(summary: Summary) -> str:

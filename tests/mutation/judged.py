@@ -7,7 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit/"
 
-WHOLE = ("test_planted_faults", "test_forged_histories", "test_what_a_pass_means")
+WHOLE = (
+    "test_planted_faults",
+    "test_forged_histories",
+    "test_what_a_pass_means",
+    "test_siblings_of_what_became_of_jobs",
+    "test_siblings_of_rescues_and_witnesses",
+)
 """They read a whole history each, and so see whatever its judgement comes to."""
 ASKED: dict[str, tuple[str, ...]] = {
     "analysis/summary/verdict.py": (

@@ -1,5 +1,5 @@
-"""Five fresh siblings of each plan, number, text and load that went wrong once; like the histories
-of `test_siblings_of_what_was_found`, written down with their right value before they were run."""
+"""Five fresh siblings of each plan, number, text and load that went wrong once, written down with
+their right value before they were run."""
 
 from __future__ import annotations
 
