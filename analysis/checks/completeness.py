@@ -148,7 +148,8 @@ def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Fl
 
 
 def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
-    back = (np.diff(lines.t_ns) < 0) & (np.diff(lines.worker) == 0)
+    # Compared and not subtracted: of ten million lines the differences take sixty megabytes.
+    back = (lines.t_ns[1:] < lines.t_ns[:-1]) & (lines.worker[1:] == lines.worker[:-1])
     for worker in sorted(set(lines.worker[1:][back].tolist())):
         what = (
             f"Clock violation: the instants of {worker_name(worker)} go back as its ordinals go on."

@@ -139,7 +139,10 @@ class EnqueueColumns:
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
         outcomes = values["outcome"]
         self._worker.extend_by(np.broadcast_to(worker_keys(values), len(outcomes)))
-        self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
+        if all_equal(outcomes):
+            self._recovered.repeat(outcomes[0] == "recovered", len(outcomes))
+        else:
+            self._recovered.extend([outcome == "recovered" for outcome in outcomes], len(outcomes))
         self._inbox.extend_by(digests(values["inbox_id"]))
         self._by_child.extend_by(keys_of_children(values))
         for name, column in self._labels.items():

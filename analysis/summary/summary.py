@@ -80,6 +80,7 @@ def read_summary(path: Path) -> Summary:
 def summarise(case: Case) -> Summary:
     """Everything that is to be said of a run."""
     history = case.history
+    disagreed = disagreements(history)  # it takes most memory, and the least is taken yet
     tally = _tally(case)
     hiccups = hiccup_meter(history.records)
     found_certificates = certificates(history.records)
@@ -115,7 +116,7 @@ def summarise(case: Case) -> Summary:
             *contradictions(case, latency),
             *(harness_ambiguities(case, jobs) if finished else ()),
             *unwitnessed_completions(jobs),
-            *disagreements(history),
+            *disagreed,
             *missing_enqueues(history),
         ],
         [*nothing_enqueued(history), *missing_kills(history, case.scenario)],
