@@ -12,8 +12,9 @@ EVERYDAY: Final = "crashbench"
 MUTATION: Final = "mutation"
 """Few examples, always the same ones: a mutant is to die or to live twice alike."""
 
-settings.register_profile(EVERYDAY, print_blob=True)  # a failure can be repeated elsewhere
-settings.register_profile(MUTATION, max_examples=50, derandomize=True, database=None)
+# A failure can be repeated elsewhere. How long an example takes says how busy the machine is.
+settings.register_profile(EVERYDAY, print_blob=True, deadline=None)
+settings.register_profile(MUTATION, max_examples=50, derandomize=True, database=None, deadline=None)
 
 
 def examples(wanted: int) -> int:
