@@ -248,7 +248,7 @@ class JobStarted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     incarnation: int
     job_id: str
     execution: int
-    """The child's own counter, from 1; (slot, incarnation, execution) is never used twice."""
+    """The child's own counter: 1, 2, 3, ... each once, told of when it is counted."""
     inbox_id: str | None = None
     library_attempt: int | None = None
 

@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from analysis.checks.workload import MOST_DRAWN, spread
 from analysis.errors import HistoryError
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.mutator import Line, mended, recorded, text
+from tests.histories.mutator import mended, recorded
+from tests.histories.one_change import Case, changed, later, set_to, without, written
 from tests.histories.planted import A
 
-Change = Callable[[dict[str, Any]], object]
-
-
-def set_to(name: str, value: Any) -> Change:
-    """A change of one field."""
-    return lambda fields: fields.__setitem__(name, value)
-
-
-def without(name: str) -> Change:
-    """A field that is gone."""
-    return lambda fields: fields.pop(name)
-
-
-def later(name: str, seconds: float) -> Change:
-    """An instant that is moved."""
-    return lambda fields: fields.__setitem__(name, fields[name] + round(seconds * 1e9))
-
-
-def changed(history: str, kind: str, change: Change, **wanted: Any) -> list[Line]:
-    """A recorded history with one line changed: the first of its kind with these values."""
-    lines = recorded()[history]
-    change(next(one for one in all_fields(lines, kind) if wanted.items() <= one.items()))
-    return mended(lines)
-
-
-def all_fields(lines: list[Line], kind: str) -> list[dict[str, Any]]:
-    return [line["fields"] for line in lines if line["kind"] == kind]
-
-
-def written(lines: list[Line], folder: Path) -> Path:
-    path = folder / "changed.jsonl"
-    path.write_bytes(b"".join(map(text, lines)))
-    return path
-
-
-CASES: dict[str, tuple[str, str, Change, dict[str, Any], str]] = {
+CASES: dict[str, Case] = {
     "sessions of another run": (
         "kill",
         "child_spawned",
@@ -261,48 +224,6 @@ CASES: dict[str, tuple[str, str, Change, dict[str, Any], str]] = {
         {},
         "cannot have counted (0, 1, 0, 0)",
     ),
-    "a job of another length": (
-        "kill",
-        "job_enqueued",
-        lambda fields: fields.update(length_us=fields["length_us"] + 1),
-        {"job_id": "j000005"},
-        "j000005 is not the job that the scenario's seed makes",
-    ),
-    "a held job of another class": (
-        "fan_out",
-        "job_enqueued",
-        set_to("class", "long"),
-        {"job_id": "h000002"},
-        "h000002 is not the job",
-    ),
-    "a job of another instant": (
-        "kill",
-        "job_enqueued",
-        later("intended_ns", -0.000001),
-        {"job_id": "j000005"},
-        "j000005 was intended for another instant",
-    ),
-    "a refused job of another instant": (
-        "slots",
-        "enqueue_failed",
-        later("intended_ns", -0.000001),
-        {"job_id": "j000006"},
-        "j000006 was refused at another instant",
-    ),
-    "a stream of another length": (
-        "kill",
-        "run_start",
-        set_to("planned_stream_jobs", 61),
-        {},
-        "plans 61 jobs; by its scenario there are 60",
-    ),
-    "a scenario that nobody can run": (
-        "kill",
-        "run_start",
-        lambda fields: fields["scenario"]["workload"]["mix"].update(entity_update=0.9),
-        {},
-        "could not have been run",
-    ),
     "a tenant's job without one": (
         "kill",
         "job_enqueued",
@@ -357,26 +278,3 @@ def test_a_planned_failure_before_a_kill_stands_in_the_read_after_it(
     reasons = analyse(story.write(tmp_path)).reasons
 
     assert any("lacks a planned failure" in reason for reason in reasons) is void, reasons
-
-
-def test_of_a_long_stream_jobs_are_drawn_from_end_to_end() -> None:
-    places = spread(10_000_000)
-
-    assert (len(places), places[0], places[-1]) == (MOST_DRAWN, 0, 9_999_999)
-    assert spread(3).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(("field", "strange"), [("intended_ns", False), ("length_us", True)])
-def test_jobs_in_turn_are_drawn_again_but_for_their_instants(
-    field: str, strange: bool, tmp_path: Path
-) -> None:
-    """A recorded open load, called a closed loop: each job is the same, none comes at its time."""
-    lines = recorded()["kill"]
-    start = all_fields(lines, "run_start")[0]
-    start["scenario"]["workload"].update(closed_loop=True, warmup_s=0.0)
-    start["planned_stream_jobs"] = None
-    moved = next(f for f in all_fields(lines, "job_enqueued") if f["job_id"] == "j000005")
-    moved[field] -= 1000
-
-    reasons = analyse(written(mended(lines), tmp_path)).reasons
-    assert any("j000005 is" in reason or "j000005 was" in reason for reason in reasons) is strange
