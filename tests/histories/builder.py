@@ -144,7 +144,7 @@ class Story:
             scenario_sha256="0" * 64,
             settings={},
             library_version="0",
-            rescue=rescue,
+            rescue=None if rescue is None else dict(rescue),
             acknowledges_in_transaction=acknowledges_in_transaction,
             periods_s={},
             environment={},
