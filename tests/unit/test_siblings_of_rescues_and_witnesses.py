@@ -1,7 +1,7 @@
 """Five fresh siblings of each history whose rescue, cause or witness was misread.
 
 Each kind had one input that was found, and others that its mending was tried with. These were
-written down with their right value before the code was looked at again.
+written down with their right value before they were run.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ REFUSED: dict[str, tuple[Callable[[], Story], Right]] = {
         lambda: rejected_and_seen(started_and_failed),
         REFUSED_AND_IN,
     ),
-    "an effect alone": (lambda: rejected_and_seen(effect_alone), Right("invalid")),
+    "an effect alone": (lambda: rejected_and_seen(effect_alone), REFUSED_AND_IN),
     "a row that waits": (
         lambda: rejected_and_seen(lambda story, _: story.row(A, "queued")),
         REFUSED_AND_IN,
@@ -389,13 +389,22 @@ COMPARED: dict[str, tuple[Callable[[], Story], Right]] = {
         lambda: clean(gone_at_the_end, kills=2),
         Right("invalid", reason="gone at the final read"),
     ),
-    "gone between": (lambda: clean(gone_at_the_second_kill, kills=2), Right("invalid")),
+    "gone between": (
+        lambda: clean(gone_at_the_second_kill, kills=2),
+        Right("invalid", reason="gone at a later kill's read"),
+    ),
     "both are gone": (
         lambda: clean(all_gone, kills=2),
         Right("invalid", reason="gone at the final read"),
     ),
-    "of a worker that never was": (lambda: clean(of_another_worker, kills=1), Right("invalid")),
-    "before its worker lived": (lambda: clean(read_before_it_was_made, kills=2), Right("invalid")),
+    "of a worker that never was": (
+        lambda: clean(of_another_worker, kills=1),
+        Right("invalid", reason="never spawned"),
+    ),
+    "before its worker lived": (
+        lambda: clean(read_before_it_was_made, kills=2),
+        Right("invalid", reason="its execution began after that"),
+    ),
 }
 
 KINDS: dict[str, dict[str, tuple[Callable[[], Story], Right]]] = {

@@ -1,7 +1,7 @@
 """Five fresh siblings of each history that told less of its jobs than was true.
 
 Each kind had one input that was found, and others that its mending was tried with. These were
-written down with their right value before the code was looked at again.
+written down with their right value before they were run.
 """
 
 from __future__ import annotations
