@@ -138,7 +138,10 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
         draft.write_text(text, encoding="utf-8")
         draft.replace(folder / name)
     for old in sorted(folder.glob("*.md")):
-        if old.name not in pages and MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]:
+        if (
+            old.name not in {*pages, PAGE}
+            and MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]
+        ):
             old.unlink()
 
 

@@ -23,8 +23,9 @@ from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.plan import Subject
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
-    SMALL_CONCURRENCIES,
+    SMALLEST_FIRST,
     Ability,
+    Least,
     listing_scenario,
     plainest_scenario,
 )
@@ -148,9 +149,9 @@ def _subject(
 ) -> tuple[Subject, int]:
     """Whose points they are, and how many sessions a lane may need at once."""
 
-    def asked(concurrency: int) -> Request:
+    def asked(least: Least) -> Request:
         return make_request(
-            plainest_scenario(concurrency),
+            plainest_scenario(least),
             library=library,
             preset=preset,
             ordinal=1,
@@ -160,8 +161,9 @@ def _subject(
             settings=settings,
         )
 
-    probe = _with_least_concurrency(asked)
-    least = probe.scenario.workers.concurrency
+    probe = _of_the_smallest_worker(asked)
+    workers = probe.scenario.workers
+    least = workers.concurrency, workers.pool_size
     ability = Ability.of(probe.adapter, probe.preset, least)
     folder = results / "crash_points" / f"{probe.library}-{probe.preset.name}"
     subject = Subject(library, probe.base_preset, settings, folder, probe.preset, ability)
@@ -170,14 +172,14 @@ def _subject(
     return subject, 3 * wanted.total - 2 * wanted.harness
 
 
-def _with_least_concurrency(asked: Callable[[int], Request]) -> Request:
-    for concurrency in SMALL_CONCURRENCIES[:-1]:
+def _of_the_smallest_worker(asked: Callable[[Least], Request]) -> Request:
+    for least in SMALLEST_FIRST[:-1]:
         try:
-            return asked(concurrency)
+            return asked(least)
         except UnknownNameError as error:
             if not isinstance(error.__cause__, UnusableWorkersError):
                 raise
-    return asked(SMALL_CONCURRENCIES[-1])
+    return asked(SMALLEST_FIRST[-1])
 
 
 def _write(target: Path, table: CrashPoints) -> None:
