@@ -109,12 +109,12 @@ def crash_points(
             f"--fail-on {', '.join(sorted(unknown))}: no such verdict; there are "
             f"{', '.join(WORST_FIRST)}"
         )
+    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     console = HarmlessConsole()
     subject, needed = _subject(library, preset, tuple(setting or ()), results)
     count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
     require_writable(subject.folder)
     target = results / f"crash-points-{subject.folder.name}.json"
-    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     table: CrashPoints | None = None
     try:
         with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
@@ -137,9 +137,10 @@ def crash_points(
 
 def _actions(text: str) -> tuple[Action, ...]:
     given = listed(text)
-    if unknown := sorted(set(given) - set(ACTIONS)):
+    unknown = sorted(set(given) - set(ACTIONS))
+    if unknown or not given:
         raise UnknownNameError(
-            f"--actions {', '.join(unknown)}: no such action; there are {', '.join(ACTIONS)}"
+            f"--actions {', '.join(unknown) or 'names none'}: there are {', '.join(ACTIONS)}"
         )
     return tuple(action for action in ACTIONS if action in given)
 
