@@ -225,7 +225,9 @@ def _job_verdict(job: NotableJob, harmed_ns: int) -> PointVerdict:
         case "duplicated":
             return "duplicated"
         case "completed_once":
-            if "late" in job.flags:
+            # One that fails by plan waits for its retry as well, whoever had it.
+            failed = any(line.kind == "job_failed" for line in job.evidence)
+            if "late" in job.flags and not failed:
                 return "late"
             return "re-executed" if "redelivered" in job.flags else "clean"
 

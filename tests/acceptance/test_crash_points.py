@@ -165,7 +165,13 @@ def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written
     assert set(written) == {("duplicated", "clean")}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.every_point),
+    ],
+)
 def test_an_enumeration_that_is_cut_short_goes_on_and_leaves_nothing_behind(
     number: signal.Signals, code: int, desk: Desk
 ) -> None:
