@@ -58,7 +58,7 @@ crash-points: setup ## kill the worker at every round trip: make crash-points LI
 	$(BIN)/crashbench crash-points $(LIBRARY) $(ARGS)
 
 results: setup ## write RESULTS.md and docs/results/ from what make matrix has measured
-	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) --pages docs/results > RESULTS.md.tmp \
+	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) $(wildcard results/crash-points-*.json) --pages docs/results > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results

@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from analysis.compare import crash_points
-from analysis.compare.crash_points import CrashPoints
+from analysis.compare.crash_points import CrashPoints, read_table
 from analysis.errors import AnalysisError, NoSuchHistoryError, OutputError
 from analysis.report.console import HarmlessConsole, HarmlessText, complain, harmless
+from analysis.report.crash_points_page import PAGE, crash_points_page
 from analysis.report.explain import explain
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
@@ -120,11 +121,13 @@ def results_command(
     says what may be compared with what, and how far. The tables of each scenario go to --pages;
     pages of scenarios that are no longer measured are taken away there.
     """
-    found = measured(histories(paths))
+    files, tables = inputs(paths)
+    found = measured(files)
     folder = None if pages is None else Path(os.path.relpath(pages)).as_posix()
-    page = results_page(found, folder)
+    page = results_page(found, folder, crash_points=bool(tables))
     if pages is not None:
-        write_pages(pages, scenario_pages(found.blocks))
+        points = {PAGE: crash_points_page(tables)} if tables else {}
+        write_pages(pages, scenario_pages(found.blocks) | points)
     sys.stdout.buffer.write(page.encode())
 
 
@@ -135,8 +138,10 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
         draft = folder / f"{name}.tmp"
         draft.write_text(text, encoding="utf-8")
         draft.replace(folder / name)
+    # The page of crash points stays where this call was given none of their tables.
     for old in sorted(folder.glob("*.md")):
-        if old.name not in pages and MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]:
+        is_ours = MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]
+        if is_ours and old.name not in {*pages, PAGE}:
             old.unlink()
 
 
@@ -150,7 +155,8 @@ def report_command(
 
     It is one file, needs no network, and is made from the histories alone.
     """
-    page = report_page(histories(paths)).encode()
+    files, tables = inputs(paths)
+    page = report_page(files, tables).encode()
     draft = output.with_name(f"{output.name}.tmp")
     draft.write_bytes(page)
     draft.replace(output)
@@ -175,6 +181,22 @@ def schema_command(
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             sys.stderr.write(f"{path.name} is not what the types say. Write it with `make docs`\n")
             raise typer.Exit(1)
+
+
+def inputs(paths: list[Path]) -> tuple[list[Path], list[CrashPoints]]:
+    """The histories, as `histories` has them, and the tables of crash points among these paths or
+    in these folders. Where there is a table no history is needed."""
+    tables: dict[Path, CrashPoints] = {}
+    others: list[Path] = []
+    for path in paths:
+        if path.is_file() and path.match(crash_points.TABLES):
+            tables[path] = read_table(path)
+            continue
+        inside = sorted(path.glob(crash_points.TABLES)) if path.is_dir() else []
+        tables |= {table: read_table(table) for table in inside}
+        if not inside or any(path.glob("*.jsonl")):
+            others.append(path)
+    return (histories(others) if others else []), list(tables.values())
 
 
 def histories(paths: list[Path]) -> list[Path]:

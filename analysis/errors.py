@@ -34,6 +34,16 @@ class SummaryError(AnalysisError):
         )
 
 
+class CrashPointsError(AnalysisError):
+    """The file is not a table of crash points that this version of Crashbench wrote."""
+
+    def __init__(self, path: Path, reason: Exception) -> None:
+        super().__init__(
+            f"{path.name} is no table of crash points of this version ({reason}). Write it again: "
+            "crashbench crash-points LIBRARY"
+        )
+
+
 class NoSuchHistoryError(AnalysisError):
     """Nothing to read where a history was looked for."""
 

@@ -6,12 +6,13 @@ A point's verdict is that of its worst job, read from the summary of its run alo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from analysis.errors import CrashPointsError
 from analysis.ledger.tally import NotableJob
 from analysis.section import Section
 from analysis.summary.types import Summary
@@ -53,6 +54,7 @@ ACTIONS: tuple[Action, ...] = ("kill", "stall")
 FILE_VERSION: Literal[1] = 1
 
 SCHEMA = Path(__file__).with_name("crash_points.schema.json")
+TABLES = "crash-points-*.json"
 SCHEMA_TITLE = "Crash points: crash-points-<library>-<preset>.json"
 
 _FAILS = frozenset({"lost", "stuck", "stranded", "given_up"})
@@ -223,7 +225,9 @@ def _job_verdict(job: NotableJob, harmed_ns: int) -> PointVerdict:
         case "duplicated":
             return "duplicated"
         case "completed_once":
-            if "late" in job.flags:
+            # One that fails by plan waits for its retry as well, whoever had it.
+            failed = any(line.kind == "job_failed" for line in job.evidence)
+            if "late" in job.flags and not failed:
                 return "late"
             return "re-executed" if "redelivered" in job.flags else "clean"
 
@@ -246,6 +250,19 @@ def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:
         for name, count in summary.jobs.ambiguous_by_reason.items():
             if count:
                 yield f"{count} ambiguous: {name.replace('_', ' ')}."
+
+
+def read_table(path: Path) -> CrashPoints:
+    """A table that was written before. Raises OSError, and CrashPointsError where it is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CrashPoints)
+    except msgspec.DecodeError as error:
+        raise CrashPointsError(path, error) from error
+
+
+def worst_verdicts(verdicts: Collection[PointVerdict]) -> list[PointVerdict]:
+    """These verdicts, the worst first."""
+    return [verdict for verdict in WORST_FIRST if verdict in verdicts]
 
 
 def worst_of(runs: Sequence[PointRun]) -> PointVerdict:

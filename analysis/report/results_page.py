@@ -16,6 +16,7 @@ from analysis.compare.cells import Block, Run, blocks_of, load_run
 from analysis.compare.differences import flattened, plain_text
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
+from analysis.report.crash_points_page import PAGE
 from analysis.report.how_to_repeat import how_to_repeat
 from analysis.report.markdown import code, escaped, table
 from analysis.report.overview import (
@@ -88,8 +89,11 @@ def measured(paths: Sequence[Path]) -> Measured:
     return Measured(blocks_of(runs), unreadable)
 
 
-def results_page(found: Measured, folder: str | None) -> str:
-    """RESULTS.md; `folder` = the scenarios' pages, as seen from it; None = there are none."""
+def results_page(found: Measured, folder: str | None, *, crash_points: bool = False) -> str:
+    """RESULTS.md; `folder` = the scenarios' pages, as seen from it; None = there are none.
+
+    `crash_points` = there is a page of crash points among them.
+    """
     blocks = found.blocks
     machines = by_machine(blocks)
     lines = [f"# {finding(blocks)}", "", MADE_BY, "", *_size(blocks, found.unreadable)]
@@ -99,6 +103,11 @@ def results_page(found: Measured, folder: str | None) -> str:
     lines += [HOW_TO_READ_IT, "", "## Scenario by scenario", ""]
     lines += scenario_table(blocks, partial(_link, file_names(blocks), folder))
     lines += [WITHOUT_PAGES, ""] if folder is None else []
+    if crash_points and folder is not None:
+        lines += [
+            f"Every point at which a worker can die: [crash points]({quote(folder)}/{PAGE}).",
+            "",
+        ]
     lines += ["## How to read the pages", "", HOW_TO_READ, *how_to_repeat(blocks, folder)]
     for place, machine in enumerate(machines, 1):
         lines += [*machine_lines(place, machine), *process_ratios(machine)]

@@ -146,6 +146,13 @@ def compare(old: Summary, new: Summary, console: Console) -> bool:
         label = name.replace("_", " ")
         table.add_row(label, *(str(getattr(getattr(run, section), name)) for run in (old, new)))
     console.print(table)
+    if triggers == {"point"}:
+        console.print(
+            "Both kills came at the same round trip; what else the worker did at that moment may "
+            "differ, and with it the counts.",
+            highlight=False,
+        )
+        return True
     if triggers != {"held"}:
         console.print(
             "The kill was not triggered by a held state: where it falls among the jobs differs "

@@ -220,7 +220,7 @@ class RoundTripWatch:
         else:
             phase, number = self._begun.pop(place)
             found = self._seeker is not None and self._seeker.after(round_trip)
-            if not found:
+            if round_trip.executes and not found:
                 self.phases.executed(round_trip.statement)
             self._list(round_trip, phase, number)
         if found:

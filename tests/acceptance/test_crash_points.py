@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.processes import linux
-from tests.acceptance.command_line import Desk
+from tests.acceptance.command_line import Desk, wait_for
 from tests.acceptance.command_line import desk as desk_at
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -103,15 +103,15 @@ def enumerated(desk: Desk, library: str, *options: str) -> tuple[int, dict[str, 
     assert table["complete"], out + error
     unsound = [p for p in table["points"] if p["verdict"] in ("invalid", "not_reached")]
     assert unsound == [], out + error
-    assert_nothing_left(desk)
+    assert what_is_left(desk) == []
     return process.returncode, table
 
 
-def assert_nothing_left(desk: Desk) -> None:
-    """Neither a process of the enumeration nor a file of a server."""
+def what_is_left(desk: Desk) -> list[object]:
+    """Processes of the enumeration, and files of its servers."""
     mark = f"TMPDIR={desk.temporary}".encode()
-    assert [process.pid for process in linux.living() if _has(process.pid, mark)] == []
-    assert list(desk.temporary.iterdir()) == []
+    processes = [process.pid for process in linux.living() if _has(process.pid, mark)]
+    return [*processes, *desk.temporary.iterdir()]
 
 
 def _has(pid: int, mark: bytes) -> bool:
@@ -165,22 +165,29 @@ def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written
     assert set(written) == {("duplicated", "clean")}
 
 
-def test_an_enumeration_that_is_interrupted_goes_on_and_leaves_nothing_behind(
-    desk: Desk,
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.every_point),
+    ],
+)
+def test_an_enumeration_that_is_cut_short_goes_on_and_leaves_nothing_behind(
+    number: signal.Signals, code: int, desk: Desk
 ) -> None:
     words = ("crash-points", "control_delete_first", "--lanes", "2")
     with desk.started(*words, "--actions=kill") as process:
         assert process.stdout is not None
         seen = iter(process.stdout.readline, "")
         assert any("waiting: WITH touched" in line for line in seen)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, error = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 130, out + error
-    assert_nothing_left(desk)
+    assert process.returncode == code, out + error
+    wait_for(lambda: not what_is_left(desk), 60.0, "the end of all that was started")
     left = {path.name: path.stat().st_mtime_ns for path in desk.results.rglob("point_*.jsonl")}
     assert left
-    code, table = enumerated(desk, *words[1:])
-    assert code == 1
+    found, table = enumerated(desk, *words[1:])
+    assert found == 1
     kept = {path.name: path.stat().st_mtime_ns for path in desk.results.rglob("point_*.jsonl")}
     assert kept.items() >= left.items(), "what was done is not done again"
     assert table["runs"] < len(kept)

@@ -35,7 +35,7 @@ from worker_child.protocol import session_name
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-PLAIN = Ability(fans_out=False, retries=False, least_concurrency=1)
+PLAIN = Ability(fans_out=False, retries=False, least=(1, 1))
 EFFECT = "INSERT INTO bench_effect VALUES ($1, $2, $3, $4, $5)"
 COMMIT = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side="before")
 

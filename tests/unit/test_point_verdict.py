@@ -60,6 +60,23 @@ def left_open_then_run() -> Story:
     return story
 
 
+def failing_then_late() -> Story:
+    """As `late`, but A fails once before it is done."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    second.start(A)
+    second.fail(A)
+    story.wait(9)
+    second.run(A)
+    story.exit(second)
+    story.end()
+    return story
+
+
 def untouched() -> Story:
     story = Story()
     first = story.worker()
@@ -84,6 +101,7 @@ def untouched() -> Story:
         (crashed_to_death, "given_up", (A,)),
         (crash, "duplicated", (B,)),
         (late, "late", (A,)),
+        (failing_then_late, "re-executed", (A,)),
         (lambda: after_a_kill({B: "dead"}), "given_up", (B,)),
         (left_open_then_run, "re-executed", (A,)),
         (PLANTED["bad_line"].plant, "invalid", ()),

@@ -276,6 +276,24 @@ def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
     )
 
 
+def test_an_effect_that_is_only_prepared_has_not_been_had(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, tracker, _ = parts
+    watch = watch_of(parts, None, listing=True)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    watch.phases.enqueue(["j000000"])
+    observe(tracker, JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"))
+    phases = []
+    for number, executes in enumerate((False, True)):
+        for side in ("before", "after"):
+            asked = RoundTrip(EFFECT, EFFECT, executes, None, 0, 0, number)
+            fleet.turn(proxy.ask(asked, cast("Side", side)))
+        phases.append(watch.phases.now())
+    watch.close()
+    assert phases == ["started", "effect"]
+
+
 def test_the_worker_is_held_at_its_point_until_it_is_frozen(
     parts: tuple[StillProxy, Belled, Tracker, Noted],
 ) -> None:

@@ -14,6 +14,8 @@ from orchestrator.scenario.checks import FAILURE_BYTES, PLAN_BYTES
 from orchestrator.scenario.load import load_scenario, resolved, scenario_from_resolved
 from worker_child.protocol import Plan
 
+WAVES = "workload.waves=[{}, {}]"
+POINT = "at_point = { statement = 'COMMIT', side = 'before' }"
 HELD = "workload.held=[{ point = 'started', count = 2 }]"
 
 ONE_FLAW: list[tuple[str, list[str], str]] = [
@@ -99,7 +101,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["limits.drain_s=15"], "the last job may take 15 s"),
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
-    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there is kill"),
+    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there are kill, stall"),
     ("crash_recovery", ["faults=[{}]", "nobody_left=true"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     (
@@ -185,6 +187,34 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ),
     ("crash_recovery", [HELD], "it must be the run's only fault: when_held = true"),
     ("crash_recovery_exact", ["workers.slots=2"], "with held jobs there must be one"),
+    ("crash_recovery", ["list_round_trips=true"], "only a stream that comes in waves has it"),
+    ("crash_recovery", ["workload.idle_s=1"], "only a stream that comes in waves has it"),
+    ("crash_recovery", [WAVES], "in workload.waves a fault has the trigger at_point"),
+    (
+        "crash_recovery_no_fault",
+        [WAVES, "workload.errors=[{ share = 0.1, error_class = 'transient' }]"],
+        "workload.errors does not go with workload.waves",
+    ),
+    (
+        "crash_recovery",
+        [f"faults=[{{ respawn_after_s = 1, {POINT} }}]"],
+        "faults.0.at_point needs jobs that come in workload.waves",
+    ),
+    (
+        "crash_recovery",
+        [WAVES, f"faults=[{{ slot = 1, {POINT} }}]", "workers.slots=2"],
+        "the proxy stands before the worker of slot 0",
+    ),
+    (
+        "crash_recovery",
+        ["faults=[{ what = 'stall', stall_s = 1, at_s = 9 }]", "workers.slots=2"],
+        "faults.0.at_point is missing: a stall is at a round trip",
+    ),
+    (
+        "crash_recovery",
+        [WAVES, f"faults=[{{ what = 'stall', stall_s = 1, {POINT} }}]"],
+        "faults.0.rescuer_slot = 1: it must be another slot than 0, below workers.slots = 1",
+    ),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),
     (

@@ -18,9 +18,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis.compare.cells import Run, run_of
+from analysis.compare.crash_points import CrashPoints
 from analysis.errors import HistoryError
 from analysis.ledger.case import open_case
 from analysis.report.html.comparison import Part, comparison, how_to_read
+from analysis.report.html.crash_points import strips_of
 from analysis.report.html.overview import TITLES as OVERVIEW_TITLES
 from analysis.report.html.overview import overview, worst_place
 from analysis.report.html.plot import Json, NoPlot
@@ -31,9 +33,11 @@ from analysis.summary.summary import summarise
 SCRIPTS: Final = ("plots.js", "look_up.js", "page.js")
 
 
-def report_page(paths: Sequence[Path]) -> str:
-    """The page on these histories. Raises OSError where one cannot be read, and HistoryError
-    where none is a history."""
+def report_page(paths: Sequence[Path], tables: Sequence[CrashPoints] = ()) -> str:
+    """The page on these histories, and on these tables of crash points.
+
+    Raises OSError where a history cannot be read, and HistoryError where none is one.
+    """
     views, runs, unreadable = _judge(paths)
     parts = comparison(runs)
     environment = Environment(
@@ -53,6 +57,7 @@ def report_page(paths: Sequence[Path]) -> str:
         overview=overview([view.summary for view in views]),
         overview_titles=OVERVIEW_TITLES,
         jobs_title=NOTABLE_TITLE,
+        crash_points=strips_of(tables),
         parts=parts,
         parts_data=_parts_data(parts),
         how_to_read=how_to_read() if parts else "",

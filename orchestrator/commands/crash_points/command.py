@@ -23,8 +23,9 @@ from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.plan import Subject
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
-    SMALL_CONCURRENCIES,
+    SMALLEST_FIRST,
     Ability,
+    Least,
     listing_scenario,
     plainest_scenario,
 )
@@ -108,12 +109,12 @@ def crash_points(
             f"--fail-on {', '.join(sorted(unknown))}: no such verdict; there are "
             f"{', '.join(WORST_FIRST)}"
         )
+    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     console = HarmlessConsole()
     subject, needed = _subject(library, preset, tuple(setting or ()), results)
     count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
     require_writable(subject.folder)
     target = results / f"crash-points-{subject.folder.name}.json"
-    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     table: CrashPoints | None = None
     try:
         with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
@@ -136,9 +137,10 @@ def crash_points(
 
 def _actions(text: str) -> tuple[Action, ...]:
     given = listed(text)
-    if unknown := sorted(set(given) - set(ACTIONS)):
+    unknown = sorted(set(given) - set(ACTIONS))
+    if unknown or not given:
         raise UnknownNameError(
-            f"--actions {', '.join(unknown)}: no such action; there are {', '.join(ACTIONS)}"
+            f"--actions {', '.join(unknown) or 'names none'}: there are {', '.join(ACTIONS)}"
         )
     return tuple(action for action in ACTIONS if action in given)
 
@@ -148,9 +150,9 @@ def _subject(
 ) -> tuple[Subject, int]:
     """Whose points they are, and how many sessions a lane may need at once."""
 
-    def asked(concurrency: int) -> Request:
+    def asked(least: Least) -> Request:
         return make_request(
-            plainest_scenario(concurrency),
+            plainest_scenario(least),
             library=library,
             preset=preset,
             ordinal=1,
@@ -160,8 +162,9 @@ def _subject(
             settings=settings,
         )
 
-    probe = _with_least_concurrency(asked)
-    least = probe.scenario.workers.concurrency
+    probe = _of_the_smallest_worker(asked)
+    workers = probe.scenario.workers
+    least = workers.concurrency, workers.pool_size
     ability = Ability.of(probe.adapter, probe.preset, least)
     folder = results / "crash_points" / f"{probe.library}-{probe.preset.name}"
     subject = Subject(library, probe.base_preset, settings, folder, probe.preset, ability)
@@ -170,14 +173,14 @@ def _subject(
     return subject, 3 * wanted.total - 2 * wanted.harness
 
 
-def _with_least_concurrency(asked: Callable[[int], Request]) -> Request:
-    for concurrency in SMALL_CONCURRENCIES[:-1]:
+def _of_the_smallest_worker(asked: Callable[[Least], Request]) -> Request:
+    for least in SMALLEST_FIRST[:-1]:
         try:
-            return asked(concurrency)
+            return asked(least)
         except UnknownNameError as error:
             if not isinstance(error.__cause__, UnusableWorkersError):
                 raise
-    return asked(SMALL_CONCURRENCIES[-1])
+    return asked(SMALLEST_FIRST[-1])
 
 
 def _write(target: Path, table: CrashPoints) -> None:

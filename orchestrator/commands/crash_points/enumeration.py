@@ -225,7 +225,7 @@ class Enumeration:
             library=request.library if request else subject.library,
             library_version=request.adapter.version() if request else "",
             preset=subject.preset.name,
-            folder=subject.folder.name,
+            folder=f"{subject.folder.parent.name}/{subject.folder.name}",
             command=_command(subject, self._wish),
             repetitions=self._wish.repetitions,
             lanes=self._lane_count,

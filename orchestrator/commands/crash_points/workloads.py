@@ -29,7 +29,9 @@ _COORDINATOR, _CHILD = "daily_coordinator", "tenant_rollup"
 _RESPAWN_AFTER_S = 0.1
 _BATCH = 3
 _CONCURRENCY = 10
-SMALL_CONCURRENCIES = (1, 2, 4)
+Least = tuple[int, int]
+"""A worker's concurrency and the size of its pool."""
+SMALLEST_FIRST: tuple[Least, ...] = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 4))
 """Tried one after the other: some queues take no single one."""
 _SEED = 1
 _DRAIN_S = 15.0
@@ -43,14 +45,14 @@ class Ability:
 
     fans_out: bool
     retries: bool
-    least_concurrency: int
-    """The smallest that it takes."""
+    least: Least
+    """The smallest worker that it takes."""
 
     @classmethod
-    def of(cls, adapter: Adapter, preset: Preset, least_concurrency: int) -> Ability:
+    def of(cls, adapter: Adapter, preset: Preset, least: Least) -> Ability:
         """By what its adapter offers and says of itself."""
         return cls(
-            least_concurrency=least_concurrency,
+            least=least,
             fans_out="fan_out" in offers_of(adapter),
             retries=not preset.parity.get("retries", "").startswith("nobody"),
         )
@@ -62,9 +64,9 @@ def idle_s(preset: Preset) -> float:
     return max([_IDLE_LEAST_S, *(period_s * _IDLE_MARGIN for period_s in known)])
 
 
-def plainest_scenario(concurrency: int) -> Scenario:
+def plainest_scenario(least: Least) -> Scenario:
     """What every queue can do: by it its presets are looked at before anything is asked of it."""
-    nothing = Ability(fans_out=False, retries=False, least_concurrency=concurrency)
+    nothing = Ability(fans_out=False, retries=False, least=least)
     return _scenario("crash_points", "One job after another.", "single", nothing, 0.0, {})
 
 
@@ -141,8 +143,7 @@ def _scenario(
         if workload == "single"
         else [{"count": _BATCH, "length_s": _BATCH_LENGTH_S}]
     )
-    least = ability.least_concurrency
-    concurrency, pool_size = (least, 1) if workload == "single" else (_CONCURRENCY, _BATCH)
+    concurrency, pool_size = ability.least if workload == "single" else (_CONCURRENCY, _BATCH)
     return scenario_from_resolved(
         {
             "name": name,

@@ -1,0 +1,121 @@
+"""Tables of crash points, as a page and as strips of report.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.commands import inputs
+from analysis.compare.crash_points import (
+    Action,
+    CrashPoints,
+    PointOutcome,
+    PointRun,
+    PointVerdict,
+    read_table,
+)
+from analysis.errors import CrashPointsError, NoSuchHistoryError
+from analysis.report.crash_points_page import crash_points_page
+from analysis.report.html.crash_points import strips_of
+from analysis.report.html.page import report_page
+from orchestrator.scenario.types import PointSide
+from tests.histories.planted import PLANTED
+
+SQL = "SELECT '<b>|x' FROM t -- <script>"
+
+
+def outcome(
+    side: PointSide, verdict: PointVerdict, action: Action = "kill", **run: object
+) -> PointOutcome:
+    runs = (PointRun(run_id=f"point_{side}_{action}", verdict=verdict, jobs=("j000001",)),)
+    return PointOutcome(
+        id="0123abcd",
+        workload="single",
+        statement=SQL,
+        phase="completed",
+        ordinal=2,
+        side=side,
+        action=action,
+        verdict=verdict,
+        runs=runs,
+        sql=SQL,
+    )
+
+
+def table(*points: PointOutcome, **more: object) -> CrashPoints:
+    fields = {
+        "crash_points_version": 1,
+        "library": "planted",
+        "library_version": "1.0",
+        "preset": "tuned",
+        "folder": "crash_points/planted-tuned",
+        "command": "crashbench crash-points planted --preset tuned",
+        "repetitions": 1,
+        "lanes": 4,
+        "took_s": 9.0,
+        "runs": 8,
+        "complete": True,
+        "points": points,
+        **more,
+    }
+    return CrashPoints(**fields)  # type: ignore[arg-type]
+
+
+BOTH = table(outcome("before", "duplicated"), outcome("after", "clean"))
+
+
+def test_the_page_has_a_row_a_point_with_a_column_a_side() -> None:
+    page = crash_points_page([BOTH])
+    (row,) = [line for line in page.splitlines() if line.startswith("| 0123abcd")]
+    cells = [cell.strip() for cell in row.strip("|").replace("\\|", "/").split("|")]
+    assert cells[:4] == ["0123abcd", "single", "completed", "2"]
+    assert cells[5:] == ["duplicated", "clean"]
+    assert "- kill: 2 points with their sides: 1 duplicated, 1 clean." in page
+    assert "<b>" not in page and "<script>" not in page
+
+
+def test_the_page_says_what_was_not_tried_and_that_it_is_not_whole() -> None:
+    page = crash_points_page([table(complete=False, not_tried={"stall": "nobody rescues"})])
+    assert "- stall: not tried, as nobody rescues." in page
+    assert "did not come to its end" in page
+
+
+def test_each_point_is_a_cell_that_leads_to_its_evidence(tmp_path: Path) -> None:
+    (strips,) = strips_of([BOTH])
+    assert [(strip.name, len(strip.cells)) for strip in strips.strips] == [
+        ("kill before", 1),
+        ("kill after", 1),
+    ]
+    cell = strips.strips[0].cells[0]
+    assert cell is not None
+    history = "crash_points/planted-tuned/point_before_kill.jsonl"
+    assert cell.explain == f"crashbench explain {history} j000001"
+    page = report_page([PLANTED["a_crash"].plant().write(tmp_path)], [BOTH])
+    assert f'href="#{cell.anchor}"' in page and f'id="{cell.anchor}"' in page
+    assert "SELECT '<b>" not in page and "-- <script>" not in page
+
+
+def test_a_point_that_was_tried_on_one_side_alone_leaves_a_gap() -> None:
+    (strips,) = strips_of([table(outcome("before", "clean"))])
+    assert [strip.cells[0] is None for strip in strips.strips] == [False, True]
+
+
+def test_tables_are_found_beside_histories_and_alone(tmp_path: Path) -> None:
+    written = tmp_path / "crash-points-planted-tuned.json"
+    written.write_bytes(BOTH.as_json())
+    assert inputs([tmp_path]) == ([], [BOTH])
+    assert inputs([written]) == ([], [BOTH])
+    assert read_table(written) == BOTH
+    history = PLANTED["a_crash"].plant().write(tmp_path)
+    assert inputs([tmp_path]) == ([history], [BOTH])
+    assert report_page([], [BOTH]).count('class="cell duplicated"') == 1
+
+
+def test_what_is_no_table_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    written = tmp_path / "crash-points-planted-tuned.json"
+    written.write_text('{"crash_points_version": 2}')
+    with pytest.raises(CrashPointsError, match="no table of crash points of this version"):
+        inputs([written])
+    with pytest.raises(NoSuchHistoryError):
+        inputs([tmp_path / "nowhere"])
