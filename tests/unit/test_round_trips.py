@@ -288,7 +288,7 @@ def test_an_effect_that_is_only_prepared_has_not_been_had(
     for number, executes in enumerate((False, True)):
         for side in ("before", "after"):
             asked = RoundTrip(EFFECT, EFFECT, executes, None, 0, 0, number)
-            fleet.turn(proxy.ask(asked, cast("Side", side)))
+            fleet.turn(proxy.ask(asked, side))
         phases.append(watch.phases.now())
     watch.close()
     assert phases == ["started", "effect"]
