@@ -89,7 +89,7 @@ def crash_points(
         Path, typer.Option(help="Folder for the table, and for a folder of histories.")
     ] = DEFAULT_RESULTS,
 ) -> None:
-    """Kill, or stall, the worker at every single round trip with the database.
+    """Kill, or stall, the worker at every round trip.
 
     Three runs without harm list the round trips; then each is a run of its own in which the worker
     is stopped before, or after, it, and killed; or its connections stand still while another worker
