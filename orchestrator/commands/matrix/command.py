@@ -60,7 +60,7 @@ def matrix(
     results: Results = DEFAULT_RESULTS,
     overwrite: Overwrite = False,
 ) -> None:
-    """Run libraries x presets x scenarios x repetitions, side by side.
+    """Run libraries x presets x scenarios, repeated, side by side.
 
     Interleaved, each run on a fresh server. What is interrupted goes on where it was when the same
     command is given again: finished runs are kept, a half one is redone. A run that fails does not
