@@ -58,7 +58,7 @@ def _asked_for(history: History) -> Iterator[str]:
     cut = workload.closed_loop or workload.endless
     if start.planned_stream_jobs is None and not cut:
         yield "run_start does not say how many jobs the stream has, although it has an end."
-    if start.preset_hash is None or not PRESET_HASH.fullmatch(start.preset_hash):
+    if start.preset_hash is not None and not PRESET_HASH.fullmatch(start.preset_hash):
         yield f"preset_hash is {start.preset_hash!r}, and not 16 hex digits."
     changed = start.changed_settings.items()
     if any(start.settings.get(name) != value for name, value in changed):

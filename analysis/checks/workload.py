@@ -40,6 +40,11 @@ def _flaws(scenario: Scenario) -> list[Flaw]:
     return [flaw for flaw in check(scenario) if flaw.path.startswith("workload")]
 
 
+def _in_turn(scenario: Scenario) -> bool:
+    """Whether jobs come when those before them are done, not at instants of their own."""
+    return scenario.workload.closed_loop or bool(scenario.workload.waves)
+
+
 def _as_drawn(history: History) -> Iterator[str]:
     """Each job is what the scenario's seed makes of it, and the stream as long as is said.
 
@@ -79,7 +84,7 @@ def _as_drawn(history: History) -> Iterator[str]:
 def _refused_as_drawn(history: History) -> Iterator[str]:
     """A job that did not get in was intended for its instant all the same."""
     scenario, end = history.start.scenario, history.end
-    if history.version != HISTORY_VERSION or scenario.workload.closed_loop or _flaws(scenario):
+    if history.version != HISTORY_VERSION or _in_turn(scenario) or _flaws(scenario):
         return
     workload = Workload(scenario)
     failed = history.records.of(EnqueueFailed)
@@ -123,7 +128,7 @@ def _at_another_instant(history: History, place: int, drawn: PlannedJob) -> bool
     lines, end = history.enqueues, history.end
     called = (
         lines.worker[place] != ABSENT
-        or history.start.scenario.workload.closed_loop
+        or _in_turn(history.start.scenario)
         or not drawn.plan.job_id.startswith("j")
         or "/" in drawn.plan.job_id
     )

@@ -43,7 +43,11 @@ def test_everything_between_the_command_line_and_the_producer_is_made_once(
     seen: Counter[str] = Counter()
 
     def count(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code in wanted:
+        if event != "call" or frame.f_code not in wanted:
+            return
+        caller = frame.f_back
+        # The analysis draws jobs again, to hold what was sent against what the seed makes.
+        if caller is None or not caller.f_globals["__name__"].startswith("analysis."):
             seen[wanted[frame.f_code]] += 1
 
     options = [f"--scenario={SCENARIO}", f"--dsn={database.dsn}", f"--results={tmp_path}"]

@@ -174,7 +174,13 @@ CASES: dict[str, Case] = {
         {"execution": 24, "incarnation": 0},
         "did not number its 24 executions",
     ),
-    "no hash of the preset": ("kill", "run_start", without("preset_hash"), {}, "preset_hash"),
+    "a preset's hash that is none": (
+        "kill",
+        "run_start",
+        set_to("preset_hash", "nonsense"),
+        {},
+        "preset_hash",
+    ),
     "slots out of turn": (
         "slots",
         "child_spawned",
