@@ -194,7 +194,8 @@ def _worst(summary: Summary) -> tuple[PointVerdict, list[str]]:
     by_verdict: dict[PointVerdict, list[str]] = {}
     for job in summary.notable_jobs:
         by_verdict.setdefault(_job_verdict(job, at_ns), []).append(job.job_id)
-    if any(not stall.contested for stall in summary.stalls):
+    # One that died meanwhile never came back: nothing is shown of that.
+    if any(not (stall.contested and stall.lived) for stall in summary.stalls):
         by_verdict.setdefault("uncontested", [])
     for verdict in WORST_FIRST:
         if verdict in by_verdict:
