@@ -85,9 +85,7 @@ def executed_once(run: RunFacts) -> Iterator[str]:
 
 
 CACHE: tuple[Check[RunFacts], ...] = (
-    Check(
-        "cache answers", "serves each address's own bytes", _CACHED, answers_whole, needs="cache"
-    ),
+    Check("cache answers", "serves each address's bytes", _CACHED, answers_whole, needs="cache"),
     Check("cache hits", "says truly what was in the cache", _CACHED, hits_told, needs="cache"),
     Check("cache misses", "executes an address once", _CACHED, executed_once, needs="cache"),
 )
