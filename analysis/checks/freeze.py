@@ -11,7 +11,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
-from orchestrator.scenario.types import AtPoint
+from orchestrator.scenario.faults import AtPoint
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
 
 _RARE: tuple[type[Any], ...] = (ChildReady, JobRetried, JobDiscarded, Note)

@@ -10,7 +10,7 @@ from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

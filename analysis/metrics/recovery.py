@@ -21,7 +21,7 @@ from analysis.metrics.kill_resumption import Resumption, resumption_of
 from analysis.metrics.kill_types import FoundInFlight, Recovery
 from analysis.section import Duration, duration, why_none
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 
 MAX_LATE_S = 0.05
 """A timed kill that is sent later than this after its intended instant is late."""

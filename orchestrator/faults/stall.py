@@ -11,7 +11,7 @@ from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
 from orchestrator.history.records import SessionsBefore, StallEnd
-from orchestrator.scenario.types import Stall
+from orchestrator.scenario.faults import Stall
 
 
 @dataclass(frozen=True)

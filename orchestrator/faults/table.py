@@ -1,7 +1,7 @@
 """Every fault there is, one row each: whom it hits, what does it, what heals it, what certifies it.
 
-A new fault is a type in `orchestrator.scenario.types`, a row here, and its part of the certificate:
-the types of its parts in `orchestrator.history.records` and what must be among them in
+A new fault is a type in `orchestrator.scenario.faults`, a row here, and its part of the
+certificate: the types of its parts in `orchestrator.history.records` and what must be among them in
 `analysis.checks.certificates`. Nothing else knows which faults there are.
 """
 
@@ -15,7 +15,7 @@ from orchestrator.faults import signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.types import Kill, Stall, Triggered
+from orchestrator.scenario.faults import Kill, Stall, Triggered
 
 
 @dataclass(frozen=True)

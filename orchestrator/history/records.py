@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from orchestrator.scenario.types import PointPhase, PointSide, Scenario
+from orchestrator.scenario.faults import PointPhase, PointSide
+from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,

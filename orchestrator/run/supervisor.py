@@ -38,7 +38,7 @@ from orchestrator.run.run_plan import RunPlan
 from orchestrator.run.status import Phase, Status
 from orchestrator.run.watchdog import Watchdog
 from orchestrator.run.waves import Turns, Waves
-from orchestrator.scenario.types import Stall
+from orchestrator.scenario.faults import Stall
 from worker_child.adapters.contract import Enqueuer
 from worker_child.protocol import Note, session_name
 

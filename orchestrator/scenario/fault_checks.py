@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
+from orchestrator.scenario.faults import Stall, Triggered
 from orchestrator.scenario.reader import Flaw
-from orchestrator.scenario.types import Scenario, Stall, Triggered
+from orchestrator.scenario.types import Scenario
 
 
 def triggers(fault: Triggered) -> list[str]:

@@ -10,10 +10,10 @@ import time
 
 import msgspec
 
-from orchestrator.scenario import types
+from orchestrator.scenario import faults, types
 
 
-class Nudge(types.Triggered, frozen=True, kw_only=True, tag_field="what", tag="nudge"):
+class Nudge(faults.Triggered, frozen=True, kw_only=True, tag_field="what", tag="nudge"):
     """A look at a worker, from which it must not change."""
 
     slot: int = 0
@@ -28,7 +28,7 @@ class Nudge(types.Triggered, frozen=True, kw_only=True, tag_field="what", tag="n
 
 
 # A scenario's types are read when the first scenario is: from here on a nudge is one of them.
-types.Fault = types.Kill | Nudge  # type: ignore[assignment]
+types.Fault = faults.Kill | Nudge  # type: ignore[assignment, attr-defined]
 
 from analysis.checks import certificates  # noqa: E402
 from orchestrator.commands.cli import main  # noqa: E402

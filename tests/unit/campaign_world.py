@@ -12,7 +12,8 @@ from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import HistoryRecord
 from orchestrator.observe.sampler import Backlog
-from orchestrator.scenario.types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.types import Limits, Scenario, WorkerSettings, WorkloadSettings
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
