@@ -14,7 +14,7 @@ from orchestrator.history.records import (
     FaultInjected,
     ProcessEnd,
 )
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 
 INSTANT_NS = 1_000_000
 """An instant that was planned as seconds may be this far from the one that was intended."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.history.history import History
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 from worker_child.protocol import Note, held_job_id, stream_job_id
 
 

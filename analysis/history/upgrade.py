@@ -23,7 +23,8 @@ from orchestrator.history.records import (
     Session,
     WorkerTarget,
 )
-from orchestrator.scenario.types import FORMER_FAULTS, UNTAGGED_FAULT, Scenario
+from orchestrator.scenario.faults import FORMER_FAULTS, UNTAGGED_FAULT
+from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Rescue
 
 READABLE = (1, HISTORY_VERSION)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.checks.certificates import KillCertificate
+from analysis.checks.forms.kill import KillCertificate
 from analysis.evidence.deaths import Death
 from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

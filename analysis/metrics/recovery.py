@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.checks.certificates import Certificate, KillCertificate
+from analysis.checks.forms.form import Certificate
+from analysis.checks.forms.kill import KillCertificate
 from analysis.evidence import backlog
 from analysis.evidence.deaths import Death
 from analysis.evidence.hiccups import HiccupMeter
@@ -21,7 +22,7 @@ from analysis.metrics.kill_resumption import Resumption, resumption_of
 from analysis.metrics.kill_types import FoundInFlight, Recovery
 from analysis.section import Duration, duration, why_none
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Fault
+from orchestrator.scenario.faults import Fault
 
 MAX_LATE_S = 0.05
 """A timed kill that is sent later than this after its intended instant is late."""

@@ -27,7 +27,8 @@ from orchestrator.history.records import (
     SessionsBefore,
     WorkerTarget,
 )
-from orchestrator.scenario.types import Kill, Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.scenario.faults import Kill
+from orchestrator.scenario.types import Scenario, WorkerSettings, WorkloadSettings
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,

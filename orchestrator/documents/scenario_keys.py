@@ -1,7 +1,7 @@
 """What a scenario file may say, key by key, from the types that read it.
 
-The meaning of a key is the docstring under its field in `orchestrator.scenario.types`; so are its
-bounds and its default.
+The meaning of a key is the docstring under its field in `orchestrator.scenario.types` or
+`orchestrator.scenario.faults`; so are its bounds and its default.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ import msgspec
 from msgspec import NODEFAULT, Meta
 
 from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
+from orchestrator.scenario.faults import AtPoint, Fault, When
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
 from orchestrator.scenario.types import (
-    AtPoint,
     Burst,
     Cache,
     Dedup,
     ErrorInjection,
     Expectations,
     HeldJobs,
-    Kill,
     Kind,
     KindOverride,
     Limits,
@@ -32,15 +31,13 @@ from orchestrator.scenario.types import (
     Points,
     Ramp,
     Scenario,
-    Section,
-    Stall,
     Steady,
     Tenants,
     Wave,
-    When,
     WorkerSettings,
     WorkloadSettings,
 )
+from orchestrator.scenario.values import Section
 
 TABLES: dict[type[Section], str] = {
     Scenario: "The top of the file",
@@ -58,8 +55,7 @@ TABLES: dict[type[Section], str] = {
     Wave: "[[workload.waves]]",
     HeldJobs: "[[workload.held]]",
     WorkerSettings: "[workers]",
-    Kill: '[[faults]] what = "kill"',
-    Stall: '[[faults]] what = "stall"',
+    **{fault: f'[[faults]] what = "{fault.__struct_config__.tag}"' for fault in get_args(Fault)},
     When: "[faults.when]",
     AtPoint: "[faults.at_point]",
     Limits: "[limits]",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orchestrator.scenario.types import Fault, When
+from orchestrator.scenario.faults import Fault, When
 
 Trigger = Literal["timed", "state", "held", "point"]
 

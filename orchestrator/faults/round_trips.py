@@ -18,7 +18,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import Freeze, RoundTripSeen
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.types import AtPoint, PointPhase
+from orchestrator.scenario.faults import AtPoint, PointPhase
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Note

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.faults.targets import Reach, Worker
-from orchestrator.scenario.types import Kill
+from orchestrator.scenario.faults import Kill
 
 HealedAt = Callable[[], int | None]
 """When the fault was healed, monotonic ns; None = not yet."""

@@ -1,7 +1,7 @@
 """Every fault there is, one row each: whom it hits, what does it, what heals it, what certifies it.
 
-A new fault is a type in `orchestrator.scenario.types`, a row here, and its part of the certificate:
-the types of its parts in `orchestrator.history.records` and what must be among them in
+A new fault is a type in `orchestrator.scenario.faults`, a row here, and its part of the
+certificate: the types of its parts in `orchestrator.history.records` and what must be among them in
 `analysis.checks.certificates`. Nothing else knows which faults there are.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import signals, stall, targets
+from orchestrator.faults import pause, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.types import Kill, Stall, Triggered
+from orchestrator.scenario.faults import Kill, Pause, Stall, Triggered
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Row:
     """The workers that it hits are dead by it."""
     describe: Callable[[Any], str]
     """For a person, before the run: what will be done."""
+    spans_outage: bool = False
+    """Its certificate is closed only once it has been healed; the limit of what is still to be seen
+    counts from then."""
     healing: str = ""
     """In a word, where there is one."""
     healed: str = "its end"
@@ -57,8 +60,20 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=stall.StallCertificate,
         ends_process=False,
         describe=stall.describe,
+        spans_outage=True,
         healing="they flow again",
         healed="everything to flow again",
+    ),
+    Pause: Row(
+        target=targets.worker,
+        inject=pause.stop,
+        heal=pause.go_on,
+        certificate=pause.PauseCertificate,
+        ends_process=False,
+        describe=pause.describe,
+        spans_outage=True,
+        healing="SIGCONT",
+        healed="the paused worker to go on",
     ),
 }
 """By the type of the scenario's entry."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.history.records import Target, WorkerTarget
 from orchestrator.observe.probe import Probe
-from orchestrator.scenario.types import Triggered
+from orchestrator.scenario.faults import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker

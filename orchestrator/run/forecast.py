@@ -9,7 +9,8 @@ from math import inf
 from orchestrator.faults.table import row_of
 from orchestrator.scenario.arrivals import corners
 from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
-from orchestrator.scenario.types import Fault, Scenario
+from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 
 _STEPS = 1000

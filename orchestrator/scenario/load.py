@@ -19,8 +19,9 @@ from orchestrator.errors import ScenarioError
 from orchestrator.paths import SCENARIOS
 from orchestrator.scenario.capacity import Capacity, capacity
 from orchestrator.scenario.checks import CACHE_EXPECTATIONS, check, is_sound
+from orchestrator.scenario.faults import FORMER_FAULTS, UNTAGGED_FAULT
 from orchestrator.scenario.reader import Flaw, nearest, read_section
-from orchestrator.scenario.types import FORMER_FAULTS, UNTAGGED_FAULT, Scenario
+from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
 
 THINK_S = 1.0

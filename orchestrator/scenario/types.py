@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
+from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.values import (
+    AtLeastOne,
+    Count,
+    Factor,
+    Name,
+    Seconds,
+    SecondsFromZero,
+    Section,
+    Share,
+    Text,
+)
 from worker_child.protocol import ErrorClass, HoldPoint, Profile
 
 JobClass = Literal["short", "medium", "long"]
@@ -24,25 +35,6 @@ Kind = Literal[
     "monthly_coordinator",
     "notification_deliver",
 ]
-
-# Upper bounds keep infinity out; none of them is near anything sensible.
-PointPhase = Literal["starting up", "idle", "waiting", "started", "effect", "completed", "failed"]
-"""Where a worker stands at a round trip: not yet ready; ready, without a job; or where the least
-advanced job stands that has been enqueued and is not done."""
-PointSide = Literal["before", "after"]
-
-Seconds = Annotated[float, Meta(gt=0, le=1_000_000)]
-SecondsFromZero = Annotated[float, Meta(ge=0, le=1_000_000)]
-Factor = Annotated[float, Meta(ge=0, le=10_000)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
-AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
-Text = Annotated[str, Meta(min_length=1)]
-Name = Annotated[str, Meta(pattern="^[a-z0-9_]{1,60}$")]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The base of every table of a scenario file."""
 
 
 class Steady(Section, frozen=True, kw_only=True, tag_field="shape", tag="steady"):
@@ -219,7 +211,7 @@ class WorkloadSettings(Section, frozen=True, kw_only=True):
     """How the rate changes with time."""
     mix: dict[Kind, Share]
     """Each kind's share of the jobs; together 1."""
-    kinds: dict[Kind, KindOverride] = {}
+    kinds: dict[Kind, KindOverride] = field(default_factory=dict)
     """By kind: what is to be otherwise than in the table of kinds."""
     fan_out: Annotated[int, Meta(ge=0, le=100)] = 0
     """Into how many per-tenant jobs each coordinator fans out, one each for the first tenants; 0 =
@@ -252,108 +244,6 @@ class WorkerSettings(Section, frozen=True, kw_only=True):
     """Connections that the jobs of one worker share."""
     max_attempts: Annotated[int, Meta(ge=1, le=1000)] = 5
     """How many executions a failing job gets."""
-
-
-class When(Section, frozen=True, kw_only=True):
-    """A state of the run that triggers a fault: all that is given must hold at once."""
-
-    completed: Count | None = None
-    """At least so many jobs were completed."""
-    in_flight: Count | None = None
-    """At least so many rows of the inbox are claimed."""
-
-
-class AtPoint(Section, frozen=True, kw_only=True):
-    """One round trip between a worker's first process and the database, by what names it."""
-
-    statement: Text
-    """Its SQL, literals replaced by ?."""
-    phase: PointPhase | None = None
-    """Where its worker's jobs stand when the request has come; none = wherever they stand, once
-    the worker is ready."""
-    ordinal: AtLeastOne = 1
-    """Which of those that are equal in all of this, from 1."""
-    with_rows: bool = False
-    """Of those that returned or changed rows; else whether they did or not."""
-    side: PointSide
-    """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
-    come, and nothing of it has reached the worker."""
-
-
-class Triggered(Section, frozen=True, kw_only=True):
-    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
-
-    at_s: Seconds | None = None
-    """Trigger: an instant after T = 0, while jobs are enqueued."""
-    when: When | None = None
-    """Trigger: a state of the run."""
-    when_held: bool = False
-    """Trigger: all held jobs stand at their points."""
-    at_point: AtPoint | None = None
-    """Trigger: a round trip of the worker's first process, at which all of its connections are
-    frozen by a proxy; needs `workload.waves`, and is the run's only fault."""
-    repeat: Annotated[int, Meta(ge=1, le=10_000)] | None = None
-    """Trigger: this many times, each after the last has settled; needs an endless stream."""
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """Whose workers it hits; empty = no worker's."""
-        return ()
-
-    @property
-    def outage_s(self) -> float | None:
-        """From the fault until it is healed; None = never."""
-        return 0.0
-
-
-class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
-    """SIGKILL of a worker's process group. `what` may be left out."""
-
-    slot: Annotated[int, Meta(ge=0)] = 0
-    """Whose worker it hits, from 0."""
-    respawn_after_s: SecondsFromZero | None = None
-    """When a new process fills the slot, from the kill; none = never."""
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """The one that is killed."""
-        return (self.slot,)
-
-    @property
-    def outage_s(self) -> float | None:
-        """Until the slot is filled again."""
-        return self.respawn_after_s
-
-
-class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall"):
-    """A worker whose connections with the database stand still for a while, whatever they carry;
-    its process goes on. Its trigger is `at_point`."""
-
-    slot: Annotated[int, Meta(ge=0)] = 0
-    """Whose worker it hits, from 0."""
-    stall_s: Seconds
-    """How long they stand still; then everything flows again, in order."""
-    rescuer_slot: Annotated[int, Meta(ge=0)] = 1
-    """Whose worker is started once the connections stand still: it has none before."""
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """The one that is stalled."""
-        return (self.slot,)
-
-    @property
-    def outage_s(self) -> float | None:
-        """Until everything flows again."""
-        return self.stall_s
-
-
-Fault = Kill | Stall
-"""Every fault there is: the union of the types whose tag `what` is."""
-
-UNTAGGED_FAULT = "kill"
-"""What an entry of [[faults]] is that has no `what`."""
-FORMER_FAULTS = {"sigkill": "kill"}
-"""Words that scenario files and histories of version 1 have for a fault, and today's."""
 
 
 class Limits(Section, frozen=True, kw_only=True):

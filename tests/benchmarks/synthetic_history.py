@@ -34,10 +34,10 @@ from orchestrator.history.records import (
     SessionsBefore,
     WorkerTarget,
 )
+from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import digest_of, resolved
 from orchestrator.scenario.types import (
     Expectations,
-    Kill,
     Limits,
     Scenario,
     WorkerSettings,

@@ -12,7 +12,8 @@ from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import HistoryRecord
 from orchestrator.observe.sampler import Backlog
-from orchestrator.scenario.types import Fault, Limits, Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.types import Limits, Scenario, WorkerSettings, WorkloadSettings
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,
@@ -95,6 +96,6 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("injector", "injected", "held", "certificate", "settled"):
+    for module in ("injector", "injected", "held", "certificate", "settled", "pause"):
         monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
     return world

@@ -19,7 +19,7 @@ from analysis.errors import CrashPointsError, NoSuchHistoryError
 from analysis.report.crash_points_page import crash_points_page
 from analysis.report.html.crash_points import strips_of
 from analysis.report.html.page import report_page
-from orchestrator.scenario.types import PointSide
+from orchestrator.scenario.faults import PointSide
 from tests.histories.planted import PLANTED
 
 SQL = "SELECT '<b>|x' FROM t -- <script>"

@@ -16,7 +16,7 @@ from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse, write_summary
 from analysis.summary.types import Summary
 from orchestrator.faults.plan import plan_faults
-from orchestrator.scenario.types import Kill
+from orchestrator.scenario.faults import Kill
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.forged import FORGED, setting
 from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued

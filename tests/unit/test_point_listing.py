@@ -11,7 +11,7 @@ from orchestrator.commands.crash_points.listing import (
     list_points,
 )
 from orchestrator.commands.crash_points.plan import points_to_try
-from orchestrator.scenario.types import PointPhase
+from orchestrator.scenario.faults import PointPhase
 
 CLAIM, ACK, COMMIT = "UPDATE q SET claimed", "DELETE FROM q", "COMMIT"
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.types import Kill
+from orchestrator.scenario.faults import Kill
 from tests.unit.campaign_world import LIMITS, RESCUE, Make, World, make_world
 from tests.unit.stand_ins import Lines, S, claimed_line
 from worker_child.protocol import Note

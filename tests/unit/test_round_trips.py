@@ -14,7 +14,7 @@ from orchestrator.faults.round_trips import PointSeeker, RoundTripWatch
 from orchestrator.history.recorder import Recorder
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.types import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.faults import AtPoint, PointPhase, PointSide
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.errors import ScenarioError
 from orchestrator.scenario.capacity import capacity
+from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import (
     load_scenario,
     resolve,
@@ -17,7 +18,7 @@ from orchestrator.scenario.load import (
     scenario_from_resolved,
     scenario_names,
 )
-from orchestrator.scenario.types import Burst, Kill, Scenario, Steady
+from orchestrator.scenario.types import Burst, Scenario, Steady
 from orchestrator.scenario.workload import Workload
 
 MINIMAL = """

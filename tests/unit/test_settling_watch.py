@@ -11,7 +11,7 @@ from orchestrator.faults.plan import PlannedFault
 from orchestrator.faults.settled import Settling
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.observe.sampler import Backlog
-from orchestrator.scenario.types import Kill
+from orchestrator.scenario.faults import Kill
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     Clock,

@@ -20,7 +20,7 @@ from orchestrator.history.records import (
     Session,
     WorkerTarget,
 )
-from orchestrator.scenario.types import Kill
+from orchestrator.scenario.faults import Kill
 from tests.unit.test_summary_bytes import GOLDEN, GOLDEN_NAMES, GOLDEN_TODAY
 
 CRASH = GOLDEN / "a_crash.jsonl"

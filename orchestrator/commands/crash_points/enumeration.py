@@ -45,7 +45,7 @@ from orchestrator.history.files import RunFiles
 from orchestrator.paths import ROOT
 from orchestrator.run import environment
 from orchestrator.run.request import Request
-from orchestrator.scenario.types import PointSide
+from orchestrator.scenario.faults import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.run.request import offers_of
+from orchestrator.scenario.faults import AtPoint
 from orchestrator.scenario.load import scenario_from_resolved
-from orchestrator.scenario.types import AtPoint, Scenario
+from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Adapter, Preset
 from worker_child.protocol import Rescue
 
@@ -113,7 +114,7 @@ def stall_scenario(
         "database while another worker is there; then everything flows again."
     )
     more = {"faults": [fault]}
-    limits = {"drain_s": _DRAIN_S + stalled_s, "sessions_gone_s": _DRAIN_S + stalled_s}
+    limits = {"drain_s": _DRAIN_S + stalled_s}
     return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
 
 
