@@ -66,7 +66,7 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(VERDICTS, 0)))
     reasons: dict[str, Counter[str]] = field(
         default_factory=lambda: {
-            verdict: Counter() for verdict in ("ambiguous", "duplicated", "pending")
+            verdict: Counter() for verdict in ("ambiguous", "duplicated", "pending", "stranded")
         }
     )
     flags: Counter[str] = field(default_factory=Counter)

@@ -70,6 +70,7 @@ def jobs_section(case: Case, tally: Tally) -> JobsSection:
         ambiguous_by_reason=dict(tally.reasons["ambiguous"]),
         duplicated_by_kind=_duplicated(tally),
         pending_by_reason=dict(tally.reasons["pending"]),
+        stranded_by_reason=dict(tally.reasons["stranded"]),
         flags=dict(tally.flags),
         flags_by_verdict={
             verdict: dict(raised) for verdict, raised in tally.flags_by_verdict.items() if raised

@@ -32,7 +32,8 @@ UNSAMPLED = "nobody knows whether the machine stalled meanwhile: no hiccup sampl
 
 BROKEN: dict[str, str] = {
     "lost": "the queue had taken jobs that nobody ever ran to the end, and no longer has them",
-    "stranded": "jobs stayed with a dead worker beyond their deadline",
+    "stranded": "jobs stayed behind beyond their deadline: with a worker that had died or was told "
+    "to stop, or in the queue while a live worker had nothing to do",
     "given_up": "the queue gave up jobs that had never failed, because their worker was killed",
     "discarded_unplanned": "the queue gave up jobs although neither their plan nor a kill gave it "
     "a reason",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from analysis.evidence.incarnations import stop_asked_ns
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.ledger.case import Case
@@ -90,19 +91,11 @@ def fails_unplanned(history: History) -> Bools:
 def unplanned_failures(history: History) -> int:
     """Executions that failed as no plan foresaw, before the workers were asked to stop."""
     failures = history.failures
-    stop_ns = stop_asked_ns(history)
+    stop_ns = stop_asked_ns(history.records)
     mine = fails_unplanned(history)
     if stop_ns is not None:
         mine &= failures.t_ns < stop_ns
     return int(np.unique(failures.key[mine]).size)
-
-
-def stop_asked_ns(history: History) -> int | None:
-    """When the workers were asked to stop; None = the history does not say."""
-    for note in history.records.of(Note):
-        if note.n is None and note.code == "phase" and note.detail.get("phase") == "stop":
-            return note.t_ns
-    return None
 
 
 def missing_children(case: Case) -> int:

@@ -130,7 +130,8 @@ class JobsSection(Section, frozen=True, kw_only=True):
     lost: int
     """Never done, and gone from the queue."""
     stranded: int
-    """Left with a dead worker beyond their deadline."""
+    """Left behind beyond their deadline: with a dead worker, with one that was told to stop, or in
+    the queue while a live worker had nothing to do."""
     pending: int
     """Still in the queue when the run ended."""
     discarded: int
@@ -141,6 +142,8 @@ class JobsSection(Section, frozen=True, kw_only=True):
     """`duplicated` by how it came about."""
     pending_by_reason: dict[str, int]
     """`pending` by where they were left."""
+    stranded_by_reason: dict[str, int]
+    """`stranded` by where they were left: ``dead_worker``, ``told_to_stop``, ``alive_and_idle``."""
     ambiguous_by_reason: dict[str, int]
     """`ambiguous` by the witness that fails."""
     unexpected: int

@@ -281,8 +281,9 @@ class Expectations(Section, frozen=True, kw_only=True):
     lost: Count | None = 0
     """Jobs that the queue took and that nobody ever ran to the end."""
     stranded: Count | None = 0
-    """Jobs that a dead worker still holds after their deadline; where the preset never rescues, all
-    that it holds."""
+    """Jobs that a dead worker, or one that was told to stop, still holds after their deadline, or
+    that wait then although a live worker is idle; where the preset never rescues, all that such a
+    worker holds."""
     given_up: Count | None = 0
     """Jobs that the queue gave up though their handler never failed: by the crash alone."""
     discarded_unplanned: Count | None = 0
