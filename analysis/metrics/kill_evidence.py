@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.checks.certificates import KillCertificate
+from analysis.checks.forms.kill import KillCertificate
 from analysis.evidence.deaths import Death
 from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import Bools

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from analysis.checks.certificates import KillCertificate
+from analysis.checks.forms.kill import KillCertificate
 from analysis.section import Section
 
 

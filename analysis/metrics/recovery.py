@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.checks.certificates import Certificate, KillCertificate
+from analysis.checks.forms.form import Certificate
+from analysis.checks.forms.kill import KillCertificate
 from analysis.evidence import backlog
 from analysis.evidence.deaths import Death
 from analysis.evidence.hiccups import HiccupMeter

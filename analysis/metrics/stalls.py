@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from analysis.checks.certificates import Certificate
+from analysis.checks.forms.form import Certificate
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Bools, worker_key
 from analysis.history.history import History
 from analysis.section import Section, seconds

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from orchestrator.documents.examples import EXAMPLES, line_of
-from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of
+from orchestrator.documents.fields import FIELD_TABLE_HEAD, doc_of, fields_of, json_type
 from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.meanings import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import HISTORY_PARTS, history_schema, protocol_schema
-from orchestrator.history.records import KINDS
+from orchestrator.history.records import FAULT_PARTS, KINDS
 from worker_child.protocol import (
     EVENT_KINDS,
     AskAnswer,
@@ -54,6 +54,7 @@ def contents() -> dict[str, str]:
             index="\n".join(f"- [`{kind}`](#{kind}): {_title(of)}" for kind, of in KINDS.items()),
             kinds="\n".join(_kind_section(kind) for kind in KINDS),
             parts=_sections(HISTORY_PARTS),
+            faults="\n".join(map(_fault_row, FAULT_PARTS)),
             notes="\n".join(f"| `{code}` | {meaning} |" for code, meaning in NOTES.items()),
         ),
         "scenarios/README.md": _filled(
@@ -84,6 +85,11 @@ def _kind_section(kind: str) -> str:
 
 def _event_row(kind: str) -> str:
     return f"| [`{kind}`]({_HISTORY_FROM_PROTOCOL}#{kind}) | {_title(KINDS[kind])} |"
+
+
+def _fault_row(what: str) -> str:
+    before, after = (json_type(part) for part in FAULT_PARTS[what])
+    return f"| `{what}` | {before} | {after} |"
 
 
 def _sections(structs: Iterable[type[msgspec.Struct]]) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta
 
 from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
-from orchestrator.scenario.faults import AtPoint, Kill, Stall, When
+from orchestrator.scenario.faults import AtPoint, Fault, When
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
 from orchestrator.scenario.types import (
@@ -55,8 +55,7 @@ TABLES: dict[type[Section], str] = {
     Wave: "[[workload.waves]]",
     HeldJobs: "[[workload.held]]",
     WorkerSettings: "[workers]",
-    Kill: '[[faults]] what = "kill"',
-    Stall: '[[faults]] what = "stall"',
+    **{fault: f'[[faults]] what = "{fault.__struct_config__.tag}"' for fault in get_args(Fault)},
     When: "[faults.when]",
     AtPoint: "[faults.at_point]",
     Limits: "[limits]",

@@ -10,17 +10,15 @@ import msgspec
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
 from orchestrator.history.records import (
+    FAULT_PARTS,
     HISTORY_VERSION,
     KINDS,
     CacheAnswered,
     Freeze,
     Invocation,
-    ProcessEnd,
     Rescue,
     RoundTripSeen,
     Session,
-    SessionsBefore,
-    StallEnd,
     WorkerTarget,
 )
 from worker_child.protocol import (
@@ -51,12 +49,10 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Invocation,
     Session,
     WorkerTarget,
-    SessionsBefore,
     RoundTripSeen,
-    ProcessEnd,
     CacheAnswered,
-    StallEnd,
     Freeze,
+    *dict.fromkeys(part for parts in FAULT_PARTS.values() for part in parts),
 ]
 """What the lines of a history are made of, the scenario apart."""
 

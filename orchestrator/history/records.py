@@ -246,7 +246,7 @@ class Freeze(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_injected` whose `what` is `kill` or `stall`: seen just before it."""
+    """The `parts` of a `fault_injected` that hits a worker: seen just before it."""
 
     sessions: list[Session]
     """The victim's; of one that was not ready there may be none yet."""
@@ -319,8 +319,7 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """Aimed at a phase: never pooled with timed ones."""
     intended_ns: int | None
     parts: dict[str, Any]
-    """What of the certificate was seen before; of a kill and of a stall these are
-    [SessionsBefore](#sessionsbefore)."""
+    """What of the certificate was seen before; its form depends on `what`."""
     phases_s: dict[str, float] = {}
     """Repeated faults: where in each of the library's periods the intended instant lies, seconds
     counted from the child's ready."""
@@ -341,8 +340,7 @@ class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
     target: Target
     """As in `fault_injected`."""
     parts: dict[str, Any]
-    """The rest of the certificate; a kill's are [ProcessEnd](#processend), a stall's
-    [StallEnd](#stallend)."""
+    """The rest of the certificate; its form depends on `what`."""
     raced: bool = False
     """Another incarnation could already have claimed the victim's rows when they were read."""
     healed_ns: int | None = None

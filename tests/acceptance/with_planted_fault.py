@@ -31,6 +31,7 @@ class Nudge(faults.Triggered, frozen=True, kw_only=True, tag_field="what", tag="
 types.Fault = faults.Kill | Nudge  # type: ignore[assignment, attr-defined]
 
 from analysis.checks import certificates  # noqa: E402
+from analysis.checks.forms import form  # noqa: E402
 from orchestrator.commands.cli import main  # noqa: E402
 from orchestrator.faults import table, targets  # noqa: E402
 from orchestrator.faults.certificate import Closed  # noqa: E402
@@ -100,9 +101,9 @@ def plant() -> None:
         describe=lambda entry: f"a nudge of slot {entry.slot}",
     )
     records.FAULT_PARTS["nudge"] = records.PartsOfAFault(Before, After)
-    certificates.FORMS["nudge"] = certificates.Form(
+    certificates.FORMS["nudge"] = form.Form(
         {"the worker was not seen to live on": lambda nudge: nudge.after.alive_ns is None},
-        lambda _, missing: certificates.Certificate(complete=not missing, missing=missing),
+        lambda _, missing: form.Certificate(complete=not missing, missing=missing),
     )
 
 

@@ -30,6 +30,12 @@ ASKED: dict[str, tuple[str, ...]] = {
         "test_ledger_against_sql",
     ),
     "analysis/checks/certificates.py": ("test_certificates", *WHOLE, "test_recovery"),
+    "analysis/checks/forms/": (
+        "test_certificates",
+        "test_freeze_certificates",
+        *WHOLE,
+        "test_recovery",
+    ),
     "analysis/checks/": (*WHOLE, "test_witnesses", "test_final_read", "test_held", "test_dedup"),
     "orchestrator/faults/": ("test_injector", "test_repeated_kills", "test_faults"),
 }
@@ -41,7 +47,7 @@ Seconds for a mutant, not minutes: the whole suite could only find fewer survivo
 
 def judged() -> list[str]:
     """Every module that is mutated when none is named."""
-    rooms = ("analysis/checks", "analysis/ledger")
+    rooms = ("analysis/checks", "analysis/checks/forms", "analysis/ledger")
     found = [
         path.relative_to(ROOT).as_posix()
         for room in rooms

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from analysis.checks.certificates import KillCertificate, certificate
+from analysis.checks.certificates import certificate
+from analysis.checks.forms.kill import KillCertificate
 from orchestrator.history.records import FaultEnded, FaultInjected
 from tests.histories.planted import crash
 

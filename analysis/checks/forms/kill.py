@@ -1,0 +1,87 @@
+"""The certificate of a kill: the worker is gone with all that it had."""
+
+from __future__ import annotations
+
+import signal
+
+from analysis.checks.forms.form import Certificate, Form, Witnessed
+from analysis.checks.forms.frozen import FROZEN
+
+UNREAD_NS = 1_000_000_000
+"""A line of a worker is read far sooner than this."""
+
+
+class KillCertificate(Certificate, frozen=True, kw_only=True):
+    """What was seen of one kill. Null = it was not seen; seconds count from the signal."""
+
+    signal: int | None
+    """The signal in the victim's wait status."""
+    exit_code: int | None
+    """Its exit code, where it left by itself."""
+    survivors: int
+    """Living members of its process group that were seen."""
+    ready: bool
+    """It had said that it was ready; one that had not may have had no session yet."""
+    sessions_before: int
+    """Its database sessions just before the signal."""
+    sessions_left: list[str | None]
+    """The last query of each of its sessions that did not go."""
+    intended_s: float | None
+    """When the kill was to be sent, seconds; negative = the signal came after that."""
+    reaped_s: float | None
+    """When the victim was reaped, seconds."""
+    eof_s: float | None
+    """When its pipe had been read to the end, seconds."""
+    sessions_gone_s: float | None
+    """When the last of its sessions was gone, seconds."""
+    rows_read_s: float | None
+    """When the rows that it held had been read, seconds."""
+    closed_s: float | None = None
+    """When all of this had been seen, or its limit was over, seconds."""
+
+
+def _kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
+    return KillCertificate(
+        complete=not missing,
+        missing=missing,
+        signal=kill.after.signal,
+        exit_code=kill.after.exit_code,
+        survivors=len(kill.after.survivors),
+        ready=kill.before.ready,
+        sessions_before=len(kill.before.sessions),
+        sessions_left=[session.query for session in kill.after.sessions_left],
+        intended_s=kill.since(kill.sent.intended_ns),
+        reaped_s=kill.since(kill.after.reaped_ns),
+        eof_s=kill.since(kill.after.eof_ns),
+        sessions_gone_s=kill.since(kill.after.sessions_gone_ns),
+        rows_read_s=kill.since(kill.after.rows_read_ns),
+        closed_s=kill.since(kill.closed_ns),
+    )
+
+
+def _was_long_ready(kill: Witnessed) -> bool:
+    """A line may lie in its pipe for a moment before it is read, and no longer."""
+    ready_ns, sent_ns = kill.ready_ns, kill.sent.t_ns
+    return not kill.before.ready and ready_ns is not None and sent_ns - ready_ns > UNREAD_NS
+
+
+KILL = Form(
+    {
+        "the victim was not reaped": lambda k: k.after.reaped_ns is None,
+        "the wait status is not SIGKILL": lambda k: k.after.signal != signal.SIGKILL,
+        "members of its process group live on": lambda k: bool(k.after.survivors),
+        "no session of the victim was seen before the kill": lambda k: (
+            k.before.ready and not k.before.sessions
+        ),
+        "the victim was taken for not ready, long after it had said that it was": _was_long_ready,
+        "sessions that bear no name of the run were open": lambda k: bool(
+            k.before.unknown_sessions
+        ),
+        "its sessions were not seen to go": lambda k: k.after.sessions_gone_ns is None,
+        "sessions of the victim are left": lambda k: bool(k.after.sessions_left),
+        "its pipe was not read to the end": lambda k: k.after.eof_ns is None,
+        "the rows were not read": lambda k: k.after.rows_read_ns is None,
+        **FROZEN,
+    },
+    _kill_certificate,
+)
