@@ -39,25 +39,44 @@ def presences(
         Presence(member.key, *stretch)
         for member in incarnations
         if member.ready_ns is not None
-        for stretch in _without(
+        for stretch in without(
             (member.ready_ns, min(last_ns, _left_ns(member, spans, last_ns))),
             [(s.began_ns, s.healed_ns or last_ns) for s in spans if s.hits(member.key)],
         )
     ]
 
 
-def _left_ns(member: Incarnation, spans: Sequence[FaultSpan], last_ns: int) -> int:
-    """When it died, or was told to stop; one that a fault told to was so at that fault."""
+def told_to_stop_ns(
+    member: Incarnation, spans: Sequence[FaultSpan], stop_ns: int | None
+) -> int | None:
+    """When a worker was told to stop: by a fault, or with all others; None = never, or nobody
+    knows. One that a fault killed outright was told nothing."""
     if member.exited is not None and member.exited.fault is not None:
         for span in spans:
             if span.fault == member.exited.fault:
                 return span.began_ns
     if member.dead:
-        return member.died_ns
-    return last_ns if member.exited is None else member.exited.t_ns
+        return None
+    if member.exited is not None and member.left_early:
+        return member.exited.t_ns
+    return stop_ns
 
 
-def _without(whole: Stretch, holes: Sequence[Stretch]) -> Iterator[Stretch]:
+def _left_ns(member: Incarnation, spans: Sequence[FaultSpan], last_ns: int) -> int:
+    """When it died, or was told to stop, or left."""
+    known = [last_ns]
+    told_ns = told_to_stop_ns(member, spans, None)
+    if told_ns is not None:
+        known.append(told_ns)
+    if member.dead:
+        known.append(member.died_ns)
+    if member.exited is not None:
+        known.append(member.exited.t_ns)
+    return min(known)
+
+
+def without(whole: Stretch, holes: Sequence[Stretch]) -> Iterator[Stretch]:
+    """What is left of a stretch beside its holes, in the order of time."""
     begin_ns, end_ns = whole
     for hole_begins_ns, hole_ends_ns in sorted(holes):
         if begin_ns < min(hole_begins_ns, end_ns):
@@ -74,7 +93,7 @@ class Executions:
     started_ns: Ints
     """Ascending."""
     ended_ns: Ints
-    """Ascending: the first end of each execution that has one."""
+    """Ascending: of each execution that has one, its completion or else its failure."""
 
     def open_at(self, t_ns: int) -> int:
         """How many were open just after an instant."""
@@ -84,16 +103,15 @@ class Executions:
 
 def executions_of(history: History, worker: int) -> Executions:
     """One worker's executions."""
-    starts = history.starts
-    mine = (starts.key >> EXECUTION_BITS) == worker
-    ends: list[Ints] = []
-    for table in (history.completions, history.failures):
-        of_it = (table.key >> EXECUTION_BITS) == worker
-        ends.append(np.stack([table.key[of_it], table.t_ns[of_it]]))
-    keys, times = np.concatenate(ends, axis=1)
-    order = np.lexsort((times, keys))
-    _, first = np.unique(keys[order], return_index=True)
-    return Executions(np.sort(starts.t_ns[mine]), np.sort(times[order][first]))
+    starts, completions, failures = history.starts, history.completions, history.failures
+    completed = (completions.key >> EXECUTION_BITS) == worker
+    ends = completions.t_ns[completed]
+    failed = (failures.key >> EXECUTION_BITS) == worker
+    if failed.any():
+        failed &= ~np.isin(failures.key, completions.key[completed])
+        ends = np.concatenate([ends, failures.t_ns[failed]])
+    started = starts.t_ns[(starts.key >> EXECUTION_BITS) == worker]
+    return Executions(np.sort(started), np.sort(ends))
 
 
 def idle_stretches(history: History, found: Sequence[Presence], at_least_ns: int) -> list[Stretch]:
