@@ -351,6 +351,12 @@ def _of_cache(count: Callable[[Cache], int]) -> Callable[[Summary], int | None]:
     return lambda summary: None if summary.cache is None else count(summary.cache)
 
 
+def _live_taken(summary: Summary) -> int | None:
+    """None where no fault held a worker up or told it to stop."""
+    known = [fault.live_taken for fault in summary.faults if fault.live_taken is not None]
+    return sum(known) if known else None
+
+
 COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("jobs enqueued", lambda s: s.jobs.enqueued),
     ("completed once", lambda s: s.jobs.completed_once),
@@ -368,6 +374,11 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("duplicated by crash", lambda s: s.crash.duplicates_by_crash),
     ("duplicated re-enqueued", lambda s: s.crash.duplicates_re_enqueued),
     ("duplicated live", lambda s: s.crash.duplicates_live),
+    ("... their worker was told to stop", lambda s: s.crash.duplicates_live_by.drain),
+    ("... their worker was held up", lambda s: s.crash.duplicates_live_by.pause),
+    ("... the server or the network was", lambda s: s.crash.duplicates_live_by.outage),
+    ("... they outlasted the lease", lambda s: s.crash.duplicates_live_by.short_lease),
+    ("... taken from a live worker all the same", lambda s: s.crash.duplicates_live_by.rescue),
     ("given up by the crash alone", lambda s: s.crash.given_up),
     ("duplicate executions", lambda s: s.crash.duplicate_executions),
     ("duplicate effects", lambda s: s.crash.duplicate_effects),
@@ -382,6 +393,7 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("addresses run again", _of_cache(lambda cache: cache.addresses_run_again)),
     ("**wrong results** of the cache", _of_cache(lambda cache: cache.wrong_results)),
     ("unanswered questions to the cache", _of_cache(lambda cache: cache.unanswered)),
+    ("live jobs taken", _live_taken),
     ("integrity surface at the kill", lambda s: s.crash.integrity_surface_at_kill),
 )
 """The ledger, and what the kills did: title and place in the summary."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.history.columns import worker_key
@@ -16,8 +16,8 @@ from orchestrator.history.records import (
     ProcessEnd,
     Rescue,
 )
-from orchestrator.history.rescuer import Life, Rescuer, find_rescuer
-from worker_child.protocol import ChildReady
+from orchestrator.history.rescuer import Life, Outage, Rescuer, find_rescuer, stretched_ns
+from worker_child.protocol import ChildReady, Note
 
 Place = tuple[int, int]
 """(slot, incarnation)"""
@@ -39,11 +39,13 @@ class Incarnation:
     end: ProcessEnd | None
     """What the certificate saw of its end."""
     rescuer: Rescuer | None
-    """Dead ones: who was there to rescue its orphans. None = this preset never rescues, or no
-    worker outlived the lease."""
+    """Of one that died or left early: who was there to rescue its orphans. None = this preset never
+    rescues, or no worker outlived the lease."""
     bound_s: float | None
-    """Dead ones: from the death until an orphan must have been picked up (METHODOLOGY,
-    predicted_bound_s). None = there was no rescuer."""
+    """Of one that died or left early: from then until an orphan must have been picked up
+    (METHODOLOGY, predicted_bound_s). None = there was no rescuer."""
+    left_early: bool
+    """It was told to stop, and had left before the run asked its workers to: others went on."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""
 
@@ -81,15 +83,19 @@ class Incarnation:
             return self.exited.t_ns
         return None
 
-    def deadline_ns(self, margin_s: float, length_us: int) -> int | None:
-        """Until when a job that was in flight at its death must have been completed.
+    def deadline_ns(self, margin_s: float, length_us: int, outages: Sequence[Outage]) -> int | None:
+        """Until when a job that was in flight when it died or left must have been completed.
 
         `margin_s` is the scenario's limits.backlog_margin_s, `length_us` the job's planned
-        length. None = there is no deadline.
+        length; an outage among `outages` that falls into the wait begins it anew. None = there is
+        no deadline.
         """
         if self.bound_s is None:
             return None
-        return self.died_ns + round((self.bound_s + margin_s) * 1e9) + length_us * 1000
+        gone_ns = self.died_ns if self.dead else self.gone_ns
+        assert gone_ns is not None, "one that was told to stop and left has an end"
+        wait_ns = round((self.bound_s + margin_s) * 1e9) + length_us * 1000
+        return stretched_ns(gone_ns, wait_ns, outages)
 
 
 class Incarnations:
@@ -125,6 +131,14 @@ class Incarnations:
         return self.get(before[-1].slot, before[-1].incarnation) if before else None
 
 
+def stop_asked_ns(records: Records) -> int | None:
+    """When the run asked its workers to stop; None = the history does not say."""
+    for note in records.of(Note):
+        if note.n is None and note.code == "phase" and note.detail.get("phase") == "stop":
+            return note.t_ns
+    return None
+
+
 def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     """All incarnations that any line of the parent or any `child_ready` tells of."""
     spawned = {(r.slot, r.incarnation): r for r in records.of(ChildSpawned)}
@@ -136,13 +150,19 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
     stopped = {place: r.t_ns for place, r in exited.items() if place not in died}
+    stop_ns = stop_asked_ns(records)
+    early = {
+        place: left_ns
+        for place, left_ns in stopped.items()
+        if stop_ns is not None and left_ns < stop_ns
+    }
     lives = {place: Life(r.t_ns, died.get(place), stopped.get(place)) for place, r in ready.items()}
 
     def incarnation(place: Place) -> Incarnation:
         fault = faults.get(place)
         left = exited.get(place)
         certificate = certificates.get(fault.fault) if fault else None
-        died_ns = died.get(place)
+        died_ns = died.get(place, early.get(place))
         others = [life for other, life in lives.items() if other != place]
         rescuer = None
         if rescue is not None and died_ns is not None:
@@ -158,6 +178,7 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
             end=_process_end(certificate),
             rescuer=rescuer,
             bound_s=_bound_s(rescue, died_ns, rescuer),
+            left_early=place in early,
             successor=_successor(place, spawned),
         )
 

@@ -5,7 +5,7 @@ The summary, the table of jobs and the explanation of one job all start from her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,15 @@ import numpy as np
 from analysis.checks.completeness import Proofs, examine
 from analysis.evidence.deaths import Death, find_deaths, found_by_job
 from analysis.evidence.executions import Evidence, fold
-from analysis.evidence.incarnations import Incarnations, load_incarnations
+from analysis.evidence.fault_spans import FaultSpan, fault_spans, outages
+from analysis.evidence.incarnations import Incarnations, load_incarnations, stop_asked_ns
+from analysis.evidence.presence import Presence, idle_stretches, presences
 from analysis.evidence.run_spec import started_ns, unplanned
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.history.load import load
-from analysis.ledger.ledger import Rules
+from analysis.history.tables import STATE_CODES
+from analysis.ledger.ledger import IDLE_NS, Rules
 from orchestrator.scenario.types import Scenario
 
 JOBS_AT_ONCE = 20_000
@@ -39,6 +42,10 @@ class Case:
     """Ids that some line names and the workload never planned."""
     started_ns: int | None
     """T = 0."""
+    spans: tuple[FaultSpan, ...]
+    """Every fault, from when to when."""
+    present: list[Presence]
+    """When each worker could have taken jobs."""
 
     @property
     def scenario(self) -> Scenario:
@@ -69,20 +76,36 @@ def open_case(path: Path) -> Case:
     history = load(path)
     incarnations = load_incarnations(history.records, history.start.rescue)
     proofs = examine(history, incarnations)
+    spans = fault_spans(history)
+    present = presences(incarnations, spans, stop_asked_ns(history.records), last_ns(history))
     return Case(
         history=history,
         incarnations=incarnations,
         proofs=proofs,
-        rules=rules_of(history, proofs),
+        rules=rules_of(history, proofs, spans, present),
+        spans=spans,
+        present=present,
         deaths=find_deaths(history, incarnations),
         unplanned=unplanned(history),
         started_ns=started_ns(history),
     )
 
 
-def rules_of(history: History, proofs: Proofs) -> Rules:
+def last_ns(history: History) -> int:
+    """The last instant that the history tells of as its end, or, where it has none, at all."""
+    if history.end is not None:
+        return history.end.t_ns
+    tables = (history.starts, history.completions, history.failures, history.enqueues, history.rows)
+    known = [int(table.t_ns.max()) for table in tables if table.t_ns.size]
+    return max(known, default=history.start.t_ns)
+
+
+def rules_of(
+    history: History, proofs: Proofs, spans: Sequence[FaultSpan], present: Sequence[Presence]
+) -> Rules:
     """What every job of the run is judged by."""
     scenario = history.start.scenario
+    is_queued = history.rows.state == STATE_CODES["queued"]
     return Rules(
         effects=scenario.effects,
         rescues=history.start.rescue is not None,
@@ -92,4 +115,6 @@ def rules_of(history: History, proofs: Proofs) -> Rules:
         margin_s=scenario.limits.backlog_margin_s,
         max_attempts=scenario.workers.max_attempts,
         planned_errors={entry.error_class for entry in scenario.workload.errors},
+        outages=outages(spans),
+        idle=idle_stretches(history, present, IDLE_NS) if is_queued.any() else (),
     )

@@ -56,7 +56,7 @@ def _late(evidence: Evidence, _: Judgement, rules: Rules) -> bool:
     if completed_ns is None or not evidence.found:
         return False
     victim = evidence.found[-1].victim
-    deadline_ns = victim.deadline_ns(rules.margin_s, evidence.length_us)
+    deadline_ns = victim.deadline_ns(rules.margin_s, evidence.length_us, rules.outages)
     return deadline_ns is not None and completed_ns > deadline_ns
 
 

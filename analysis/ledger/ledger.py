@@ -5,12 +5,14 @@ Pure: evidence in, judgement out. `LEDGER` is the table, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from analysis.evidence.executions import Evidence, Execution, Row
+from analysis.evidence.presence import Stretch
 from analysis.history.columns import worker_key
+from orchestrator.history.rescuer import Outage, stretched_ns
 from worker_child.protocol import JobDiscarded, JobRetried
 
 Verdict = Literal[
@@ -40,6 +42,9 @@ HARNESS_REASONS = frozenset(
 )
 """Ambiguities that are our own failure; there must be none."""
 
+IDLE_NS = 1_000_000_000
+"""A worker that had nothing to do for so long before a job's deadline could have taken it."""
+
 FinalStatus = Literal["completed", "failed", "discarded", "none"]
 
 
@@ -60,6 +65,11 @@ class Rules:
     max_attempts: int
     planned_errors: Collection[str]
     """The classes of errors that the scenario injects."""
+    outages: Sequence[Outage] = ()
+    """Faults that ended no process: deadlines count from their ends."""
+    idle: Sequence[Stretch] = ()
+    """Where some worker lived, was ready and had nothing to do, each for `IDLE_NS` or longer. Known
+    only where the final read has rows that are queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,8 @@ def held_by_dead(evidence: Evidence) -> list[Row]:
 
 
 def bound_reached(row: Row, length_us: int, rules: Rules) -> bool:
-    """Whether a dead incarnation's row should have been rescued by the time of the final read."""
+    """Whether the row of one that died, or left early, should have been rescued by the time of the
+    final read."""
     assert row.holder is not None, "asked of a row that nobody holds"
     if not rules.rescues:
         return True
@@ -220,7 +231,7 @@ def no_worker_left(row: Row, length_us: int, rules: Rules) -> bool:
 
 def _past_deadline(row: Row, length_us: int, rules: Rules) -> bool:
     assert row.holder is not None, "asked of a row that nobody holds"
-    deadline_ns = row.holder.deadline_ns(rules.margin_s, length_us)
+    deadline_ns = row.holder.deadline_ns(rules.margin_s, length_us, rules.outages)
     return deadline_ns is not None and row.t_ns > deadline_ns
 
 
@@ -229,9 +240,53 @@ def _stuck(evidence: Evidence, rules: Rules) -> Judgement | None:
     if evidence.row_state != "claimed" or not dead:
         return None
     if any(bound_reached(row, evidence.length_us, rules) for row in dead):
-        return Judgement("stranded")
+        return Judgement("stranded", "dead_worker")
     nobody = all(no_worker_left(row, evidence.length_us, rules) for row in dead)
     return Judgement("pending", "no_worker" if nobody else "bound_not_reached")
+
+
+def _left_claimed(evidence: Evidence, rules: Rules) -> Judgement | None:
+    """A worker was told to stop and left with the row, and the others had time to free it."""
+    if evidence.row_state != "claimed":
+        return None
+    rows = [row for row in evidence.rows if row.held and row.holder and row.holder.left_early]
+    if any(bound_reached(row, evidence.length_us, rules) for row in rows):
+        return Judgement("stranded", "told_to_stop")
+    return None
+
+
+def _alive_and_idle(evidence: Evidence, rules: Rules) -> Judgement | None:
+    """It still waits, though at its deadline some worker lived and had nothing to do."""
+    if evidence.row_state != "queued" or not rules.idle:
+        return None
+    deadline_ns = waiting_deadline_ns(evidence, rules)
+    if deadline_ns is None:
+        return None
+    if any(begin <= deadline_ns - IDLE_NS and deadline_ns <= end for begin, end in rules.idle):
+        return Judgement("stranded", "alive_and_idle")
+    return None
+
+
+def waiting_deadline_ns(evidence: Evidence, rules: Rules) -> int | None:
+    """Until when a job that waits must have been done: the margin and its length from when it was
+    last heard of, and of one that a death found in flight not before that one's deadline. None =
+    nobody knows since when it waits: it failed, or nothing was to rescue it.
+    """
+    last = evidence.executions[-1] if evidence.executions else None
+    if last is not None and last.failed_ns is not None:
+        return None
+    told = [enqueue.acknowledged_ns or enqueue.t_ns for enqueue in evidence.enqueues]
+    for execution in evidence.executions:
+        over_ns = execution.gone_ns if execution.ended_ns is None else execution.ended_ns
+        told += [t for t in (execution.started_ns, over_ns) if t is not None]
+    wait_ns = round(rules.margin_s * 1e9) + evidence.length_us * 1000
+    deadlines = [stretched_ns(max(told), wait_ns, rules.outages)]
+    deadlines += [
+        found.victim.deadline_ns(rules.margin_s, evidence.length_us, rules.outages)
+        for found in evidence.found
+    ]
+    known = [deadline for deadline in deadlines if deadline is not None]
+    return max(known) if len(known) == len(deadlines) else None
 
 
 def _pending(evidence: Evidence, _: Rules) -> Judgement | None:
@@ -255,6 +310,8 @@ LEDGER: tuple[LedgerRow, ...] = (
     _completed_once,
     _discarded,
     _stuck,
+    _left_claimed,
+    _alive_and_idle,
     _pending,
     _lost,
 )

@@ -23,6 +23,7 @@ from analysis.ledger.ledger import (
     judge,
     no_worker_left,
 )
+from analysis.ledger.live_duplicates import LiveCause, LiveCauses
 from analysis.section import Section
 
 MOST_ALIKE = 100
@@ -66,7 +67,7 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(VERDICTS, 0)))
     reasons: dict[str, Counter[str]] = field(
         default_factory=lambda: {
-            verdict: Counter() for verdict in ("ambiguous", "duplicated", "pending")
+            verdict: Counter() for verdict in ("ambiguous", "duplicated", "pending", "stranded")
         }
     )
     flags: Counter[str] = field(default_factory=Counter)
@@ -76,6 +77,8 @@ class Tally:
     final_status: Counter[str] = field(default_factory=Counter)
     causes: Counter[Cause] = field(default_factory=Counter)
     """Of the duplicated jobs."""
+    live_causes: Counter[LiveCause] = field(default_factory=Counter)
+    """Of those that no death explains."""
     attributed: Counter[int] = field(default_factory=Counter)
     """Duplicated jobs by the fault that they belong to."""
     unattributed: int = 0
@@ -98,31 +101,36 @@ class Tally:
         self.verdicts["completed_once"] += count
         self.final_status["completed"] += count
 
-    def add_all(self, jobs: Iterable[Evidence], rules: Rules, deaths: list[Death]) -> None:
+    def add_all(
+        self, jobs: Iterable[Evidence], rules: Rules, deaths: list[Death], live: LiveCauses
+    ) -> None:
         """Judge and count jobs one by one."""
         for evidence in jobs:
             self.duplicate_executions += evidence.completed_lines >= 2
-            if evidence.planned:
-                self._add(evidence, rules, deaths)
+            if not evidence.planned:
+                continue
+            judgement = judge(evidence, rules)
+            if judgement.verdict == "duplicated":
+                self._add_duplicate(evidence, deaths, live)
+            self._add(evidence, judgement, rules)
 
     @property
     def harness_ambiguity(self) -> int:
         """Ambiguous jobs whose reason is our own failure."""
         return sum(self.reasons["ambiguous"][reason] for reason in HARNESS_REASONS)
 
-    def _add_duplicate(self, evidence: Evidence, deaths: list[Death]) -> None:
+    def _add_duplicate(self, evidence: Evidence, deaths: list[Death], live: LiveCauses) -> None:
         cause, victim = duplicate_cause(evidence, deaths)
         self.causes[cause] += 1
+        if cause == "live":
+            self.live_causes[live.cause(evidence)] += 1
         self.duplicated_by_effect_alone += evidence.completed_lines < 2
         if victim is not None and victim.fault is not None:
             self.attributed[victim.fault.fault] += 1
         else:
             self.unattributed += 1
 
-    def _add(self, evidence: Evidence, rules: Rules, deaths: list[Death]) -> None:
-        judgement = judge(evidence, rules)
-        if judgement.verdict == "duplicated":
-            self._add_duplicate(evidence, deaths)
+    def _add(self, evidence: Evidence, judgement: Judgement, rules: Rules) -> None:
         raised = flags(evidence, judgement, rules)
         self.verdicts[judgement.verdict] += 1
         if judgement.verdict in self.reasons and judgement.reason is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analysis.evidence.deaths import Death
@@ -28,17 +30,26 @@ def attempts_used_up(history: History, death: Death) -> tuple[int | None, str | 
     """By how much the library's count of each orphan rose from the victim's execution to the next,
     or why that is not known. An orphan that had failed is charged for its error, not for the kill.
     """
-    starts = history.starts
     orphans = [j for j, phase in death.phases.items() if phase != "failed_unacknowledged"]
-    places = np.flatnonzero(np.isin(starts.job, orphans) & (starts.library_attempt != ABSENT))
+    return attempts_between(history, orphans, death.victim.key, death.victim.died_ns)
+
+
+def attempts_between(
+    history: History, jobs: Sequence[int], worker: int, since_ns: int
+) -> tuple[int | None, str | None]:
+    """By how much the library's count of each of `jobs` rose from the execution in a worker (its
+    key) to the next one elsewhere after an instant, or why that is not known."""
+    starts = history.starts
+    places = np.flatnonzero(np.isin(starts.job, jobs) & (starts.library_attempt != ABSENT))
     before: dict[int, tuple[int, int]] = {}
     after: dict[int, tuple[int, int]] = {}
     for place in places.tolist():
         job, t_ns = int(starts.job[place]), int(starts.t_ns[place])
         told = (t_ns, int(starts.library_attempt[place]))
-        if int(starts.key[place]) >> EXECUTION_BITS == death.victim.key:
+        is_its = int(starts.key[place]) >> EXECUTION_BITS == worker
+        if is_its and t_ns <= since_ns:
             before[job] = max(before.get(job, told), told)
-        elif t_ns > death.victim.died_ns:
+        elif not is_its and t_ns > since_ns:
             after[job] = min(after.get(job, told), told)
     both = before.keys() & after.keys()
     if not both:

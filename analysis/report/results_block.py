@@ -141,7 +141,16 @@ def _counts(block: Block) -> list[str]:
         if place < ALWAYS_SHOWN or any(value for column in values for value in column):
             texts = [" ".join(_count(value) for value in column) for column in values]
             rows.append((title, *texts))
+    costs = [_costs_attempt(cell.runs) for cell in block.cells]
+    if any(run.summary.faults for cell in block.cells for run in cell.runs):
+        rows.append(("a rescue costs an attempt (measured)", *costs))
     return table(_headings(block, "jobs, run by run"), rows) if block.cells else []
+
+
+def _costs_attempt(runs: Sequence[Run]) -> str:
+    """What the library's own count said before and after, over all runs."""
+    told = {run.summary.crash.rescue_costs_attempt for run in runs} - {"not_told"}
+    return "some do" if len(told) > 1 else next(iter(told), "not told")
 
 
 def _count(value: int | None) -> str:

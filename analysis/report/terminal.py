@@ -34,6 +34,7 @@ from analysis.report.terminal_cache import (
     cache_latency_table,
     cache_table,
 )
+from analysis.report.terminal_faults import FAULTS_TITLE, faults_table
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
 from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
 
@@ -132,6 +133,7 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
         (CACHE_TITLE, cache_table(summary.cache)),
         (CACHE_LATENCY_TITLE, cache_latency_table(summary.cache)),
         ("Crash", _crash(summary.crash)),
+        (FAULTS_TITLE, faults_table(summary.faults)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),
@@ -204,6 +206,8 @@ def _crash(crash: CrashSection) -> Grid:
     remarks = {
         "kills": f"{crash.certificates} with a complete certificate",
         "duplicated": _by_name(causes),
+        "duplicates_live": _by_name(msgspec.structs.asdict(crash.duplicates_live_by)),
+        "alive_and_idle_s": "a worker lived while a job waited, and took none",
         "duplicate_executions": "jobs with two or more job_completed lines",
         "re_executions": "jobs that were delivered again",
         "integrity_surface_at_kill": "jobs of which the queue alone cannot say whether they ran",
@@ -214,6 +218,8 @@ def _crash(crash: CrashSection) -> Grid:
         for name in (
             "kills",
             "duplicated",
+            *(("duplicates_live",) if crash.duplicates_live else ()),
+            *(("alive_and_idle_s",) if crash.alive_and_idle_s else ()),
             "duplicate_executions",
             "duplicate_effects",
             "re_executions",

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
 from analysis.ledger.case import Case
+from analysis.ledger.live_duplicates import LIVE_CAUSES
 from analysis.ledger.tally import Tally
 from analysis.metrics.dedup import dedup_section
-from analysis.section import why_none
+from analysis.metrics.faults import FaultFound, costs_attempt
+from analysis.metrics.idleness import Idleness
+from analysis.section import seconds, why_none
 from analysis.summary.lives import phases_s, worker_lives
 from analysis.summary.types import (
     CrashSection,
     DuplicatedByKind,
     FinalStatuses,
     JobsSection,
+    LiveDuplicates,
     RunSection,
 )
 from orchestrator.history.records import EnqueueFailed, FaultInjected
@@ -70,6 +75,7 @@ def jobs_section(case: Case, tally: Tally) -> JobsSection:
         ambiguous_by_reason=dict(tally.reasons["ambiguous"]),
         duplicated_by_kind=_duplicated(tally),
         pending_by_reason=dict(tally.reasons["pending"]),
+        stranded_by_reason=dict(tally.reasons["stranded"]),
         flags=dict(tally.flags),
         flags_by_verdict={
             verdict: dict(raised) for verdict, raised in tally.flags_by_verdict.items() if raised
@@ -109,23 +115,37 @@ def _failed_enqueues(case: Case) -> defaultdict[str, set[str]]:
     return failed
 
 
-def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
-    """What all kills together did; `certificates` = how many of them have a complete one."""
+def crash_section(
+    case: Case, tally: Tally, faults: Sequence[FaultFound], idle: Idleness
+) -> CrashSection:
+    """What all faults together did."""
+    used_up = [fault.attempts_used_up for fault in faults]
+    known = [count for count in used_up if count is not None]
     effects = tally.duplicate_effects if case.rules.effects else None
     surface, why_no_surface = _surface_at_kill(case)
     return CrashSection(
         kills=sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
-        certificates=certificates,
+        certificates=sum(fault.complete for fault in faults),
         duplicated=tally.causes.total(),
         duplicate_executions=tally.duplicate_executions,
         duplicates_by_crash=tally.causes["by_crash"],
         duplicates_re_enqueued=tally.causes["re_enqueued"],
         duplicates_live=tally.causes["live"],
+        duplicates_live_by=LiveDuplicates(
+            **{cause: tally.live_causes[cause] for cause in LIVE_CAUSES}
+        ),
         duplicates_unattributed=tally.unattributed,
         duplicate_effects=effects,
         duplicate_effects_why=why_none(effects, "the scenario has its jobs commit no effects"),
         re_executions=tally.flags["redelivered"],
         given_up=tally.flags["by_crash_alone"],
+        attempts_used_up=sum(known) if known else None,
+        attempts_used_up_why=None
+        if known
+        else "no fault is known to have cost an attempt, or none",
+        rescue_costs_attempt=costs_attempt(used_up),
+        alive_and_idle_s=None if idle.why else seconds(idle.whole_ns),
+        alive_and_idle_s_why=idle.why,
         harness_ambiguity=tally.harness_ambiguity,
         integrity_surface_at_kill=surface,
         integrity_surface_at_kill_why=why_no_surface,

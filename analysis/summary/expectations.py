@@ -32,7 +32,8 @@ UNSAMPLED = "nobody knows whether the machine stalled meanwhile: no hiccup sampl
 
 BROKEN: dict[str, str] = {
     "lost": "the queue had taken jobs that nobody ever ran to the end, and no longer has them",
-    "stranded": "jobs stayed with a dead worker beyond their deadline",
+    "stranded": "jobs stayed behind beyond their deadline: with a worker that had died or was told "
+    "to stop, or in the queue while a live worker had nothing to do",
     "given_up": "the queue gave up jobs that had never failed, because their worker was killed",
     "discarded_unplanned": "the queue gave up jobs although neither their plan nor a kill gave it "
     "a reason",
@@ -49,6 +50,9 @@ BROKEN: dict[str, str] = {
     "them was to make for all",
     "duplicated": "another number of jobs was done twice or more",
     "max_duplicated": "more jobs were done twice or more",
+    "duplicates_live": "the queue ran another number of jobs twice that no worker's death explains",
+    "max_alive_and_idle_s": "a worker lived and had a place free while jobs waited, and took none",
+    "max_first_work_s": "after a fault's end it took longer until a job was started",
     "max_first_orphan_s": "a kill's first orphan came back later",
     "max_last_settled_s": "a kill's last orphan came to its end later",
 }
@@ -89,6 +93,12 @@ class Observed:
     """The provider's own process did not get its turn at some time."""
     late_though_limited: int = 0
     """Late first orphans of kills whose recovery the machine may have held up."""
+    load_limited: bool | None = False
+    """Whether the machine stalled while jobs were under way; None = nobody knows."""
+    alive_and_idle_s: float | None = 0.0
+    """How long a worker lived and took nothing while jobs waited; None = nobody looked."""
+    first_work: Longest = Longest(None)
+    """From each fault's end."""
     first_orphan: Longest = Longest(None)
     last_settled: Longest = Longest(None)
 
@@ -218,6 +228,38 @@ def _timed(name: str, expected: Any, found: float | None, observed: Observed) ->
     return _plain(name, expected, found, met=found is not None and found <= expected)
 
 
+def _alive_and_idle(name: str, expected: Any, observed: Observed) -> Expectation:
+    found = observed.alive_and_idle_s
+    if found is None:
+        why = "the queue's rows were never looked at"
+        return _expectation(name, expected, None, "unknown", why)
+    return _of_the_load(_plain(name, expected, found, met=found <= expected), observed)
+
+
+def _of_the_load(plain: Expectation, observed: Observed) -> Expectation:
+    """A time that a stalled machine may have made longer than it was."""
+    if plain.outcome != "broken" or observed.load_limited is False:
+        return plain
+    why = STALLED if observed.load_limited else UNSAMPLED
+    return msgspec.structs.replace(plain, outcome="unknown", why=why)
+
+
+def _first_work(name: str, expected: Any, observed: Observed) -> Expectation:
+    longest = observed.first_work
+    if longest.s is None and longest.open_s is None:
+        why = "the run had no fault that was over"
+        return _expectation(name, expected, None, "not_applicable", why)
+    if (longest.s or 0.0) > expected or longest.open_s is None:
+        plain = _plain(name, expected, longest.s, met=(longest.s or 0.0) <= expected)
+        return _of_the_load(plain, observed)
+    if longest.open_s > expected:
+        why = "after some fault's end nobody started a job"
+        broken = _expectation(name, expected, None, "broken", why)
+        return _of_the_load(broken, observed)
+    why = f"after some fault's end nobody had when the run was over, {longest.open_s:g} s later"
+    return _expectation(name, expected, longest.s, "unknown", why)
+
+
 def _first_orphan(name: str, expected: Any, observed: Observed) -> Expectation:
     return _longest(name, expected, observed.first_orphan, observed)
 
@@ -261,5 +303,8 @@ JUDGES: dict[str, Judge] = {
     "max_time_to_resume_s": _resume,
     "max_first_orphan_s": _first_orphan,
     "max_last_settled_s": _last_settled,
+    "duplicates_live": _exactly,
+    "max_alive_and_idle_s": _alive_and_idle,
+    "max_first_work_s": _first_work,
 }
 """By name: how an expectation is judged."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from analysis.evidence.incarnations import stop_asked_ns
 from analysis.history.columns import Bools
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.ledger.tally import Tally
 from analysis.metrics.cache import Cache
+from analysis.metrics.faults import FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.section import seconds
 from analysis.summary.expectations import Longest, Observed
@@ -26,8 +28,11 @@ def observed(
     crash: CrashSection,
     recovery: list[Recovery],
     cache: Cache | None,
+    faults: Sequence[FaultFound],
+    limited: bool | None,
 ) -> Observed:
-    """Everything that the scenario's expectations are held against."""
+    """Everything that the scenario's expectations are held against; `limited` = whether the machine
+    stalled while jobs were under way, None = nobody knows."""
     margin_s = case.scenario.limits.backlog_margin_s
     late = [kill.machine_limited for kill in recovery if _is_late(kill, margin_s)]
     resumed = [kill.time_to_resume_s for kill in recovery if kill.time_to_resume_s is not None]
@@ -47,6 +52,7 @@ def observed(
             "late_first_orphans": sum(limited is False for limited in late),
             "certificates": crash.certificates,
             "duplicated": crash.duplicated,
+            "duplicates_live": crash.duplicates_live,
             "duplicate_executions": crash.duplicate_executions,
             "re_executions": crash.re_executions,
             **_of_cache(cache),
@@ -63,6 +69,9 @@ def observed(
             note.code == "provider_stalled" for note in case.history.records.of(Note)
         ),
         late_though_limited=sum(limited is not False for limited in late),
+        load_limited=limited,
+        alive_and_idle_s=crash.alive_and_idle_s,
+        first_work=_longest_first_work(case.history, faults),
         first_orphan=_longest(case.history, recovery, lambda kill: kill.first_orphan_pickup_s),
         last_settled=_longest(case.history, recovery, lambda kill: kill.last_orphan_settled_s),
     )
@@ -90,19 +99,11 @@ def fails_unplanned(history: History) -> Bools:
 def unplanned_failures(history: History) -> int:
     """Executions that failed as no plan foresaw, before the workers were asked to stop."""
     failures = history.failures
-    stop_ns = stop_asked_ns(history)
+    stop_ns = stop_asked_ns(history.records)
     mine = fails_unplanned(history)
     if stop_ns is not None:
         mine &= failures.t_ns < stop_ns
     return int(np.unique(failures.key[mine]).size)
-
-
-def stop_asked_ns(history: History) -> int | None:
-    """When the workers were asked to stop; None = the history does not say."""
-    for note in history.records.of(Note):
-        if note.n is None and note.code == "phase" and note.detail.get("phase") == "stop":
-            return note.t_ns
-    return None
 
 
 def missing_children(case: Case) -> int:
@@ -139,6 +140,18 @@ def _longest(
             came.append(found_s)
         elif kill.orphans > (kill.found.finished_unacknowledged or 0):
             open_.append(0.0 if end_ns is None else seconds(end_ns - kill.kill_sent_ns))
+    return Longest(max(came, default=None), max(open_, default=None))
+
+
+def _longest_first_work(history: History, faults: Sequence[FaultFound]) -> Longest:
+    """Of all faults that were over."""
+    end_ns = history.end.t_ns if history.end is not None else None
+    came = [fault.first_work_s for fault in faults if fault.first_work_s is not None]
+    open_ = [
+        seconds(max(0, end_ns - fault.began_ns)) - (fault.lasted_s or 0.0)
+        for fault in faults
+        if fault.first_work_s is None and end_ns is not None
+    ]
     return Longest(max(came, default=None), max(open_, default=None))
 
 

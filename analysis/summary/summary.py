@@ -17,13 +17,17 @@ from analysis.checks.consistency import disagreements
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.errors import SummaryError, SummaryUnwritableError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
+from analysis.evidence.incarnations import stop_asked_ns
 from analysis.evidence.run_spec import planned_faults
 from analysis.ledger.case import Case, open_case
+from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
 from analysis.metrics.cache import cache_section
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
+from analysis.metrics.faults import faults_found
+from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
 from analysis.metrics.pauses import pauses
 from analysis.metrics.queue import queue_section
@@ -98,14 +102,15 @@ def summarise(case: Case) -> Summary:
     times = instants(history, warm_ns(case))
     limited = _load_limited(case, hiccups)
     latency = latencies(times, limited)
-    complete = sum(found.complete for found in found_certificates.values())
-    crash = crash_section(case, tally, complete)
+    idle = idleness(case)
+    faults = faults_found(case, found_certificates, idle)
+    crash = crash_section(case, tally, faults, idle)
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)
     paused = pauses(history, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
-        observed(case, tally, jobs, crash, recovery, cache),
+        observed(case, tally, jobs, crash, recovery, cache, faults, limited),
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -146,6 +151,7 @@ def summarise(case: Case) -> Summary:
         resources=resources_section(history, window),
         expectations=expectations,
         cache=cache,
+        faults=faults,
         stalls=stalls(history, found_certificates),
         pauses=paused,
         unexpected_exits=unexpected_exits(history),
@@ -160,7 +166,14 @@ def _tally(case: Case) -> Tally:
     plain[case.unplanned_numbers()] = False
     tally = Tally()
     tally.add_plain(int(np.count_nonzero(plain)))
-    tally.add_all(case.evidence(~plain), case.rules, case.deaths)
+    rescue = history.start.rescue
+    live = LiveCauses(
+        case.incarnations,
+        case.spans,
+        stop_asked_ns(history.records),
+        None if rescue is None else rescue.lease_s,
+    )
+    tally.add_all(case.evidence(~plain), case.rules, case.deaths, live)
     return tally
 
 

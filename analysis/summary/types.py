@@ -16,6 +16,7 @@ from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.failures import Errors
 from analysis.metrics.fairness import ByLabel, Tenants
+from analysis.metrics.faults import CostsAttempt, FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
 from analysis.metrics.pauses import PauseFound
@@ -131,7 +132,8 @@ class JobsSection(Section, frozen=True, kw_only=True):
     lost: int
     """Never done, and gone from the queue."""
     stranded: int
-    """Left with a dead worker beyond their deadline."""
+    """Left behind beyond their deadline: with a dead worker, with one that was told to stop, or in
+    the queue while a live worker had nothing to do."""
     pending: int
     """Still in the queue when the run ended."""
     discarded: int
@@ -142,6 +144,8 @@ class JobsSection(Section, frozen=True, kw_only=True):
     """`duplicated` by how it came about."""
     pending_by_reason: dict[str, int]
     """`pending` by where they were left."""
+    stranded_by_reason: dict[str, int]
+    """`stranded` by where they were left: ``dead_worker``, ``told_to_stop``, ``alive_and_idle``."""
     ambiguous_by_reason: dict[str, int]
     """`ambiguous` by the witness that fails."""
     unexpected: int
@@ -188,8 +192,23 @@ class JobsSection(Section, frozen=True, kw_only=True):
         return self.flags.get("by_crash_alone", 0) + self.flags.get("unexplained", 0)
 
 
+class LiveDuplicates(Section, frozen=True, kw_only=True):
+    """Jobs that the library ran twice without any death, by what made it: the first that holds."""
+
+    drain: int
+    """Their worker had been told to stop and was not done with them."""
+    pause: int
+    """A fault held their worker up, which went on afterwards."""
+    outage: int
+    """A fault that hit no worker in particular was on: of the server, or the network."""
+    short_lease: int
+    """They ran for longer than the library's lease."""
+    rescue: int
+    """None of these: they were taken from a live worker all the same."""
+
+
 class CrashSection(Section, frozen=True, kw_only=True):
-    """What all kills together did."""
+    """What all faults together did."""
 
     kills: int
     """Kills that were sent."""
@@ -204,6 +223,8 @@ class CrashSection(Section, frozen=True, kw_only=True):
     """Their coordinator enqueued them again: they were done from several rows of the queue."""
     duplicates_live: int
     """The library ran them twice without any death."""
+    duplicates_live_by: LiveDuplicates
+    """`duplicates_live` by what made it."""
     duplicates_unattributed: int
     """Those of `duplicated` that belong to no kill."""
     duplicate_executions: int
@@ -217,6 +238,16 @@ class CrashSection(Section, frozen=True, kw_only=True):
     given_up: int
     """Jobs that the queue gave up though their handler never failed: a fault ended the worker that
     had them."""
+    attempts_used_up: int | None
+    """Attempts that jobs lost by faults alone, by the library's own count."""
+    attempts_used_up_why: str | None = None
+    rescue_costs_attempt: CostsAttempt
+    """Whether being rescued or taken counts as an attempt; ``not_told`` = the library counts none,
+    or no job was started again."""
+    alive_and_idle_s: float | None
+    """How long, in the whole run, a worker lived and had a place free while a job waited, and took
+    none; stretches of more than a second, seconds."""
+    alive_and_idle_s_why: str | None = None
     harness_ambiguity: int
     """Ambiguous jobs whose reason is the instrument's own failure: there must be none."""
     integrity_surface_at_kill: int | None
@@ -301,6 +332,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
 
     cache: Cache | None = None
     """Where the scenario has callers of a cache: what they were served."""
+    faults: tuple[FaultFound, ...] = ()
+    """Every fault of whatever sort, in the order of time; left out where there is none."""
     stalls: tuple[StallFound, ...] = ()
     """Workers whose connections stood still for a while; left out where there is none."""
     pauses: tuple[PauseFound, ...] = ()

@@ -107,6 +107,7 @@ class InjectedFault:
             target=self.victim.target,
             parts=msgspec.to_builtins(closed.parts),
             raced=closed.raced,
+            healed_ns=None if self._row.ends_process else self.healed_ns(),
         )
         self._recorder.record_all([*closed.lines, ended])
         self.certified = True

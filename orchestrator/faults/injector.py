@@ -13,8 +13,9 @@ from orchestrator.faults.injected import InjectedFault
 from orchestrator.faults.plan import PlannedFault, View, due_ns, phase_origin_ns, phases_s
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.settled import Settling
-from orchestrator.faults.table import row_of, word_of
+from orchestrator.faults.table import rescued_after_s, row_of, word_of
 from orchestrator.faults.targets import Reach
+from orchestrator.history.rescuer import Outage
 from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.capacity import distinct_rate_per_s
 from orchestrator.scenario.types import Scenario
@@ -136,6 +137,16 @@ class FaultInjector:
         """When the next healing or fault is due, as far as that is known."""
         known = [due for due in (self.next_heal_ns(), self._due_ns) if due is not None]
         return min(known, default=None)
+
+    def outages(self) -> list[Outage]:
+        """The faults so far that ended no process: when they began, and when they were over; None =
+        that is still to come. Left out is one whose end nothing brings any more."""
+        return [
+            Outage(fault.sent_ns, fault.healed_ns())
+            for fault in self.injected
+            if not row_of(fault.plan.entry).ends_process
+            and (fault.healed_ns() or fault.heal_due_ns() or not fault.certified)
+        ]
 
     def settled_since_ns(self) -> int | None:
         """Since when every fault so far has settled, or was given up; T = 0 before the first.
@@ -287,7 +298,7 @@ class FaultInjector:
         fault = settling.fault
         now_ns = time.monotonic_ns()
         outage_s = ((_over_ns(fault) or now_ns) - fault.sent_ns) / _NS_PER_S
-        bound_s = self._rescue.bound_s(outage_s) if self._rescue else 0.0
+        bound_s = rescued_after_s(fault.plan.entry, self._rescue, outage_s)
         limit_s = bound_s + self._scenario.limits.settle_s
         if now_ns - fault.sent_ns <= limit_s * _NS_PER_S:
             return False

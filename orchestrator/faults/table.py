@@ -16,6 +16,7 @@ from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.scenario.faults import Kill, Pause, Stall, Triggered
+from worker_child.protocol import Rescue
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ TABLE: dict[type[Triggered], Row] = {
     ),
 }
 """By the type of the scenario's entry."""
+
+
+def rescued_after_s(entry: Triggered, rescue: Rescue | None, outage_s: float) -> float:
+    """From a fault until what it cut off must have been picked up again, seconds: a death's lease
+    runs while its slot is empty; any other fault is over first. 0 = this preset never rescues."""
+    if TABLE[type(entry)].ends_process:
+        return rescue.bound_s(outage_s) if rescue else 0.0
+    return outage_s + (rescue.bound_s(0.0) if rescue else 0.0)
 
 
 def row_of(entry: Triggered) -> Row:

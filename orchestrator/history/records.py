@@ -345,6 +345,9 @@ class FaultEnded(msgspec.Struct, frozen=True, omit_defaults=True):
     """The rest of the certificate; its form depends on `what`."""
     raced: bool = False
     """Another incarnation could already have claimed the victim's rows when they were read."""
+    healed_ns: int | None = None
+    """When the harm was over, CLOCK_MONOTONIC; left out where that came after this line, as a
+    respawn may: there the successor's `child_spawned` tells it."""
 
     @property
     def after(self) -> Any:

@@ -3,7 +3,7 @@ analysis of its history."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from worker_child.protocol import Rescue
@@ -34,6 +34,31 @@ class Rescuer(NamedTuple):
     def bound_s(self, rescue: Rescue, died_ns: int) -> float:
         """From the death until an orphan must have been picked up, seconds."""
         return rescue.bound_s(max(0.0, (self.ready_ns - died_ns) / _NS_PER_S))
+
+
+class Outage(NamedTuple):
+    """A fault that ended no process, CLOCK_MONOTONIC nanoseconds."""
+
+    began_ns: int
+    healed_ns: int | None
+    """None = it is not over."""
+
+
+def stretched_ns(since_ns: int, wait_ns: int, outages: Iterable[Outage]) -> int | None:
+    """Until when something must have come that may take `wait_ns` from `since_ns` on.
+
+    Where an outage falls into the wait it counts from the outage's end anew. None = such an outage
+    was never over, and there is no such instant.
+    """
+    until_ns = since_ns + wait_ns
+    for outage in sorted(outages, key=lambda outage: outage.began_ns):
+        if outage.began_ns > until_ns:
+            break
+        if outage.healed_ns is None:
+            return None
+        if outage.healed_ns > since_ns:
+            until_ns = max(until_ns, outage.healed_ns + wait_ns)
+    return until_ns
 
 
 def find_rescuer(rescue: Rescue, died_ns: int, others: Sequence[Life]) -> Rescuer | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from orchestrator.history.rescuer import find_rescuer
+from orchestrator.history.rescuer import Outage, find_rescuer, stretched_ns
 from orchestrator.observe.parts import RunParts
 from orchestrator.scenario.types import Limits
 from worker_child.adapters.contract import QueueCounts
@@ -20,7 +20,7 @@ class Drain:
 
     `ended_by` is ``agreed``, or what was still missing at the bound. After a worker's death the
     bound is that of the rescue and the longest job behind it, as the analysis judges it; always at
-    least `limits.drain_s`.
+    least `limits.drain_s`. Where one of `outages` falls into either, it counts from its end anew.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Drain:
         rescue: Rescue | None,
         limits: Limits,
         longest_length_s: float,
+        outages: Callable[[], Sequence[Outage]] = tuple,
         look_every_ns: int = LOOK_EVERY_NS,
     ) -> None:
         self.ended_by = ""
@@ -40,6 +41,7 @@ class Drain:
         self._rescue = rescue
         self._limits = limits
         self._longest_length_s = longest_length_s
+        self._outages = outages
         self._look_every_ns = look_every_ns
         self._begun_ns = time.monotonic_ns()
         self._looked_ns = 0
@@ -69,15 +71,23 @@ class Drain:
     def deadline_ns(self) -> int:
         """The bound, as far as it is known now, monotonic ns."""
         now_ns = time.monotonic_ns()
-        deadlines_s = [self._limits.drain_s + self._begun_ns / _NS_PER_S]
         margin_s = self._limits.backlog_margin_s + self._longest_length_s
-        for died_ns, bound_s in self._rescues(now_ns):
-            until_s = min(bound_s, self._limits.max_bound_s) + margin_s
-            deadlines_s.append(died_ns / _NS_PER_S + until_s)
-        return round(max(deadlines_s) * _NS_PER_S)
+        waits_s = [(self._begun_ns, self._limits.drain_s)]
+        waits_s += [
+            (died_ns, min(bound_s, self._limits.max_bound_s) + margin_s)
+            for died_ns, bound_s in self._rescues(now_ns)
+        ]
+        # An outage that goes on is waited for: its end is of the plan, and comes.
+        outages = [Outage(o.began_ns, o.healed_ns or now_ns) for o in self._outages()]
+        ends_ns = [
+            stretched_ns(since_ns, round(wait_s * _NS_PER_S), outages) or now_ns
+            for since_ns, wait_s in waits_s
+        ]
+        return max(ends_ns)
 
     def _rescues(self, now_ns: int) -> Iterator[tuple[int, float]]:
-        """When each worker died that somebody may rescue, and the bound of that, seconds.
+        """When each worker died, or left as it was told to, whose jobs somebody may rescue, and the
+        bound of that, seconds.
 
         Where none can as yet and some worker is on its way, it could from now on; where none is,
         there is nothing to wait for.
@@ -86,15 +96,16 @@ class Drain:
             return
         lives = self._fleet.lives()
         for place, life in lives.items():
-            if life.died_ns is None:
+            gone_ns = life.stopped_ns if life.died_ns is None else life.died_ns
+            if gone_ns is None:
                 continue
             others = [other for key, other in lives.items() if key != place]
-            rescuer = find_rescuer(self._rescue, life.died_ns, others)
+            rescuer = find_rescuer(self._rescue, gone_ns, others)
             if rescuer is not None:
-                yield life.died_ns, rescuer.bound_s(self._rescue, life.died_ns)
+                yield gone_ns, rescuer.bound_s(self._rescue, gone_ns)
             elif self._fleet.living():
-                outage_s = (now_ns - life.died_ns) / _NS_PER_S
-                yield life.died_ns, self._rescue.bound_s(outage_s)
+                outage_s = (now_ns - gone_ns) / _NS_PER_S
+                yield gone_ns, self._rescue.bound_s(outage_s)
 
     def _never_rescued(self, counts: QueueCounts, open_: int, now_ns: int) -> bool:
         if self._rescue is not None or open_ or counts.queued or counts.retrying:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
 
-from orchestrator.faults.table import row_of
+from orchestrator.faults.table import rescued_after_s, row_of
 from orchestrator.scenario.arrivals import corners
 from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.faults import Fault
@@ -32,8 +32,8 @@ class Forecast:
 
 def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     """Foresee a run from its scenario, its preset and what `capacity` says of the load; pure."""
-    outages_s = [fault.outage_s or 0.0 for fault in scenario.faults]
-    bounds_s = [preset.rescue.bound_s(s) for s in outages_s] if preset.rescue else []
+    rescue = preset.rescue
+    bounds_s = [rescued_after_s(f, rescue, f.outage_s or 0.0) for f in scenario.faults]
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
     ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
     duration_s = scenario.workload.duration_s
@@ -55,7 +55,7 @@ def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) ->
     outage_s = fault.outage_s or 0.0
     if preset.rescue is None:
         return at_s + outage_s + scenario.limits.confirm_s
-    bound_s = preset.rescue.bound_s(outage_s)
+    bound_s = rescued_after_s(fault, preset.rescue, outage_s)
     return at_s + min(bound_s, scenario.limits.max_bound_s) + load.mean_length_s
 
 

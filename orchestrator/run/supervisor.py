@@ -322,6 +322,7 @@ class Supervisor:
             rescue=self._plan.preset.rescue,
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,
+            outages=self._injector.outages,
             look_every_ns=look_every_ns,
         )
 

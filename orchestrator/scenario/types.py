@@ -281,8 +281,9 @@ class Expectations(Section, frozen=True, kw_only=True):
     lost: Count | None = 0
     """Jobs that the queue took and that nobody ever ran to the end."""
     stranded: Count | None = 0
-    """Jobs that a dead worker still holds after their deadline; where the preset never rescues, all
-    that it holds."""
+    """Jobs that a dead worker, or one that was told to stop, still holds after their deadline, or
+    that wait then although a live worker is idle; where the preset never rescues, all that such a
+    worker holds."""
     given_up: Count | None = 0
     """Jobs that the queue gave up though their handler never failed: by the crash alone."""
     discarded_unplanned: Count | None = 0
@@ -316,6 +317,9 @@ class Expectations(Section, frozen=True, kw_only=True):
     """Jobs that were done twice or more, completed or with an effect: exactly so many."""
     max_duplicated: Count | None = None
     """The same, at most."""
+    duplicates_live: Count | None = None
+    """Jobs that were done twice or more and that no worker's death, nor a coordinator, explains:
+    exactly so many."""
     duplicate_executions: Count | None = None
     """Jobs with two or more `job_completed` lines: exactly so many."""
     re_executions: Count | None = None
@@ -332,6 +336,11 @@ class Expectations(Section, frozen=True, kw_only=True):
     """The longest time from a kill until the first of its orphans was started again."""
     max_last_settled_s: Seconds | None = None
     """The longest time from a kill until the last of its orphans had come to its end."""
+    max_alive_and_idle_s: SecondsFromZero | None = None
+    """The longest time, all stretches of more than a second together, that a worker lived and had a
+    place free while a job waited, and took none."""
+    max_first_work_s: Seconds | None = None
+    """The longest time from the end of a fault until a worker that it concerned started a job."""
 
 
 class Scenario(Section, frozen=True, kw_only=True):

@@ -183,11 +183,15 @@ class Fleet:
         return [child for child in self.children.values() if child.state is not State.GONE]
 
     def lives(self) -> dict[Incarnation, Life]:
-        """When each worker was ready, as far as it was, and when it died, if it has."""
+        """When each worker was ready, as far as it was, and when it died, or left as told to."""
         return {
-            key: Life(ready.t_ns if ready else None, self._died_ns.get(key))
-            for key in self.children
-            for ready in [self._tracker.ready.get(key)]
+            key: Life(
+                ready.t_ns if ready else None,
+                died_ns,
+                child.exit.reaped_ns if died_ns is None and child.exit is not None else None,
+            )
+            for key, child in self.children.items()
+            for ready, died_ns in [(self._tracker.ready.get(key), self._died_ns.get(key))]
         }
 
     def open_in_living(self) -> int:

@@ -306,6 +306,46 @@ class Story:
             )["t_ns"] = t + 4000
         self.record("row_read", read="kill", fault=fault, lines=len(rows))["t_ns"] = t + 4000
 
+    def phase(self, name: str) -> Fields:
+        """The run enters a phase."""
+        return self.record("note", code="phase", detail={"phase": name})
+
+    def stall(self, worker: Worker, seconds: float, *, ends: bool = True) -> None:
+        """Its connections stand still so long, and then, unless it never `ends`, flow again."""
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": worker.pid}
+        what = {"what": "stall", "target": {"kind": "worker", **target}}
+        fault = self.faults
+        self.faults += 1
+        entry = {"what": "stall", "slot": worker.slot, "stall_s": seconds, "rescuer_slot": 1}
+        point = {"statement": "SELECT 1", "side": "before"}
+        self.first("run_start")["scenario"]["faults"].append({**entry, "at_point": point})
+        seen = {"statement": "SELECT 1", "sql": "SELECT 1", "phase": "idle", "side": "before"}
+        sent = self.record(
+            "fault_injected",
+            fault=fault,
+            **what,
+            ends_process=False,
+            trigger="point",
+            biased=True,
+            intended_ns=self.now_ns,
+            parts={"sessions": [{"pid": 7, "backend_start": "then"}], "at_point": seen},
+        )
+        self.wait(seconds)
+        if not ends:
+            return
+        freeze = {"frozen_ns": sent["t_ns"], "looked_ns": self.now_ns, "passed_bytes": 0}
+        self.record(
+            "fault_ended",
+            fault=fault,
+            **what,
+            parts={
+                "freeze": {**freeze, "backend_pids": [7]},
+                "released_ns": self.now_ns,
+                "lived": True,
+            },
+            healed_ns=self.now_ns,
+        )
+
     def row(self, job_id: str, state: str = "done", **fields: Any) -> Fields:
         effects = self.effects.pop(job_id, [])
         if state != "absent" and "inbox_id" not in fields:

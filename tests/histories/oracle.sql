@@ -40,7 +40,7 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
           AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
          AS identity,
        COALESCE(
-         (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'fault_injected'
+         (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'fault_injected' AND json_extract(f, '$.ends_process')
             AND json_extract(f, '$.target.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.target.incarnation') = json_extract(s.f, '$.incarnation')),
          (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_exited' AND json_extract(f, '$.reason') = 'died'
             AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation')))
@@ -56,6 +56,21 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
          AS events
 FROM field s WHERE s.kind = 'child_spawned';
 
+CREATE TABLE stop AS
+SELECT MIN(json_extract(f, '$.t_ns')) AS t FROM field WHERE kind = 'note' AND json_extract(f, '$.code') = 'phase'
+   AND json_extract(f, '$.detail.phase') = 'stop';
+
+-- One that left before the run asked the workers to stop leaves orphans as a dead one does.
+ALTER TABLE incarnation ADD COLUMN behind;
+UPDATE incarnation SET behind = COALESCE(died, (SELECT left_ns FROM stop WHERE left_ns < stop.t));
+
+CREATE TABLE outage AS
+SELECT ROW_NUMBER() OVER (ORDER BY json_extract(s.f, '$.t_ns')) AS k, json_extract(s.f, '$.t_ns') AS began,
+       (SELECT json_extract(f, '$.healed_ns') FROM field WHERE kind = 'fault_ended'
+          AND json_extract(f, '$.fault') = json_extract(s.f, '$.fault')) AS healed,
+       json_extract(s.f, '$.target.slot') AS slot, json_extract(s.f, '$.target.incarnation') AS inc
+FROM field s WHERE s.kind = 'fault_injected' AND NOT json_extract(s.f, '$.ends_process');
+
 -- Whoever else was ready, when it died, and when it was gone; one that stopped when asked outlives
 -- every lease, and looks for orphans as long as it was there.
 CREATE TABLE life AS
@@ -68,14 +83,14 @@ FROM field WHERE kind = 'child_ready' GROUP BY 1, 2;
 
 -- Of each death: the workers that outlived the lease of its jobs.
 CREATE TABLE rescuer AS
-SELECT i.slot, i.inc, i.died, o.ready, o.gone, i.died + start.lease_s * 1e9 AS lease_over
+SELECT i.slot, i.inc, i.behind, o.ready, o.gone, i.behind + start.lease_s * 1e9 AS lease_over
 FROM incarnation i, start JOIN life o ON o.slot <> i.slot OR o.inc <> i.inc
-WHERE i.died IS NOT NULL AND (o.died IS NULL OR o.died > i.died + start.lease_s * 1e9);
+WHERE i.behind IS NOT NULL AND (o.died IS NULL OR o.died > i.behind + start.lease_s * 1e9);
 
 -- From a death until its orphans must have been picked up, in nanoseconds. No row = there is no
 -- bound; had_time = somebody lived through a whole look and a poll behind the lease.
 CREATE TABLE bound AS
-SELECT r.slot, r.inc, MAX(start.lease_s * 1e9, MIN(r.ready) - r.died) + (start.interval_s + start.poll_s) * 1e9 AS bound_ns,
+SELECT r.slot, r.inc, MAX(start.lease_s * 1e9, MIN(r.ready) - r.behind) + (start.interval_s + start.poll_s) * 1e9 AS bound_ns,
        MAX(r.gone IS NULL OR r.gone - MAX(r.ready, r.lease_over) >= (start.interval_s + start.poll_s) * 1e9) AS had_time
 FROM rescuer r, start GROUP BY r.slot, r.inc;
 
@@ -162,6 +177,63 @@ SELECT job.job,
          AS held_by_dead
 FROM job;
 
+-- What is waited for, from when on and how long: rows that somebody left behind, jobs that are
+-- queued, and of these the death that had them in flight.
+CREATE TABLE ask AS
+SELECT 'row' AS what, f.job, i.behind AS since, bound_ns + start.margin_s * 1e9 + w.length_us * 1000 AS wait,
+       f.t AS read, had_time, i.died
+FROM final_row f JOIN incarnation i ON i.identity = f.claimed_by JOIN bound USING (slot, inc) JOIN weighed w ON w.job = f.job, start
+WHERE f.state = 'claimed' AND i.behind IS NOT NULL
+UNION ALL
+SELECT 'queued', w.job,
+       (SELECT MAX(t) FROM (
+          SELECT COALESCE(json_extract(f, '$.acknowledged_ns'), json_extract(f, '$.t_ns')) AS t FROM field
+           WHERE kind = 'job_enqueued' AND json_extract(f, '$.job_id') = w.job
+          UNION ALL SELECT t FROM event e WHERE e.job = w.job AND kind IN ('job_started', 'job_completed', 'job_failed')
+          UNION ALL SELECT left_ns FROM incarnation i JOIN event e USING (slot, inc)
+           WHERE e.job = w.job AND e.kind = 'job_started' AND NOT EXISTS (
+             SELECT 1 FROM event d WHERE d.slot = e.slot AND d.inc = e.inc AND d.exec = e.exec AND d.kind IN ('job_completed', 'job_failed')))),
+       start.margin_s * 1e9 + w.length_us * 1000, NULL, NULL, NULL
+FROM weighed w, start WHERE w.r = 'queued'
+UNION ALL
+SELECT 'found', w.job, i.behind,
+       (SELECT bound_ns FROM bound b WHERE b.slot = i.slot AND b.inc = i.inc) + start.margin_s * 1e9 + w.length_us * 1000, NULL, NULL, NULL
+FROM weighed w, start JOIN incarnation i ON i.died IS NOT NULL AND (
+  EXISTS (SELECT 1 FROM event e WHERE e.job = w.job AND e.slot = i.slot AND e.inc = i.inc AND e.kind = 'job_started' AND NOT EXISTS (
+             SELECT 1 FROM event d WHERE d.slot = e.slot AND d.inc = e.inc AND d.exec = e.exec AND d.kind IN ('job_completed', 'job_failed')))
+  OR EXISTS (SELECT 1 FROM field WHERE kind = 'row_read' AND json_extract(f, '$.read') = 'kill' AND json_extract(f, '$.job_id') = w.job
+               AND json_extract(f, '$.claimed_by') = i.identity))
+WHERE w.r = 'queued';
+
+-- An outage that falls into a wait begins it anew at its end; one without an end leaves no deadline.
+CREATE TABLE deadline AS
+WITH RECURSIVE go (what, job, since, wait, read, had_time, died, until, k) AS (
+  SELECT what, job, since, wait, read, had_time, died, since + wait, 0 FROM ask
+  UNION ALL
+  SELECT what, job, since, wait, read, had_time, died,
+         CASE WHEN o.began > until OR o.healed <= since THEN until ELSE MAX(until, o.healed + wait) END, o.k
+  FROM go JOIN outage o ON o.k = go.k + 1)
+SELECT * FROM go WHERE k = (SELECT COUNT(*) FROM outage);
+
+-- Nobody knows since when a job waits that failed, or that a death left to nobody.
+CREATE TABLE waiting AS
+SELECT job, MAX(until) AS until FROM deadline d WHERE what <> 'row'
+  AND NOT EXISTS (SELECT 1 FROM deadline n WHERE n.job = d.job AND n.what <> 'row' AND n.until IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM event e JOIN last_start l ON l.job = e.job AND l.slot = e.slot AND l.inc = e.inc AND l.exec = e.exec
+                   WHERE e.job = d.job AND e.kind = 'job_failed')
+GROUP BY job;
+
+-- A job that waits at its deadline, and a worker that had nothing to do for a second before it.
+CREATE TABLE idle AS
+SELECT DISTINCT w.job FROM waiting w, stop JOIN life l ON l.ready <= w.until - 1e9
+JOIN incarnation i ON i.slot = l.slot AND i.inc = l.inc
+WHERE (i.died IS NULL OR i.died >= w.until) AND (i.left_ns IS NULL OR i.left_ns >= w.until) AND (stop.t IS NULL OR stop.t >= w.until)
+  AND (i.left_ns IS NOT NULL OR stop.t IS NOT NULL OR w.until <= (SELECT MAX(json_extract(f, '$.t_ns')) FROM field))
+  AND NOT EXISTS (SELECT 1 FROM outage o WHERE o.slot = l.slot AND o.inc = l.inc AND o.began < w.until AND (o.healed IS NULL OR o.healed > w.until - 1e9))
+  AND NOT EXISTS (SELECT 1 FROM event e WHERE e.slot = l.slot AND e.inc = l.inc AND e.kind = 'job_started' AND e.t < w.until AND NOT EXISTS (
+        SELECT 1 FROM event d WHERE d.slot = e.slot AND d.inc = e.inc AND d.exec = e.exec AND d.kind IN ('job_completed', 'job_failed')
+           AND d.t <= w.until - 1e9));
+
 CREATE TABLE judged AS
 SELECT job, CASE
     WHEN closing.many <> 1 OR closing.error IS NOT NULL
@@ -175,11 +247,13 @@ SELECT job, CASE
     WHEN r = 'dead' OR (r = 'absent' AND ended_in_error) THEN 'discarded'
     WHEN r = 'claimed' AND held_by_dead THEN CASE
         WHEN start.lease_s IS NULL OR EXISTS (
-            SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
-            JOIN bound USING (slot, inc)
-            WHERE final_row.job = weighed.job AND state = 'claimed' AND had_time
-              AND final_row.t > died + bound_ns + start.margin_s * 1e9 + length_us * 1000)
+            SELECT 1 FROM deadline d WHERE d.job = weighed.job AND what = 'row' AND died IS NOT NULL AND had_time AND read > until)
         THEN 'stranded' ELSE 'pending' END
+    WHEN r = 'claimed' AND (
+        EXISTS (SELECT 1 FROM deadline d WHERE d.job = weighed.job AND what = 'row' AND had_time AND read > until)
+        OR (start.lease_s IS NULL AND EXISTS (SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
+              WHERE final_row.job = weighed.job AND state = 'claimed' AND behind IS NOT NULL))) THEN 'stranded'
+    WHEN r = 'queued' AND EXISTS (SELECT 1 FROM idle WHERE idle.job = weighed.job) THEN 'stranded'
     WHEN r IN ('queued', 'retrying', 'claimed') THEN 'pending'
     WHEN start.effects THEN 'lost'
     ELSE 'ambiguous:done_unwitnessed' END AS verdict

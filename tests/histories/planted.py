@@ -57,6 +57,42 @@ def crash(**options: Any) -> Story:
     return story
 
 
+def waiting(
+    seconds: float, *, busy: bool = False, stalled_s: float = 0.0, ends: bool = True
+) -> Story:
+    """A waits, so long, behind the only worker, which runs B and perhaps never ends it."""
+    story = Story()
+    worker = story.worker()
+    story.enqueue(A, B, length_us=50_000)
+    worker.start(B)
+    if stalled_s:
+        story.stall(worker, stalled_s, ends=ends)
+    if not busy:
+        worker.complete(B)
+    story.wait(seconds)
+    story.phase("stop")
+    if busy:
+        worker.complete(B)
+    story.exit(worker)
+    story.end({A: "queued"}, drain="1 queued rows")
+    return story
+
+
+def left_by_one_that_was_told_to_stop(seconds: float) -> Story:
+    """It leaves with A claimed; the other worker is there for so many seconds more."""
+    story = Story()
+    first, second = story.worker(0), story.worker(1)
+    story.enqueue(A, B)
+    story.exit(first, "stopped")
+    second.run(B)
+    story.wait(seconds)
+    story.phase("stop")
+    story.exit(second)
+    story.row(A, "claimed", claimed_by=first.identity)
+    story.end(drain="1 claimed rows")
+    return story
+
+
 def one_job(rows: Mapping[str, str], **options: Any) -> Story:
     """A is never run."""
     story = Story(**options)
@@ -491,10 +527,42 @@ PLANTED: dict[str, Planted] = {
         done_while_owed, "pass", A, "completed_once", flags=frozenset({"still_owed"})
     ),
     "stranded_past_its_deadline": Planted(
-        lambda: left_claimed(10), "fail", A, "stranded", flags=frozenset({"blocks_capacity"})
+        lambda: left_claimed(10),
+        "fail",
+        A,
+        "stranded",
+        "dead_worker",
+        flags=frozenset({"blocks_capacity"}),
     ),
     "stranded_where_nothing_rescues": Planted(
-        lambda: left_claimed(0, rescue=None), "fail", A, "stranded", says="never rescues"
+        lambda: left_claimed(0, rescue=None),
+        "fail",
+        A,
+        "stranded",
+        "dead_worker",
+        says="never rescues",
+    ),
+    "waiting_though_a_worker_is_idle": Planted(
+        lambda: waiting(3), "fail", A, "stranded", "alive_and_idle", says="stranded"
+    ),
+    "waiting_before_its_deadline": Planted(lambda: waiting(0.9), "unknown", A, "pending", "queued"),
+    "waiting_behind_a_busy_worker": Planted(
+        lambda: waiting(3, busy=True), "unknown", A, "pending", "queued"
+    ),
+    "waiting_and_its_deadline_counts_from_the_stalls_end": Planted(
+        lambda: waiting(0.9, stalled_s=30), "unknown", A, "pending", "queued"
+    ),
+    "waiting_past_its_deadline_after_the_stall": Planted(
+        lambda: waiting(3, stalled_s=30), "fail", A, "stranded", "alive_and_idle"
+    ),
+    "waiting_for_ever_behind_a_stall": Planted(
+        lambda: waiting(30, stalled_s=30, ends=False), "invalid", A, "pending", "queued"
+    ),
+    "left_claimed_by_a_worker_that_was_told_to_stop": Planted(
+        lambda: left_by_one_that_was_told_to_stop(30), "fail", A, "stranded", "told_to_stop"
+    ),
+    "left_claimed_by_one_told_to_stop_within_the_bound": Planted(
+        lambda: left_by_one_that_was_told_to_stop(1), "unknown", A, "pending", "stopped"
     ),
     "bound_not_reached": Planted(
         lambda: left_claimed(1), "unknown", A, "pending", "bound_not_reached"

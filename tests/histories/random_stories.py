@@ -13,7 +13,7 @@ DRAWN_STATES = st.sampled_from(("done", "done", "done", "absent", *STATES))
 STEPS = st.sampled_from(
     (
         *("run", "run", "run", "start", "finish", "finish", "effect", "fail", "kill", "die"),
-        *("wait", "discard", "discard", "retry"),
+        *("wait", "discard", "discard", "retry", "leave", "stall"),
     )
 )
 TOLD = ("executor", "executor", "rows")
@@ -39,6 +39,9 @@ class _Author:
         for step in self.draw(st.lists(STEPS, max_size=14)):
             slot = self.draw(st.sampled_from(sorted(self.slots)))
             getattr(self, step)(self.slots[slot], self.draw(st.sampled_from(self.jobs)))
+        if self.draw(st.sampled_from((True, True, True, False))):
+            self.story.wait(self.draw(st.sampled_from((0, 3, 10))))
+            self.story.phase("stop")
         for worker in self.slots.values():
             self.story.exit(worker, self.draw(st.sampled_from(("stopped", "stop_ignored"))))
         self.story.wait(self.draw(st.sampled_from((0, 2, 30))))
@@ -102,6 +105,15 @@ class _Author:
     def die(self, worker: Worker, _: str) -> None:
         self.story.exit(worker, "died", exit_code=1)
         self.respawn(worker)
+
+    def leave(self, worker: Worker, job: str) -> None:
+        """It is told to stop, and leaves with a row."""
+        self.left[job] = worker.identity
+        self.story.exit(worker, "stopped")
+        self.respawn(worker)
+
+    def stall(self, worker: Worker, _: str) -> None:
+        self.story.stall(worker, self.draw(st.sampled_from((1, 4))))
 
     def wait(self, _: Worker, __: str) -> None:
         self.story.wait(self.draw(st.sampled_from((1, 4))))

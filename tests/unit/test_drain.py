@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
+from orchestrator.history.rescuer import Outage
 from orchestrator.run.drain import Drain
 from orchestrator.scenario.types import Limits
+from orchestrator.workers.child import State
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import (
     MS,
@@ -43,12 +46,15 @@ class World:
         self.lines = Lines(self.tracker)
         self.probe = ToldProbe(self.clock)
 
-    def drain(self, rescue: Rescue | None = RESCUE) -> Drain:
+    def drain(
+        self, rescue: Rescue | None = RESCUE, outages: Callable[[], Sequence[Outage]] = tuple
+    ) -> Drain:
         return Drain(
             parts_of(self.fleet, self.probe, self.tracker),
             rescue=rescue,
             limits=LIMITS,
             longest_length_s=LONGEST_S,
+            outages=outages,
         )
 
     def look_after(self, drain: Drain, seconds: float) -> str | None:
@@ -269,6 +275,37 @@ def test_where_nothing_rescues_an_outage_moves_nothing(world: World) -> None:
     begun_ns = world.clock.now_ns
     world.lose_a_worker()
     assert world.drain(rescue=None).deadline_ns() == begun_ns + 20 * S
+
+
+def test_a_fault_that_ends_no_process_moves_the_bound_to_its_end(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    healed_ns = begun_ns + 12 * S
+    drain = world.drain(outages=lambda: [Outage(begun_ns - S, healed_ns)])
+    assert drain.deadline_ns() == healed_ns + 20 * S
+
+
+def test_as_long_as_such_a_fault_goes_on_it_moves_with_the_clock(world: World) -> None:
+    begun_ns = world.clock.now_ns
+    drain = world.drain(outages=lambda: [Outage(begun_ns, None)])
+    world.clock.forward(100)
+    assert drain.deadline_ns() == world.clock.now_ns + 20 * S
+
+
+def test_a_rescue_that_such_a_fault_falls_into_counts_from_its_end(world: World) -> None:
+    lost_ns = world.lose_a_worker(0, 1)
+    healed_ns = lost_ns + 40 * S
+    drain = world.drain(outages=lambda: [Outage(lost_ns + 5 * S, healed_ns)])
+    assert drain.deadline_ns() == healed_ns + (33 + 10 + 6) * S
+
+
+def test_what_a_worker_holds_that_left_when_told_to_is_waited_for_as_a_dead_ones(
+    world: World,
+) -> None:
+    child, now_ns = world.fleet.ready(), world.clock.now_ns
+    world.fleet.ready(1)
+    child.state = State.GONE
+    child.end(now_ns, None)
+    assert world.drain().deadline_ns() == now_ns + (33 + 10 + 6) * S
 
 
 def test_an_orphan_is_waited_for_to_the_rescues_bound_and_no_longer(world: World) -> None:

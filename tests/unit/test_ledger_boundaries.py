@@ -262,11 +262,11 @@ STOPPED = worker(exited=cast(ChildExited, SimpleNamespace(reason="stopped", t_ns
 @pytest.mark.parametrize(
     ("row", "changed", "expected"),
     [
-        (held(victim()), {}, Judgement("stranded")),
+        (held(victim()), {}, Judgement("stranded", "dead_worker")),
         (held(victim(), DEADLINE_NS), {}, Judgement("pending", "bound_not_reached")),
-        (held(victim(), 0), {"rescues": False}, Judgement("stranded")),
+        (held(victim(), 0), {"rescues": False}, Judgement("stranded", "dead_worker")),
         (held(victim(rescuer=None), 0), {}, Judgement("pending", "no_worker")),
-        (held(victim(rescuer=None), 0), {"rescues": False}, Judgement("stranded")),
+        (held(victim(rescuer=None), 0), {"rescues": False}, Judgement("stranded", "dead_worker")),
         (held(victim(rescuer=Rescuer(0, False))), {}, Judgement("pending", "no_worker")),
         (
             held(victim(rescuer=Rescuer(0, False)), DEADLINE_NS),

@@ -1,0 +1,70 @@
+"""What made a queue run a healthy job twice: one cause for each duplicate that no death explains.
+
+The job was done by one execution, and another took it all the same. Looked at is the first of them,
+and the first start of another that was done after it had started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analysis.evidence.executions import Evidence, Execution
+from analysis.evidence.fault_spans import FaultSpan
+from analysis.evidence.incarnations import Incarnations
+from analysis.evidence.presence import told_to_stop_ns
+from analysis.history.columns import worker_key
+
+LiveCause = Literal["drain", "pause", "outage", "short_lease", "rescue"]
+LIVE_CAUSES: tuple[LiveCause, ...] = ("drain", "pause", "outage", "short_lease", "rescue")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCauses:
+    """What the causes of a run's live duplicates are found with."""
+
+    incarnations: Incarnations
+    spans: Sequence[FaultSpan]
+    stop_ns: int | None
+    """When the run asked its workers to stop."""
+    lease_s: float | None
+    """How long the library leaves a job to a worker that does not renew its claim; None = there is
+    no such time."""
+
+    def cause(self, evidence: Evidence) -> LiveCause:
+        """The first that holds, in the order of `LIVE_CAUSES`.
+
+        ``drain`` = its worker had been told to stop and was not done with it; ``pause`` = a fault
+        held that worker up meanwhile; ``outage`` = one that hit nobody in particular was on
+        meanwhile; ``short_lease`` = it ran for longer than the lease; ``rescue`` = none of these.
+        """
+        first, *others = evidence.done
+        begun_ns = first.started_ns if first.started_ns is not None else 0
+        starts = [other.started_ns for other in others if other.started_ns is not None]
+        taken_ns = min((at for at in starts if at > begun_ns), default=begun_ns)
+        if self._was_draining(first, taken_ns):
+            return "drain"
+        worker = worker_key(first.slot, first.incarnation)
+        held_up = [
+            span
+            for span in self.spans
+            if not span.ends_process
+            and span.hits(worker)
+            and span.began_ns < taken_ns
+            and (span.healed_ns is None or span.healed_ns > begun_ns)
+        ]
+        if held_up:
+            return "pause" if any(span.workers for span in held_up) else "outage"
+        if self.lease_s is not None:
+            over_ns = begun_ns + round(self.lease_s * 1e9)
+            if taken_ns >= over_ns and first.over_ns > over_ns:
+                return "short_lease"
+        return "rescue"
+
+    def _was_draining(self, execution: Execution, taken_ns: int) -> bool:
+        member = self.incarnations.get(execution.slot, execution.incarnation)
+        if member is None:
+            return False
+        told_ns = told_to_stop_ns(member, self.spans, self.stop_ns)
+        return told_ns is not None and told_ns < min(taken_ns, execution.over_ns)

@@ -1,0 +1,28 @@
+"""The part of the printed summary that tells of each fault, of whatever sort, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.metrics.faults import FaultFound
+from analysis.report.grid import Grid
+from analysis.report.number_format import plain, seconds, words
+
+FAULTS_TITLE = "Faults, seconds"
+
+
+def faults_table(faults: Sequence[FaultFound]) -> Grid:
+    """What each was and did; empty where there is none."""
+    titles = ("", "slots", "lasted", "first work after it", "alive and idle", "live jobs taken")
+    grid = Grid((*titles, "costs an attempt"), text=(0, 1, 6))
+    for fault in faults:
+        grid.add_row(
+            f"{fault.fault} {words(fault.what)}",
+            ", ".join(map(str, fault.slots)),
+            seconds(fault.lasted_s),
+            seconds(fault.first_work_s),
+            seconds(fault.alive_and_idle_s),
+            plain(fault.live_taken),
+            words(fault.rescue_costs_attempt),
+        )
+    return grid
