@@ -163,6 +163,9 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     """Not in all runs without harm: not tried."""
     nothing_executed: tuple[ListedPoint, ...] = ()
     """They execute nothing (Parse, Describe): not tried."""
+    before_unknown: tuple[ListedPoint, ...] = ()
+    """Tried after them alone: which of several equal requests would find rows was not the same in
+    every run without harm, and before the server nobody can say."""
 
     def as_json(self) -> bytes:
         """The file's content, indented, a line end behind the last line."""

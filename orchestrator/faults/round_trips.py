@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orchestrator.errors import ProxyError
 from orchestrator.faults.phases import Phases
@@ -43,15 +44,26 @@ class _Question:
         self.answered.set()
 
 
+class _Begun(NamedTuple):
+    """A round trip when it came."""
+
+    phase: PointPhase
+    number: int
+    """Which it is of all, from 0."""
+    rows: int | None
+    """As far as they were known by then."""
+
+
 class PointSeeker:
     """Is this the round trip that is asked for? Pure but for its counting."""
 
     def __init__(self, point: AtPoint) -> None:
         self._point = point
         self._begun = 0
-        """Those of its name that have come to the server."""
+        """Those of its name that have come to the server; where rows name it, of those whose rows
+        were known by then."""
         self._with_rows = 0
-        """Those of them that returned or changed rows."""
+        """Those of its name that returned or changed rows."""
         self._unanswered: dict[tuple[int, int], int] = {}
         """By a round trip's place: which of its name it is, from 1."""
 
@@ -60,13 +72,10 @@ class PointSeeker:
         if not self._is_named(round_trip, phase):
             return False
         point = self._point
-        so_far = self._with_rows + len(self._unanswered) if point.with_rows else self._begun
-        has_rows = round_trip.rows is None or round_trip.rows > 0
-        self._begun += 1
+        counts = bool(round_trip.rows) if point.with_rows else True
+        self._begun += counts
         self._unanswered[_place(round_trip)] = self._begun
-        if point.side != "before" or (point.with_rows and not has_rows):
-            return False
-        return so_far == point.ordinal - 1
+        return counts and point.side == "before" and self._begun == point.ordinal
 
     def after(self, round_trip: RoundTrip) -> bool:
         """Whether to stop where the whole answer has come."""
@@ -118,8 +127,8 @@ class RoundTripWatch:
         self._seeker = None if point is None else PointSeeker(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._begun: dict[tuple[int, int], tuple[PointPhase, int]] = {}
-        """By the place of a round trip that has come: its phase, and which it is of all."""
+        self._begun: dict[tuple[int, int], _Begun] = {}
+        """By the place of a round trip that has come and is not answered."""
         self._count = 0
         self._held: _Question | None = None
         self._closed = threading.Event()
@@ -214,15 +223,16 @@ class RoundTripWatch:
         round_trip, place = question.round_trip, _place(question.round_trip)
         if question.side == "before":
             phase = self.phases.now()
-            self._begun[place] = phase, self._count
+            self._begun[place] = _Begun(phase, self._count, round_trip.rows)
             self._count += 1
             found = self._seeker is not None and self._seeker.before(round_trip, phase)
         else:
-            phase, number = self._begun.pop(place)
+            begun = self._begun.pop(place)
+            phase = begun.phase
             found = self._seeker is not None and self._seeker.after(round_trip)
             if round_trip.executes and not found:
                 self.phases.executed(round_trip.statement)
-            self._list(round_trip, phase, number)
+            self._list(round_trip, begun)
         if found:
             self._stop_at(question, phase)
         else:
@@ -234,14 +244,16 @@ class RoundTripWatch:
         self.reached_ns = time.monotonic_ns()
         self.seen = _seen(question.round_trip, question.side, phase)
 
-    def _list(self, round_trip: RoundTrip, phase: PointPhase, number: int) -> None:
+    def _list(self, round_trip: RoundTrip, begun: _Begun) -> None:
         if self._listing:
+            foretold = begun.rows is not None and bool(begun.rows) == bool(round_trip.rows)
             detail = {
-                "number": number,
+                "number": begun.number,
                 "statement": round_trip.statement,
                 "sql": round_trip.sql,
-                "phase": phase,
+                "phase": begun.phase,
                 "rows": round_trip.rows,
+                "foretold": foretold,
                 "executes": round_trip.executes,
                 "wave": self.wave,
             }

@@ -274,7 +274,8 @@ class AtPoint(Section, frozen=True, kw_only=True):
     ordinal: AtLeastOne = 1
     """Which of those that are equal in all of this, from 1."""
     with_rows: bool = False
-    """Of those that returned or changed rows; else whether they did or not."""
+    """Of those that returned or changed rows, and before them of those of which that is known by
+    then, as they end a transaction; else whether they did or not."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
     come, and nothing of it has reached the worker."""

@@ -60,20 +60,21 @@ def test_the_nth_is_met_after_its_own_answer_and_no_other_one() -> None:
     assert seeker.after(trip(1, rows=1))
 
 
-def test_polls_without_rows_do_not_count_where_rows_name_the_point() -> None:
-    before, after = (
-        PointSeeker(point(with_rows=True, ordinal=2)),
-        PointSeeker(point("after", with_rows=True, ordinal=2)),
-    )
-    for seeker in (before, after):
-        assert not seeker.before(trip(0), "waiting")
-        assert not seeker.after(trip(0, rows=0))
-        assert not seeker.after(trip(0, rows=0))
-        assert not seeker.before(trip(1), "waiting")
-        assert not seeker.after(trip(1, rows=1))
-    assert before.before(trip(2), "waiting")
-    assert not after.before(trip(2), "waiting")
-    assert after.after(trip(2, rows=3))
+def test_polls_without_rows_do_not_count_after_them_where_rows_name_the_point() -> None:
+    seeker = PointSeeker(point("after", with_rows=True, ordinal=2))
+    assert not seeker.before(trip(0), "waiting")
+    assert not seeker.after(trip(0, rows=0))
+    assert not seeker.before(trip(1), "waiting")
+    assert not seeker.after(trip(1, rows=1))
+    assert not seeker.before(trip(2), "waiting")
+    assert seeker.after(trip(2, rows=3))
+
+
+def test_before_it_a_poll_is_never_taken_for_one_with_rows() -> None:
+    seeker = PointSeeker(point(with_rows=True))
+    for number, rows in enumerate((0, 1)):
+        assert not seeker.before(trip(number), "waiting")
+        assert not seeker.after(trip(number, rows=rows))
 
 
 def test_the_end_of_a_transaction_without_rows_is_passed_by() -> None:
@@ -81,6 +82,18 @@ def test_the_end_of_a_transaction_without_rows_is_passed_by() -> None:
     assert not seeker.before(trip(0, rows=0), "waiting")
     assert not seeker.after(trip(0, rows=0))
     assert seeker.before(trip(1, rows=2), "waiting")
+
+
+def test_whether_it_would_have_rows_is_noted_as_foretold_where_it_was_known_before(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    for number, (before, after) in enumerate([(2, 2), (None, 1), (0, 2)]):
+        fleet.turn(proxy.ask(trip(number, rows=before), "before"))
+        fleet.turn(proxy.ask(trip(number, rows=after), "after"))
+    watch.close()
+    assert [line.detail["foretold"] for line in noted.lines] == [True, False, False]
 
 
 def test_a_folded_point_is_met_in_any_phase_once_the_worker_is_ready() -> None:

@@ -37,6 +37,7 @@ from orchestrator.commands.crash_points.plan import (
     not_tried,
     points_to_try,
     trials,
+    undecidable,
 )
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
 from orchestrator.commands.reproduce import read_start
@@ -112,8 +113,8 @@ class Enumeration:
         planned = trials(self._subject, points, self._actions(), self._wish.repetitions)
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
-            yield self._table(listings, planned, results, time.monotonic() - begun_s)
-        yield self._table(listings, planned, results, time.monotonic() - begun_s)
+            yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
+        yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
 
     def _actions(self) -> list[Action]:
         return [action for action in self._wish.actions if action not in self._not_tried]
@@ -209,6 +210,7 @@ class Enumeration:
     def _table(
         self,
         listings: Mapping[WorkloadName, Listing],
+        points: Sequence[Point],
         planned: Sequence[Trial],
         results: Mapping[str, PointRun],
         took_s: float,
@@ -220,6 +222,8 @@ class Enumeration:
             if trial.request.run_id in results:
                 key = (trial.point, trial.side, trial.action)
                 runs.setdefault(key, []).append(results[trial.request.run_id])
+        place = {point: place for place, point in enumerate(points)}
+        in_order = sorted(runs, key=lambda key: place[key[0]])
         return CrashPoints(
             crash_points_version=1,
             library=request.library if request else subject.library,
@@ -232,7 +236,7 @@ class Enumeration:
             took_s=round(took_s, 3),
             runs=self._carried,
             complete=not self._wish.only and len(results) == len(planned),
-            points=tuple(_outcome(*key, some) for key, some in runs.items()),
+            points=tuple(_outcome(*key, runs[key]) for key in in_order),
             not_tried=self._not_tried,
             unsteady=tuple(
                 _listed(point)
@@ -246,6 +250,7 @@ class Enumeration:
                 for point in listing.steady
                 if not point.name.executes
             ),
+            before_unknown=tuple(_listed(point) for point in undecidable(points)),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -88,6 +89,7 @@ def summary_lines(table: CrashPoints) -> list[str]:
         f"{len(table.points)} with their sides: {counted or 'none'}.",
         f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
         f"execute nothing, {unsteady} were not in every run without harm.",
+        *_before_unknown(len(table.before_unknown)),
         *(f"{action}: not tried, as {why}." for action, why in table.not_tried.items()),
         f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s.",
     ]
@@ -95,6 +97,14 @@ def summary_lines(table: CrashPoints) -> list[str]:
     if disagree:
         lines.append(f"Repetitions disagree at {', '.join(disagree)}.")
     return lines
+
+
+def _before_unknown(count: int) -> Iterator[str]:
+    if count:
+        yield (
+            f"Before {count} of them nothing was tried: which of several equal requests finds rows "
+            "differs from run to run."
+        )
 
 
 def _verdict(point: PointOutcome) -> Text:
