@@ -277,11 +277,12 @@ def worst_of(runs: Sequence[PointRun]) -> PointVerdict:
 
 def exit_code_of(outcomes: Sequence[PointOutcome], fail_on: frozenset[str] = frozenset()) -> int:
     """1 where a point lost, stranded, gave up or stuck a job, or shows what `fail_on` names; else 3
-    where one is invalid, 4 where one was not reached, is unknown or nondeterministic."""
+    where one is invalid, 4 where one was not reached, is unknown or nondeterministic, or where
+    nothing was tried."""
     verdicts = {outcome.verdict for outcome in outcomes}
     if verdicts & (_FAILS | fail_on):
         return 1
     if "invalid" in verdicts:
         return 3
     open_ = any(outcome.nondeterministic for outcome in outcomes) or bool(verdicts & _OPEN)
-    return 4 if open_ else 0
+    return 4 if open_ or not outcomes else 0

@@ -17,6 +17,7 @@ from orchestrator.errors import ProxyError
 from orchestrator.faults.phases import Phases
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import Freeze, RoundTripSeen
+from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.types import AtPoint, PointPhase
@@ -105,6 +106,7 @@ class RoundTripWatch:
         fleet: Fleet,
         tracker: Tracker,
         recorder: Recorder,
+        probe: Probe,
         *,
         point: AtPoint | None,
         listing: bool,
@@ -123,6 +125,7 @@ class RoundTripWatch:
         self._proxy = proxy
         self._fleet = fleet
         self._recorder = recorder
+        self._probe = probe
         self._listing = listing
         self._seeker = None if point is None else PointSeeker(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
@@ -148,9 +151,32 @@ class RoundTripWatch:
         return question.stop
 
     def stop_listening(self) -> None:
-        """From now on every round trip passes unasked for and unlisted."""
-        self._seeker, self._listing = None, False
+        """From now on every round trip passes unasked for and unlisted.
+
+        Where they were listed it is noted whether all of them can have been. Raises
+        psycopg.Error.
+        """
+        was_listing, self._listing, self._seeker = self._listing, False, None
         self._closed.set()
+        self._let_pass()
+        if was_listing:
+            self._recorder.record(self._listed())
+
+    def _let_pass(self) -> None:
+        while (question := self._next_question()) is not None:
+            question.answer(stop=False)
+
+    def _listed(self) -> Note:
+        child = self._fleet.children[WATCHED]
+        sessions = self._probe.sessions([child.init.application_name])
+        facts = self._proxy.facts()
+        detail = {
+            "unexplained_bytes": facts.unexplained,
+            "broken": facts.broken,
+            "sessions": len(facts.backend_pids),
+            "outside": sorted({seen.pid for seen in sessions} - set(facts.backend_pids)),
+        }
+        return Note(time.monotonic_ns(), "round_trips_listed", detail=detail)
 
     def freeze(self) -> int:
         """Freeze the worker's connections where it is held; returns the instant, monotonic ns.
@@ -197,8 +223,7 @@ class RoundTripWatch:
         self._closed.set()
         if self._held is not None:
             self._held.answer(stop=False)
-        while (question := self._next_question()) is not None:
-            question.answer(stop=False)
+        self._let_pass()
         self._proxy.close()
         os.close(self._bell)
 

@@ -11,10 +11,12 @@ import pytest
 
 from orchestrator.faults.phases import Phases
 from orchestrator.faults.round_trips import PointSeeker, RoundTripWatch
+from orchestrator.faults.targets import Reach, worker
 from orchestrator.history.recorder import Recorder
+from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.types import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.types import AtPoint, Kill, PointPhase, PointSide
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
@@ -222,14 +224,21 @@ class StillProxy:
 
 
 class Belled:
-    """As much of a fleet as rings when the proxy asks."""
+    """As much of a fleet as rings when the proxy asks, and of a probe as sees sessions."""
 
     def __init__(self) -> None:
-        self.children: dict[Any, Any] = {PLACE: object()}
+        self.children: dict[Any, Any] = {
+            PLACE: SimpleNamespace(init=SimpleNamespace(application_name="w"))
+        }
+        self.seen_pids = {"w": [3]}
         self.read_out_count = 0
 
     def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
         self.descriptor, self.on_readable = descriptor, on_readable
+
+    def sessions(self, names: list[str]) -> list[Any]:
+        """As a probe: those of the worker."""
+        return [SimpleNamespace(pid=pid) for pid in self.seen_pids[names[0]]]
 
     def read_out(self, child: object) -> None:
         self.read_out_count += 1
@@ -262,7 +271,13 @@ def watch_of(
 ) -> RoundTripWatch:
     proxy, fleet, tracker, recorder = parts
     return RoundTripWatch(
-        cast("Proxy", proxy), cast("Fleet", fleet), tracker, recorder, point=at, listing=listing
+        cast("Proxy", proxy),
+        cast("Fleet", fleet),
+        tracker,
+        recorder,
+        cast("Probe", fleet),
+        point=at,
+        listing=listing,
     )
 
 
@@ -332,8 +347,35 @@ def test_nobody_is_asked_any_more_once_the_last_wave_has_gone_out(
     watch.stop_listening()
     thread = proxy.ask(trip(0), "before")
     thread.join(10)
-    assert not thread.is_alive() and watch.reached_ns is None and noted.lines == []
+    assert not thread.is_alive() and watch.reached_ns is None
+    assert [line.code for line in noted.lines] == ["round_trips_listed"]
     watch.close()
+
+
+def test_a_round_trip_that_is_asked_about_meanwhile_passes_at_once(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, _, _, _ = parts
+    watch = watch_of(parts, STARTING)
+    thread = proxy.ask(trip(0), "before")
+    thread.join(0.05)
+    assert thread.is_alive()
+    watch.stop_listening()
+    thread.join(10)
+    assert not thread.is_alive() and not proxy.stopped.is_set()
+    watch.close()
+
+
+def test_what_the_proxy_could_not_list_is_noted(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    _, fleet, _, noted = parts
+    fleet.seen_pids["w"] = [2, 9]
+    watch = watch_of(parts, None, listing=True)
+    watch.stop_listening()
+    watch.close()
+    (note,) = noted.lines
+    assert note.detail == {"unexplained_bytes": 0, "broken": 0, "sessions": 2, "outside": [9]}
 
 
 def test_a_question_that_is_open_at_the_end_lets_everything_pass(
@@ -346,3 +388,13 @@ def test_a_question_that_is_open_at_the_end_lets_everything_pass(
     watch.close()
     thread.join(10)
     assert not thread.is_alive() and not proxy.stopped.is_set()
+
+
+@pytest.mark.parametrize(("incarnation", "hit"), [(0, True), (1, False)])
+def test_a_round_trip_is_one_of_the_slots_first_process_and_no_other_is_hit_for_it(
+    incarnation: int, hit: bool
+) -> None:
+    child = SimpleNamespace(slot=0, incarnation=incarnation, pid=1)
+    fleet = cast("Fleet", SimpleNamespace(in_slot=lambda slot: child))
+    reach = Reach(fleet, Tracker(), cast("Probe", None))
+    assert (worker(reach, Kill(at_point=STARTING)) is not None) == hit

@@ -86,7 +86,7 @@ def summary_lines(table: CrashPoints) -> list[str]:
     unsteady = len(table.unsteady)
     lines = [
         f"{table.library} {table.library_version}, {table.preset}: {len(tried)} points, "
-        f"{len(table.points)} with their sides: {counted or 'none'}.",
+        f"{len(table.points)} with their sides: {counted or 'nothing was tried'}.",
         f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
         f"execute nothing, {unsteady} were not in every run without harm.",
         *_before_unknown(len(table.before_unknown)),
