@@ -158,7 +158,9 @@ def this_run(monkeypatch: pytest.MonkeyPatch, subject: Subject) -> dict[str, Any
     return changed
 
 
-def test_a_run_without_harm_that_did_not_pass_is_repeated_and_then_relied_on(subject: Subject) -> None:
+def test_a_run_without_harm_that_did_not_pass_is_repeated_and_then_relied_on(
+    subject: Subject,
+) -> None:
     lanes = PlantedLanes([unfinished, healthy])
     table = enumerate_(subject, lanes)
     assert table.complete and {p.statement for p in table.points} == {CLAIM, ACK}

@@ -250,3 +250,13 @@ def test_a_stalled_worker_that_dies_meanwhile_never_came_back(tmp_path: Path) ->
     (stall,) = summary.stalls
     assert (stall.taken, stall.contested, stall.lived) == ((B,), True, False)
     assert judge_point(summary).verdict == "uncontested"
+
+
+def test_what_a_stalled_worker_starts_while_it_stands_still_is_not_what_it_had(
+    tmp_path: Path,
+) -> None:
+    story = stalled()
+    started = story.first("job_started", job_id=B, slot=0)
+    started["t_ns"] = story.first("fault_injected")["t_ns"] + 1
+    (stall,) = analyse(story.write(tmp_path)).stalls
+    assert (stall.taken, stall.contested) == ((B,), True), "it had none: any job contests it"
