@@ -1,4 +1,4 @@
-"""Crash points: what a kill at one round trip did, and the table of all of them.
+"""Crash points: what a kill or a stall at one round trip did, and the table of all of them.
 
 A point's verdict is that of its worst job, read from the summary of its run alone. The table,
 ``crash-points-<library>-<preset>.json``, is written by `crashbench crash-points`.
@@ -46,7 +46,7 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
     "uncontested",
     "clean",
 )
-"""The worst job names the point. What may yet turn out to be worse stands above what is known to
+"""The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be worse stands above what is known to
 be better."""
 
 Action = Literal["kill", "stall"]
@@ -76,9 +76,11 @@ class PointRun(Section, frozen=True, kw_only=True):
     still_owed: bool = False
     """A job was completed once, and its row is still held or waiting: nobody will take it out."""
     recovery_s: float | None = None
-    """From the kill until the first job that the victim held was started again, seconds."""
+    """From the kill until the first job that the victim held was started again, seconds; left out
+    after a stall, whose worker comes back by itself."""
     bound_s: float | None = None
-    """At most so long, by the preset's own settings, seconds; left out where it never rescues."""
+    """At most so long, by the preset's own settings, seconds; left out where it never rescues, and
+    after a stall."""
     why: tuple[str, ...] = ()
     """Sentences: why it is invalid, not reached or unknown."""
 
@@ -95,10 +97,12 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     phase: PointPhase | None
     """Where the jobs stood; null = folded: an idle worker says it, too."""
     ordinal: int
-    """Which of those that are equal in all of this, from 1."""
+    """Which of those that are equal in all of this, from 1; of what an idle worker says too, among
+    those with rows."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
-    nothing of the answer has reached the worker."""
+    nothing of the answer has reached the worker: ever after a kill, until it flows again after a
+    stall."""
     action: Action
     """What was done there: the worker was killed; or its connections stood still while another
     worker was there, and flowed again."""
