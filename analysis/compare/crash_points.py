@@ -46,8 +46,8 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
     "uncontested",
     "clean",
 )
-"""The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be worse stands above what is known to
-be better."""
+"""The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be
+worse stands above what is known to be better."""
 
 Action = Literal["kill", "stall"]
 ACTIONS: tuple[Action, ...] = ("kill", "stall")
