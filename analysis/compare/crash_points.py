@@ -96,6 +96,8 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     """The SQL, literals replaced by ?."""
     phase: PointPhase | None
     """Where the jobs stood; null = folded: an idle worker says it, too."""
+    wave: int | None
+    """Which wave of jobs was the last to go out, from 0; null = folded, or the worker starts."""
     ordinal: int
     """Which of those that are equal in all of this, from 1; of what an idle worker says too, among
     those with rows."""
@@ -126,6 +128,8 @@ class ListedPoint(Section, frozen=True, kw_only=True):
     statement: str
     """As of a tried one."""
     phase: PointPhase | None
+    """As of a tried one."""
+    wave: int | None
     """As of a tried one."""
     ordinal: int
     """As of a tried one."""

@@ -49,6 +49,7 @@ class _Begun(NamedTuple):
     """A round trip when it came."""
 
     phase: PointPhase
+    wave: int
     number: int
     """Which it is of all, from 0."""
     rows: int | None
@@ -68,9 +69,9 @@ class PointSeeker:
         self._unanswered: dict[tuple[int, int], int] = {}
         """By a round trip's place: which of its name it is, from 1."""
 
-    def before(self, round_trip: RoundTrip, phase: PointPhase) -> bool:
+    def before(self, round_trip: RoundTrip, phase: PointPhase, wave: int) -> bool:
         """Whether to stop where nothing of it has reached the server."""
-        if not self._is_named(round_trip, phase):
+        if not self._is_named(round_trip, phase) or self._point.wave not in (None, wave):
             return False
         point = self._point
         counts = bool(round_trip.rows) if point.with_rows else True
@@ -248,9 +249,9 @@ class RoundTripWatch:
         round_trip, place = question.round_trip, _place(question.round_trip)
         if question.side == "before":
             phase = self.phases.now()
-            self._begun[place] = _Begun(phase, self._count, round_trip.rows)
+            self._begun[place] = _Begun(phase, self.wave, self._count, round_trip.rows)
             self._count += 1
-            found = self._seeker is not None and self._seeker.before(round_trip, phase)
+            found = self._seeker is not None and self._seeker.before(round_trip, phase, self.wave)
         else:
             begun = self._begun.pop(place)
             phase = begun.phase
@@ -280,7 +281,7 @@ class RoundTripWatch:
                 "rows": round_trip.rows,
                 "foretold": foretold,
                 "executes": round_trip.executes,
-                "wave": self.wave,
+                "wave": begun.wave,
             }
             self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
 

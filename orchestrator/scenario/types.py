@@ -271,6 +271,9 @@ class AtPoint(Section, frozen=True, kw_only=True):
     phase: PointPhase | None = None
     """Where its worker's jobs stand when the request has come; none = wherever they stand, once
     the worker is ready."""
+    wave: Annotated[int, Meta(ge=0)] | None = None
+    """Of those that come once this wave, from 0, has begun to be enqueued and before the next; none
+    = whenever they come."""
     ordinal: AtLeastOne = 1
     """Which of those that are equal in all of this, from 1."""
     with_rows: bool = False

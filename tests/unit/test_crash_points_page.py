@@ -39,6 +39,7 @@ def outcome(
         workload="single",
         statement=SQL,
         phase="completed",
+        wave=0,
         ordinal=2,
         side=side,
         action=action,
@@ -74,8 +75,8 @@ def test_the_page_has_a_row_a_point_with_a_column_a_side() -> None:
     page = crash_points_page([BOTH])
     (row,) = [line for line in page.splitlines() if line.startswith("| 0123abcd")]
     cells = [cell.strip() for cell in row.strip("|").replace("\\|", "/").split("|")]
-    assert cells[:4] == ["0123abcd", "single", "completed", "2"]
-    assert cells[5:] == ["duplicated", "clean"]
+    assert cells[:5] == ["0123abcd", "single", "0", "completed", "2"]
+    assert cells[6:] == ["duplicated", "clean"]
     assert "- kill: 2 points with their sides: 1 duplicated, 1 clean." in page
     assert "<b>" not in page and "<script>" not in page
 
@@ -136,7 +137,7 @@ def test_a_terminal_shows_each_point_with_its_sql_on_one_line_and_its_outcomes_b
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert lines[:4] == [
-        f"0123abcd  single  completed    2  {SQL}",
+        f"0123abcd  single 0  completed    2  {SQL}",
         "          kill   before   clean",
         "          kill   after    late                   back after 3.14 of 2.0 s",
         "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from orchestrator.commands.crash_points.listing import (
     Listing,
     RoundTripNote,
@@ -9,14 +11,14 @@ from orchestrator.commands.crash_points.listing import (
     list_points,
 )
 from orchestrator.commands.crash_points.plan import points_to_try, undecidable
-from orchestrator.scenario.types import PointPhase
+from orchestrator.scenario.types import AtPoint, PointPhase
 
 CLAIM, ACK, COMMIT = "UPDATE q SET claimed", "DELETE FROM q", "COMMIT"
 BEGIN, EFFECT, BEAT = "BEGIN", "INSERT INTO bench_effect", "UPSERT heartbeat"
 Said = tuple[str, PointPhase, int | None]
 
 
-def said(*notes: Said, executes: bool = True) -> list[RoundTripNote]:
+def said(*notes: Said, executes: bool = True, wave: int = 0) -> list[RoundTripNote]:
     return [
         RoundTripNote(
             number=number,
@@ -25,7 +27,7 @@ def said(*notes: Said, executes: bool = True) -> list[RoundTripNote]:
             phase=phase,
             rows=rows,
             executes=executes,
-            wave=0,
+            wave=wave,
             foretold=statement == COMMIT,
         )
         for number, (statement, phase, rows) in enumerate(notes)
@@ -210,3 +212,22 @@ def test_before_the_end_of_a_transaction_its_rows_are_known() -> None:
     runs = [committed(1), committed(4)]
     listing = list_points("single", runs, idle_says(runs))
     assert before(listing, "completed") == [(1, True)]
+
+
+def test_each_wave_is_counted_anew_so_that_a_poll_more_or_less_renames_nothing_after_it() -> None:
+    ack: Said = ACK, "completed", 1
+    poll: Said = COMMIT, "completed", 1
+    runs = [
+        [*said(ack, *[poll] * polls), *renumbered(said(ack, poll, wave=1), 9)] for polls in (1, 2)
+    ]
+    listing = list_points("single", runs, frozenset())
+    found = [(p.name.wave, p.name.statement, p.name.ordinal) for p in listing.steady]
+    assert found == [(0, ACK, 1), (0, COMMIT, 1), (1, ACK, 1), (1, COMMIT, 1)]
+    assert [(p.name.wave, p.name.ordinal) for p in listing.unsteady] == [(0, 2)]
+    assert listing.steady[-1].at("after") == AtPoint(
+        statement=COMMIT, phase="completed", wave=1, side="after"
+    )
+
+
+def renumbered(notes: list[RoundTripNote], begin: int) -> list[RoundTripNote]:
+    return [msgspec.structs.replace(note, number=note.number + begin) for note in notes]

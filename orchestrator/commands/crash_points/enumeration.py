@@ -294,6 +294,7 @@ def _outcome(
         workload=name.workload,
         statement=name.statement,
         phase=name.phase,
+        wave=name.wave,
         ordinal=name.ordinal,
         side=side,
         action=action,
@@ -311,6 +312,7 @@ def _listed(point: Point) -> ListedPoint:
         workload=name.workload,
         statement=name.statement,
         phase=name.phase,
+        wave=name.wave,
         ordinal=name.ordinal,
         folded=point.folded,
     )

@@ -39,6 +39,9 @@ class Name:
     statement: str
     phase: PointPhase | None
     """None = folded: wherever the worker's jobs stand, once it is ready."""
+    wave: int | None
+    """Which wave was the last to go out, from 0; None = it is of no wave: folded, or of a worker
+    that starts or has had no job yet."""
     ordinal: int
     """From 1, among those that are equal in all else."""
     with_rows: bool
@@ -64,8 +67,8 @@ class Point:
     foretold: bool
     """Whether it returns or changes rows is known before it."""
     among_all: int | None
-    """Which it is of all of its statement and phase, with rows or without, from 1; None = that was
-    not the same in every run."""
+    """Which it is of all of its statement, phase and wave, with rows or without, from 1; None =
+    that was not the same in every run."""
 
     def at(self, side: PointSide) -> AtPoint | None:
         """As a fault's trigger; None = before it nobody can tell it from those without rows."""
@@ -78,6 +81,7 @@ class Point:
         return AtPoint(
             statement=name.statement,
             phase=name.phase,
+            wave=name.wave,
             ordinal=ordinal,
             with_rows=with_rows,
             side=side,
@@ -144,7 +148,7 @@ def _named(
     workload: WorkloadName, notes: Sequence[RoundTripNote], idle: Collection[str], *, fold: bool
 ) -> dict[Name, Point]:
     said_idle = idle if fold else ()
-    seen: Counter[Name | tuple[str, PointPhase]] = Counter()
+    seen: Counter[Name | tuple[str, PointPhase, int]] = Counter()
     found: dict[Name, Point] = {}
     for note in sorted(notes, key=lambda note: note.number):
         starting, told = note.phase == "starting up", note.statement in said_idle
@@ -153,16 +157,17 @@ def _named(
             workload=workload,
             statement=note.statement,
             phase=None if is_idle else note.phase,
+            wave=None if is_idle or starting or note.wave < 0 else note.wave,
             ordinal=1,
             with_rows=told and not (starting or is_idle) and bool(note.rows),
             executes=note.executes,
         )
         seen[name] += 1
-        seen[note.statement, note.phase] += note.executes
+        place = note.statement, note.phase, note.wave
+        seen[place] += note.executes
         if not (is_idle or (fold and starting)):
             name = replace(name, ordinal=seen[name])
-        among_all = seen[note.statement, note.phase]
-        known = found.get(name, Point(name, note.sql, -1, note.foretold, among_all))
+        known = found.get(name, Point(name, note.sql, -1, note.foretold, seen[place]))
         found[name] = replace(known, folded=known.folded + 1)
     return found
 

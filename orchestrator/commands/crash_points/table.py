@@ -69,7 +69,9 @@ def print_table(table: CrashPoints, console: Console) -> None:
 
 def _heading(point: PointOutcome, width: int) -> Text:
     """A point on one line of the terminal, as much of its SQL as there is room for."""
-    name = f"{point.id}  {point.workload:<6}  {point.phase or 'idle, too':<11} {point.ordinal:>2}  "
+    wave = "" if point.wave is None else str(point.wave)
+    place = f"{point.workload:<6} {wave:<1}  {point.phase or 'idle, too':<11}"
+    name = f"{point.id}  {place} {point.ordinal:>2}  "
     statement = short(point.statement, max(_LEAST_SQL_WIDTH, width - len(name)))
     return Text.assemble((name, "bold"), statement)
 

@@ -126,6 +126,7 @@ def _table_of(point: AtPoint) -> dict[str, Any]:
         "with_rows": point.with_rows,
         "side": point.side,
         **({} if point.phase is None else {"phase": point.phase}),
+        **({} if point.wave is None else {"wave": point.wave}),
     }
 
 
