@@ -1,4 +1,5 @@
-"""A worker that was frozen at a round trip: nothing of it came any more before it was killed."""
+"""A worker behind a proxy: all its round trips were listed, or it was frozen at one of them and
+nothing of it came any more before it was killed."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
 from orchestrator.scenario.faults import AtPoint
+from worker_child.protocol import Note
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
@@ -45,6 +47,8 @@ def _planned_point(history: History) -> Iterator[str]:
         seen = before.at_point
         if point is None or seen is None:
             continue  # said elsewhere
+        if any(victim.incarnation for victim in sent.target.workers):
+            yield f"Fault {sent.fault} hit another process than the slot's first, which was held."
         phase_fits = point.phase in (None, seen.phase)
         if (seen.statement, seen.side) != (point.statement, point.side) or not phase_fits:
             yield f"Fault {sent.fault} stopped its worker at another round trip than was planned."
@@ -56,4 +60,31 @@ def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
     return point.with_rows and (rows == 0 or (rows is None and point.side == "after"))
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_silent, _planned_point)
+_UNLISTED = {
+    "unexplained_bytes": "bytes passed that the proxy did not understand",
+    "broken": "a connection was lost although nobody was harmed",
+    "outside": "a session of the worker did not go through the proxy",
+}
+
+
+def _listed(history: History) -> Iterator[str]:
+    """A run that lists round trips has seen all of them."""
+    if not history.start.scenario.list_round_trips:
+        return
+    told = [note.detail for note in history.records.of(Note) if note.code == "round_trips_listed"]
+    if len(told) != 1:
+        yield f"It is told {len(told)} times, not once, that all round trips have been listed."
+        return
+    (detail,) = told
+    for name, says in _UNLISTED.items():
+        if detail.get(name):
+            yield f"The round trips that are listed are not all that there were: {says}."
+    if not detail.get("sessions"):
+        yield "No session of the worker went through the proxy that lists its round trips."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _silent,
+    _planned_point,
+    _listed,
+)

@@ -1,4 +1,4 @@
-"""Crash points: what a kill at one round trip did, and the table of all of them.
+"""Crash points: what a kill or a stall at one round trip did, and the table of all of them.
 
 A point's verdict is that of its worst job, read from the summary of its run alone. The table,
 ``crash-points-<library>-<preset>.json``, is written by `crashbench crash-points`.
@@ -46,8 +46,8 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
     "uncontested",
     "clean",
 )
-"""The worst job names the point. What may yet turn out to be worse stands above what is known to
-be better."""
+"""The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be
+worse stands above what is known to be better."""
 
 Action = Literal["kill", "stall"]
 ACTIONS: tuple[Action, ...] = ("kill", "stall")
@@ -76,9 +76,11 @@ class PointRun(Section, frozen=True, kw_only=True):
     still_owed: bool = False
     """A job was completed once, and its row is still held or waiting: nobody will take it out."""
     recovery_s: float | None = None
-    """From the kill until the first job that the victim held was started again, seconds."""
+    """From the kill until the first job that the victim held was started again, seconds; left out
+    after a stall, whose worker comes back by itself."""
     bound_s: float | None = None
-    """At most so long, by the preset's own settings, seconds; left out where it never rescues."""
+    """At most so long, by the preset's own settings, seconds; left out where it never rescues, and
+    after a stall."""
     why: tuple[str, ...] = ()
     """Sentences: why it is invalid, not reached or unknown."""
 
@@ -94,11 +96,15 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     """The SQL, literals replaced by ?."""
     phase: PointPhase | None
     """Where the jobs stood; null = folded: an idle worker says it, too."""
+    wave: int | None
+    """Which wave of jobs was the last to go out, from 0; null = folded, or the worker starts."""
     ordinal: int
-    """Which of those that are equal in all of this, from 1."""
+    """Which of those that are equal in all of this, from 1; of what an idle worker says too, among
+    those with rows."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
-    nothing of the answer has reached the worker."""
+    nothing of the answer has reached the worker: ever after a kill, until it flows again after a
+    stall."""
     action: Action
     """What was done there: the worker was killed; or its connections stood still while another
     worker was there, and flowed again."""
@@ -122,6 +128,8 @@ class ListedPoint(Section, frozen=True, kw_only=True):
     statement: str
     """As of a tried one."""
     phase: PointPhase | None
+    """As of a tried one."""
+    wave: int | None
     """As of a tried one."""
     ordinal: int
     """As of a tried one."""
@@ -163,6 +171,9 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     """Not in all runs without harm: not tried."""
     nothing_executed: tuple[ListedPoint, ...] = ()
     """They execute nothing (Parse, Describe): not tried."""
+    before_unknown: tuple[ListedPoint, ...] = ()
+    """Tried after them alone: which of several equal requests would find rows was not the same in
+    every run without harm, and before the server nobody can say."""
 
     def as_json(self) -> bytes:
         """The file's content, indented, a line end behind the last line."""
@@ -274,11 +285,12 @@ def worst_of(runs: Sequence[PointRun]) -> PointVerdict:
 
 def exit_code_of(outcomes: Sequence[PointOutcome], fail_on: frozenset[str] = frozenset()) -> int:
     """1 where a point lost, stranded, gave up or stuck a job, or shows what `fail_on` names; else 3
-    where one is invalid, 4 where one was not reached, is unknown or nondeterministic."""
+    where one is invalid, 4 where one was not reached, is unknown or nondeterministic, or where
+    nothing was tried."""
     verdicts = {outcome.verdict for outcome in outcomes}
     if verdicts & (_FAILS | fail_on):
         return 1
     if "invalid" in verdicts:
         return 3
     open_ = any(outcome.nondeterministic for outcome in outcomes) or bool(verdicts & _OPEN)
-    return 4 if open_ else 0
+    return 4 if open_ or not outcomes else 0

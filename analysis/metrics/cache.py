@@ -145,12 +145,10 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _stuck(answers: Sequence[Question]) -> int:
-    """Addresses whose last word to anybody was none."""
+    """Addresses of which nobody who asked last was served."""
     last: dict[str, Question] = {}
-    for answer in answers:
-        before = last.get(answer.told.address)
-        if before is None or answer.answered_ns >= before.answered_ns:
-            last[answer.told.address] = answer
+    for answer in sorted(answers, key=lambda answer: (answer.told.asked_ns, answer.served)):
+        last[answer.told.address] = answer
     return sum(not answer.served for answer in last.values())
 
 

@@ -35,7 +35,7 @@ def crash_points_page(tables: Sequence[CrashPoints]) -> str:
 def _section(found: CrashPoints) -> list[str]:
     actions = [action for action in ACTIONS if any(p.action == action for p in found.points)]
     columns = [(action, side) for action in actions for side in _SIDES]
-    headings = ("point", "workload", "phase", "n", "SQL", *map(" ".join, columns))
+    headings = ("point", "workload", "wave", "phase", "n", "SQL", *map(" ".join, columns))
     lines = [
         f"## {escaped(found.library)} {escaped(found.library_version)}, {escaped(found.preset)}",
         "",
@@ -63,6 +63,11 @@ def tally_lines(found: CrashPoints) -> list[str]:
         lines.append("- The enumeration did not come to its end.")
     unsteady = len(found.unsteady)
     lines.append(f"- {unsteady} round trips were not in every run without harm, and not tried.")
+    if found.before_unknown:
+        lines.append(
+            f"- {len(found.before_unknown)} points were not tried before them: which of several "
+            "equal requests finds rows differs from run to run."
+        )
     return lines
 
 
@@ -83,6 +88,7 @@ def _row(
     return [
         point.id,
         point.workload,
+        "" if point.wave is None else str(point.wave),
         point.phase or "idle, too",
         str(point.ordinal),
         code(short_statement(point.statement, _SQL_WIDTH)),

@@ -11,11 +11,13 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from orchestrator.errors import ProxyError
 from orchestrator.faults.phases import Phases
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import Freeze, RoundTripSeen
+from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import AtPoint, PointPhase
@@ -43,30 +45,39 @@ class _Question:
         self.answered.set()
 
 
+class _Begun(NamedTuple):
+    """A round trip when it came."""
+
+    phase: PointPhase
+    wave: int
+    number: int
+    """Which it is of all, from 0."""
+    rows: int | None
+    """As far as they were known by then."""
+
+
 class PointSeeker:
     """Is this the round trip that is asked for? Pure but for its counting."""
 
     def __init__(self, point: AtPoint) -> None:
         self._point = point
         self._begun = 0
-        """Those of its name that have come to the server."""
+        """Those of its name that have come to the server; where rows name it, of those whose rows
+        were known by then."""
         self._with_rows = 0
-        """Those of them that returned or changed rows."""
+        """Those of its name that returned or changed rows."""
         self._unanswered: dict[tuple[int, int], int] = {}
         """By a round trip's place: which of its name it is, from 1."""
 
-    def before(self, round_trip: RoundTrip, phase: PointPhase) -> bool:
+    def before(self, round_trip: RoundTrip, phase: PointPhase, wave: int) -> bool:
         """Whether to stop where nothing of it has reached the server."""
-        if not self._is_named(round_trip, phase):
+        if not self._is_named(round_trip, phase) or self._point.wave not in (None, wave):
             return False
         point = self._point
-        so_far = self._with_rows + len(self._unanswered) if point.with_rows else self._begun
-        has_rows = round_trip.rows is None or round_trip.rows > 0
-        self._begun += 1
+        counts = bool(round_trip.rows) if point.with_rows else True
+        self._begun += counts
         self._unanswered[_place(round_trip)] = self._begun
-        if point.side != "before" or (point.with_rows and not has_rows):
-            return False
-        return so_far == point.ordinal - 1
+        return counts and point.side == "before" and self._begun == point.ordinal
 
     def after(self, round_trip: RoundTrip) -> bool:
         """Whether to stop where the whole answer has come."""
@@ -96,6 +107,7 @@ class RoundTripWatch:
         fleet: Fleet,
         tracker: Tracker,
         recorder: Recorder,
+        probe: Probe,
         *,
         point: AtPoint | None,
         listing: bool,
@@ -114,12 +126,13 @@ class RoundTripWatch:
         self._proxy = proxy
         self._fleet = fleet
         self._recorder = recorder
+        self._probe = probe
         self._listing = listing
         self._seeker = None if point is None else PointSeeker(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._begun: dict[tuple[int, int], tuple[PointPhase, int]] = {}
-        """By the place of a round trip that has come: its phase, and which it is of all."""
+        self._begun: dict[tuple[int, int], _Begun] = {}
+        """By the place of a round trip that has come and is not answered."""
         self._count = 0
         self._held: _Question | None = None
         self._closed = threading.Event()
@@ -139,9 +152,32 @@ class RoundTripWatch:
         return question.stop
 
     def stop_listening(self) -> None:
-        """From now on every round trip passes unasked for and unlisted."""
-        self._seeker, self._listing = None, False
+        """From now on every round trip passes unasked for and unlisted.
+
+        Where they were listed it is noted whether all of them can have been. Raises
+        psycopg.Error.
+        """
+        was_listing, self._listing, self._seeker = self._listing, False, None
         self._closed.set()
+        self._let_pass()
+        if was_listing:
+            self._recorder.record(self._listed())
+
+    def _let_pass(self) -> None:
+        while (question := self._next_question()) is not None:
+            question.answer(stop=False)
+
+    def _listed(self) -> Note:
+        child = self._fleet.children[WATCHED]
+        sessions = self._probe.sessions([child.init.application_name])
+        facts = self._proxy.facts()
+        detail = {
+            "unexplained_bytes": facts.unexplained,
+            "broken": facts.broken,
+            "sessions": len(facts.backend_pids),
+            "outside": sorted({seen.pid for seen in sessions} - set(facts.backend_pids)),
+        }
+        return Note(time.monotonic_ns(), "round_trips_listed", detail=detail)
 
     def freeze(self) -> int:
         """Freeze the worker's connections where it is held; returns the instant, monotonic ns.
@@ -188,8 +224,7 @@ class RoundTripWatch:
         self._closed.set()
         if self._held is not None:
             self._held.answer(stop=False)
-        while (question := self._next_question()) is not None:
-            question.answer(stop=False)
+        self._let_pass()
         self._proxy.close()
         os.close(self._bell)
 
@@ -214,15 +249,16 @@ class RoundTripWatch:
         round_trip, place = question.round_trip, _place(question.round_trip)
         if question.side == "before":
             phase = self.phases.now()
-            self._begun[place] = phase, self._count
+            self._begun[place] = _Begun(phase, self.wave, self._count, round_trip.rows)
             self._count += 1
-            found = self._seeker is not None and self._seeker.before(round_trip, phase)
+            found = self._seeker is not None and self._seeker.before(round_trip, phase, self.wave)
         else:
-            phase, number = self._begun.pop(place)
+            begun = self._begun.pop(place)
+            phase = begun.phase
             found = self._seeker is not None and self._seeker.after(round_trip)
             if round_trip.executes and not found:
                 self.phases.executed(round_trip.statement)
-            self._list(round_trip, phase, number)
+            self._list(round_trip, begun)
         if found:
             self._stop_at(question, phase)
         else:
@@ -234,16 +270,18 @@ class RoundTripWatch:
         self.reached_ns = time.monotonic_ns()
         self.seen = _seen(question.round_trip, question.side, phase)
 
-    def _list(self, round_trip: RoundTrip, phase: PointPhase, number: int) -> None:
+    def _list(self, round_trip: RoundTrip, begun: _Begun) -> None:
         if self._listing:
+            foretold = begun.rows is not None and bool(begun.rows) == bool(round_trip.rows)
             detail = {
-                "number": number,
+                "number": begun.number,
                 "statement": round_trip.statement,
                 "sql": round_trip.sql,
-                "phase": phase,
+                "phase": begun.phase,
                 "rows": round_trip.rows,
+                "foretold": foretold,
                 "executes": round_trip.executes,
-                "wave": self.wave,
+                "wave": begun.wave,
             }
             self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
 

@@ -54,12 +54,13 @@ class Worker:
 def worker(reach: Reach, entry: Triggered) -> Worker | None:
     """The worker of the entry's only slot; None = the slot has none at this moment.
 
-    What has an instant, or a round trip, hits it then, ready or not. What waits for a state waits
+    What has an instant, or a round trip, hits it then, ready or not; a round trip is one of the
+    slot's first process, and no other one is hit for it. What waits for a state waits
     for a worker that is ready too: before that there is no state of its to aim at.
     """
     (slot,) = entry.slots
     child = reach.fleet.in_slot(slot)
-    if child is None:
+    if child is None or (entry.at_point is not None and child.incarnation != 0):
         return None
     is_ready = (child.slot, child.incarnation) in reach.tracker.ready
     whenever = entry.at_s is not None or entry.at_point is not None

@@ -114,7 +114,7 @@ class Producer:
         self._send([DueJob(job, now_ns) for job in jobs])
 
     def send_wave(self, jobs: list[PlannedJob]) -> None:
-        """Send the next jobs of a stream that comes in waves, from the caller's thread."""
+        """Send the next jobs of a stream that comes in waves, in the caller's thread."""
         self.send(jobs)
         self.stream_jobs += len(jobs)
 

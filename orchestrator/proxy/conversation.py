@@ -214,7 +214,7 @@ class Conversation:
     def _answered(self, request: Request, piece: Piece) -> None:
         kind = piece.kind
         if kind == _DONE:
-            _count(request, piece.data)
+            self._count(request, piece.data)
         awaited = _ANSWERS.get(kind)
         if awaited is not None and request.awaits and request.awaits[0] == awaited:
             request.awaits.popleft()
@@ -229,6 +229,20 @@ class Conversation:
         elif kind not in _MADE_OF and not (awaited is not None and request.simple):
             self.unexplained += len(piece.data)
 
+    def _count(self, request: Request, data: bytes) -> None:
+        """At once: what a Flush asked for is answered without a ReadyForQuery."""
+        counted = _COUNTED.fullmatch(data, _HEADER_BYTES)
+        if counted:
+            rows = int(counted[1])
+            request.rows = (request.rows or 0) + rows
+            self._bear(self._in_transaction + rows)
+
+    def _bear(self, rows: int) -> None:
+        """So many rows are the transaction's that is under way when what waits is executed."""
+        self._in_transaction = rows
+        for waiting in islice(self.pending, 1, None):
+            waiting.in_transaction = rows
+
     def _is_ready(self, request: Request, piece: Piece) -> None:
         if _READY not in request.awaits:
             self.unexplained += len(piece.data)
@@ -238,9 +252,8 @@ class Conversation:
         while request.awaits.popleft() != _READY:
             pass
         is_idle = piece.data[_HEADER_BYTES:] == b"I"
-        self._in_transaction = 0 if is_idle else self._in_transaction + (request.rows or 0)
-        for waiting in islice(self.pending, 1, None):
-            waiting.in_transaction = self._in_transaction
+        if is_idle:
+            self._bear(0)
         if self._copy and self._copy.request is request:
             request.closed, self._copy = True, None  # the rest of the data will be dropped
         if len(self.pending) == 1 and is_idle:
@@ -265,12 +278,6 @@ class Conversation:
         self.streams = True
         request.awaits.clear()
         request.closed = True
-
-
-def _count(request: Request, data: bytes) -> None:
-    counted = _COUNTED.fullmatch(data, _HEADER_BYTES)
-    if counted:
-        request.rows = (request.rows or 0) + int(counted[1])
 
 
 def _name(data: bytes, at: int) -> tuple[bytes, int]:

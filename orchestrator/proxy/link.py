@@ -151,7 +151,9 @@ class Link:
         data = channel.read(self._around.buffer)
         if data is None:
             return
-        from_worker = channel is self.worker
+        self._take_in(data, from_worker=channel is self.worker)
+
+    def _take_in(self, data: bytes, *, from_worker: bool) -> None:
         try:
             if self._unreadable:
                 self._pass_on(data, from_worker)
@@ -298,9 +300,25 @@ class Link:
         self._takes_leave = True
 
     def _lost(self) -> None:
+        """One of the two has gone; why the server went it may have said before."""
+        server = self.server
+        if server is not None and server.ended and not (server.closed or self._gate.shut):
+            try:
+                self._hear_out(server)
+                return
+            except OSError:
+                self.worker.ended = True  # both have gone
         if not (self.worker.ended or self._takes_leave or self._cancels):
             self._around.tally.broken += 1
         self.close()
+
+    def _hear_out(self, server: Channel) -> None:
+        """Give the worker all that the server had sent, and the end. Raises OSError."""
+        words = []
+        while data := server.read(self._around.buffer):
+            words.append(data)
+        self._take_in(b"".join(words), from_worker=False)
+        self._balance()
 
     def _balance(self) -> None:
         """Take nothing from a side while the other one does not take what has come from it."""

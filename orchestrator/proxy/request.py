@@ -12,7 +12,7 @@ from orchestrator.proxy.statements import named
 LONG_BYTES = 1 << 20
 """A longer request is not held until its end once it can be named."""
 
-_TRANSACTION_END = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
+_TRANSACTION_END = re.compile(r"(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
 _NAMES = {ord("S"): "Sync", ord("H"): "Flush", ord("D"): "Describe", ord("C"): "Close"}
 _NAMES |= {ord("B"): "Bind", ord("X"): "Terminate"}
 
@@ -88,7 +88,7 @@ class Request:
         names = [name for name in map(named, texts) if name]
         statement = "; ".join(dict.fromkeys(names)) if names else self._idle_name()
         sql = ";\n".join(texts or self.prepared)
-        return _Told(statement, sql, bool(names), _ends_transaction(texts))
+        return _Told(statement, sql, bool(names), _ends_transaction(names))
 
     def _idle_name(self) -> str:
         prepared = "; ".join(filter(None, map(named, self.prepared)))
@@ -96,5 +96,5 @@ class Request:
         return prepared or f"({told or 'empty'})"
 
 
-def _ends_transaction(texts: list[str]) -> bool:
-    return bool(texts) and all(_TRANSACTION_END.match(text) for text in texts)
+def _ends_transaction(names: list[str]) -> bool:
+    return bool(names) and all(_TRANSACTION_END.match(name) for name in names)

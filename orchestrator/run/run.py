@@ -205,6 +205,7 @@ def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
         parts.fleet,
         parts.tracker,
         parts.recorder,
+        parts.probe,
         point=points[0] if points else None,
         listing=plan.scenario.list_round_trips,
     )

@@ -92,7 +92,9 @@ def longest_s(scenario: Scenario) -> float:
     once_s = limits.ready_s + limits.held_s + limits.drain_s + limits.confirm_s + limits.stop_s
     if scenario.workload.closed_loop:
         once_s += limits.turn_s
-    return scenario.workload.duration_s + outages_s + faults_s + once_s + _SLACK_S
+    waves_s = len(scenario.workload.waves) * (limits.drain_s + limits.turn_s)
+    load_s = scenario.workload.duration_s + scenario.workload.idle_s + waves_s
+    return load_s + outages_s + faults_s + once_s + _SLACK_S
 
 
 def wait_for(

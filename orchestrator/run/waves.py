@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from orchestrator.faults.injector import FaultInjector
@@ -14,6 +15,8 @@ from orchestrator.scenario.workload import PlannedJob, Workload
 from orchestrator.workers.tracker import Tracker
 
 _NS_PER_S = 1_000_000_000
+_PATIENCE_S = 0.5
+"""An enqueuing that takes longer waits for somebody's lock."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Turns:
 
 
 class Waves:
-    """Sends the waves of a run in their order, in the supervisor's thread."""
+    """Sends the waves of a run in their order; for the supervisor's thread."""
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Waves:
 
     def send_first(self) -> None:
         """The first wave, before there is a worker."""
-        self._send(self._left.pop(0))
+        self._send(self._left.pop(0), None)
 
     def send_all(self, turns: Turns) -> None:
         """Wave by wave. The last one, and once a fault has come all that is left, goes out when
@@ -66,19 +69,30 @@ class Waves:
                 if self._watch is not None:
                     self._watch.stop_listening()
                 rest, self._left = self._left, []
-                self._send([job for wave in rest for job in wave])
+                self._send([job for wave in rest for job in wave], turns.step)
             else:
-                self._send(self._left.pop(0))
+                self._send(self._left.pop(0), turns.step)
                 self._settle(turns)
 
-    def _send(self, jobs: list[PlannedJob]) -> None:
+    def _send(self, jobs: list[PlannedJob], step: Callable[[str], None] | None) -> None:
         self._number += 1
         job_ids = [job.plan.job_id for job in jobs]
         self._sent.update(job_ids)
         if self._watch is not None:
             self._watch.wave = self._number
             self._watch.phases.enqueue(job_ids)
-        self._producer.send_wave(jobs)
+        self._enqueue(jobs, step)
+
+    def _enqueue(self, jobs: list[PlannedJob], step: Callable[[str], None] | None) -> None:
+        """In a thread of its own: a lock that is in the way may be held by a worker that waits at a
+        round trip for our next turn. None is made while nothing is in the way, so that the worker's
+        next round trip finds all jobs of the wave, or none."""
+        with ThreadPoolExecutor(1, thread_name_prefix="wave") as pool:
+            sent = pool.submit(self._producer.send_wave, jobs)
+            wait((sent,), None if step is None else _PATIENCE_S)
+            while step is not None and not sent.done():
+                step("the enqueuing of a wave")
+            sent.result()
 
     def _idle(self, turns: Turns) -> None:
         until_ns = time.monotonic_ns() + round(self._idle_s * _NS_PER_S)

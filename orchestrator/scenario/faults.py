@@ -38,10 +38,14 @@ class AtPoint(Section, frozen=True, kw_only=True):
     phase: PointPhase | None = None
     """Where its worker's jobs stand when the request has come; none = wherever they stand, once
     the worker is ready."""
+    wave: Annotated[int, Meta(ge=0)] | None = None
+    """Of those that come once this wave, from 0, has begun to be enqueued and before the next; none
+    = whenever they come."""
     ordinal: AtLeastOne = 1
     """Which of those that are equal in all of this, from 1."""
     with_rows: bool = False
-    """Of those that returned or changed rows; else whether they did or not."""
+    """Of those that returned or changed rows, and before them of those of which that is known by
+    then, as they end a transaction; else whether they did or not."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
     come, and nothing of it has reached the worker."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
 from orchestrator.errors import Interrupted
 from orchestrator.processes import linux
 from orchestrator.run.request import DSN_VARIABLE, make_request
@@ -20,10 +21,12 @@ from orchestrator.run.subprocess_run import (
     AT_ONCE,
     IsInterrupted,
     each_as_it_ends,
+    longest_s,
     run_argv,
     wait_for,
 )
 from orchestrator.scenario.load import resolve_scenario
+from worker_child.adapters.contract import Preset
 from worker_child.paths import OUR_PYTHON
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,3 +197,21 @@ def test_a_ctrl_c_ends_what_is_under_way_and_starts_nothing_more(tmp_path: Path)
     presser.join()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
     assert not any(alive(pid_in(path)) for path in tmp_path.iterdir())
+
+
+def test_a_run_in_waves_may_take_as_long_as_each_of_them_and_the_time_without_jobs() -> None:
+    watched = listing_scenario(
+        "single",
+        Ability(fans_out=False, retries=False, least=(1, 1)),
+        Preset(name="stock", settings={}, rescue=None, periods_s={"beat": 50.0}),
+    )
+    unwatched = listing_scenario(
+        "single",
+        Ability(fans_out=True, retries=True, least=(1, 1)),
+        Preset(name="stock", settings={}, rescue=None, periods_s={}),
+    )
+    a_wave_s = watched.limits.drain_s + watched.limits.turn_s
+    longest = longest_s(watched) - longest_s(unwatched)
+    assert longest == pytest.approx(
+        watched.workload.idle_s - unwatched.workload.idle_s - 2 * a_wave_s
+    )

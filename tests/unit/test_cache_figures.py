@@ -97,6 +97,17 @@ def test_wrong_torn_and_foreign_results_are_told_apart_and_break_the_expectation
     assert told.harm == "grave" and "3 were served a wrong result" in told.finding
 
 
+def test_who_gave_up_last_may_have_asked_before_others_who_were_served(tmp_path: Path) -> None:
+    story = CacheStory()
+    worker = story.worker()
+    story.ask("aa", "miss", by=worker, sha256=None)
+    story.ask("aa", "joined", ms=50)
+    first, last = (fields for kind, fields in story.records if kind == "note")
+    first["t_ns"] = last["t_ns"] + 1
+    cache = cache_of(judged(story, worker, tmp_path))
+    assert (cache.unanswered, cache.stuck_addresses) == (1, 0)
+
+
 def test_an_address_that_nobody_is_served_any_more_is_stuck(tmp_path: Path) -> None:
     story = CacheStory()
     worker = story.worker()

@@ -12,6 +12,7 @@ from orchestrator.commands.crash_points.command import crash_points
 from orchestrator.commands.crash_points.plan import not_tried
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
 from orchestrator.errors import UnknownNameError
+from orchestrator.scenario.faults import AtPoint
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Preset, Workers
@@ -78,3 +79,12 @@ def test_a_queue_is_asked_for_what_it_can_do_alone() -> None:
     scenario = listing_scenario("single", least, preset(None))
     assert [len(wave) for wave in Workload(scenario).waves()] == [1, 2]
     assert scenario.workers.concurrency == 1
+
+
+def test_a_worker_that_stands_still_while_it_starts_may_become_ready_afterwards() -> None:
+    plain = Ability(fans_out=False, retries=False, least=(1, 1))
+    at = AtPoint(statement="LISTEN q", phase="starting up", side="before")
+    harmless = listing_scenario("batch", plain, preset(None)).limits
+    stalled = workloads.stall_scenario("point", "batch", plain, at, 0.0, 59.0).limits
+    assert stalled.ready_s == harmless.ready_s + 59.0
+    assert stalled.drain_s == harmless.drain_s + 59.0

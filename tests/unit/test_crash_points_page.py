@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.console import Console
 
 from analysis.commands import inputs
 from analysis.compare.crash_points import (
@@ -19,6 +22,7 @@ from analysis.errors import CrashPointsError, NoSuchHistoryError
 from analysis.report.crash_points_page import crash_points_page
 from analysis.report.html.crash_points import strips_of
 from analysis.report.html.page import report_page
+from orchestrator.commands.crash_points.table import print_table
 from orchestrator.scenario.faults import PointSide
 from tests.histories.planted import PLANTED
 
@@ -28,12 +32,14 @@ SQL = "SELECT '<b>|x' FROM t -- <script>"
 def outcome(
     side: PointSide, verdict: PointVerdict, action: Action = "kill", **run: object
 ) -> PointOutcome:
-    runs = (PointRun(run_id=f"point_{side}_{action}", verdict=verdict, jobs=("j000001",)),)
+    ids = {"run_id": f"point_{side}_{action}", "jobs": ("j000001",)}
+    runs = (msgspec.convert({**ids, "verdict": verdict, **run}, PointRun),)
     return PointOutcome(
         id="0123abcd",
         workload="single",
         statement=SQL,
         phase="completed",
+        wave=0,
         ordinal=2,
         side=side,
         action=action,
@@ -69,8 +75,8 @@ def test_the_page_has_a_row_a_point_with_a_column_a_side() -> None:
     page = crash_points_page([BOTH])
     (row,) = [line for line in page.splitlines() if line.startswith("| 0123abcd")]
     cells = [cell.strip() for cell in row.strip("|").replace("\\|", "/").split("|")]
-    assert cells[:4] == ["0123abcd", "single", "completed", "2"]
-    assert cells[5:] == ["duplicated", "clean"]
+    assert cells[:5] == ["0123abcd", "single", "0", "completed", "2"]
+    assert cells[6:] == ["duplicated", "clean"]
     assert "- kill: 2 points with their sides: 1 duplicated, 1 clean." in page
     assert "<b>" not in page and "<script>" not in page
 
@@ -119,3 +125,25 @@ def test_what_is_no_table_is_refused_in_a_sentence(tmp_path: Path) -> None:
         inputs([written])
     with pytest.raises(NoSuchHistoryError):
         inputs([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_terminal_shows_each_point_with_its_sql_on_one_line_and_its_outcomes_beneath(
+    width: int,
+) -> None:
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    late = outcome("after", "late", recovery_s=3.14159, bound_s=2.0)
+    print_table(table(outcome("before", "clean"), late), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert lines[:4] == [
+        f"0123abcd  single 0  completed    2  {SQL}",
+        "          kill   before   clean",
+        "          kill   after    late                   back after 3.14 of 2.0 s",
+        "",
+    ]
+    long = msgspec.structs.replace(outcome("before", "clean"), statement="SELECT " + "x, " * 99)
+    console.file = io.StringIO()
+    print_table(table(long), console)
+    heading = console.file.getvalue().splitlines()[0]
+    assert len(heading) == width and heading.endswith("…")

@@ -11,7 +11,7 @@ import pytest
 from analysis.compare.crash_points import judge_point
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, crash
+from tests.histories.planted import PLANTED, A, B, crash
 
 STATEMENT = "COMMIT"
 Parts = dict[str, Any]
@@ -56,19 +56,24 @@ def test_a_kill_at_a_round_trip_is_certified(tmp_path: Path) -> None:
     assert (summary.recovery[0].trigger, summary.recovery[0].late) == ("point", False)
 
 
-def stalled() -> Story:
-    """B's worker stands still at a round trip while another one runs B too; nobody dies."""
+def stalled(*, dies: bool = False) -> Story:
+    """B's worker stands still at a round trip while another one runs B too, and comes back; or it
+    has only claimed B, and dies while it stands still."""
     story = Story()
     first = story.worker()
     story.enqueue(A, B)
     first.run(A)
-    first.start(B)
+    if not dies:
+        first.start(B)
     second = story.worker(slot=1)
     begun_ns = story.now_ns
     second.run(B)
+    if dies:
+        story.exit(first, "died", exit_code=1)
     released_ns = story.now_ns
-    first.complete(B)
-    story.exit(first)
+    if not dies:
+        first.complete(B)
+        story.exit(first)
     story.exit(second)
     story.end()
     target = {"kind": "worker", "slot": 0, "incarnation": 0, "pid": first.pid}
@@ -95,7 +100,7 @@ def stalled() -> Story:
     seen = {
         **common,
         "t_ns": released_ns + 1,
-        "parts": {"freeze": frozen, "released_ns": released_ns, "lived": True},
+        "parts": {"freeze": frozen, "released_ns": released_ns, "lived": not dies},
     }
     story.records.insert(-1, ("fault_injected", sent))
     story.records.insert(-1, ("fault_ended", seen))
@@ -148,6 +153,11 @@ def freeze(**values: Any) -> Callable[[Story], object]:
     return lambda story: story.first("fault_ended")["parts"]["freeze"].update(values)
 
 
+def a_later_process(story: Story) -> None:
+    for line in (story.first("fault_injected"), story.first("fault_ended")):
+        line["target"]["incarnation"] = 1
+
+
 def ahead(story: Story) -> None:
     story.first("fault_ended")["parts"]["freeze"]["frozen_ns"] = story.first("job_started")["t_ns"]
 
@@ -174,6 +184,7 @@ def ahead(story: Story) -> None:
         (before(side="after"), "another round trip than was planned"),
         (before(phase="started"), "another round trip than was planned"),
         (before(rows=0), "a round trip without any rows"),
+        (a_later_process, "hit another process than the slot's first, which was held"),
     ],
 )
 def test_what_its_certificate_lacks_voids_the_run(
@@ -193,3 +204,59 @@ def test_a_folded_point_may_be_met_in_any_phase(tmp_path: Path) -> None:
         "side": "before",
     }
     assert analyse(story.write(tmp_path)).verdict == "pass"
+
+
+SEEN_ALL: Parts = {"unexplained_bytes": 0, "broken": 0, "sessions": 2, "outside": []}
+
+
+def listed(*told: Parts) -> Story:
+    """Nobody is harmed; so often it is told that all round trips have been listed."""
+    story = PLANTED["a_healthy_run"].plant()
+    story.first("run_start")["scenario"]["list_round_trips"] = True
+    at_ns = story.first("run_end")["t_ns"]
+    for detail in told:
+        line = {"t_ns": at_ns - 1, "code": "round_trips_listed", "detail": detail}
+        story.records.insert(-1, ("note", line))
+    return story
+
+
+def test_a_run_that_lists_all_round_trips_passes(tmp_path: Path) -> None:
+    summary = analyse(listed(SEEN_ALL).write(tmp_path))
+    assert summary.verdict == "pass", summary.reasons
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ((), "It is told 0 times, not once"),
+        ((SEEN_ALL, SEEN_ALL), "It is told 2 times, not once"),
+        (({**SEEN_ALL, "unexplained_bytes": 5},), "bytes passed that the proxy did not understand"),
+        (({**SEEN_ALL, "broken": 1},), "a connection was lost although nobody was harmed"),
+        (({**SEEN_ALL, "outside": [7]},), "a session of the worker did not go through the proxy"),
+        (({**SEEN_ALL, "sessions": 0},), "No session of the worker went through the proxy"),
+    ],
+)
+def test_a_listing_that_may_lack_a_round_trip_is_invalid(
+    told: tuple[Parts, ...], says: str, tmp_path: Path
+) -> None:
+    summary = analyse(listed(*told).write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert says in " ".join(summary.reasons)
+
+
+def test_a_stalled_worker_that_dies_meanwhile_never_came_back(tmp_path: Path) -> None:
+    summary = analyse(stalled(dies=True).write(tmp_path))
+    assert summary.verdict == "pass", summary.reasons
+    (stall,) = summary.stalls
+    assert (stall.taken, stall.contested, stall.lived) == ((B,), True, False)
+    assert judge_point(summary).verdict == "uncontested"
+
+
+def test_what_a_stalled_worker_starts_while_it_stands_still_is_not_what_it_had(
+    tmp_path: Path,
+) -> None:
+    story = stalled()
+    started = story.first("job_started", job_id=B, slot=0)
+    started["t_ns"] = story.first("fault_injected")["t_ns"] + 1
+    (stall,) = analyse(story.write(tmp_path)).stalls
+    assert (stall.taken, stall.contested) == ((B,), True), "it had none: any job contests it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+import msgspec
 
 from orchestrator.commands.crash_points.listing import (
     Listing,
@@ -10,13 +10,15 @@ from orchestrator.commands.crash_points.listing import (
     idle_says,
     list_points,
 )
-from orchestrator.commands.crash_points.plan import points_to_try
-from orchestrator.scenario.faults import PointPhase
+from orchestrator.commands.crash_points.plan import points_to_try, undecidable
+from orchestrator.scenario.faults import AtPoint, PointPhase
 
 CLAIM, ACK, COMMIT = "UPDATE q SET claimed", "DELETE FROM q", "COMMIT"
+BEGIN, EFFECT, BEAT = "BEGIN", "INSERT INTO bench_effect", "UPSERT heartbeat"
+Said = tuple[str, PointPhase, int | None]
 
 
-def said(*notes: tuple[str, PointPhase, int | None], executes: bool = True) -> list[RoundTripNote]:
+def said(*notes: Said, executes: bool = True, wave: int = 0) -> list[RoundTripNote]:
     return [
         RoundTripNote(
             number=number,
@@ -25,7 +27,8 @@ def said(*notes: tuple[str, PointPhase, int | None], executes: bool = True) -> l
             phase=phase,
             rows=rows,
             executes=executes,
-            wave=0,
+            wave=wave,
+            foretold=statement == COMMIT,
         )
         for number, (statement, phase, rows) in enumerate(notes)
     ]
@@ -101,10 +104,130 @@ def test_a_round_trip_that_executes_nothing_is_listed_and_never_tried() -> None:
     assert [point.name.executes for point in points_to_try({"single": listing})] == [True]
 
 
-@pytest.mark.parametrize("rows", [0, None])
-def test_a_statement_that_brought_rows_when_idle_is_folded_with_or_without(
-    rows: int | None,
-) -> None:
-    idle = idle_says([said(("UPSERT heartbeat", "idle", 1))])
-    run = said(("UPSERT heartbeat", "started", rows), ("UPSERT heartbeat", "started", 1))
-    assert names(list_points("single", [run], idle)) == [("UPSERT heartbeat", None, 1, False)]
+LEADER_COMMITS: list[Said] = [(BEGIN, "idle", None), (BEAT, "idle", 1), (COMMIT, "idle", 1)]
+EFFECT_AND_COMPLETION_IN_ONE: list[Said] = [
+    *LEADER_COMMITS,
+    (CLAIM, "idle", 0),
+    (CLAIM, "waiting", 1),
+    (BEGIN, "started", None),
+    (EFFECT, "started", 1),
+    (ACK, "effect", 1),
+    (COMMIT, "effect", 2),
+    (CLAIM, "completed", 0),
+    (BEGIN, "completed", None),
+    (COMMIT, "completed", 0),
+]
+
+
+def test_the_commit_of_a_job_is_a_point_although_an_idle_leader_commits_rows_too() -> None:
+    run = said(*EFFECT_AND_COMPLETION_IN_ONE)
+    assert names(list_points("single", [run], idle_says([run]))) == [
+        (BEGIN, None, 1, False),
+        (BEAT, None, 1, False),
+        (COMMIT, None, 1, False),
+        (CLAIM, None, 1, False),
+        (CLAIM, "waiting", 1, True),
+        (BEGIN, "started", 1, False),
+        (EFFECT, "started", 1, False),
+        (ACK, "effect", 1, False),
+        (COMMIT, "effect", 1, True),
+    ]
+
+
+CLAIMS_BY_FUNCTION: list[Said] = [
+    # It returns a row of nulls where there is no job; its rescuer is a job of its own queue.
+    (BEGIN, "idle", None),
+    (CLAIM, "idle", 1),
+    (COMMIT, "idle", 1),
+    (ACK, "idle", 1),
+    (CLAIM, "waiting", 1),
+    (COMMIT, "waiting", 1),
+    (EFFECT, "started", 1),
+    (BEGIN, "completed", None),
+    (ACK, "completed", 1),
+    (COMMIT, "completed", 1),
+    (CLAIM, "failed", 1),
+]
+
+
+def test_a_claim_that_always_returns_a_row_is_a_point_and_so_is_its_acknowledgement() -> None:
+    run = said(*CLAIMS_BY_FUNCTION)
+    assert names(list_points("single", [run], idle_says([run]))) == [
+        (BEGIN, None, 1, False),
+        (CLAIM, None, 1, False),
+        (COMMIT, None, 1, False),
+        (ACK, None, 1, False),
+        (CLAIM, "waiting", 1, True),
+        (COMMIT, "waiting", 1, True),
+        (EFFECT, "started", 1, False),
+        (ACK, "completed", 1, True),
+        (COMMIT, "completed", 1, True),
+        (CLAIM, "failed", 1, True),
+    ]
+
+
+def test_only_what_every_idle_run_has_said_is_folded() -> None:
+    once = said((BEAT, "idle", 1), (CLAIM, "idle", 0), (BEAT, "started", 0))
+    never = said((CLAIM, "idle", 0), (BEAT, "started", 0))
+    listing = list_points("single", [once, never], idle_says([once, never]))
+    assert names(listing) == [(CLAIM, None, 1, False), (BEAT, "started", 1, False)]
+    assert [(p.name.statement, p.name.phase) for p in listing.unsteady] == [(BEAT, "idle")]
+
+
+def before(listing: Listing, phase: PointPhase) -> list[tuple[int, bool] | None]:
+    """Where the points of a phase are stopped at before them: ordinal, and whether by rows."""
+    found = [point.at("before") for point in listing.steady if point.name.phase == phase]
+    return [None if at is None else (at.ordinal, at.with_rows) for at in found]
+
+
+def polled(empty: int) -> list[RoundTripNote]:
+    polls: list[Said] = [(CLAIM, "failed", 0)] * empty
+    return said((CLAIM, "idle", 0), *polls, (CLAIM, "failed", 1))
+
+
+def test_before_a_claim_its_place_among_all_polls_of_the_phase_is_waited_for() -> None:
+    runs = [polled(2), polled(2)]
+    listing = list_points("single", runs, idle_says(runs))
+    assert before(listing, "failed") == [(3, False)]
+    after = listing.steady[1].at("after")
+    assert after is not None and (after.ordinal, after.with_rows) == (1, True)
+
+
+def test_before_a_claim_nobody_can_tell_it_from_polls_of_which_each_run_has_another_number() -> (
+    None
+):
+    runs = [polled(2), polled(3)]
+    listing = list_points("single", runs, idle_says(runs))
+    assert before(listing, "failed") == [None]
+    assert undecidable(listing.steady) == [listing.steady[1]]
+    assert listing.steady[1].at("after") is not None
+
+
+def committed(empty: int) -> list[RoundTripNote]:
+    polls: list[Said] = [(COMMIT, "completed", 0)] * empty
+    return said((COMMIT, "idle", 0), *polls, (COMMIT, "completed", 2))
+
+
+def test_before_the_end_of_a_transaction_its_rows_are_known() -> None:
+    runs = [committed(1), committed(4)]
+    listing = list_points("single", runs, idle_says(runs))
+    assert before(listing, "completed") == [(1, True)]
+
+
+def test_each_wave_is_counted_anew_so_that_a_poll_more_or_less_renames_nothing_after_it() -> None:
+    ack: Said = ACK, "completed", 1
+    poll: Said = COMMIT, "completed", 1
+    runs = [
+        [*said(ack, *[poll] * polls), *renumbered(said(ack, poll, wave=1), 9)] for polls in (1, 2)
+    ]
+    listing = list_points("single", runs, frozenset())
+    found = [(p.name.wave, p.name.statement, p.name.ordinal) for p in listing.steady]
+    assert found == [(0, ACK, 1), (0, COMMIT, 1), (1, ACK, 1), (1, COMMIT, 1)]
+    assert [(p.name.wave, p.name.ordinal) for p in listing.unsteady] == [(0, 2)]
+    assert listing.steady[-1].at("after") == AtPoint(
+        statement=COMMIT, phase="completed", wave=1, side="after"
+    )
+
+
+def renumbered(notes: list[RoundTripNote], begin: int) -> list[RoundTripNote]:
+    return [msgspec.structs.replace(note, number=note.number + begin) for note in notes]

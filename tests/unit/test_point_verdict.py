@@ -122,6 +122,7 @@ def outcome(*verdicts: PointVerdict) -> PointOutcome:
         workload="single",
         statement="COMMIT",
         phase="completed",
+        wave=0,
         ordinal=1,
         side="before",
         action="kill",

@@ -306,3 +306,46 @@ def test_an_answer_that_does_not_fit_its_request_is_counted_as_unexplained(spoke
 def test_sessions_that_the_server_ends_are_explained(spoken: Spoken) -> None:
     spoken.answer(ERROR)
     assert spoken.talk.unexplained == 0
+
+
+def test_rows_of_what_a_flush_asked_for_are_the_transactions_too(spoken: Spoken) -> None:
+    spoken.ask(query("BEGIN"))
+    spoken.answer(done("BEGIN"), IN_TRANSACTION)
+    spoken.ask(parse("DELETE FROM q"), bind(), execute(), FLUSH)
+    spoken.answer(PARSED, BOUND, done("DELETE 3"))
+    spoken.ask(SYNC)
+    spoken.answer(IN_TRANSACTION)
+    commit = spoken.ask(query("COMMIT"))
+    assert commit is not None and commit.round_trip(0).rows == 3
+
+
+def test_rows_that_come_while_the_commit_is_on_its_way_are_its_rows(spoken: Spoken) -> None:
+    spoken.ask(query("BEGIN"))
+    spoken.answer(done("BEGIN"), IN_TRANSACTION)
+    spoken.ask(query("DELETE FROM q"))
+    commit = spoken.ask(query("COMMIT"))
+    spoken.talk.answer(done("DELETE 3"))
+    assert commit is not None and commit.round_trip(0).rows == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/* river:tx */ COMMIT", "-- the end\nCOMMIT", " commit;", "/* a */ END /* b */", "ROLLBACK"],
+)
+def test_the_end_of_a_transaction_is_known_behind_comments(text: str, spoken: Spoken) -> None:
+    spoken.ask(query("BEGIN"))
+    spoken.answer(done("BEGIN"), IN_TRANSACTION)
+    spoken.ask(query("DELETE FROM q"))
+    spoken.answer(done("DELETE 3"), IN_TRANSACTION)
+    end = spoken.ask(query(text))
+    assert end is not None and end.round_trip(0).rows == 3
+
+
+@pytest.mark.parametrize("text", ["ROLLBACK TO SAVEPOINT s", "/* COMMIT */ SELECT 1"])
+def test_what_ends_no_transaction_bears_no_rows_before_it(text: str, spoken: Spoken) -> None:
+    spoken.ask(query("BEGIN"))
+    spoken.answer(done("BEGIN"), IN_TRANSACTION)
+    spoken.ask(query("DELETE FROM q"))
+    spoken.answer(done("DELETE 3"), IN_TRANSACTION)
+    request = spoken.ask(query(text))
+    assert request is not None and request.round_trip(0).rows is None

@@ -11,10 +11,12 @@ import pytest
 
 from orchestrator.faults.phases import Phases
 from orchestrator.faults.round_trips import PointSeeker, RoundTripWatch
+from orchestrator.faults.targets import Reach, worker
 from orchestrator.history.recorder import Recorder
+from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.faults import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.faults import AtPoint, Kill, PointPhase, PointSide
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
@@ -45,53 +47,77 @@ def point(side: PointSide = "before", **more: Any) -> AtPoint:
 
 def test_the_nth_of_its_name_and_phase_is_met_before_the_server() -> None:
     seeker = PointSeeker(point(ordinal=2))
-    assert not seeker.before(trip(0), "waiting")
-    assert not seeker.before(trip(1), "started")
-    assert not seeker.before(trip(2, statement="BEGIN"), "waiting")
-    assert seeker.before(trip(3), "waiting")
+    assert not seeker.before(trip(0), "waiting", 0)
+    assert not seeker.before(trip(1), "started", 0)
+    assert not seeker.before(trip(2, statement="BEGIN"), "waiting", 0)
+    assert seeker.before(trip(3), "waiting", 0)
 
 
 def test_the_nth_is_met_after_its_own_answer_and_no_other_one() -> None:
     seeker = PointSeeker(point("after", ordinal=2))
-    assert not seeker.before(trip(0), "waiting")
-    assert not seeker.before(trip(1), "waiting")
+    assert not seeker.before(trip(0), "waiting", 0)
+    assert not seeker.before(trip(1), "waiting", 0)
     assert not seeker.after(trip(7))
     assert not seeker.after(trip(0, rows=1))
     assert seeker.after(trip(1, rows=1))
 
 
-def test_polls_without_rows_do_not_count_where_rows_name_the_point() -> None:
-    before, after = (
-        PointSeeker(point(with_rows=True, ordinal=2)),
-        PointSeeker(point("after", with_rows=True, ordinal=2)),
-    )
-    for seeker in (before, after):
-        assert not seeker.before(trip(0), "waiting")
-        assert not seeker.after(trip(0, rows=0))
-        assert not seeker.after(trip(0, rows=0))
-        assert not seeker.before(trip(1), "waiting")
-        assert not seeker.after(trip(1, rows=1))
-    assert before.before(trip(2), "waiting")
-    assert not after.before(trip(2), "waiting")
-    assert after.after(trip(2, rows=3))
+def test_polls_without_rows_do_not_count_after_them_where_rows_name_the_point() -> None:
+    seeker = PointSeeker(point("after", with_rows=True, ordinal=2))
+    assert not seeker.before(trip(0), "waiting", 0)
+    assert not seeker.after(trip(0, rows=0))
+    assert not seeker.before(trip(1), "waiting", 0)
+    assert not seeker.after(trip(1, rows=1))
+    assert not seeker.before(trip(2), "waiting", 0)
+    assert seeker.after(trip(2, rows=3))
+
+
+def test_before_it_a_poll_is_never_taken_for_one_with_rows() -> None:
+    seeker = PointSeeker(point(with_rows=True))
+    for number, rows in enumerate((0, 1)):
+        assert not seeker.before(trip(number), "waiting", 0)
+        assert not seeker.after(trip(number, rows=rows))
 
 
 def test_the_end_of_a_transaction_without_rows_is_passed_by() -> None:
     seeker = PointSeeker(point(with_rows=True))
-    assert not seeker.before(trip(0, rows=0), "waiting")
+    assert not seeker.before(trip(0, rows=0), "waiting", 0)
     assert not seeker.after(trip(0, rows=0))
-    assert seeker.before(trip(1, rows=2), "waiting")
+    assert seeker.before(trip(1, rows=2), "waiting", 0)
+
+
+def test_whether_it_would_have_rows_is_noted_as_foretold_where_it_was_known_before(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    watch.wave = 2
+    for number, (before, after) in enumerate([(2, 2), (None, 1), (0, 2)]):
+        fleet.turn(proxy.ask(trip(number, rows=before), "before"))
+        watch.wave += 1
+        fleet.turn(proxy.ask(trip(number, rows=after), "after"))
+    watch.close()
+    assert [line.detail["foretold"] for line in noted.lines] == [True, False, False]
+    assert [line.detail["wave"] for line in noted.lines] == [2, 3, 4], "of its beginning"
 
 
 def test_a_folded_point_is_met_in_any_phase_once_the_worker_is_ready() -> None:
     seeker = PointSeeker(AtPoint(statement=CLAIM, side="before"))
-    assert not seeker.before(trip(0), "starting up")
-    assert seeker.before(trip(1), "completed")
+    assert not seeker.before(trip(0), "starting up", 0)
+    assert seeker.before(trip(1), "completed", 0)
 
 
 def test_what_executes_nothing_is_never_the_point() -> None:
     parse = RoundTrip(CLAIM, CLAIM, False, None, 0)
-    assert not PointSeeker(point()).before(parse, "waiting")
+    assert not PointSeeker(point()).before(parse, "waiting", 0)
+
+
+def test_each_wave_is_counted_anew() -> None:
+    seeker = PointSeeker(point("after", wave=1, ordinal=1))
+    assert not seeker.before(trip(0), "waiting", 0)
+    assert not seeker.after(trip(0, rows=1))
+    assert not seeker.before(trip(1), "waiting", 1)
+    assert seeker.after(trip(1, rows=1))
 
 
 # Where the jobs stand
@@ -209,14 +235,21 @@ class StillProxy:
 
 
 class Belled:
-    """As much of a fleet as rings when the proxy asks."""
+    """As much of a fleet as rings when the proxy asks, and of a probe as sees sessions."""
 
     def __init__(self) -> None:
-        self.children: dict[Any, Any] = {PLACE: object()}
+        self.children: dict[Any, Any] = {
+            PLACE: SimpleNamespace(init=SimpleNamespace(application_name="w"))
+        }
+        self.seen_pids = {"w": [3]}
         self.read_out_count = 0
 
     def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
         self.descriptor, self.on_readable = descriptor, on_readable
+
+    def sessions(self, names: list[str]) -> list[Any]:
+        """As a probe: those of the worker."""
+        return [SimpleNamespace(pid=pid) for pid in self.seen_pids[names[0]]]
 
     def read_out(self, child: object) -> None:
         self.read_out_count += 1
@@ -249,7 +282,13 @@ def watch_of(
 ) -> RoundTripWatch:
     proxy, fleet, tracker, recorder = parts
     return RoundTripWatch(
-        cast("Proxy", proxy), cast("Fleet", fleet), tracker, recorder, point=at, listing=listing
+        cast("Proxy", proxy),
+        cast("Fleet", fleet),
+        tracker,
+        recorder,
+        cast("Probe", fleet),
+        point=at,
+        listing=listing,
     )
 
 
@@ -319,8 +358,35 @@ def test_nobody_is_asked_any_more_once_the_last_wave_has_gone_out(
     watch.stop_listening()
     thread = proxy.ask(trip(0), "before")
     thread.join(10)
-    assert not thread.is_alive() and watch.reached_ns is None and noted.lines == []
+    assert not thread.is_alive() and watch.reached_ns is None
+    assert [line.code for line in noted.lines] == ["round_trips_listed"]
     watch.close()
+
+
+def test_a_round_trip_that_is_asked_about_meanwhile_passes_at_once(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, _, _, _ = parts
+    watch = watch_of(parts, STARTING)
+    thread = proxy.ask(trip(0), "before")
+    thread.join(0.05)
+    assert thread.is_alive()
+    watch.stop_listening()
+    thread.join(10)
+    assert not thread.is_alive() and not proxy.stopped.is_set()
+    watch.close()
+
+
+def test_what_the_proxy_could_not_list_is_noted(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    _, fleet, _, noted = parts
+    fleet.seen_pids["w"] = [2, 9]
+    watch = watch_of(parts, None, listing=True)
+    watch.stop_listening()
+    watch.close()
+    (note,) = noted.lines
+    assert note.detail == {"unexplained_bytes": 0, "broken": 0, "sessions": 2, "outside": [9]}
 
 
 def test_a_question_that_is_open_at_the_end_lets_everything_pass(
@@ -333,3 +399,13 @@ def test_a_question_that_is_open_at_the_end_lets_everything_pass(
     watch.close()
     thread.join(10)
     assert not thread.is_alive() and not proxy.stopped.is_set()
+
+
+@pytest.mark.parametrize(("incarnation", "hit"), [(0, True), (1, False)])
+def test_a_round_trip_is_one_of_the_slots_first_process_and_no_other_is_hit_for_it(
+    incarnation: int, hit: bool
+) -> None:
+    child = SimpleNamespace(slot=0, incarnation=incarnation, pid=1)
+    fleet = cast("Fleet", SimpleNamespace(in_slot=lambda slot: child))
+    reach = Reach(fleet, Tracker(), cast("Probe", None))
+    assert (worker(reach, Kill(at_point=STARTING)) is not None) == hit

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from analysis.compare.crash_points import (
@@ -15,10 +16,13 @@ from analysis.compare.crash_points import (
     Action,
     CrashPoints,
     exit_code_of,
+    read_table,
 )
+from analysis.errors import CrashPointsError
 from analysis.report.console import HarmlessConsole
 from orchestrator.commands.calibration.trials import server_for_all
 from orchestrator.commands.crash_points.enumeration import Enumeration, Wish
+from orchestrator.commands.crash_points.kept import Kept
 from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.plan import Subject
 from orchestrator.commands.crash_points.table import print_progress, print_table
@@ -97,7 +101,8 @@ def crash_points(
     What was interrupted goes on where it was when the same command is given again.
 
     Exit codes: 0 nothing worse than a duplicate, 1 a job was lost, stranded, given up or stuck, 2
-    usage, 3 a point is invalid, 4 one was not reached, is unknown, or differs between repetitions.
+    usage, 3 a point is invalid, 4 one was not reached, is unknown, or differs between repetitions;
+    or nothing was tried.
 
       crashbench crash-points pgqueuer --preset tuned
 
@@ -118,15 +123,16 @@ def crash_points(
     table: CrashPoints | None = None
     try:
         with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
+            kept = Kept(_version_of(server_dsn), _earlier(target))
             enumeration = Enumeration(
-                subject, wish, running, count, lambda p: print_progress(p, console)
+                subject, wish, running, count, kept, lambda p: print_progress(p, console)
             )
             for table in enumeration.carry_out():
                 if not wish.only:
                     _write(target, table)
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         console.print("the same command goes on where it was", highlight=False)
-        raise
+        raise Interrupted from None
     assert table is not None, "an enumeration always comes to a table"
     print_table(table, console)
     if not wish.only:
@@ -181,6 +187,19 @@ def _of_the_smallest_worker(asked: Callable[[Least], Request]) -> Request:
             if not isinstance(error.__cause__, UnusableWorkersError):
                 raise
     return asked(SMALLEST_FIRST[-1])
+
+
+def _version_of(dsn: str) -> str | None:
+    with psycopg.connect(dsn) as connection:
+        return connection.info.parameter_status("server_version")
+
+
+def _earlier(target: Path) -> CrashPoints | None:
+    """The table of an earlier call; None = there is none that could be read."""
+    try:
+        return read_table(target)
+    except (OSError, CrashPointsError):
+        return None
 
 
 def _write(target: Path, table: CrashPoints) -> None:

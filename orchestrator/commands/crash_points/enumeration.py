@@ -16,12 +16,15 @@ from analysis.compare.crash_points import (
     ListedPoint,
     PointOutcome,
     PointRun,
-    judge_point,
     worst_of,
 )
-from analysis.errors import AnalysisError
-from analysis.summary.summary import read_summary, write_summary
-from analysis.summary.types import Summary
+from orchestrator.commands.crash_points.kept import (
+    REPEATED,
+    Kept,
+    history_of,
+    judge,
+    summary_of,
+)
 from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.listing import (
     Listing,
@@ -37,13 +40,10 @@ from orchestrator.commands.crash_points.plan import (
     not_tried,
     points_to_try,
     trials,
+    undecidable,
 )
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
-from orchestrator.commands.reproduce import read_start
-from orchestrator.errors import CrashbenchError, ResultsError, UnknownNameError
-from orchestrator.history.files import RunFiles
-from orchestrator.paths import ROOT
-from orchestrator.run import environment
+from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
 from orchestrator.scenario.faults import PointSide
 
@@ -55,6 +55,12 @@ decide whether it comes there a second time."""
 
 class RunFailedError(CrashbenchError):
     """A run of an enumeration could not be carried out."""
+
+
+class UnsoundListingError(RunFailedError):
+    """A run without harm cannot be vouched for: which points there are is not known."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)
@@ -89,14 +95,20 @@ class Enumeration:
     """Carries it out; `carry_out` is called once."""
 
     def __init__(
-        self, subject: Subject, wish: Wish, lanes: Lanes, lane_count: int, observe: Observe
+        self,
+        subject: Subject,
+        wish: Wish,
+        lanes: Lanes,
+        lane_count: int,
+        kept: Kept,
+        observe: Observe,
     ) -> None:
         self._subject = subject
         self._wish = wish
         self._lanes = lanes
         self._lane_count = lane_count
         self._observe = observe
-        self._code = environment.describe_code(ROOT)["sha256"]
+        self._kept = kept
         self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
         self._carried = 0
         self._busy_s = 0.0
@@ -112,35 +124,42 @@ class Enumeration:
         planned = trials(self._subject, points, self._actions(), self._wish.repetitions)
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
-            yield self._table(listings, planned, results, time.monotonic() - begun_s)
-        yield self._table(listings, planned, results, time.monotonic() - begun_s)
+            yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
+        yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
 
     def _actions(self) -> list[Action]:
         return [action for action in self._wish.actions if action not in self._not_tried]
 
     def _list(self) -> dict[WorkloadName, Listing]:
         requests = harmless_requests(self._subject)
-        every = [request for some in requests.values() for request in some]
-        done = [request for request in every if self._is_done(request)]
-        total = len(every)
-        for number, request in enumerate(self._run([r for r in every if r not in done])):
-            self._observe(Progress(len(done) + number + 1, total, None, request.run_id, None, None))
-        notes = {workload: [self._notes(r) for r in some] for workload, some in requests.items()}
+        self._carry_out_harmless([request for some in requests.values() for request in some])
+        notes = {
+            workload: [read_round_trips(history_of(request)) for request in some]
+            for workload, some in requests.items()
+        }
         idle = idle_says(notes["single"]) if self._wish.fold else frozenset()
         return {
             workload: list_points(workload, notes[workload], idle, fold=self._wish.fold)
             for workload in WORKLOADS
         }
 
-    def _notes(self, request: Request) -> list[RoundTripNote]:
-        """Raises `RunFailedError` where the run was not as harmless as it should have been."""
-        history = RunFiles(request.results, request.run_id).history
-        summary = _summary_of(history)
-        if summary.verdict == "invalid":
-            raise RunFailedError(
-                f"{request.run_id}, a run without harm, is invalid: {' '.join(summary.reasons)}"
-            )
-        return read_round_trips(history)
+    def _carry_out_harmless(self, every: Sequence[Request]) -> None:
+        """Raises `UnsoundListingError` where one does not pass, however often it is repeated."""
+        kept = [request for request in every if self._kept.has(request) and not _flaw_of(request)]
+        left = [request for request in every if request not in kept]
+        done = len(kept)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            again: list[Request] = []
+            for request in self._run(left):
+                flaw = _flaw_of(request)
+                if flaw is not None and attempt == MOST_ATTEMPTS:
+                    raise UnsoundListingError(flaw)
+                if flaw is not None:
+                    again.append(request)
+                    continue
+                done += 1
+                self._observe(Progress(done, len(every), None, request.run_id, None, None))
+            left = again
 
     def _wished(self, points: list[Point]) -> list[Point]:
         missing = self._wish.only - {point.name.id for point in points}
@@ -156,14 +175,14 @@ class Enumeration:
     def _try(self, planned: Sequence[Trial], results: dict[str, PointRun]) -> Iterator[None]:
         by_id = {trial.request.run_id: trial for trial in planned}
         for trial in planned:
-            if self._is_done(trial.request):
-                results[trial.request.run_id] = self._judge(trial.request)
+            if (kept := self._kept.result(trial.request)) is not None:
+                results[trial.request.run_id] = kept
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
             for request in self._run(left):
-                result = self._judge(request)
-                if result.verdict in ("not_reached", "invalid") and attempt < MOST_ATTEMPTS:
+                result = judge(request)
+                if result.verdict in REPEATED and attempt < MOST_ATTEMPTS:
                     again.append(request)
                     continue
                 results[request.run_id] = result
@@ -187,28 +206,10 @@ class Enumeration:
             self._busy_s += carried.took_s
             yield carried.request
 
-    def _is_done(self, request: Request) -> bool:
-        """Whether an earlier call has left this very run, of the same library and code."""
-        history = RunFiles(request.results, request.run_id).history
-        if not history.exists():
-            return False
-        try:
-            start = read_start(history)
-        except ResultsError:
-            return False
-        return (
-            start.scenario_sha256 == request.resolved.digest
-            and start.library_version == request.adapter.version()
-            and start.settings == msgspec.json.decode(msgspec.json.encode(request.preset.settings))
-            and start.environment.get("code", {}).get("sha256") == self._code
-        )
-
-    def _judge(self, request: Request) -> PointRun:
-        return judge_point(_summary_of(RunFiles(request.results, request.run_id).history))
-
     def _table(
         self,
         listings: Mapping[WorkloadName, Listing],
+        points: Sequence[Point],
         planned: Sequence[Trial],
         results: Mapping[str, PointRun],
         took_s: float,
@@ -220,6 +221,8 @@ class Enumeration:
             if trial.request.run_id in results:
                 key = (trial.point, trial.side, trial.action)
                 runs.setdefault(key, []).append(results[trial.request.run_id])
+        place = {point: place for place, point in enumerate(points)}
+        in_order = sorted(runs, key=lambda key: place[key[0]])
         return CrashPoints(
             crash_points_version=1,
             library=request.library if request else subject.library,
@@ -232,7 +235,7 @@ class Enumeration:
             took_s=round(took_s, 3),
             runs=self._carried,
             complete=not self._wish.only and len(results) == len(planned),
-            points=tuple(_outcome(*key, some) for key, some in runs.items()),
+            points=tuple(_outcome(*key, runs[key]) for key in in_order),
             not_tried=self._not_tried,
             unsteady=tuple(
                 _listed(point)
@@ -246,6 +249,7 @@ class Enumeration:
                 for point in listing.steady
                 if not point.name.executes
             ),
+            before_unknown=tuple(_listed(point) for point in undecidable(points)),
         )
 
 
@@ -272,13 +276,13 @@ class _NoteLine(msgspec.Struct):
     fields: _NoteFields
 
 
-def _summary_of(history: Path) -> Summary:
-    """The one beside it, made anew where it cannot be used. Raises AnalysisError, OSError."""
-    beside = history.with_name(f"{history.name.removesuffix('.jsonl')}.summary.json")
-    try:
-        return read_summary(beside)
-    except (OSError, AnalysisError):
-        return write_summary(history)
+def _flaw_of(request: Request) -> str | None:
+    """Why what a harmless run has listed is not to be relied on; None = it passed."""
+    summary = summary_of(history_of(request))
+    if summary.verdict == "pass":
+        return None
+    why = " ".join(summary.reasons)
+    return f"{request.run_id}, a run without harm, did not pass ({summary.verdict}): {why}"
 
 
 def _outcome(
@@ -290,6 +294,7 @@ def _outcome(
         workload=name.workload,
         statement=name.statement,
         phase=name.phase,
+        wave=name.wave,
         ordinal=name.ordinal,
         side=side,
         action=action,
@@ -307,6 +312,7 @@ def _listed(point: Point) -> ListedPoint:
         workload=name.workload,
         statement=name.statement,
         phase=name.phase,
+        wave=name.wave,
         ordinal=name.ordinal,
         folded=point.folded,
     )

@@ -59,21 +59,24 @@ class _Lane:
         self.limit_s = 0.0
 
     def order(self, request: Request) -> None:
-        """Hand it a run."""
+        """Hand it a run. Raises `InternalError` where it is no more."""
         assert self.request is None
         assert self.process.stdin is not None
         self.request, self.begun_s = request, time.monotonic()
         self.limit_s = longest_s(request.scenario)
-        self.process.stdin.write(msgspec.json.encode(order_of(request)) + b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(msgspec.json.encode(order_of(request)) + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
 
     def take(self) -> Carried:
-        """What came of its run; waits for the rest of the line alone."""
+        """What came of its run; waits for the rest of the line alone. Raises `InternalError`."""
         assert self.request is not None
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise InternalError(f"a lane of runs died at {self.request.run_id}. {self._tail()}")
+            raise self._died()
         answer = msgspec.json.decode(line, type=Answer)
         carried = Carried(self.request, answer, time.monotonic() - self.begun_s)
         self.request = None
@@ -106,6 +109,10 @@ class _Lane:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.said.close()
+
+    def _died(self) -> InternalError:
+        assert self.request is not None
+        return InternalError(f"a lane of runs died at {self.request.run_id}. {self._tail()}")
 
     def _tail(self) -> str:
         size = self.said.seek(0, os.SEEK_END)

@@ -13,6 +13,8 @@ from orchestrator.commands.crash_points.workloads import WorkloadName
 from orchestrator.scenario.faults import AtPoint, PointPhase, PointSide
 
 _ID_DIGITS = 8
+_NO_HANDLER: frozenset[PointPhase] = frozenset({"waiting", "completed"})
+"""Phases beside ``idle`` in which no job's handler is at work or has failed."""
 
 
 class RoundTripNote(msgspec.Struct, frozen=True):
@@ -25,10 +27,8 @@ class RoundTripNote(msgspec.Struct, frozen=True):
     rows: int | None
     executes: bool
     wave: int
-
-
-Said = tuple[str, bool]
-"""A statement, and whether it returned or changed rows."""
+    foretold: bool
+    """Whether it returns or changes rows was known before it already: it ends a transaction."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Name:
     statement: str
     phase: PointPhase | None
     """None = folded: wherever the worker's jobs stand, once it is ready."""
+    wave: int | None
+    """Which wave was the last to go out, from 0; None = it is of no wave: folded, or of a worker
+    that starts or has had no job yet."""
     ordinal: int
     """From 1, among those that are equal in all else."""
     with_rows: bool
@@ -51,16 +54,6 @@ class Name:
         """Eight hexadecimal digits, for ``--only``."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:_ID_DIGITS]
 
-    def at(self, side: PointSide) -> AtPoint:
-        """As a fault's trigger."""
-        return AtPoint(
-            statement=self.statement,
-            phase=self.phase,
-            ordinal=self.ordinal,
-            with_rows=self.with_rows,
-            side=side,
-        )
-
 
 @dataclass(frozen=True)
 class Point:
@@ -71,6 +64,28 @@ class Point:
     """As it was first sent."""
     folded: int
     """How many further round trips of the first harmless run are counted as this one."""
+    foretold: bool
+    """Whether it returns or changes rows is known before it."""
+    among_all: int | None
+    """Which it is of all of its statement, phase and wave, with rows or without, from 1; None =
+    that was not the same in every run."""
+
+    def at(self, side: PointSide) -> AtPoint | None:
+        """As a fault's trigger; None = before it nobody can tell it from those without rows."""
+        name = self.name
+        ordinal, with_rows = name.ordinal, name.with_rows
+        if side == "before" and with_rows and not self.foretold:
+            if self.among_all is None:
+                return None
+            ordinal, with_rows = self.among_all, False
+        return AtPoint(
+            statement=name.statement,
+            phase=name.phase,
+            wave=name.wave,
+            ordinal=ordinal,
+            with_rows=with_rows,
+            side=side,
+        )
 
 
 @dataclass(frozen=True)
@@ -83,59 +98,82 @@ class Listing:
     """In some of the runs only: listed, never tried."""
 
 
-def idle_says(runs: Iterable[Sequence[RoundTripNote]]) -> frozenset[Said]:
-    """What a worker says that has never had a job."""
-    return frozenset(
-        (note.statement, bool(note.rows))
-        for notes in runs
-        for note in notes
-        if note.phase == "idle"
-    )
+def idle_says(runs: Iterable[Sequence[RoundTripNote]]) -> frozenset[str]:
+    """What a worker that has never had a job says in every one of these runs."""
+    said = [{note.statement for note in notes if note.phase == "idle"} for notes in runs]
+    return frozenset(set.intersection(*said)) if said else frozenset()
 
 
 def list_points(
     workload: WorkloadName,
     runs: Sequence[Sequence[RoundTripNote]],
-    idle: Collection[Said],
+    idle: Collection[str],
     *,
     fold: bool = True,
 ) -> Listing:
     """The points of one workload, by its harmless runs.
 
-    What an idle worker says too bears no phase and is one point, unless it returned or changed
-    rows as it never does there; what a starting worker repeats for each connection is one point.
-    Without `fold` each is a point of its own.
+    What an idle worker says too bears no phase and is one point where it says nothing of a job: in
+    the phase ``idle``; wherever it found no rows; and, where it counts none (BEGIN), in the phases
+    in which no handler is at work. With rows it keeps its phase: the same statement may then be the
+    one that takes, fails or acknowledges a job. What a starting worker repeats for each connection
+    is one point. Without `fold` each is a point of its own.
     """
     named = [_named(workload, notes, idle, fold=fold) for notes in runs]
     everywhere = set.intersection(*(set(names) for names in named))
-    points = {name: point for names in reversed(named) for name, point in names.items()}
     order = dict.fromkeys(name for names in named for name in names)
     return Listing(
-        steady=tuple(points[name] for name in order if name in everywhere),
-        unsteady=tuple(points[name] for name in order if name not in everywhere),
+        steady=tuple(
+            _agreed([names[name] for names in named]) for name in order if name in everywhere
+        ),
+        unsteady=tuple(
+            _agreed([names[name] for names in named if name in names])
+            for name in order
+            if name not in everywhere
+        ),
+    )
+
+
+def _agreed(seen: Sequence[Point]) -> Point:
+    """One point as several runs have seen it."""
+    places = {point.among_all for point in seen}
+    return replace(
+        seen[0],
+        foretold=all(point.foretold for point in seen),
+        among_all=places.pop() if len(places) == 1 else None,
     )
 
 
 def _named(
-    workload: WorkloadName, notes: Sequence[RoundTripNote], idle: Collection[Said], *, fold: bool
+    workload: WorkloadName, notes: Sequence[RoundTripNote], idle: Collection[str], *, fold: bool
 ) -> dict[Name, Point]:
-    idle_statements = {statement for statement, _ in idle} if fold else set()
-    seen: Counter[Name] = Counter()
+    said_idle = idle if fold else ()
+    seen: Counter[Name | tuple[str, PointPhase, int]] = Counter()
     found: dict[Name, Point] = {}
     for note in sorted(notes, key=lambda note: note.number):
-        starting, told = note.phase == "starting up", note.statement in idle_statements
-        is_idle = told and not starting and (not note.rows or (note.statement, True) in idle)
+        starting, told = note.phase == "starting up", note.statement in said_idle
+        is_idle = told and _is_of_no_job(note)
         name = Name(
             workload=workload,
             statement=note.statement,
             phase=None if is_idle else note.phase,
+            wave=None if is_idle or starting or note.wave < 0 else note.wave,
             ordinal=1,
-            with_rows=told and not starting and not is_idle,
+            with_rows=told and not (starting or is_idle) and bool(note.rows),
             executes=note.executes,
         )
         seen[name] += 1
+        place = note.statement, note.phase, note.wave
+        seen[place] += note.executes
         if not (is_idle or (fold and starting)):
             name = replace(name, ordinal=seen[name])
-        known = found.get(name, Point(name, note.sql, folded=-1))
+        known = found.get(name, Point(name, note.sql, -1, note.foretold, seen[place]))
         found[name] = replace(known, folded=known.folded + 1)
     return found
+
+
+def _is_of_no_job(note: RoundTripNote) -> bool:
+    """Of a statement that an idle worker says too."""
+    if note.phase in ("starting up", "idle"):
+        return note.phase == "idle"
+    return note.rows == 0 or (note.rows is None and note.phase in _NO_HANDLER)

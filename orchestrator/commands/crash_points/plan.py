@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -96,9 +96,23 @@ def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
 def trials(
     subject: Subject, points: Sequence[Point], actions: Sequence[Action], repetitions: int
 ) -> list[Trial]:
-    """Every run of these points, the first of each before the second of any."""
-    each = [_trials_of(subject, point, actions, repetitions) for point in points]
-    return [trial for by_ordinal in zip(*each, strict=True) for trial in by_ordinal]
+    """Every run of these points, the first of each before the second of any.
+
+    A side on which a point cannot be told from others is left out: see `undecidable`.
+    """
+    return [
+        Trial(point, side, action, subject.request(scenario, ordinal))
+        for ordinal in range(1, repetitions + 1)
+        for action in actions
+        for side in SIDES
+        for point in points
+        if (scenario := _scenario_of(subject, point, side, action)) is not None
+    ]
+
+
+def undecidable(points: Sequence[Point]) -> list[Point]:
+    """Those before which nobody can tell them from equal requests that find no rows."""
+    return [point for point in points if point.at("before") is None]
 
 
 def not_tried(preset: Preset, actions: Sequence[Action], max_bound_s: float) -> dict[Action, str]:
@@ -115,21 +129,15 @@ def not_tried(preset: Preset, actions: Sequence[Action], max_bound_s: float) -> 
     return {}
 
 
-def _trials_of(
-    subject: Subject, point: Point, actions: Sequence[Action], repetitions: int
-) -> Iterator[Trial]:
-    for ordinal in range(1, repetitions + 1):
-        for action in actions:
-            for side in SIDES:
-                scenario = _scenario_of(subject, point, side, action)
-                yield Trial(point, side, action, subject.request(scenario, ordinal))
-
-
-def _scenario_of(subject: Subject, point: Point, side: PointSide, action: Action) -> Scenario:
+def _scenario_of(
+    subject: Subject, point: Point, side: PointSide, action: Action
+) -> Scenario | None:
     name, preset = point.name, subject.preset
     quiet_s = idle_s(preset) if name.phase is None else 0.0
     called = f"point_{name.id}_{side}_{action}"
-    at = name.at(side)
+    at = point.at(side)
+    if at is None:
+        return None
     if action == "kill":
         return kill_scenario(called, name.workload, subject.ability, at, quiet_s)
     assert preset.rescue is not None, "not tried where nobody rescues"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from analysis.compare.crash_points import CrashPoints, PointOutcome, PointRun, PointVerdict
@@ -26,7 +26,8 @@ STYLES: dict[PointVerdict, str] = {
     "clean": "green",
 }
 _SQL_WIDTH = 60
-_HEADINGS = (*("id", "workload", "phase", "n", "side", "action"), "verdict", "back after", "SQL")
+_LEAST_SQL_WIDTH = 40
+_VERDICT_WIDTH = 22
 _MINUTES_FROM_S = 120
 
 
@@ -51,22 +52,12 @@ def print_progress(progress: Progress, console: Console) -> None:
 
 def print_table(table: CrashPoints, console: Console) -> None:
     """Every point, then what was folded, left out, and how it went."""
-    shown = Table(box=None, padding=(0, 1), pad_edge=False)
-    for heading in _HEADINGS:
-        shown.add_column(heading, no_wrap=heading != "SQL", overflow="fold")
+    shown = ""
     for point in table.points:
-        shown.add_row(
-            point.id,
-            point.workload,
-            point.phase or "idle, too",
-            str(point.ordinal),
-            point.side,
-            point.action,
-            _verdict(point),
-            _recovery(point.runs),
-            Text(short(point.statement)),
-        )
-    console.print(shown)
+        if point.id != shown:
+            shown = point.id
+            console.print(_heading(point, console.width), soft_wrap=True)
+        console.print(_outcome(point), soft_wrap=True)
     console.print()
     for line in summary_lines(table):
         console.print(Text(line), soft_wrap=True)
@@ -74,6 +65,24 @@ def print_table(table: CrashPoints, console: Console) -> None:
         for sentence in [why for run in point.runs for why in run.why]:
             where = f"{point.id} {point.action} {point.side}"
             console.print(Text(f"{where}: {sentence}"), soft_wrap=True)
+
+
+def _heading(point: PointOutcome, width: int) -> Text:
+    """A point on one line of the terminal, as much of its SQL as there is room for."""
+    wave = "" if point.wave is None else str(point.wave)
+    place = f"{point.workload:<6} {wave:<1}  {point.phase or 'idle, too':<11}"
+    name = f"{point.id}  {place} {point.ordinal:>2}  "
+    statement = short(point.statement, max(_LEAST_SQL_WIDTH, width - len(name)))
+    return Text.assemble((name, "bold"), statement)
+
+
+def _outcome(point: PointOutcome) -> Text:
+    verdict = _verdict(point)
+    verdict.pad_right(max(0, _VERDICT_WIDTH - len(verdict)))
+    where = f"{'':<10}{point.action:<5}  {point.side:<7}  "
+    line = Text.assemble(where, verdict, f" {_recovery(point.runs)}")
+    line.rstrip()
+    return line
 
 
 def summary_lines(table: CrashPoints) -> list[str]:
@@ -85,9 +94,10 @@ def summary_lines(table: CrashPoints) -> list[str]:
     unsteady = len(table.unsteady)
     lines = [
         f"{table.library} {table.library_version}, {table.preset}: {len(tried)} points, "
-        f"{len(table.points)} with their sides: {counted or 'none'}.",
+        f"{len(table.points)} with their sides: {counted or 'nothing was tried'}.",
         f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
         f"execute nothing, {unsteady} were not in every run without harm.",
+        *_before_unknown(len(table.before_unknown)),
         *(f"{action}: not tried, as {why}." for action, why in table.not_tried.items()),
         f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s.",
     ]
@@ -95,6 +105,14 @@ def summary_lines(table: CrashPoints) -> list[str]:
     if disagree:
         lines.append(f"Repetitions disagree at {', '.join(disagree)}.")
     return lines
+
+
+def _before_unknown(count: int) -> Iterator[str]:
+    if count:
+        yield (
+            f"Before {count} of them nothing was tried: which of several equal requests finds rows "
+            "differs from run to run."
+        )
 
 
 def _verdict(point: PointOutcome) -> Text:
@@ -115,13 +133,13 @@ def _recovery(runs: tuple[PointRun, ...]) -> str:
         return ""
     bounds = [run.bound_s for run in runs if run.bound_s is not None]
     most = f" of {max(bounds):.1f} s" if bounds else " s"
-    return f"{max(known):.2f}{most}"
+    return f"back after {max(known):.2f}{most}"
 
 
-def short(statement: str) -> str:
+def short(statement: str, width: int = _SQL_WIDTH) -> str:
     """On one line, so much of it as tells it apart."""
     text = " ".join(statement.split())
-    return text if len(text) <= _SQL_WIDTH else text[: _SQL_WIDTH - 1] + "…"
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _left(left_s: float) -> str:

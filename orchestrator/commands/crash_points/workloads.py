@@ -36,6 +36,7 @@ SMALLEST_FIRST: tuple[Least, ...] = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 4))
 """Tried one after the other: some queues take no single one."""
 _SEED = 1
 _DRAIN_S = 15.0
+_READY_S = 20.0
 _RESCUER_READY_S = 2.0
 """What is allowed for a second worker to come, and to look around."""
 
@@ -114,7 +115,8 @@ def stall_scenario(
         "database while another worker is there; then everything flows again."
     )
     more = {"faults": [fault]}
-    limits = {"drain_s": _DRAIN_S + stalled_s}
+    waits_s = {"drain_s": _DRAIN_S, "ready_s": _READY_S}
+    limits = {name: limit_s + stalled_s for name, limit_s in waits_s.items()}
     return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
 
 
@@ -125,6 +127,7 @@ def _table_of(point: AtPoint) -> dict[str, Any]:
         "with_rows": point.with_rows,
         "side": point.side,
         **({} if point.phase is None else {"phase": point.phase}),
+        **({} if point.wave is None else {"wave": point.wave}),
     }
 
 

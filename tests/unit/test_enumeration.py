@@ -1,0 +1,233 @@
+"""An enumeration, its runs planted: what is repeated, what is kept, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from analysis.compare.crash_points import CrashPoints, exit_code_of
+from orchestrator.commands.crash_points import kept as kept_module
+from orchestrator.commands.crash_points.enumeration import (
+    MOST_ATTEMPTS,
+    Enumeration,
+    UnsoundListingError,
+    Wish,
+)
+from orchestrator.commands.crash_points.kept import Kept
+from orchestrator.commands.crash_points.lane import Answer
+from orchestrator.commands.crash_points.lanes import Carried, Lanes
+from orchestrator.commands.crash_points.plan import Subject
+from orchestrator.commands.crash_points.workloads import Ability
+from orchestrator.paths import ROOT
+from orchestrator.run import environment
+from orchestrator.run.request import Request
+from tests.histories.builder import Story
+from tests.histories.planted import PLANTED, A, crash
+from worker_child.adapters import load_adapter
+from worker_child.adapters.contract import Workers
+
+CLAIM, ACK = "UPDATE q SET claimed", "DELETE FROM q"
+SERVER = "15.9"
+Plant = Callable[[], Story]
+
+
+def noted(plant: Plant, *said: tuple[str, str, int]) -> Story:
+    """A planted run that lists these round trips: statement, phase, rows."""
+    story = plant()
+    at_ns = story.first("run_end")["t_ns"] - 1
+    details: list[dict[str, Any]] = [
+        {
+            "number": number,
+            "statement": statement,
+            "sql": statement,
+            "phase": phase,
+            "rows": rows,
+            "executes": True,
+            "wave": 0,
+            "foretold": False,
+        }
+        for number, (statement, phase, rows) in enumerate(said)
+    ]
+    for detail in details:
+        line = {"t_ns": at_ns, "code": "round_trip", "detail": detail}
+        story.records.insert(-1, ("note", line))
+    return story
+
+
+def healthy() -> Story:
+    return noted(
+        PLANTED["a_healthy_run"].plant,
+        (CLAIM, "idle", 0),
+        (CLAIM, "waiting", 1),
+        (ACK, "completed", 1),
+    )
+
+
+def nothing_said() -> Story:
+    return noted(PLANTED["a_healthy_run"].plant)
+
+
+def unfinished() -> Story:
+    """One job is left over: it does not pass, and is not invalid either."""
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.wait(60)
+    story.exit(second)
+    story.end({A: "claimed"})
+    return noted(lambda: story, (CLAIM, "waiting", 1))
+
+
+class PlantedLanes:
+    """Writes the next planted history for each run; the last one again and again."""
+
+    def __init__(self, listings: Sequence[Plant], points: Sequence[Plant] = (crash,)) -> None:
+        self._plants = {True: list(listings), False: list(points)}
+        self.carried: list[str] = []
+
+    def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
+        for request in requests:
+            plants = self._plants[request.scenario.list_round_trips]
+            plant = plants.pop(0) if len(plants) > 1 else plants[0]
+            request.results.mkdir(parents=True, exist_ok=True)
+            history = plant().write(request.results)
+            history.rename(request.results / f"{request.run_id}.jsonl")
+            (request.results / f"{request.run_id}.summary.json").unlink(missing_ok=True)
+            self.carried.append(request.run_id)
+            yield Carried(request, Answer(), 0.1)
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    control = load_adapter("control_late_ack")
+    preset = control.preset("stock", Workers(1, 1, 1, 5, 1.0))
+    ability = Ability.of(control, preset, (1, 1))
+    return Subject("control_late_ack", "stock", (), tmp_path / "runs", preset, ability)
+
+
+def enumerate_(
+    subject: Subject, lanes: PlantedLanes, earlier: CrashPoints | None = None
+) -> CrashPoints:
+    *_, table = Enumeration(
+        subject,
+        Wish(actions=("kill",)),
+        cast("Lanes", lanes),
+        1,
+        Kept(SERVER, earlier),
+        lambda progress: None,
+    ).carry_out()
+    return table
+
+
+@pytest.fixture
+def this_run(monkeypatch: pytest.MonkeyPatch, subject: Subject) -> dict[str, Any]:
+    """Every history was begun as its request asks for, but for what is changed here."""
+    changed: dict[str, Any] = {}
+
+    def read(history: Path) -> Any:
+        request = requests[history.name.removesuffix(".jsonl")]
+        start = {
+            "scenario_sha256": request.resolved.digest,
+            "library_version": request.adapter.version(),
+            "adapter_sha256": request.adapter_sha256,
+            "settings": request.preset.settings,
+            "environment": {
+                "postgres": {"version": SERVER},
+                "code": environment.describe_code(ROOT),
+            },
+        }
+        return SimpleNamespace(**{**start, **changed})
+
+    requests: dict[str, Request] = {}
+    ask = Subject.request
+
+    def remember(self: Subject, *asked: Any) -> Request:
+        request = ask(self, *asked)
+        requests[request.run_id] = request
+        return request
+
+    monkeypatch.setattr(Subject, "request", remember)
+    monkeypatch.setattr(kept_module, "read_start", read)
+    return changed
+
+
+def test_a_run_without_harm_that_did_not_pass_is_repeated_and_then_relied_on(
+    subject: Subject,
+) -> None:
+    lanes = PlantedLanes([unfinished, healthy])
+    table = enumerate_(subject, lanes)
+    assert table.complete and {p.statement for p in table.points} == {CLAIM, ACK}
+    listings = [run_id for run_id in lanes.carried if run_id.startswith("crash_points_")]
+    assert len(listings) == 7 and len(set(listings)) == 6
+
+
+def test_a_listing_that_never_passes_is_no_listing(subject: Subject) -> None:
+    lanes = PlantedLanes([unfinished])
+    with pytest.raises(UnsoundListingError, match=r"a run without harm, did not pass \(unknown\)"):
+        enumerate_(subject, lanes)
+    assert len(lanes.carried) == 6 * (MOST_ATTEMPTS - 1) + 1
+
+
+def test_where_nothing_was_tried_nothing_is_vouched_for(subject: Subject) -> None:
+    table = enumerate_(subject, PlantedLanes([nothing_said]))
+    assert table.points == () and exit_code_of(table.points) == 4
+
+
+def test_what_was_carried_out_is_kept(subject: Subject, this_run: dict[str, Any]) -> None:
+    first = enumerate_(subject, PlantedLanes([healthy]))
+    again = PlantedLanes([healthy])
+    table = enumerate_(subject, again, first)
+    assert again.carried == [] and table.points == first.points
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scenario_sha256", "another"),
+        ("library_version", "another"),
+        ("adapter_sha256", "another"),
+        ("settings", {"another": 1}),
+        ("environment", {"postgres": {"version": SERVER}, "code": {"sha256": "another"}}),
+    ],
+)
+def test_what_was_carried_out_otherwise_is_carried_out_anew(
+    name: str, value: object, subject: Subject, this_run: dict[str, Any]
+) -> None:
+    first = enumerate_(subject, PlantedLanes([healthy]))
+    this_run[name] = value
+    again = PlantedLanes([healthy])
+    enumerate_(subject, again, first)
+    assert len(again.carried) == first.runs
+
+
+def test_what_another_server_has_carried_out_is_carried_out_anew(
+    subject: Subject, this_run: dict[str, Any]
+) -> None:
+    code = environment.describe_code(ROOT)
+    first = enumerate_(subject, PlantedLanes([healthy]))
+    this_run["environment"] = {"postgres": {"version": "14.1"}, "code": code}
+    again = PlantedLanes([healthy])
+    enumerate_(subject, again, first)
+    assert len(again.carried) == first.runs
+
+
+def test_a_run_that_did_not_reach_its_point_is_repeated_unless_it_was_already(
+    subject: Subject, this_run: dict[str, Any]
+) -> None:
+    never = PLANTED["a_healthy_run"].plant
+    first = enumerate_(subject, PlantedLanes([healthy], [never]))
+    assert {p.verdict for p in first.points} == {"not_reached"}
+    finished = PlantedLanes([healthy], [never])
+    assert enumerate_(subject, finished, first).points == first.points
+    assert finished.carried == []
+    interrupted = PlantedLanes([healthy], [crash])
+    table = enumerate_(subject, interrupted, None)
+    assert {p.verdict for p in table.points} == {"duplicated"}
+    assert len(interrupted.carried) == len(first.points)
