@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from analysis.checks.executions import misused_executions
 from analysis.evidence.incarnations import Incarnations
-from analysis.history.columns import ABSENT, EXECUTION_BITS, Ints, unpack_worker, worker_key
+from analysis.history.columns import (
+    ABSENT,
+    EXECUTION_BITS,
+    Bools,
+    Ints,
+    unpack_worker,
+    worker_key,
+)
 from analysis.history.history import History, read_fault
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
 
+PIECE: Final = 1 << 16
+"""So many lines are looked at at a time."""
 Voids = dict[int, str]
 """By an incarnation's key: why its lines prove nothing (`ordinal_gap`, ...)."""
 
@@ -35,15 +45,18 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class _ChildLines:
-    """Every line that a child wrote, sorted by (worker, n)."""
+    """Every line that a child wrote, in the order of (worker, n)."""
 
-    worker: Ints
-    n: Ints
-    t_ns: Ints
-    ordinal: Ints
-    """What n should be: the line's place among its incarnation's lines."""
+    workers: Ints
+    """The keys of the incarnations that wrote some, ascending."""
+    counts: Ints
+    """How many lines each of them wrote."""
     first: Ints
-    """Where each incarnation's lines begin."""
+    """Where the lines of each begin."""
+    t_ns: Ints
+    """The instants of all lines."""
+    even: Bools
+    """Whether the ordinals of each are 0 to its count - 1, each once."""
 
 
 def examine(history: History, incarnations: Incarnations) -> Proofs:
@@ -90,36 +103,72 @@ def _rare_child_records(
     yield from history.records.of(Note)
 
 
-def _child_lines(history: History) -> _ChildLines:
-    mine = history.enqueues.worker != ABSENT
-    tables = (history.starts, history.completions, history.failures)
+Piece = tuple[Ints, Ints, Ints]
+"""Of some lines of children: the incarnations' keys, the ordinals and the instants."""
+
+
+def _pieces(history: History) -> Iterator[Piece]:
+    """Every line that a child wrote, some at a time: of ten million lines a single column more
+    takes eighty megabytes."""
+    for table in (history.starts, history.completions, history.failures):
+        for begin in range(0, len(table), PIECE):
+            some = slice(begin, begin + PIECE)
+            yield table.key[some] >> EXECUTION_BITS, table.n[some], table.t_ns[some]
+    lines = history.enqueues
+    for begin in range(0, len(lines), PIECE):
+        some = slice(begin, begin + PIECE)
+        worker = lines.worker[some]
+        mine = worker != ABSENT
+        if mine.any():
+            yield worker[mine].astype(np.int64), lines.n[some][mine], lines.t_ns[some][mine]
     rare = [
         (worker_key(r.slot, r.incarnation), r.n, r.t_ns)
         for r in _rare_child_records(history)
         if r.n is not None and r.slot is not None and r.incarnation is not None
     ]
-    others = np.array(rare, np.int64).reshape(-1, 3)
-    # One column at a time: of ten million lines each takes eighty megabytes.
-    worker = np.concatenate(
-        [*(t.key >> EXECUTION_BITS for t in tables), history.enqueues.worker[mine], others[:, 0]],
-        dtype=np.int32,
-        casting="same_kind",
-    )
-    # No line has so high a place that a greater n could be right.
-    bounds = np.iinfo(np.int32)
-    rare_n = np.clip(others[:, 1], bounds.min, bounds.max).astype(np.int32)
-    n = np.concatenate([*(t.n for t in tables), history.enqueues.n[mine], rare_n])
-    order = np.lexsort((n, worker)).astype(np.int32)
-    worker = worker[order]
-    n = n[order]
-    t_ns = np.concatenate([*(t.t_ns for t in tables), history.enqueues.t_ns[mine], others[:, 2]])
-    t_ns = t_ns[order]
-    del order
-    # No number stands before the first line: a damaged one may bear any, `ABSENT` as well.
-    first = np.flatnonzero(np.diff(worker, prepend=worker[:1] - 1))
-    ordinal = np.arange(len(worker), dtype=np.int32)
-    ordinal -= np.repeat(first.astype(np.int32), np.diff(first, append=len(worker)))
-    return _ChildLines(worker, n, t_ns, ordinal, first)
+    if rare:
+        worker, n, t_ns = np.array(rare, np.int64).T
+        yield worker, n, t_ns
+
+
+def _child_lines(history: History) -> _ChildLines:
+    workers, counts = _counted(history)
+    first = np.cumsum(counts) - counts
+    t_ns = np.empty(counts.sum(), np.int64)
+    filled = np.zeros(len(t_ns), np.bool_)
+    # An ordinal is a place: where all are as they should be, nothing has to be sorted.
+    for worker, n, at_ns in _pieces(history):
+        place = np.searchsorted(workers, worker)
+        fits = (n >= 0) & (n < counts[place])
+        there = first[place[fits]] + n[fits]
+        t_ns[there] = at_ns[fits]
+        filled[there] = True
+    even = np.logical_and.reduceat(filled, first) if len(first) else np.empty(0, np.bool_)
+    lines = _ChildLines(workers, counts, first, t_ns, even)
+    if not even.all():
+        _sort_uneven(history, lines)
+    return lines
+
+
+def _counted(history: History) -> tuple[Ints, Ints]:
+    """The keys of the incarnations that wrote some line, ascending, and how many each wrote."""
+    found = [np.unique(worker) for worker, _, _ in _pieces(history)]
+    workers = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    counts = np.zeros(len(workers), np.int64)
+    for worker, _, _ in _pieces(history):
+        counts += np.bincount(np.searchsorted(workers, worker), minlength=len(workers))
+    return workers, counts
+
+
+def _sort_uneven(history: History, lines: _ChildLines) -> None:
+    """Put the instants of those in order whose ordinals are not what they should be."""
+    found = []
+    for worker, n, at_ns in _pieces(history):
+        place = np.searchsorted(lines.workers, worker)
+        mine = ~lines.even[place]
+        found.append((place[mine], n[mine], at_ns[mine]))
+    place, n, at_ns = (np.concatenate(column) for column in zip(*found, strict=True))
+    lines.t_ns[np.repeat(~lines.even, lines.counts)] = at_ns[np.lexsort((n, place))]
 
 
 def worker_name(worker: int) -> str:
@@ -129,10 +178,8 @@ def worker_name(worker: int) -> str:
 
 
 def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
-    workers = lines.worker[lines.first]
-    counts = np.diff(lines.first, append=len(lines.worker))
-    received = dict(zip(workers.tolist(), counts.tolist(), strict=True))
-    uneven = set(lines.worker[lines.n != lines.ordinal].tolist())
+    received = dict(zip(lines.workers.tolist(), lines.counts.tolist(), strict=True))
+    uneven = set(lines.workers[~lines.even].tolist())
     for worker in sorted({*received, *(member.key for member in incarnations)}):
         member = incarnations.by_key(worker)
         count = received.get(worker, 0)
@@ -149,8 +196,10 @@ def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Fl
 
 def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
     # Compared and not subtracted: of ten million lines the differences take sixty megabytes.
-    back = (lines.t_ns[1:] < lines.t_ns[:-1]) & (lines.worker[1:] == lines.worker[:-1])
-    for worker in sorted(set(lines.worker[1:][back].tolist())):
+    back = np.flatnonzero(lines.t_ns[1:] < lines.t_ns[:-1]) + 1
+    within = back[~np.isin(back, lines.first)]
+    places = np.unique(np.searchsorted(lines.first, within, side="right") - 1)
+    for worker in lines.workers[places].tolist():
         what = (
             f"Clock violation: the instants of {worker_name(worker)} go back as its ordinals go on."
         )
@@ -158,12 +207,11 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
 
 
 def _outside_their_life(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
-    workers, first = lines.worker[lines.first], lines.first
-    if not workers.size:
+    if not lines.workers.size:
         return
-    earliest = np.minimum.reduceat(lines.t_ns, first).tolist()
-    latest = np.maximum.reduceat(lines.t_ns, first).tolist()
-    for worker, from_ns, to_ns in zip(workers.tolist(), earliest, latest, strict=True):
+    earliest = np.minimum.reduceat(lines.t_ns, lines.first).tolist()
+    latest = np.maximum.reduceat(lines.t_ns, lines.first).tolist()
+    for worker, from_ns, to_ns in zip(lines.workers.tolist(), earliest, latest, strict=True):
         member = incarnations.by_key(worker)
         if member is None:
             continue

@@ -50,11 +50,18 @@ def all_equal(values: Sequence[Any]) -> bool:
 
 
 class Column:
-    """One column of integers that grows block by block."""
+    """One column of integers that grows block by block.
+
+    As long as all its numbers are the same, it takes the memory of one.
+    """
 
     def __init__(self, dtype: Any = np.int64) -> None:
         self.dtype = np.dtype(dtype)
         self._bytes = bytearray()
+        self._same: Ints = np.empty(0, self.dtype)
+        """The number that all are; of no length where none has come, or several have."""
+        self._repeated = 0
+        """How many times `_same` has come."""
 
     def extend(self, values: Iterable[int], count: int) -> None:
         """Add `count` numbers. Raises OverflowError where one needs more bits, and TypeError."""
@@ -62,14 +69,31 @@ class Column:
 
     def repeat(self, value: int, count: int) -> None:
         """Add one number `count` times. Raises OverflowError where it needs more bits."""
-        self.extend_by(np.full(count, value, self.dtype))
+        if self._repeated and self._same[0] == value:
+            self._repeated += count
+        elif self._repeated or self._bytes:
+            self.extend_by(np.full(count, value, self.dtype))
+        else:
+            self._same, self._repeated = np.full(1, value, self.dtype), count
 
     def extend_by(self, numbers: Ints) -> None:
         """Add an array of numbers that fit."""
+        if self._repeated:
+            self._bytes += np.repeat(self._same, self._repeated).data
+            self._repeated = 0
         self._bytes += np.ascontiguousarray(numbers, self.dtype).data
 
+    def spread(self, numbers: Ints, count: int) -> None:
+        """Add `count` numbers that fit: a single one as often as that, or each of so many."""
+        if len(numbers) == 1:
+            self.repeat(int(numbers[0]), count)
+        else:
+            self.extend_by(numbers)
+
     def array(self) -> Ints:
-        """All of it, without a copy; the column grows no more."""
+        """All of it, without a copy and not to be written to; the column grows no more."""
+        if self._repeated:
+            return np.broadcast_to(self._same, self._repeated)
         return np.frombuffer(self._bytes, self.dtype)
 
 

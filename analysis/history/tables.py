@@ -138,7 +138,7 @@ class EnqueueColumns:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
         outcomes = values["outcome"]
-        self._worker.extend_by(np.broadcast_to(worker_keys(values), len(outcomes)))
+        self._worker.spread(worker_keys(values), len(outcomes))
         if all_equal(outcomes):
             self._recovered.repeat(outcomes[0] == "recovered", len(outcomes))
         else:
@@ -181,7 +181,7 @@ class EndColumns:
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         self.raw_job.extend_by(self._jobs.numbers(values["job_id"]))
-        self._key.extend_by(np.broadcast_to(execution_keys(values), len(values["execution"])))
+        self._key.spread(execution_keys(values), len(values["execution"]))
         self._inbox.extend_by(digests(values["inbox_id"]))
         self._numbers.extend(values)
 
@@ -274,7 +274,10 @@ class RowColumns:
         self._numbers.extend(values)
         self._inbox.extend_by(digests(values["inbox_id"]))
         counts = list(map(len, effects))
-        self._effect_counts.extend(counts, count)
+        if all_equal(counts):
+            self._effect_counts.repeat(counts[0], count)
+        else:
+            self._effect_counts.extend(counts, count)
         parts = chain.from_iterable(chain.from_iterable(effects))
         slot, incarnation, execution = (
             np.fromiter(parts, np.int64, 3 * sum(counts)).reshape(-1, 3).T

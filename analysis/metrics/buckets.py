@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -25,6 +24,7 @@ SUB_BUCKET_BITS: Final = 11
 HALF: Final = 1 << (SUB_BUCKET_BITS - 1)
 NUMBER_BITS: Final = 15
 """Enough for the number of any bucket up to 24 h."""
+NUMBERS: Final = 1 << NUMBER_BITS
 PIECE: Final = 1 << 16
 """So many values at a time: what is made of them on the way fits into the processor's cache."""
 
@@ -35,14 +35,9 @@ _MOST_STORED: Final = 0xFFFF
 
 def bucket_numbers(durations_us: Ints) -> Ints:
     """The number of each value's bucket; greater values never have a smaller number."""
-    return _by_pieces(_numbers_of_piece, durations_us)
-
-
-def _by_pieces(of_piece: Callable[[Ints], Ints], values: Ints) -> Ints:
-    """What `of_piece` makes of all values, a piece at a time: what lies between stays small."""
-    made = np.empty(len(values), np.int64)
-    for begin in range(0, len(values), PIECE):
-        made[begin : begin + PIECE] = of_piece(values[begin : begin + PIECE])
+    made = np.empty(len(durations_us), np.int16)
+    for begin in range(0, len(durations_us), PIECE):
+        made[begin : begin + PIECE] = _numbers_of_piece(durations_us[begin : begin + PIECE])
     return made
 
 
@@ -66,10 +61,6 @@ def lowest_us(numbers: Ints) -> Ints:
 
 def highest_us(numbers: Ints) -> Ints:
     """The highest value of each bucket: what HdrHistogram tells as a percentile."""
-    return _by_pieces(_highest_of_piece, numbers)
-
-
-def _highest_of_piece(numbers: Ints) -> Ints:
     highest: Ints = lowest_us(numbers) + (np.int64(1) << _shift(numbers)) - 1
     return highest
 
@@ -85,8 +76,12 @@ def recorded(durations_us: Ints) -> HdrHistogram:
 
 def bucketed(durations_us: Ints) -> tuple[Ints, Ints]:
     """The lowest value of each bucket that holds some value, and how many it holds."""
-    numbers, counts = np.unique(bucket_numbers(durations_us), return_counts=True)
-    return lowest_us(numbers), counts
+    counts = np.zeros(NUMBERS, np.int64)
+    for begin in range(0, len(durations_us), PIECE):
+        piece = _numbers_of_piece(durations_us[begin : begin + PIECE])
+        counts += np.bincount(piece, minlength=NUMBERS)
+    numbers = np.flatnonzero(counts)
+    return lowest_us(numbers), counts[numbers]
 
 
 def encoded(histogram: HdrHistogram) -> str:

@@ -21,6 +21,7 @@ from analysis.metrics.buckets import (
     HIGHEST_US,
     LOWEST_US,
     NUMBER_BITS,
+    NUMBERS,
     bucket_numbers,
     encoded,
     highest_us,
@@ -30,6 +31,7 @@ from analysis.section import Section, why_none
 
 PER_MILLE: Final = {"p50": 500, "p90": 900, "p95": 950, "p99": 990, "p99_9": 999}
 NEVER: Final = np.iinfo(np.int64).max
+INT32_MAX: Final = np.iinfo(np.int32).max
 AMONG_CENSORED = "a null percentile falls among the censored jobs"
 
 
@@ -184,10 +186,10 @@ def _out_of_range(durations_ns: Ints) -> Bools:
 
 
 def whole_us(durations_ns: Ints) -> Ints:
-    """Nanoseconds as microseconds, rounded up, at least 1."""
-    rounded: Ints = durations_ns + 999
-    rounded //= 1000
-    return np.maximum(rounded, LOWEST_US, out=rounded)
+    """Nanoseconds as microseconds, rounded up, at least 1; in the place of what was given."""
+    durations_ns += 999
+    durations_ns //= 1000
+    return np.maximum(durations_ns, LOWEST_US, out=durations_ns)
 
 
 def distribution(begin_ns: Ints, end_ns: Ints, counted: Bools | None = None) -> Distribution:
@@ -246,33 +248,38 @@ def by_group(begin_ns: Ints, end_ns: Ints, group: Ints, groups: int) -> list[Per
     impossible = np.bincount(group[ended][out], minlength=groups)
     # In place: of millions of jobs each column that is not needed any more takes its megabytes.
     durations_us = whole_us(durations_ns)
-    del durations_ns
     durations_us[out] = LOWEST_US
     buckets = bucket_numbers(durations_us)
-    del durations_us
-    ordered = group[ended].astype(np.int64)
+    del durations_ns, durations_us
+    highest_key = groups << NUMBER_BITS
+    ordered = group[ended].astype(np.int32 if highest_key <= INT32_MAX else np.int64)
     ordered <<= NUMBER_BITS
     ordered |= buckets
     del buckets
     ordered.sort()
-    ends = np.searchsorted(ordered, np.arange(1, groups + 1) << NUMBER_BITS)
-    ordered &= (1 << NUMBER_BITS) - 1
-    highest_ms = highest_us(ordered) / 1000
+    # Of the column's own type: of another one the whole column would be copied.
+    ends = np.searchsorted(ordered, np.arange(1, groups + 1).astype(ordered.dtype) << NUMBER_BITS)
+    ordered &= NUMBERS - 1
     counts = zip(n.tolist(), impossible.tolist(), [0, *ends.tolist()], ends.tolist(), strict=False)
-    return [_of_group(highest_ms[begin:end], *known) for *known, begin, end in counts]
+    return [_of_group(ordered[begin:end], *known) for *known, begin, end in counts]
 
 
-def _of_group(
-    highest_ms: np.ndarray[tuple[int], np.dtype[np.float64]], n: int, out: int
-) -> Percentiles:
-    seen = len(highest_ms)
+HIGHEST_MS: Final = highest_us(np.arange(NUMBERS)) / 1000
+"""By a bucket's number: what it tells as a percentile, milliseconds."""
+
+
+def _of_group(buckets: Ints, n: int, out: int) -> Percentiles:
+    """`buckets` = the numbers of those that were seen, ascending."""
+    seen = len(buckets)
     wanted = {name: rank_of(n, share) for name, share in PER_MILLE.items()} | {"max": n}
     figures: dict[str, Any] = dict.fromkeys(wanted)
     if n == 0 or out:
         why = f"{out} jobs lie outside 0 to 24 hours" if out else "no job has the first instant"
         return Percentiles(n=n, censored=n - seen, **figures, why=why)
-    figures |= {name: float(highest_ms[r - 1]) for name, r in wanted.items() if r <= seen}
+    figures |= {
+        name: float(HIGHEST_MS[buckets[rank - 1]]) for name, rank in wanted.items() if rank <= seen
+    }
     if figures["max"] is None:
         figures["why"] = AMONG_CENSORED
-        figures["above"] = float(highest_ms[-1]) if seen else 0.0
+        figures["above"] = float(HIGHEST_MS[buckets[-1]]) if seen else 0.0
     return Percentiles(n=n, censored=n - seen, **figures)
