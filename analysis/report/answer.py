@@ -12,6 +12,7 @@ from typing import Literal
 
 from analysis.metrics.kill_types import Recovery
 from analysis.report.causes import causes
+from analysis.report.reach import reach
 from analysis.summary.types import Summary
 
 Harm = Literal["grave", "mild", "none", "void"]
@@ -234,6 +235,7 @@ def _evidence(summary: Summary) -> str:
 
 def _details(summary: Summary) -> Iterator[str]:
     yield from causes(summary)
+    yield from reach(summary)
     if len(summary.recovery) == 1:
         yield from _one_kill(summary.recovery[0], summary.errors.discards.jobs > 0)
     elif summary.recovery:

@@ -36,7 +36,7 @@ from analysis.report.terminal_cache import (
 )
 from analysis.report.terminal_faults import FAULTS_TITLE, faults_table
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
-from analysis.summary.types import CrashSection, JobsSection, Summary, UnexpectedExit
+from analysis.summary.types import JobsSection, Summary, UnexpectedExit
 
 HARM_STYLES: dict[Harm, str] = {
     "grave": "bold red",
@@ -84,7 +84,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     told = answer(summary)
     console.print()
     console.print(Text(told.finding, style=HARM_STYLES[told.harm]))
-    for text in (told.evidence, " ".join(told.details)):
+    for text in filter(None, (told.evidence, " ".join(told.details))):
         console.print(Text(text))
     console.print()
     console.print(_headline(summary, told))
@@ -132,7 +132,7 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
         ("Deduplication", _dedup(summary.jobs.dedup)),
         (CACHE_TITLE, cache_table(summary.cache)),
         (CACHE_LATENCY_TITLE, cache_latency_table(summary.cache)),
-        ("Crash", _crash(summary.crash)),
+        ("Crash", _crash(summary)),
         (FAULTS_TITLE, faults_table(summary.faults)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
@@ -197,7 +197,11 @@ def _dedup(dedup: Dedup | None) -> Grid:
     return _counts((name, count, "") for name, count in counts.items())
 
 
-def _crash(crash: CrashSection) -> Grid:
+def _crash(summary: Summary) -> Grid:
+    """Of a run without any harm there is nothing to tell, unless jobs were executed twice."""
+    crash = summary.crash
+    if not (crash.kills or summary.faults or crash.duplicated or crash.duplicate_executions):
+        return _counts(())
     causes = {
         "by crash": crash.duplicates_by_crash,
         "re-enqueued": crash.duplicates_re_enqueued,
@@ -343,4 +347,4 @@ def throughput_line(throughput: Throughput) -> str:
     if value is None:
         return f"Throughput: {MISSING} ({throughput.throughput_per_s_why})"
     limited = LIMITED_MARK if throughput.throughput_machine_limited else ""
-    return f"Throughput: {value:,.1f} jobs/s{limited}"
+    return f"Throughput: {value:,.1f} jobs/s completed while the load was on{limited}"

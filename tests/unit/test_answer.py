@@ -315,7 +315,7 @@ def test_duplicates_of_another_cause_are_told_apart(tmp_path: Path) -> None:
     live = told(PLANTED["duplicate_sequential"].plant(), tmp_path)
     again = told(PLANTED["a_child_that_was_enqueued_again"].plant(), tmp_path)
 
-    assert live.details == ("1 job was executed twice though no worker's death explains it.",)
+    assert live.details[0] == "1 job was executed twice though no worker's death explains it."
     assert again.details[0] == "1 job was executed twice because it was enqueued twice."
 
 

@@ -1,0 +1,94 @@
+"""A run's answer says how far it reaches: what was not tried, not judged, not waited for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.report.answer import answer
+from analysis.report.reach import duration
+from analysis.summary.summary import analyse
+from tests.histories.builder import Story
+from tests.histories.planted import A, crash, healthy
+
+
+def said(story: Story, folder: Path) -> str:
+    return " ".join(answer(analyse(story.write(folder))).details)
+
+
+def done_twice(**expectations: object) -> Story:
+    story = Story(expectations=expectations)
+    first = story.worker()
+    story.enqueue(A)
+    first.run(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.wait(4)
+    second.run(A)
+    story.exit(second)
+    story.end()
+    return story
+
+
+def test_a_run_without_harm_says_nothing_of_a_crash(tmp_path: Path) -> None:
+    assert "says nothing of a crash" in said(healthy(), tmp_path)
+
+
+def test_a_run_with_a_kill_does_not_say_so(tmp_path: Path) -> None:
+    assert "says nothing of a crash" not in said(crash(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("expectations", "sentence"),
+    [
+        ({}, "Duplicates are reported here and not judged."),
+        ({"duplicated": 1}, "Duplicates are judged here: exactly 1 were expected."),
+        ({"max_duplicated": 3}, "Duplicates are judged here: at most 3 were expected."),
+    ],
+)
+def test_a_pass_over_duplicates_says_whether_they_were_judged(
+    expectations: dict[str, int], sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in said(done_twice(**expectations), tmp_path)
+
+
+def test_what_had_not_finished_and_began_anew_is_told_beside_what_was_done_twice(
+    tmp_path: Path,
+) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.wait(2)
+    second.run(A)
+    story.exit(second)
+    story.end()
+
+    assert "1 job began a second time: it had not finished" in said(story, tmp_path)
+    assert "began a second time" not in said(done_twice(), tmp_path)
+
+
+def test_what_may_yet_come_back_is_told_with_how_long_that_may_take(tmp_path: Path) -> None:
+    story = Story(rescue={"mechanism": "lease", "lease_s": 15000, "interval_s": 1, "poll_s": 1})
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.kill(first, held=[A])
+    second = story.worker()
+    story.exit(second)
+    story.row(A, state="claimed", claimed_by=first.identity)
+    story.end()
+
+    told = said(story, tmp_path)
+    assert "they may come back up to 4 h 10 min after the kill" in told, told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(42.4, "42 s"), (200, "3 min 20 s"), (180, "3 min"), (15002, "4 h 10 min"), (7200, "2 h")],
+)
+def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
