@@ -29,6 +29,7 @@ from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
+from analysis.metrics.pauses import pauses
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
@@ -106,6 +107,7 @@ def summarise(case: Case) -> Summary:
     crash = crash_section(case, tally, faults, idle)
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)
+    paused = pauses(history, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited),
@@ -134,7 +136,7 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case, tally, jobs, recovery, cache),
+        findings=findings(case, tally, jobs, recovery, cache, paused),
         run=run_section(case),
         jobs=jobs,
         crash=crash,
@@ -151,6 +153,7 @@ def summarise(case: Case) -> Summary:
         cache=cache,
         faults=faults,
         stalls=stalls(history, found_certificates),
+        pauses=paused,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

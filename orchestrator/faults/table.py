@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import signals, stall, targets
+from orchestrator.faults import pause, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import Kill, Stall, Triggered
+from orchestrator.scenario.faults import Kill, Pause, Stall, Triggered
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -43,6 +43,9 @@ class Row:
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
+    spans_outage: bool = False
+    """Its certificate is closed only once it has been healed; the limit of what is still to be seen
+    counts from then."""
     healing: str = ""
     """In a word, where there is one."""
     healed: str = "its end"
@@ -69,8 +72,20 @@ TABLE: dict[type[Triggered], Row] = {
         ends_process=False,
         describe=stall.describe,
         left_out=lambda _, __: "crashbench crash-points tries it, at every round trip",
+        spans_outage=True,
         healing="they flow again",
         healed="everything to flow again",
+    ),
+    Pause: Row(
+        target=targets.worker,
+        inject=pause.stop,
+        heal=pause.go_on,
+        certificate=pause.PauseCertificate,
+        ends_process=False,
+        describe=pause.describe,
+        spans_outage=True,
+        healing="SIGCONT",
+        healed="the paused worker to go on",
     ),
 }
 """By the type of the scenario's entry."""

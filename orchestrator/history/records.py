@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.faults import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
@@ -299,6 +300,7 @@ class PartsOfAFault(NamedTuple):
 FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
+    "pause": PartsOfAFault(SessionsBefore, PauseEnd),
 }
 """By `what`."""
 
