@@ -8,7 +8,7 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
 
 .DEFAULT_GOAL := help
 LIBRARY ?= pgqueuer
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-wheel nightly crash-points lint types contracts verify docs mutator mutation bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-wheel nightly crash-points faults lint types contracts verify docs mutator mutation bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetiti
 
 crash-points: setup ## kill the worker at every round trip: make crash-points LIBRARY=pgqueuer
 	$(BIN)/crashbench crash-points $(LIBRARY) $(ARGS)
+
+faults: setup ## try every fault on a library, a short run each: make faults LIBRARY=pgqueuer
+	$(BIN)/crashbench faults $(LIBRARY) $(ARGS)
 
 results: setup ## write RESULTS.md and docs/results/ from what make matrix has measured
 	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) $(wildcard results/crash-points-*.json) --pages docs/results > RESULTS.md.tmp \

@@ -16,6 +16,7 @@ from orchestrator.commands.adapters import adapter_new, adapters
 from orchestrator.commands.calibration.command import calibrate
 from orchestrator.commands.conformance.command import conformance
 from orchestrator.commands.crash_points.command import crash_points
+from orchestrator.commands.faults.command import faults
 from orchestrator.commands.matrix.command import matrix
 from orchestrator.commands.reproduce import reproduce
 from orchestrator.commands.run import run
@@ -41,6 +42,7 @@ SECTIONS = (
             "run": run,
             "matrix": matrix,
             "crash-points": crash_points,
+            "faults": faults,
             "reproduce": reproduce,
         },
     ),

@@ -16,6 +16,7 @@ from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.scenario.faults import Kill, Pause, Stall, Triggered
+from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
 
@@ -34,6 +35,14 @@ class Row:
     """The workers that it hits are dead by it."""
     describe: Callable[[Any], str]
     """For a person, before the run: what will be done."""
+    scenario: str | None = None
+    """Its short scenario, which `crashbench faults` runs: a shipped one's name, or a file. None =
+    the one that is called like it, with ``_short``."""
+    own_server: bool = False
+    """It is done to the whole server, so that one that others may use (``--dsn``) is spared it."""
+    left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
+    """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
+    does."""
     spans_outage: bool = False
     """Its certificate is closed only once it has been healed; the limit of what is still to be seen
     counts from then."""
@@ -51,6 +60,7 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=EndOfAProcess,
         ends_process=True,
         describe=signals.describe_kill,
+        scenario="crash_recovery_short",
         healing="respawn",
         healed="the respawned worker to become ready",
     ),
@@ -61,6 +71,7 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=stall.StallCertificate,
         ends_process=False,
         describe=stall.describe,
+        left_out=lambda _, __: "crashbench crash-points tries it, at every round trip",
         spans_outage=True,
         healing="they flow again",
         healed="everything to flow again",
@@ -86,6 +97,11 @@ def rescued_after_s(entry: Triggered, rescue: Rescue | None, outage_s: float) ->
     if TABLE[type(entry)].ends_process:
         return rescue.bound_s(outage_s) if rescue else 0.0
     return outage_s + (rescue.bound_s(0.0) if rescue else 0.0)
+
+
+def short_scenario(sort: type[Triggered]) -> str:
+    """The name, or the file, of a fault's short scenario."""
+    return TABLE[sort].scenario or f"{sort.__struct_config__.tag}_short"
 
 
 def row_of(entry: Triggered) -> Row:

@@ -68,3 +68,22 @@ def test_without_its_plant_a_history_with_it_is_refused_by_name(at: Desk) -> Non
     said = at.run(str(history), module="analysis")
     assert (said.code, "Traceback" in said.error) == (2, False), str(said)
     assert "fault 0 is 'nudge'; known are kill" in said.error
+
+
+def test_the_table_of_all_faults_has_it_by_its_row_alone(at: Desk) -> None:
+    said = at.run("faults", "pgqueuer", "--only=nudge", f"--results={at.results}", module=PLANTED)
+    assert said.code == 0, str(said)
+    (row,) = [line.split() for line in said.out.splitlines() if line.startswith("nudge ")]
+    assert row[:5] == ["nudge", "pass", "1", "of", "1"]
+    assert row[5:10] == ["0"] * 5
+    (fault,) = at.summary(RUN)["faults"]
+    assert (fault["what"], fault["slots"], fault["complete"]) == ("nudge", [0], True)
+
+
+def test_a_finished_run_of_the_table_is_not_done_again(at: Desk) -> None:
+    asked = ("faults", "pgqueuer", "--only=nudge", f"--results={at.results}")
+    assert at.run(*asked, module=PLANTED).code == 0
+    history = (at.results / f"{RUN}.jsonl").read_bytes()
+    again = at.run(*asked, module=PLANTED)
+    assert again.code == 0 and "1 kept" in again.out
+    assert (at.results / f"{RUN}.jsonl").read_bytes() == history

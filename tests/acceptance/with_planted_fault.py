@@ -6,7 +6,9 @@ shows what a new fault touches: its type, its row, and its part of the certifica
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -37,6 +39,9 @@ from orchestrator.faults import table, targets  # noqa: E402
 from orchestrator.faults.certificate import Closed  # noqa: E402
 from orchestrator.faults.targets import Reach, Victim, Worker  # noqa: E402
 from orchestrator.history import records  # noqa: E402
+from orchestrator.run import subprocess_run  # noqa: E402
+from orchestrator.run.request import Request  # noqa: E402
+from worker_child.paths import OUR_PYTHON  # noqa: E402
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -74,6 +79,8 @@ class NudgeCertificate:
         return Closed(After(self._alive_ns))
 
 
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_nudge.toml"
+"""Its short scenario."""
 SEEN: set[tuple[int, int]] = set()
 
 
@@ -99,12 +106,21 @@ def plant() -> None:
         certificate=NudgeCertificate,
         ends_process=False,
         describe=lambda entry: f"a nudge of slot {entry.slot}",
+        scenario=str(SCENARIO),
     )
     records.FAULT_PARTS["nudge"] = records.PartsOfAFault(Before, After)
     certificates.FORMS["nudge"] = form.Form(
         {"the worker was not seen to live on": lambda nudge: nudge.after.alive_ns is None},
         lambda _, missing: form.Certificate(complete=not missing, missing=missing),
     )
+    as_shipped = subprocess_run.run_argv
+
+    def with_the_plant(request: Request) -> list[str]:
+        """A run in a process of its own has it planted, too."""
+        words = as_shipped(request)[len(OUR_PYTHON) + 2 :]
+        return [sys.executable, "-m", "tests.acceptance.with_planted_fault", *words]
+
+    subprocess_run.run_argv = with_the_plant
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def help_of(*words: str) -> str:
 
 def test_the_commands_are_those_and_in_that_order() -> None:
     assert [
-        *("run", "matrix", "crash-points", "reproduce"),
+        *("run", "matrix", "crash-points", "faults", "reproduce"),
         *("report", "results", "judge", "explain", "jobs"),
         *("adapters", "adapter new", "conformance", "calibrate"),
     ] == COMMANDS

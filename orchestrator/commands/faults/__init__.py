@@ -1,0 +1,1 @@
+"""Every fault on one library, one run each: the list is `orchestrator.faults.table.TABLE` alone."""
