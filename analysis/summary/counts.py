@@ -124,7 +124,7 @@ def crash_section(
     effects = tally.duplicate_effects if case.rules.effects else None
     surface, why_no_surface = _surface_at_kill(case)
     return CrashSection(
-        kills=sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
+        kills=sum(sent.ends_process for sent in case.history.records.of(FaultInjected)),
         certificates=sum(fault.complete for fault in faults),
         duplicated=tally.causes.total(),
         duplicate_executions=tally.duplicate_executions,

@@ -8,14 +8,14 @@ certificate: the types of its parts in `orchestrator.history.records` and what m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.faults import pause, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import Kill, Pause, Stall, Triggered
+from orchestrator.scenario.faults import CrashLoop, Kill, KillAtOnce, Pause, Stall, Storm, Triggered
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -52,18 +52,24 @@ class Row:
     """What is waited for once it has been healed."""
 
 
+_KILL = Row(
+    target=targets.worker,
+    inject=signals.kill,
+    heal=signals.respawn,
+    certificate=EndOfAProcess,
+    ends_process=True,
+    describe=signals.describe_kill,
+    healing="respawn",
+    healed="the respawned worker to become ready",
+)
+
 TABLE: dict[type[Triggered], Row] = {
-    Kill: Row(
-        target=targets.worker,
-        inject=signals.kill,
-        heal=signals.respawn,
-        certificate=EndOfAProcess,
-        ends_process=True,
-        describe=signals.describe_kill,
-        scenario="crash_recovery_short",
-        healing="respawn",
-        healed="the respawned worker to become ready",
+    Kill: replace(_KILL, scenario="crash_recovery_short"),
+    KillAtOnce: replace(
+        _KILL, describe=signals.describe_kill_at_once, scenario="kill_at_once_short"
     ),
+    Storm: replace(_KILL, describe=signals.describe_storm, scenario="storm_short"),
+    CrashLoop: replace(_KILL, describe=signals.describe_crash_loop, scenario="crash_loop_short"),
     Stall: Row(
         target=stall.victim,
         inject=stall.freeze,
