@@ -15,6 +15,7 @@ from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.summary.observed import fails_unplanned
+from analysis.summary.server_findings import server_findings
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed, RunStart
@@ -60,6 +61,7 @@ def findings(
         *_unannounced(case.deaths),
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
         *_wrong_results(cache),
+        *server_findings(case.history),
     ]
 
 

@@ -21,6 +21,7 @@ from orchestrator.history.records import (
     Session,
     WorkerTarget,
 )
+from orchestrator.history.server_faults import EndedSession
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
@@ -48,6 +49,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Rescue,
     Invocation,
     Session,
+    EndedSession,
     WorkerTarget,
     RoundTripSeen,
     CacheAnswered,

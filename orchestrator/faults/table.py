@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import signals, stall, targets
+from orchestrator.faults import sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import Kill, Stall, Triggered
+from orchestrator.scenario.faults import BackendTerminate, Kill, Stall, Triggered
 from worker_child.protocol import Rescue
 
 
@@ -60,6 +60,14 @@ TABLE: dict[type[Triggered], Row] = {
         describe=stall.describe,
         healing="they flow again",
         healed="everything to flow again",
+    ),
+    BackendTerminate: Row(
+        target=targets.worker,
+        inject=sessions.terminate,
+        heal=None,
+        certificate=sessions.SessionsGone,
+        ends_process=False,
+        describe=sessions.describe,
     ),
 }
 """By the type of the scenario's entry."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.faults.round_trips import RoundTripWatch
-from orchestrator.history.records import Target, WorkerTarget
+from orchestrator.history.records import Session, Target, WorkerTarget
 from orchestrator.observe.probe import Probe
 from orchestrator.scenario.faults import Triggered
 from orchestrator.workers.child import ChildHandle
@@ -23,6 +23,8 @@ class Reach:
     probe: Probe
     watch: RoundTripWatch | None = None
     """Of the worker behind the proxy, where there is one."""
+    terminated: dict[int, list[Session]] = field(default_factory=dict)
+    """By a fault's number: the sessions that it told to end."""
 
 
 class Victim(Protocol):

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.history.server_faults import SessionsEnded
 from orchestrator.scenario.faults import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
@@ -299,6 +300,7 @@ class PartsOfAFault(NamedTuple):
 FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
+    "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
 }
 """By `what`."""
 

@@ -26,6 +26,10 @@ WHERE datname = current_database() AND backend_type = 'client backend'
   AND application_name NOT LIKE %s
 ORDER BY pid
 """
+_TERMINATE = """
+SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
+FROM pg_stat_activity WHERE application_name = %s ORDER BY pid
+"""
 _EFFECTS = """
 SELECT job_id, slot, incarnation, execution FROM bench_effect
 WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s))
@@ -102,6 +106,12 @@ class Probe:
         """Sessions in the run's database that bear no name of this run. Raises psycopg.Error."""
         ours = f"cb:{run_digest(self._run_id)}:%"
         return [Session(*row) for row in self._connection.execute(_UNKNOWN_SESSIONS, (ours,))]
+
+    def terminate(self, name: str) -> list[Session]:
+        """End every session of this application name (pg_terminate_backend); those that were told
+        to end. Raises psycopg.Error."""
+        rows = self._connection.execute(_TERMINATE, (name,)).fetchall()
+        return [Session(*row) for *row, was_told in rows if was_told]
 
     def counts(self) -> QueueCounts:
         """Rows of the inbox by state. Raises psycopg.Error."""

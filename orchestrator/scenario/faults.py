@@ -114,7 +114,22 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
         return self.stall_s
 
 
-Fault = Kill | Stall
+class BackendTerminate(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="backend_terminate"
+):
+    """pg_terminate_backend of all sessions that a worker has with the database; its process goes
+    on."""
+
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker's sessions are ended, from 0."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose sessions are ended."""
+        return (self.slot,)
+
+
+Fault = Kill | Stall | BackendTerminate
 """Every fault there is: the union of the types whose tag `what` is."""
 
 UNTAGGED_FAULT = "kill"

@@ -1,0 +1,59 @@
+"""What became of workers whose sessions, or whose server, were taken from them, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis.history.columns import EXECUTION_BITS, worker_key
+from analysis.history.history import History
+from analysis.section import seconds
+from orchestrator.history.records import FaultEnded, FaultInjected, WorkerTarget
+
+
+def server_findings(history: History) -> Iterator[str]:
+    """A sentence for each such fault whose certificate was written."""
+    ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
+    for sent in history.records.of(FaultInjected):
+        told, seen = _TOLD.get(sent.what), ended.get(sent.fault)
+        if told is not None and seen is not None and seen.what == sent.what:
+            name = sent.what.replace("_", " ").capitalize()
+            yield f"{name} {sent.fault}: {told(history, sent, seen)}."
+
+
+def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    (worker,) = sent.target.workers
+    end = seen.after
+    count = len(end.terminated)
+    whose = f"of slot {worker.slot} incarnation {worker.incarnation}"
+    text = f"{count} session{'' if count == 1 else 's'} {whose} were told to end"
+    if not end.lived:
+        return f"{text}; the worker died of it"
+    if end.reconnected_ns is None:
+        return f"{text}; it opened no other one within {_since(sent, seen.t_ns)}"
+    began_ns = _next_start_ns(history, worker, sent.t_ns)
+    again = "none began any more" if began_ns is None else f"one began {_since(sent, began_ns)}"
+    return (
+        f"{text}; a new one was there {_since(sent, end.reconnected_ns)} later, and of its jobs "
+        f"{again}{'' if began_ns is None else ' after it'}"
+    )
+
+
+def _next_start_ns(history: History, worker: WorkerTarget, after_ns: int) -> int | None:
+    """When a worker began its next execution."""
+    starts = history.starts
+    mine = (starts.key >> EXECUTION_BITS) == worker_key(worker.slot, worker.incarnation)
+    later = starts.t_ns[mine & (starts.t_ns > after_ns)]
+    return int(np.min(later)) if later.size else None
+
+
+def _since(sent: FaultInjected, at_ns: int) -> str:
+    return f"{seconds(at_ns - sent.t_ns):.1f} s"
+
+
+_TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
+    "backend_terminate": _ended_sessions,
+}
+"""By a fault's `what`."""
