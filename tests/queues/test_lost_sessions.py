@@ -16,7 +16,7 @@ from orchestrator.faults.targets import Reach, Worker
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.faults import BackendTerminate
+from orchestrator.scenario.faults import BackendTerminate, Triggered
 from orchestrator.scenario.load import load_scenario
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -64,7 +64,8 @@ def test_sessions_that_are_not_ended_make_the_run_invalid(
         return time.monotonic_ns()
 
     row = replace(table.TABLE[BackendTerminate], inject=nothing)
-    monkeypatch.setattr(table, "TABLE", {**table.TABLE, BackendTerminate: row})
+    without: dict[type[Triggered], table.Row] = {**table.TABLE, BackendTerminate: row}
+    monkeypatch.setattr(table, "TABLE", without)
     summary = carry(server, tmp_path, "control_late_ack")
     assert summary.verdict == "invalid"
     assert TAKEN in " ".join(summary.reasons)
