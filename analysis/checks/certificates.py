@@ -6,6 +6,7 @@ import msgspec
 
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
+from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
 from analysis.history.history import Records
@@ -15,6 +16,7 @@ from worker_child.protocol import ChildReady
 FORMS: dict[str, Form] = {
     "kill": KILL,
     "stall": STALL,
+    "pause": PAUSE,
     "backend_terminate": BACKEND_TERMINATE,
 }
 """By a fault's `what`."""

@@ -20,6 +20,7 @@ from analysis.checks import (
     freeze,
     instants,
     kill_reads,
+    pauses,
     phases,
     questions,
     rows,
@@ -64,6 +65,7 @@ PARENTS_KINDS: tuple[type[Any], ...] = (
 ROOMS: Final = (
     faults,
     freeze,
+    pauses,
     run_lines,
     instants,
     executions_told,

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import numpy as np
-
+from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
-from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
 from orchestrator.scenario.faults import AtPoint
-from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
-
-_RARE: tuple[type[Any], ...] = (ChildReady, JobRetried, JobDiscarded, Note)
-"""What a child writes beside the lines of the tables."""
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
@@ -34,29 +27,12 @@ def _silent(history: History) -> Iterator[str]:
             continue  # its certificate says so
         for victim in sent.target.workers:
             place = victim.slot, victim.incarnation
-            count = _lines_after(history, place, freeze.frozen_ns)
+            count = lines_between(history, place, freeze.frozen_ns)
             if count:
                 yield (
                     f"The worker that fault {sent.fault} killed wrote {count} lines after its "
                     "connections had been frozen: it was not stopped where it seems."
                 )
-
-
-def _lines_after(history: History, place: tuple[int, int], at_ns: int) -> int:
-    key = worker_key(*place)
-    tables = (history.starts, history.completions, history.failures)
-    in_tables = sum(
-        int(np.count_nonzero(((table.key >> EXECUTION_BITS) == key) & (table.t_ns > at_ns)))
-        for table in tables
-    )
-    enqueued = history.enqueues
-    in_tables += int(np.count_nonzero((enqueued.worker == key) & (enqueued.t_ns > at_ns)))
-    rare: int = sum(
-        line.n is not None and (line.slot, line.incarnation) == place and line.t_ns > at_ns
-        for kind in _RARE
-        for line in history.records.of(kind)
-    )
-    return in_tables + rare
 
 
 def _planned_point(history: History) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from analysis.ledger.tally import Tally
 from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
+from analysis.metrics.pauses import PauseFound
 from analysis.summary.observed import fails_unplanned
 from analysis.summary.server_findings import server_findings
 from analysis.summary.types import JobsSection
@@ -40,7 +41,12 @@ MOST_NAMED = 3
 
 
 def findings(
-    case: Case, tally: Tally, jobs: JobsSection, recovery: list[Recovery], cache: Cache | None
+    case: Case,
+    tally: Tally,
+    jobs: JobsSection,
+    recovery: list[Recovery],
+    cache: Cache | None,
+    paused: Sequence[PauseFound],
 ) -> list[str]:
     """Whatever is worth knowing and voids nothing; `jobs` and all behind it are the summary's."""
     notes = (
@@ -61,12 +67,25 @@ def findings(
         *_unannounced(case.deaths),
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
         *_wrong_results(cache),
+        *_pauses(paused),
         *server_findings(case.history),
     ]
 
 
 def _jobs(count: int, one: str, several: str) -> str:
     return f"{count} job {one}" if count == 1 else f"{count} jobs {several}"
+
+
+def _pauses(paused: Sequence[PauseFound]) -> Iterator[str]:
+    for pause in paused:
+        length = "for ever" if pause.paused_s is None else f"for {pause.paused_s:.1f} s"
+        yield (
+            f"Pause {pause.fault}: slot {pause.slot} stood still {length}. Of its {pause.open} "
+            f"open executions the jobs of {pause.taken} were taken by another worker meanwhile, "
+            f"and {pause.completed_late} of these it completed all the same once it went on; "
+            f"{_jobs(pause.done_again, 'it had', 'it had')} done before and not acknowledged, "
+            f"{pause.begun_late} it began only then."
+        )
 
 
 def _wrong_results(cache: Cache | None) -> Iterator[str]:

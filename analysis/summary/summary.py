@@ -25,6 +25,7 @@ from analysis.metrics.cache import cache_section
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.latency import instants, latencies
+from analysis.metrics.pauses import pauses
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
@@ -101,6 +102,7 @@ def summarise(case: Case) -> Summary:
     crash = crash_section(case, tally, complete)
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)
+    paused = pauses(history, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache),
@@ -129,7 +131,7 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case, tally, jobs, recovery, cache),
+        findings=findings(case, tally, jobs, recovery, cache, paused),
         run=run_section(case),
         jobs=jobs,
         crash=crash,
@@ -145,6 +147,7 @@ def summarise(case: Case) -> Summary:
         expectations=expectations,
         cache=cache,
         stalls=stalls(history, found_certificates),
+        pauses=paused,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -18,6 +18,7 @@ from analysis.metrics.failures import Errors
 from analysis.metrics.fairness import ByLabel, Tenants
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
+from analysis.metrics.pauses import PauseFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
@@ -305,6 +306,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Where the scenario has callers of a cache: what they were served."""
     stalls: tuple[StallFound, ...] = ()
     """Workers whose connections stood still for a while; left out where there is none."""
+    pauses: tuple[PauseFound, ...] = ()
+    """Workers that were stopped for a while; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -57,6 +57,16 @@ class MakeCertificate(Protocol):
         ...
 
 
+def sessions_before(reach: Reach, victim: Worker) -> SessionsBefore:
+    """A worker's sessions, those of nobody, and where it is held. Raises psycopg.Error."""
+    return SessionsBefore(
+        reach.probe.sessions([victim.child.init.application_name]),
+        reach.probe.unknown_sessions(),
+        ready=victim.place in reach.tracker.ready,
+        at_point=reach.watch.seen if reach.watch is not None else None,
+    )
+
+
 SIDE_BY_SIDE_NS = 10_000_000
 """Who is killed within so much of another could not yet claim what that one held: no lease ends so
 soon after its holder was alive, and no session is seen to be gone."""
@@ -91,14 +101,7 @@ class EndOfAProcess:
 
     def before(self) -> SessionsBefore:
         """The victim's sessions, and those of nobody."""
-        probe = self._reach.probe
-        is_ready = self._victim.place in self._reach.tracker.ready
-        return SessionsBefore(
-            probe.sessions([self._child.init.application_name]),
-            probe.unknown_sessions(),
-            ready=is_ready,
-            at_point=self._reach.watch.seen if self._reach.watch is not None else None,
-        )
+        return sessions_before(self._reach, self._victim)
 
     def missing(self, *, overdue: bool) -> str | None:
         """The first step that has not been taken."""

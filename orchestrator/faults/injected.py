@@ -46,7 +46,14 @@ class InjectedFault:
         self._row = row_of(plan.entry)
         self._certificate = self._row.certificate(reach, victim)
         self._before: msgspec.Struct | None = None
+        self._heal_begun_ns: int | None = None
         self._healed_at: HealedAt | None = None
+
+    @property
+    def lasts(self) -> bool:
+        """It is still to be healed, and its certificate is not closed before that."""
+        spans = self._row.spans_outage and self.plan.heal_after_ns is not None
+        return spans and self._heal_begun_ns is None
 
     def prepare(self) -> None:
         """See what is to be seen before. Raises psycopg.Error when it cannot be seen."""
@@ -82,8 +89,12 @@ class InjectedFault:
     def step(self) -> None:
         """Look at what the certificate still lacks; at the limit, write what was seen."""
         self.looked_ns = time.monotonic_ns()
-        overdue = self.looked_ns - self.sent_ns > self._limit_ns
+        over_ns = self._heal_begun_ns if self._row.spans_outage else None
+        since_ns = self.sent_ns if over_ns is None else over_ns
+        overdue = not self.lasts and self.looked_ns - since_ns > self._limit_ns
         missing = self._certificate.missing(overdue=overdue)
+        if self.lasts:
+            missing = missing or self._row.healed
         self.waiting_for = missing or ""
         if missing and not overdue:
             return
@@ -110,6 +121,7 @@ class InjectedFault:
     def heal(self) -> None:
         """End it: a slot is filled again, a connection restored. Called once, when it is due."""
         heal, healed_ns = self._row.heal, time.monotonic_ns()
+        self._heal_begun_ns = healed_ns
         self._healed_at = (
             heal(self._reach, self.victim, self.plan.fault) if heal else lambda: healed_ns
         )

@@ -33,6 +33,9 @@ _QUIET_NS = 150_000_000
 of a busy machine takes up to a tenth of a second, by which the fault would come late."""
 _PATIENCE_NS = 2_000_000_000
 """A certificate that is open for so long is gone on with all the same."""
+_OUTAGE_LOOK_NS = 100_000_000
+"""So often one is looked at whose outage lasts, once it has lasted for a moment."""
+_OUTAGE_BEGUN_NS = 500_000_000
 _TURN_NS = 20_000_000
 """In a turn that has taken so long no further certificate is gone on with: a healing may be due."""
 _TOGETHER_NS = 20_000_000
@@ -87,6 +90,12 @@ class FaultInjector:
     def certifying(self) -> bool:
         """Whether a certificate is being collected."""
         return any(not fault.certified for fault in self.injected)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether a certificate is being collected that is to be gone on with at once."""
+        now_ns = time.monotonic_ns()
+        return any(not (fault.certified or _can_wait(fault, now_ns)) for fault in self.injected)
 
     @property
     def busy(self) -> bool:
@@ -168,6 +177,8 @@ class FaultInjector:
         quiet = self._is_fault_near(now_ns)
         for fault in sorted(self.injected, key=lambda fault: fault.looked_ns):
             if fault.certified or (quiet and now_ns - fault.sent_ns < _PATIENCE_NS):
+                continue
+            if _can_wait(fault, now_ns) and now_ns - fault.looked_ns < _OUTAGE_LOOK_NS:
                 continue
             fault.step()
             if time.monotonic_ns() - now_ns > _TURN_NS:
@@ -300,6 +311,11 @@ class FaultInjector:
         self.pending.clear()
         self._given_up_ns = now_ns
         return True
+
+
+def _can_wait(fault: InjectedFault, now_ns: int) -> bool:
+    """Whether its outage goes on and on."""
+    return fault.lasts and now_ns - fault.sent_ns > _OUTAGE_BEGUN_NS
 
 
 def _over_ns(fault: InjectedFault) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from orchestrator.faults.certificate import Closed
+from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.targets import Reach, Victim, Worker
 from orchestrator.history.records import Session, SessionsBefore
 from orchestrator.history.server_faults import EndedSession, SessionsEnded
@@ -43,13 +43,9 @@ class SessionsGone:
 
     def before(self) -> SessionsBefore:
         """The worker's sessions, and those of nobody."""
-        probe = self._reach.probe
-        self._before = probe.sessions([self._child.init.application_name])
-        return SessionsBefore(
-            self._before,
-            probe.unknown_sessions(),
-            ready=self._victim.place in self._reach.tracker.ready,
-        )
+        before = sessions_before(self._reach, self._victim)
+        self._before = before.sessions
+        return before
 
     def missing(self, *, overdue: bool) -> str | None:
         """That the old sessions are gone, then that there is a new one."""

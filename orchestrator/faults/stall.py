@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from orchestrator.faults import targets
-from orchestrator.faults.certificate import Closed
+from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
@@ -57,13 +57,7 @@ class StallCertificate:
 
     def before(self) -> SessionsBefore:
         """Its sessions, those of nobody, and where it is held."""
-        probe, watch = self._reach.probe, _watch(self._reach)
-        return SessionsBefore(
-            probe.sessions([self._stalled.child.init.application_name]),
-            probe.unknown_sessions(),
-            ready=self._stalled.place in self._reach.tracker.ready,
-            at_point=watch.seen,
-        )
+        return sessions_before(self._reach, self._stalled)
 
     def missing(self, *, overdue: bool) -> str | None:
         """That everything flows again."""

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import sessions, signals, stall, targets
+from orchestrator.faults import pause, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import BackendTerminate, Kill, Stall, Triggered
+from orchestrator.scenario.faults import BackendTerminate, Kill, Pause, Stall, Triggered
 from worker_child.protocol import Rescue
 
 
@@ -34,6 +34,9 @@ class Row:
     """The workers that it hits are dead by it."""
     describe: Callable[[Any], str]
     """For a person, before the run: what will be done."""
+    spans_outage: bool = False
+    """Its certificate is closed only once it has been healed; the limit of what is still to be seen
+    counts from then."""
     healing: str = ""
     """In a word, where there is one."""
     healed: str = "its end"
@@ -58,8 +61,20 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=stall.StallCertificate,
         ends_process=False,
         describe=stall.describe,
+        spans_outage=True,
         healing="they flow again",
         healed="everything to flow again",
+    ),
+    Pause: Row(
+        target=targets.worker,
+        inject=pause.stop,
+        heal=pause.go_on,
+        certificate=pause.PauseCertificate,
+        ends_process=False,
+        describe=pause.describe,
+        spans_outage=True,
+        healing="SIGCONT",
+        healed="the paused worker to go on",
     ),
     BackendTerminate: Row(
         target=targets.worker,

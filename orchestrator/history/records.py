@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from orchestrator.history.server_faults import SessionsEnded
+from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.faults import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
@@ -300,6 +301,7 @@ class PartsOfAFault(NamedTuple):
 FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
+    "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
 }
 """By `what`."""

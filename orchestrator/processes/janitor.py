@@ -77,6 +77,17 @@ class Janitor:
         """The group has ended and its leader was reaped: its number may be used again."""
         self._tell(do="forget_process_group", group=leader_pid)
 
+    def will_stop(self, pid: int) -> None:
+        """Have our child `pid`, and the process group that it leads, go on (SIGCONT) at the end,
+        before anything is ended. To be noted before it is stopped."""
+        process = linux.read(pid)
+        if process is not None:
+            self._tell(do="will_stop", pid=pid, started_ticks=process.started_ticks)
+
+    def goes_on(self, pid: int) -> None:
+        """It has been sent SIGCONT."""
+        self._tell(do="goes_on", pid=pid)
+
     def mark(self, name: str, value: str) -> None:
         """Have every process with ``name=value`` in its environment killed at the end."""
         self._tell(do="mark", entry=f"{name}={value}")

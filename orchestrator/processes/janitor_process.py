@@ -10,6 +10,8 @@ has closed, or is dead; either way it clears up by the one same path and ends.
 | directory(under, uid, gid) | make a private directory, and clear those of dead runs | directory |
 | process_group(group, started_ticks) | SIGKILL this group at the end | none |
 | forget_process_group(group) | it has ended, its number may be used again | none |
+| will_stop(pid, started_ticks) | SIGCONT to it and its group at the end, before all else | none |
+| goes_on(pid) | it is not stopped any more | none |
 | mark(entry) | SIGKILL whoever has this entry in its environment at the end | none |
 | database(dsn, name, statement) | make a database with this SQL | database |
 
@@ -49,6 +51,7 @@ class Charge:
 
     def __init__(self) -> None:
         self._groups: dict[int, int] = {}
+        self._stopped: dict[int, int] = {}
         self._marks: list[str] = []
         self._directories: list[Path] = []
         self._databases: list[tuple[str, str]] = []
@@ -59,6 +62,8 @@ class Charge:
             "directory": self._make_directory,
             "process_group": self._take_group,
             "forget_process_group": self._forget_group,
+            "will_stop": self._take_stopped,
+            "goes_on": self._forget_stopped,
             "mark": self._take_mark,
             "database": self._make_database,
         }
@@ -70,6 +75,8 @@ class Charge:
         Returns a sentence for each thing that is still there. A run has one directory or one
         database: by the limits above its clearing takes 14 s at the very most.
         """
+        for pid, started_ticks in self._stopped.items():
+            _let_go_on(pid, started_ticks)
         # All signals first: nobody's end waits for somebody else's.
         for group, started_ticks in self._groups.items():
             _kill_group(group, started_ticks)
@@ -103,6 +110,14 @@ class Charge:
         self._groups.pop(group, None)
         return None
 
+    def _take_stopped(self, pid: int, started_ticks: int) -> Reply:
+        self._stopped[pid] = started_ticks
+        return None
+
+    def _forget_stopped(self, pid: int) -> Reply:
+        self._stopped.pop(pid, None)
+        return None
+
     def _take_mark(self, entry: str) -> Reply:
         self._marks.append(entry)
         return None
@@ -129,6 +144,19 @@ class Charge:
 
         if not _until(lambda: not living(), GROUP_LIMIT_S):
             yield f"processes {living()} of the run still live {GROUP_LIMIT_S:g} s after SIGKILL"
+
+
+def _let_go_on(pid: int, started_ticks: int) -> None:
+    """SIGCONT to a process, if it is still the one meant, and to the group that it leads.
+
+    Who is stopped heeds no signal but SIGKILL: a server could not shut down in good order.
+    """
+    process = linux.read(pid)
+    if process is not None and process.started_ticks != started_ticks:
+        return  # the number was given to another process
+    for member in linux.living():
+        if pid in (member.pid, member.group):
+            _signal(member, signal.SIGCONT)
 
 
 def _kill_marked(mark: str) -> list[Process]:

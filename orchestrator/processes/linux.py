@@ -52,6 +52,23 @@ def read(pid: int) -> Process | None:
     )
 
 
+def thread_states(pid: int) -> set[str]:
+    """The states of all threads of a process, zombies apart (proc_pid_stat(5)); empty when it is
+    gone."""
+    states: set[str] = set()
+    try:
+        tasks = list((_PROC / str(pid) / "task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return states
+    for task in tasks:
+        try:
+            line = (task / "stat").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread has just ended
+        states.add(line[line.rindex(")") + 2])
+    return states - {"Z", "X"}
+
+
 def everyone() -> Iterator[Process]:
     """Every process, zombies too."""
     for entry in _PROC.iterdir():

@@ -36,8 +36,9 @@ from orchestrator.run.run_start import run_start
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
-from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
+from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
+from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Tracker
 from worker_child.adapters.contract import Adapter, Enqueuer
 from worker_child.adapters.program import ProgramFailedError

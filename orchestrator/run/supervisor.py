@@ -281,7 +281,7 @@ class Supervisor:
             self._observe(self._status(now_ns))
 
     def _time_to_next(self) -> float:
-        if self._injector.certifying:
+        if self._injector.hurries:
             return _CERTIFYING_TICK_S
         due_ns = self._injector.next_due_ns()
         if due_ns is None:
@@ -293,7 +293,7 @@ class Supervisor:
         if self._waves is not None:
             return True
         by_state = any(fault.trigger != "timed" for fault in self._injector.pending)
-        return by_state or self._injector.certifying or self._closed_loop is not None
+        return by_state or self._injector.hurries or self._closed_loop is not None
 
     def _respawn_unexpected_exits(self) -> None:
         while self._parts.fleet.died:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Stall, Triggered
+from orchestrator.scenario.faults import Stall, Triggered, TriggerKey
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Scenario
 
 
-def triggers(fault: Triggered) -> list[str]:
+def triggers(fault: Triggered) -> list[TriggerKey]:
     """Which of the five triggers the fault names; a usable one names exactly one."""
-    given = {
+    given: dict[TriggerKey, bool] = {
         "at_s": fault.at_s is not None,
         "when": fault.when is not None,
         "when_held": fault.when_held,
@@ -28,7 +28,7 @@ def planned_faults(scenario: Scenario) -> int:
 
 
 def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
-    """Each fault has exactly one trigger."""
+    """Each fault has exactly one trigger, and one that its sort takes."""
     for index, fault in enumerate(scenario.faults):
         given = triggers(fault)
         if len(given) != 1:
@@ -37,6 +37,9 @@ def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
                 f"faults.{index}",
                 f" has {found}: exactly one of at_s, when, when_held, at_point, repeat is needed",
             )
+        elif given[0] not in fault.TRIGGERS:
+            what, takes = fault.__struct_config__.tag, ", ".join(fault.TRIGGERS)
+            yield Flaw(f"faults.{index}.{given[0]}", f" is no trigger of a {what}; it has {takes}")
 
 
 def check_victims(scenario: Scenario) -> Iterator[Flaw]:
@@ -216,12 +219,10 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
-    """A stall is at a round trip, and has a slot beside the victim's for who comes meanwhile."""
+    """A stall has a slot beside the victim's for who comes meanwhile."""
     for index, fault in enumerate(scenario.faults):
         if not isinstance(fault, Stall):
             continue
-        if fault.at_point is None:
-            yield Flaw(f"faults.{index}.at_point", " is missing: a stall is at a round trip")
         if fault.rescuer_slot in fault.slots or fault.rescuer_slot >= scenario.workers.slots:
             yield Flaw(
                 f"faults.{index}.rescuer_slot",

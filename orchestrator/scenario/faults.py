@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -47,9 +47,15 @@ class AtPoint(Section, frozen=True, kw_only=True):
     come, and nothing of it has reached the worker."""
 
 
+TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]
+
+
 class Triggered(Section, frozen=True, kw_only=True):
     """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
 
+    TRIGGERS: ClassVar[tuple[TriggerKey, ...]] = ("at_s", "when", "repeat")
+    """Those that its sort takes: held jobs wait for the end of their process, and a round trip for
+    whoever holds it."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
@@ -76,6 +82,7 @@ class Triggered(Section, frozen=True, kw_only=True):
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """SIGKILL of a worker's process group. `what` may be left out."""
 
+    TRIGGERS = ("at_s", "when", "when_held", "at_point", "repeat")
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker it hits, from 0."""
     respawn_after_s: SecondsFromZero | None = None
@@ -96,6 +103,7 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
     """A worker whose connections with the database stand still for a while, whatever they carry;
     its process goes on. Its trigger is `at_point`."""
 
+    TRIGGERS = ("at_point",)
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker it hits, from 0."""
     stall_s: Seconds
@@ -114,6 +122,26 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
         return self.stall_s
 
 
+class Pause(Triggered, frozen=True, kw_only=True, tag_field="what", tag="pause"):
+    """A worker's process group is stopped (SIGSTOP) and goes on after a while (SIGCONT). What it
+    had sent before is carried out by the database; its sessions stay open."""
+
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
+    pause_s: Seconds
+    """How long it is stopped. Longer than the library's lease, others take what it is at."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one that is stopped."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until it goes on."""
+        return self.pause_s
+
+
 class BackendTerminate(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="backend_terminate"
 ):
@@ -129,7 +157,7 @@ class BackendTerminate(
         return (self.slot,)
 
 
-Fault = Kill | Stall | BackendTerminate
+Fault = Kill | Stall | Pause | BackendTerminate
 """Every fault there is: the union of the types whose tag `what` is."""
 
 UNTAGGED_FAULT = "kill"

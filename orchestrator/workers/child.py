@@ -1,32 +1,27 @@
-"""A worker child as the parent holds it: spawn, feed, read, kill, reap.
+"""A worker child as the parent holds it: feed, read, pause, kill, reap.
 
-Nothing outside this module knows that a child is a local process.
+Nothing outside this module and `spawner` knows that a child is a local process.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from orchestrator.errors import ResultsError
 from orchestrator.processes import linux
 from orchestrator.processes.linux import Process
 from orchestrator.workers.event_reader import EventReader
-from worker_child.lifeline import PARENT_PID_VARIABLE
 from worker_child.protocol import Command, Init
 
-_PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
 _TAIL_BYTES = 4000
 
@@ -73,7 +68,7 @@ class Memory:
 
 
 class ChildHandle:
-    """One incarnation. Created by `spawn`, which must run in the parent's main thread.
+    """One incarnation. Created by `Spawner.spawn`, which must run in the parent's main thread.
 
     PR_SET_PDEATHSIG follows the thread that started the child, not the process. `mark` stands in
     its environment (`RUN_VARIABLE`) and in no other child's.
@@ -97,6 +92,11 @@ class ChildHandle:
         self.spawned_ns = time.monotonic_ns()
         self.killed_ns: int | None = None
         """When it was first sent SIGKILL."""
+        self.paused_ns: int | None = None
+        """Since when it is stopped by SIGSTOP; None = it is not."""
+        self.resumed_ns: int | None = None
+        """When it was last sent SIGCONT."""
+        self._paused_before_ns = 0
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
         self.pipe_abandoned = False
@@ -147,7 +147,7 @@ class ChildHandle:
     def stop(self) -> None:
         """Ask the child to claim nothing more, finish what is open and leave."""
         self.move(State.STOPPING)
-        self._send(msgspec.json.encode(Command("stop")) + b"\n")
+        self.send(msgspec.json.encode(Command("stop")) + b"\n")
 
     def kill(self) -> int:
         """SIGKILL the whole process group; return the instant stamped just before."""
@@ -156,12 +156,28 @@ class ChildHandle:
         kill_sent_ns = time.monotonic_ns()
         if self.killed_ns is None:
             self.killed_ns = kill_sent_ns
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It has just ended by itself; the exit status will say so, and the certificate fail.
-            return kill_sent_ns
+        self._signal_group(signal.SIGKILL)
         return kill_sent_ns
+
+    def pause(self) -> int:
+        """SIGSTOP the whole process group; return the instant stamped just before."""
+        paused_ns = self.paused_ns = time.monotonic_ns()
+        self._signal_group(signal.SIGSTOP)
+        return paused_ns
+
+    def resume(self) -> int:
+        """SIGCONT to the whole process group; return the instant stamped just before."""
+        resumed_ns = self.resumed_ns = time.monotonic_ns()
+        self._signal_group(signal.SIGCONT)
+        if self.paused_ns is not None:
+            self._paused_before_ns += resumed_ns - self.paused_ns
+        self.paused_ns = None
+        return resumed_ns
+
+    def awake_ns(self) -> int:
+        """For how long it has had a chance to do something: since its spawn, pauses apart."""
+        until_ns = time.monotonic_ns() if self.paused_ns is None else self.paused_ns
+        return until_ns - self.spawned_ns - self._paused_before_ns
 
     def survivors(self) -> list[int]:
         """Living processes that are its own, itself included.
@@ -222,6 +238,13 @@ class ChildHandle:
         if self.exit is None:
             os.close(self.exit_descriptor)
 
+    def _signal_group(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            # It has just ended by itself; the exit status will say so, and the certificate fail.
+            return
+
     def _note_exit(self, status: int, max_rss_bytes: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         self._process.returncode = code
@@ -233,7 +256,8 @@ class ChildHandle:
             max_rss_bytes=max_rss_bytes,
         )
 
-    def _send(self, line: bytes) -> None:
+    def send(self, line: bytes) -> None:
+        """Put a line, its end included, into its stdin; one that has just died never reads it."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line)
@@ -294,18 +318,6 @@ class Strays:
         return sorted(found)
 
 
-def _logs(*paths: Path) -> list[BinaryIO]:
-    opened: list[BinaryIO] = []
-    try:
-        opened += [path.open("wb") for path in paths]
-    except OSError as error:
-        raise ResultsError(
-            f"the worker's log {error.filename} cannot be written: {error.strerror}. Free some "
-            "space, or choose another folder with --results"
-        ) from error
-    return opened
-
-
 def _collect(pid: int) -> None:
     try:
         os.waitpid(pid, os.WNOHANG)
@@ -323,54 +335,3 @@ def marked_environment(mark: str) -> Iterator[None]:
         yield
     finally:
         del os.environ[RUN_VARIABLE]
-
-
-class Spawner:
-    """Starts children, the first and the respawned by the same path.
-
-    `logs` takes their stdout and stderr; `mark` names the run in their environment. To be made
-    before the first of them, once the parent itself starts everything with the mark.
-    """
-
-    def __init__(self, logs: Path, mark: str) -> None:
-        self._logs = logs
-        self._mark = mark
-        self._strays = Strays(mark)
-
-    def spawn(self, init: Init, argv: Sequence[str]) -> ChildHandle:
-        """Start one child and hand it its orders.
-
-        Raises OSError when argv cannot be run, `ResultsError` when its logs cannot be made.
-        """
-        reading, writing = os.pipe()
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        os.set_blocking(reading, False)
-        mark = f"{self._mark}:{init.slot}:{init.incarnation}"
-        name = f"slot{init.slot}-incarnation{init.incarnation}"
-        stderr_path = self._logs / f"{name}.stderr"
-        environment = {
-            **os.environ,
-            PARENT_PID_VARIABLE: str(os.getpid()),
-            RUN_VARIABLE: mark,
-        }
-        try:
-            out, err = _logs(self._logs / f"{name}.stdout", stderr_path)
-            with out, err:
-                process = subprocess.Popen(
-                    list(argv),
-                    stdin=subprocess.PIPE,
-                    stdout=out,
-                    stderr=err,
-                    pass_fds=[writing],
-                    start_new_session=True,
-                    env=environment,
-                )
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        orders = msgspec.structs.replace(init, event_fd=writing)
-        handle = ChildHandle(orders, process, reading, stderr_path, mark=mark, strays=self._strays)
-        handle._send(msgspec.json.encode(orders) + b"\n")
-        return handle

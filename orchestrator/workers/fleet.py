@@ -11,9 +11,10 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import ChildExited, ChildSpawned, ReasonOfEnd
 from orchestrator.history.rescuer import Life
 from orchestrator.processes.janitor import Janitor
-from orchestrator.workers.child import ChildHandle, Exit, Spawner, State
+from orchestrator.workers.child import ChildHandle, Exit, State
 from orchestrator.workers.crash_origin import ends_in_our_code
 from orchestrator.workers.event_reader import BadLine, Batch
+from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Init, Note, session_name
 
@@ -145,6 +146,17 @@ class Fleet:
             self._died_ns[key] = sent_ns
         return sent_ns
 
+    def pause(self, child: ChildHandle) -> int:
+        """SIGSTOP a child's process group; returns the instant. The janitor knows before it."""
+        self._janitor.will_stop(child.pid)
+        return child.pause()
+
+    def resume(self, child: ChildHandle) -> int:
+        """SIGCONT to a child's process group; returns the instant."""
+        resumed_ns = child.resume()
+        self._janitor.goes_on(child.pid)
+        return resumed_ns
+
     def living(self) -> list[ChildHandle]:
         """Those that have not been killed and have not ended."""
         return [
@@ -267,7 +279,7 @@ class Fleet:
     def _look_after_starting(self) -> None:
         self._starting = [child for child in self._starting if child.state is State.SPAWNED]
         for child in self._starting:
-            waited_s = (time.monotonic_ns() - child.spawned_ns) / 1e9
+            waited_s = child.awake_ns() / 1e9
             if waited_s > self._ready_s and child.exit is None:
                 raise ChildFailedError(
                     f"worker {child.slot}:{child.incarnation} was not ready within "

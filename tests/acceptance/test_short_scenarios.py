@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.faults.table import row_of
 from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,8 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
     assert summary["jobs"]["lost"] == summary["crash"]["harness_ambiguity"] == 0
     assert summary["throughput_per_s"] > 0
     assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
-    assert len(summary["recovery"]) == len(scenario.faults)
+    kills = sum(row_of(fault).ends_process for fault in scenario.faults)
+    assert len(summary["recovery"]) == kills
+    assert summary["crash"]["certificates"] == len(scenario.faults)
     assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])
     assert bool(scenario.workload.cache) == ("cache" in summary)

@@ -69,35 +69,20 @@ def marked(run_id: str) -> list[psutil.Process]:
     return living(found)
 
 
-@pytest.mark.database
-@pytest.mark.parametrize("moment_s", MOMENTS_S)
-def test_a_killed_parent_leaves_no_process_no_directory_and_a_readable_history(
-    temporary: Path, tmp_path: Path, moment_s: float
+def kill_and_look(
+    parent: subprocess.Popen[bytes], family: list[psutil.Process], temporary: Path, run_id: str
 ) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", f"--scenario={SCENARIO}", f"--results={tmp_path}"],
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    partial, finished = tmp_path / f"{RUN_ID}.jsonl.partial", tmp_path / f"{RUN_ID}.jsonl"
-    try:
-        wait_for(
-            lambda: partial.exists() and partial.stat().st_size > 0, 30.0, "the run_start line"
-        )
-        time.sleep(moment_s)
-        family = psutil.Process(parent.pid).children(recursive=True)
-    finally:
-        os.kill(parent.pid, signal.SIGKILL)
-        killed_s = time.monotonic()
-        parent.wait()
+    """SIGKILL the parent; within their limits all of its processes and directories are gone."""
+    os.kill(parent.pid, signal.SIGKILL)
+    killed_s = time.monotonic()
+    parent.wait()
 
     def left_s(limit_s: float) -> float:
         return limit_s - (time.monotonic() - killed_s)
 
     servers_and_workers = [process for process in family if is_server_or_worker(process)]
     wait_for(
-        lambda: not living(servers_and_workers) and not marked(RUN_ID),
+        lambda: not living(servers_and_workers) and not marked(run_id),
         left_s(10.0),
         "the end of every worker and of the server",
     )
@@ -106,9 +91,71 @@ def test_a_killed_parent_leaves_no_process_no_directory_and_a_readable_history(
         left_s(15.0),
         "the end of every process and directory of the run",
     )
+
+
+def start(temporary: Path, results: Path, *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", *words, f"--results={results}"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("moment_s", MOMENTS_S)
+def test_a_killed_parent_leaves_no_process_no_directory_and_a_readable_history(
+    temporary: Path, tmp_path: Path, moment_s: float
+) -> None:
+    parent = start(temporary, tmp_path, f"--scenario={SCENARIO}")
+    partial, finished = tmp_path / f"{RUN_ID}.jsonl.partial", tmp_path / f"{RUN_ID}.jsonl"
+    family: list[psutil.Process] = []
+    try:
+        wait_for(
+            lambda: partial.exists() and partial.stat().st_size > 0, 30.0, "the run_start line"
+        )
+        time.sleep(moment_s)
+        family = psutil.Process(parent.pid).children(recursive=True)
+    finally:
+        kill_and_look(parent, family, temporary, RUN_ID)
     history = finished if finished.exists() else partial
     judged = subprocess.run(
         [sys.executable, "-m", "analysis", str(history)], capture_output=True, text=True
     )
     assert judged.returncode == (0 if history == finished else 3), judged.stdout + judged.stderr
     assert "Traceback" not in judged.stderr
+
+
+FAULTS = {
+    "pause": "what = 'pause', at_s = 0.5, pause_s = 60",
+}
+"""By a fault's word: an entry under which its parent is killed while the fault lasts."""
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_parent_that_is_killed_during_a_fault_leaves_nothing_stopped_and_no_process(
+    temporary: Path, tmp_path: Path, what: str
+) -> None:
+    parent = start(
+        temporary,
+        tmp_path,
+        f"--scenario={SCENARIO}",
+        "--library=control_short_lease",
+        "--preset=stock",
+        "--set=workers.slots=2",
+        f"--set=faults=[{{ {FAULTS[what]} }}]",
+    )
+    run_id = "tiny_kill-control_short_lease-stock-001"
+    partial = tmp_path / f"{run_id}.jsonl.partial"
+    family: list[psutil.Process] = []
+    try:
+        wait_for(
+            lambda: partial.exists() and b'"kind":"fault_injected"' in partial.read_bytes(),
+            30.0,
+            "the fault",
+        )
+        family = psutil.Process(parent.pid).children(recursive=True)
+        assert len(marked(run_id)) >= 2
+    finally:
+        kill_and_look(parent, family, temporary, run_id)

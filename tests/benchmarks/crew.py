@@ -15,8 +15,9 @@ import msgspec
 
 from orchestrator.history.recorder import Recorder
 from orchestrator.processes.janitor import Janitor
-from orchestrator.workers.child import _READ_BYTES, ChildHandle, Spawner
+from orchestrator.workers.child import _READ_BYTES, ChildHandle
 from orchestrator.workers.fleet import PROMPT_REST_S, Fleet
+from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Tracker
 from tests.benchmarks import chatter
 from tests.benchmarks.chatter import Talk

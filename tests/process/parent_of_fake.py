@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from orchestrator.workers.child import Spawner
+from orchestrator.workers.spawner import Spawner
 from tests.process.fake_argv import make_init
 
 

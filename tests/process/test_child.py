@@ -20,8 +20,9 @@ from orchestrator.errors import ChildFailedError
 from orchestrator.history.recorder import Recorder
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
-from orchestrator.workers.child import ChildHandle, Spawner, State, marked_environment
+from orchestrator.workers.child import ChildHandle, State, marked_environment
 from orchestrator.workers.fleet import PROMPT_REST_S, REST_S, Fleet
+from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Tracker
 from tests.process.fake_argv import RUN_ID, argv, make_init
 from worker_child.lifeline import EXIT_PARENT_GONE

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from orchestrator.processes import linux
-from orchestrator.workers.child import ChildHandle, Spawner
+from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.event_reader import EventReader
+from orchestrator.workers.spawner import Spawner
 from tests.process.fake_argv import RUN_ID, make_init
 from tests.toolchain import skip_or_fail
 from worker_child.lifeline import EXIT_BAD_INPUT, EXIT_PARENT_GONE, PARENT_PID_VARIABLE
@@ -153,7 +154,7 @@ def test_a_node_child_that_is_asked_to_stop_leaves_in_good_order(
         "JobCompleted",
         "JobStarted",
     ]
-    child._send(b'{"command":"stop"}\n')
+    child.send(b'{"command":"stop"}\n')
     wait_for("its end", child.reap)
     assert child.exit is not None
     assert child.exit.exit_code == 0

@@ -17,7 +17,8 @@ from analysis.summary.types import Summary
 from orchestrator.run.request import Request, workers_of
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import resolve_scenario
-from orchestrator.workers.child import ChildHandle, Spawner, State
+from orchestrator.workers.child import ChildHandle, State
+from orchestrator.workers.spawner import Spawner
 from tests.conftest import Database
 from worker_child.adapters.contract import NO_CHANGES, Preset, Workers
 from worker_child.adapters.pgqueuer.inbox import PgQueuerAdapter

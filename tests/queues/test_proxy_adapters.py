@@ -22,7 +22,7 @@ from orchestrator.run.request import make_request
 from orchestrator.run.run import connect_producer, install_schema
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.scenario.load import load_scenario
-from orchestrator.workers.child import Spawner
+from orchestrator.workers.spawner import Spawner
 from tests.conftest import Database
 from tests.process.proxied import Diary
 from tests.process.wire_oracle import (

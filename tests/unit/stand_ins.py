@@ -67,6 +67,8 @@ class StillChild(ChildHandle):
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
         self.killed_ns: int | None = None
+        self.paused_ns: int | None = None
+        self.resumed_ns: int | None = None
         self.exit: Exit | None = None
         self.eof_ns: int | None = None
         name = session_name(RUN_ID, slot, incarnation)
@@ -112,6 +114,14 @@ class StillFleet(Fleet):
             self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
         )
         return child
+
+    def pause(self, child: ChildHandle) -> int:
+        child.paused_ns = self._clock.now_ns
+        return child.paused_ns
+
+    def resume(self, child: ChildHandle) -> int:
+        child.paused_ns, child.resumed_ns = None, self._clock.now_ns
+        return child.resumed_ns
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED

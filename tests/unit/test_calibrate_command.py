@@ -58,7 +58,7 @@ def calibrate(
 def test_controls_that_are_found_as_expected_end_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
     exit_code, output = calibrate(monkeypatch, AGREES)
     assert exit_code == 0
-    assert "9/9  control_late_ack, kill: timed" in output
+    assert "14/14  control_late_ack, harm: pause" in output
     assert "DIFFERENT" not in output
 
 

@@ -48,8 +48,9 @@ def enqueued(job_id: str, length_s: float = 0.1) -> Line:
     return "job_enqueued", {"job_id": job_id, "length_us": round(length_s * 1e6)}
 
 
-def event(kind: str, job_id: str, incarnation: int, execution: int) -> Line:
-    return kind, {"job_id": job_id, "slot": 0, "incarnation": incarnation, "execution": execution}
+def event(kind: str, job_id: str, incarnation: int, execution: int, t_ns: int = 0) -> Line:
+    who = {"slot": 0, "incarnation": incarnation, "execution": execution}
+    return kind, {"job_id": job_id, "t_ns": t_ns, **who}
 
 
 def started(job_id: str, incarnation: int, execution: int) -> Line:
@@ -65,7 +66,13 @@ def effect(job_id: str, incarnation: int, execution: int) -> Line:
 
 
 def killed(incarnation: int) -> Line:
-    return "fault_injected", {"target": {"kind": "worker", "slot": 0, "incarnation": incarnation}}
+    target = {"kind": "worker", "slot": 0, "incarnation": incarnation}
+    return "fault_injected", {"what": "kill", "target": target}
+
+
+def paused(incarnation: int, t_ns: int) -> Line:
+    target = {"kind": "worker", "slot": 0, "incarnation": incarnation}
+    return "fault_injected", {"what": "pause", "target": target, "t_ns": t_ns}
 
 
 def audit(*rows: tuple[str, int, str]) -> list[Line]:
@@ -182,6 +189,25 @@ def test_jobs_of_three_leases_must_be_among_the_duplicated(tmp_path: Path) -> No
     control = CONTROL["control_short_lease"]
     expected = expect(control, scenario(control), tmp_path / "run.jsonl")
     assert expected.at_least == {"duplicated": frozenset({"long"})}
+
+
+def test_jobs_that_were_open_in_a_worker_longer_paused_than_its_lease_must_be_among_them(
+    tmp_path: Path,
+) -> None:
+    predict(
+        "control_short_lease",
+        tmp_path,
+        event("job_started", "open", 0, 1, 10),
+        event("job_started", "over", 0, 2, 10),
+        event("job_completed", "over", 0, 2, 15),
+        paused(0, 20),
+        event("job_completed", "open", 0, 1, 30),
+        event("job_started", "later", 0, 3, 40),
+        event("job_started", "elsewhere", 1, 1, 10),
+    )
+    control = CONTROL["control_short_lease"]
+    expected = expect(control, scenario(control), tmp_path / "run.jsonl")
+    assert expected.at_least == {"duplicated": frozenset({"open"})}
 
 
 def test_held_jobs_fix_their_sets_before_the_run() -> None:

@@ -101,7 +101,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["limits.drain_s=15"], "the last job may take 15 s"),
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
-    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there are kill, stall"),
+    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there are kill, "),
     ("crash_recovery", ["faults=[{}]", "nobody_left=true"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     (
@@ -208,7 +208,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     (
         "crash_recovery",
         ["faults=[{ what = 'stall', stall_s = 1, at_s = 9 }]", "workers.slots=2"],
-        "faults.0.at_point is missing: a stall is at a round trip",
+        "faults.0.at_s is no trigger of a stall; it has at_point",
     ),
     (
         "crash_recovery",

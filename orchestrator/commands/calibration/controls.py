@@ -44,7 +44,10 @@ GROUP BY claim.job_id HAVING count(*) >= 2
 INTERSECT
 SELECT job_id FROM done GROUP BY job_id HAVING count(*) >= 2
 """
-_THREE_LEASES_LONG = "SELECT job_id FROM job, run WHERE length_us >= 3 * lease_s * 1e6"
+_LEASE_RUNS_OUT = """
+SELECT job_id FROM job, run WHERE length_us >= 3 * lease_s * 1e6
+UNION SELECT job_id FROM open_at_pause
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Control:
 
 
 _KILLED = ("control_held", "control_timed")
+_HARMED = (*_KILLED, "control_paused")
 _RUN_AGAIN: Mapping[SetName, str] = {
     "redelivered": _LEFT_BY_KILL,
     "duplicated": _DONE_AND_LEFT_BY_KILL,
@@ -79,31 +83,31 @@ _RUN_AGAIN_FIXED: Mapping[SetName, tuple[HoldPoint, ...]] = {
 CONTROLS: tuple[Control, ...] = (
     Control(
         library="control_short_lease",
-        scenarios=("control_short_lease",),
+        scenarios=("control_short_lease", "control_paused"),
         predicts={
             "redelivered": _CLAIMED_AGAIN,
             "duplicated": _CLAIMED_AGAIN_BEFORE_ITS_END_AND_DONE_TWICE,
         },
-        at_least={"duplicated": _THREE_LEASES_LONG},
+        at_least={"duplicated": _LEASE_RUNS_OUT},
     ),
     # The kill rolls claim and deletion back; the effect was in a connection of the job's own.
-    Control("control_holding", _KILLED, _RUN_AGAIN, _RUN_AGAIN_FIXED),
+    Control("control_holding", _HARMED, _RUN_AGAIN, _RUN_AGAIN_FIXED),
     Control(
         library="control_delete_first",
-        scenarios=_KILLED,
+        scenarios=_HARMED,
         predicts={"lost": _CLAIMED_NOT_DONE},
         fixed={"lost": ("started",)},
     ),
     Control(
         library="control_never_rescues",
-        scenarios=_KILLED,
+        scenarios=_HARMED,
         predicts={"stranded": _CLAIMED_NOT_ACKNOWLEDGED_NOT_DONE},
         fixed={"stranded": ("started",)},
     ),
     # Whatever was finished since the last batch is still claimed, and will be done again.
     Control(
         "control_late_ack",
-        _KILLED,
+        _HARMED,
         _RUN_AGAIN,
         _RUN_AGAIN_FIXED,
         finds=("duplicated", "redelivered"),
@@ -123,6 +127,11 @@ class Trial:
     def run_id(self) -> str:
         """As `orchestrator.run.run.Request` names it."""
         return f"{self.scenario}-{self.control.library}-{PRESET}-001"
+
+    @property
+    def finds(self) -> tuple[SetName, ...]:
+        """The sets that must not be empty here."""
+        return self.control.finds if self.scenario in _KILLED else ()
 
     @property
     def path(self) -> Path:

@@ -23,8 +23,13 @@ CREATE TABLE run (lease_s REAL);
 CREATE TABLE job (job_id TEXT PRIMARY KEY, length_us INTEGER NOT NULL);
 CREATE TABLE worker (worker TEXT PRIMARY KEY, identity TEXT NOT NULL);
 CREATE TABLE killed (worker TEXT PRIMARY KEY);
-CREATE TABLE started (job_id TEXT, worker TEXT, execution INTEGER, PRIMARY KEY (worker, execution));
-CREATE TABLE done (job_id TEXT, worker TEXT, execution INTEGER, PRIMARY KEY (worker, execution));
+CREATE TABLE paused (worker TEXT PRIMARY KEY, t_ns INTEGER);
+CREATE TABLE started (
+    job_id TEXT, worker TEXT, execution INTEGER, t_ns INTEGER, PRIMARY KEY (worker, execution)
+);
+CREATE TABLE done (
+    job_id TEXT, worker TEXT, execution INTEGER, t_ns INTEGER, PRIMARY KEY (worker, execution)
+);
 CREATE TABLE audit (sequence INTEGER PRIMARY KEY, identity TEXT, job_id TEXT, action TEXT);
 CREATE VIEW left_by_kill AS
     SELECT DISTINCT job_id, worker
@@ -34,6 +39,10 @@ CREATE VIEW left_by_kill AS
         WHERE audit.job_id = started.job_id AND audit.identity = worker.identity
           AND audit.action = 'acknowledged'
     );
+CREATE VIEW open_at_pause AS
+    SELECT DISTINCT started.job_id
+    FROM started JOIN paused USING (worker) LEFT JOIN done USING (worker, execution)
+    WHERE started.t_ns < paused.t_ns AND (done.t_ns IS NULL OR done.t_ns > paused.t_ns);
 """
 
 Fields = dict[str, Any]
@@ -125,24 +134,30 @@ def _ready(fields: Fields) -> Iterator[Statement]:
     yield "INSERT INTO worker VALUES (?, ?)", (_worker(fields), fields["identity"])
 
 
-def _kill(fields: Fields) -> Iterator[Statement]:
-    yield "INSERT INTO killed VALUES (?)", (_worker(fields["target"]),)
+def _fault(fields: Fields) -> Iterator[Statement]:
+    worker = _worker(fields["target"])
+    if fields["what"] == "pause":
+        yield "INSERT INTO paused VALUES (?, ?)", (worker, fields["t_ns"])
+    else:
+        yield "INSERT INTO killed VALUES (?)", (worker,)
+
+
+def _execution(fields: Fields) -> tuple[Any, ...]:
+    return fields["job_id"], _worker(fields), fields["execution"], fields["t_ns"]
 
 
 def _start(fields: Fields) -> Iterator[Statement]:
-    execution = fields["job_id"], _worker(fields), fields["execution"]
-    yield "INSERT INTO started VALUES (?, ?, ?)", execution
+    yield "INSERT INTO started VALUES (?, ?, ?, ?)", _execution(fields)
 
 
 def _completion(fields: Fields) -> Iterator[Statement]:
-    execution = fields["job_id"], _worker(fields), fields["execution"]
-    yield "INSERT OR IGNORE INTO done VALUES (?, ?, ?)", execution
+    yield "INSERT OR IGNORE INTO done VALUES (?, ?, ?, ?)", _execution(fields)
 
 
 def _effects(fields: Fields) -> Iterator[Statement]:
     for slot, incarnation, execution in fields.get("effects", ()):
         values = fields["job_id"], f"{slot}:{incarnation}", execution
-        yield "INSERT OR IGNORE INTO done VALUES (?, ?, ?)", values
+        yield "INSERT OR IGNORE INTO done VALUES (?, ?, ?, NULL)", values
 
 
 def _audit(fields: Fields) -> Iterator[Statement]:
@@ -156,7 +171,7 @@ _ROWS: dict[str, Callable[[Fields], Iterator[Statement]]] = {
     "run_start": _run,
     "job_enqueued": _job,
     "child_ready": _ready,
-    "fault_injected": _kill,
+    "fault_injected": _fault,
     "job_started": _start,
     "job_completed": _completion,
     "row_read": _effects,

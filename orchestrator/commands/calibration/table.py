@@ -1,4 +1,4 @@
-"""Prints expected against found: one line for each control, kill and set of jobs."""
+"""Prints expected against found: one line for each control, harm and set of jobs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from orchestrator.commands.calibration.controls import Trial
 from orchestrator.commands.calibration.trials import Outcome
 from orchestrator.run.subprocess_run import AT_ONCE
 
-_KILLS = {"control_held": "held", "control_timed": "timed"}
+_HARMS = {"control_held": "held kill", "control_timed": "timed kill", "control_paused": "pause"}
 
 
-def kill_of(outcome: Outcome) -> str:
-    """By which trigger the worker was killed."""
-    return _KILLS.get(outcome.trial.scenario, "none")
+def harm_of(outcome: Outcome) -> str:
+    """What was done to a worker."""
+    return _HARMS.get(outcome.trial.scenario, "none")
 
 
 def print_prospect(trials: Sequence[Trial], console: Console) -> None:
@@ -32,7 +32,7 @@ def print_progress(outcome: Outcome, done: int, of: int, console: Console) -> No
     """One line when a run has been judged."""
     verdict = "as expected" if outcome.agrees else _fault_of(outcome)
     console.print(
-        f"{done}/{of}  {outcome.trial.control.library}, kill: {kill_of(outcome)}, "
+        f"{done}/{of}  {outcome.trial.control.library}, harm: {harm_of(outcome)}, "
         f"{outcome.took_s:.0f} s: {verdict}",
         highlight=False,
     )
@@ -45,18 +45,18 @@ def print_outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
     that must be among the set; else worked out from the control's own audit.
     """
     table = Table(title="expected and found", box=None, padding=(0, 2), title_justify="left")
-    for heading in ("control", "kill", "jobs"):
+    for heading in ("control", "harm", "jobs"):
         table.add_column(heading, no_wrap=True)
     for heading in ("expected", "found"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for outcome in outcomes:
-        control, kill = outcome.trial.control.library.removeprefix("control_"), kill_of(outcome)
+        control, harm = outcome.trial.control.library.removeprefix("control_"), harm_of(outcome)
         for what, expected, found, agrees in _lines(outcome.comparisons):
-            table.add_row(control, kill, what, str(expected), str(found), _mark(agrees))
-            control = kill = ""
+            table.add_row(control, harm, what, str(expected), str(found), _mark(agrees))
+            control = harm = ""
         if outcome.not_run is not None:
-            table.add_row(control, kill, "", "", "", _fault_of(outcome))
+            table.add_row(control, harm, "", "", "", _fault_of(outcome))
     console.print(table)
     for outcome in outcomes:
         for sentence in _differences(outcome):

@@ -89,8 +89,7 @@ def judge(trial: Trial, scenario: Scenario, history: Path, took_s: float = 0.0) 
         summary = read_summary(history.parent / f"{expected.run_id}.summary.json")
     except AnalysisError as error:
         return Outcome(trial, [], [str(error)], took_s)
-    kills, finds = planned_faults(scenario), trial.control.finds
-    found_doubts = doubts(summary, expected, found, kills, finds)
+    found_doubts = doubts(summary, expected, found, planned_faults(scenario), trial.finds)
     return Outcome(trial, compare(expected, found), found_doubts, took_s)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.workers.child import Spawner
+from orchestrator.workers.spawner import Spawner
 from worker_child.protocol import Init
 
 

@@ -36,7 +36,8 @@ from orchestrator.run.run import connect_producer, install_schema
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.scenario.types import Limits
 from orchestrator.scenario.workload import PlannedJob
-from orchestrator.workers.child import RUN_VARIABLE, Spawner, marked_environment
+from orchestrator.workers.child import RUN_VARIABLE, marked_environment
+from orchestrator.workers.spawner import Spawner
 from worker_child.adapters.contract import (
     Accepted,
     EnqueueResult,

@@ -114,7 +114,7 @@ def stall_scenario(
         "database while another worker is there; then everything flows again."
     )
     more = {"faults": [fault]}
-    limits = {"drain_s": _DRAIN_S + stalled_s, "sessions_gone_s": _DRAIN_S + stalled_s}
+    limits = {"drain_s": _DRAIN_S + stalled_s}
     return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
 
 
