@@ -7,6 +7,7 @@ import msgspec
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
+from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
 from analysis.history.history import Records
@@ -18,6 +19,8 @@ FORMS: dict[str, Form] = {
     "stall": STALL,
     "pause": PAUSE,
     "backend_terminate": BACKEND_TERMINATE,
+    "database_restart": DATABASE_RESTART,
+    "database_crash": DATABASE_CRASH,
 }
 """By a fault's `what`."""
 

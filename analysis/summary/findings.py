@@ -24,6 +24,7 @@ from worker_child.protocol import Note
 
 NOTES = frozenset(
     {
+        "blind",
         "fault_not_due",
         "not_settled",
         "parent_stalled",

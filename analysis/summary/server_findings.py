@@ -10,7 +10,7 @@ import numpy as np
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from analysis.section import seconds
-from orchestrator.history.records import FaultEnded, FaultInjected, WorkerTarget
+from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected, WorkerTarget
 
 
 def server_findings(history: History) -> Iterator[str]:
@@ -41,6 +41,24 @@ def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> 
     )
 
 
+def _away(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    back_ns = seen.after.answered_ns
+    if back_ns is None:
+        return "the server was not seen to answer again"
+    lost = sum(
+        left.reason == "died" and left.t_ns >= sent.t_ns for left in history.records.of(ChildExited)
+    )
+    died = f"{lost} worker{'' if lost == 1 else 's'} died since then" if lost else "no worker died"
+    starts_ns = history.starts.t_ns
+    later = starts_ns[starts_ns > back_ns]
+    again = (
+        f"the next execution began {seconds(int(np.min(later)) - back_ns):.1f} s after that"
+        if later.size
+        else "no execution began after that"
+    )
+    return f"the server answered again {_since(sent, back_ns)} after it; {died}, and {again}"
+
+
 def _next_start_ns(history: History, worker: WorkerTarget, after_ns: int) -> int | None:
     """When a worker began its next execution."""
     starts = history.starts
@@ -55,5 +73,7 @@ def _since(sent: FaultInjected, at_ns: int) -> str:
 
 _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "backend_terminate": _ended_sessions,
+    "database_restart": _away,
+    "database_crash": _away,
 }
 """By a fault's `what`."""

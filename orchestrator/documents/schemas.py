@@ -18,6 +18,7 @@ from orchestrator.history.records import (
     Invocation,
     Rescue,
     RoundTripSeen,
+    ServerTarget,
     Session,
     WorkerTarget,
 )
@@ -51,6 +52,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Session,
     EndedSession,
     WorkerTarget,
+    ServerTarget,
     RoundTripSeen,
     CacheAnswered,
     Freeze,

@@ -11,11 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.faults import pause, sessions, signals, stall, targets
+from orchestrator.faults import pause, server, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import BackendTerminate, Kill, Pause, Stall, Triggered
+from orchestrator.scenario.faults import (
+    BackendTerminate,
+    DatabaseCrash,
+    DatabaseRestart,
+    Kill,
+    Pause,
+    Stall,
+    Triggered,
+)
 from worker_child.protocol import Rescue
 
 
@@ -83,6 +91,27 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=sessions.SessionsGone,
         ends_process=False,
         describe=sessions.describe,
+    ),
+    DatabaseRestart: Row(
+        target=server.victim,
+        inject=server.shut_down,
+        heal=server.start_again,
+        certificate=server.AwayAndBack,
+        ends_process=False,
+        describe=server.describe_restart,
+        spans_outage=True,
+        healing="started again",
+        healed="the server to answer again",
+    ),
+    DatabaseCrash: Row(
+        target=server.victim,
+        inject=server.kill_a_backend,
+        heal=server.await_recovery,
+        certificate=server.AwayAndBack,
+        ends_process=False,
+        describe=server.describe_crash,
+        spans_outage=True,
+        healed="the server to answer again",
     ),
 }
 """By the type of the scenario's entry."""
