@@ -138,6 +138,10 @@ class NotOfferedError(CrashbenchError):
     exit_code = 0
 
 
+class NotPossibleHereError(CrashbenchError):
+    """A fault harms more than the run's own database, and the server is not the run's own."""
+
+
 class ChildFailedError(CrashbenchError):
     """A worker could not be brought to work: it never became ready, or died at its start."""
 

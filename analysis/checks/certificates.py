@@ -7,6 +7,8 @@ import msgspec
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
+from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
+from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
 from analysis.history.history import Records
 from orchestrator.history.records import FaultEnded, FaultInjected
@@ -19,6 +21,9 @@ FORMS: dict[str, Form] = {
     "crash_loop": KILL,
     "stall": STALL,
     "pause": PAUSE,
+    "backend_terminate": BACKEND_TERMINATE,
+    "database_restart": DATABASE_RESTART,
+    "database_crash": DATABASE_CRASH,
 }
 """By a fault's `what`."""
 

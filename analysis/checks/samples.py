@@ -10,10 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from analysis.evidence.blind import blind_spans
 from analysis.history.columns import ABSENT
 from analysis.history.history import History
 from orchestrator.history.records import (
     ClockAnchorRecord,
+    FaultEnded,
+    FaultInjected,
     QueueSnapshot,
     ResourceSample,
 )
@@ -71,6 +74,10 @@ def _turns(history: History) -> Iterator[str]:
             yield f"There are {len(samples)} samples of {subject} to {turns} turns of the sampler."
     snapshots = history.records.of(QueueSnapshot)
     unread = sum(note.code == "queue_unreadable" for note in history.records.of(Note))
+    unread += sum(
+        any(from_ns <= anchor.t_ns <= to_ns for from_ns, to_ns in blind_spans(history))
+        for anchor in anchors[:-1]
+    )
     if len(snapshots) == turns:
         columns.append([snapshot.t_ns for snapshot in snapshots])
     elif not turns - unread <= len(snapshots) <= turns:
@@ -84,7 +91,7 @@ def _turns(history: History) -> Iterator[str]:
 
 def _of_one_form(history: History) -> Iterator[str]:
     """What one sample of a subject has all others have; calls may fail where a note says so."""
-    unread = any(note.code == "queue_unreadable" for note in history.records.of(Note))
+    unread = any(note.code in ("queue_unreadable", "blind") for note in history.records.of(Note))
     for subject, samples in sorted(_by_subject(history).items()):
         for name in VALUES:
             lacking = sum(getattr(sample, name) is None for sample in samples)
@@ -189,6 +196,19 @@ def _anchors(history: History) -> Iterator[str]:
             return
 
 
+def _blind(history: History) -> Iterator[str]:
+    """The queue is out of sight only where a fault has taken the server away."""
+    ended = {seen.fault: seen.t_ns for seen in history.records.of(FaultEnded)}
+    away = [
+        (sent.t_ns, ended.get(sent.fault, sent.t_ns))
+        for sent in history.records.of(FaultInjected)
+        if not sent.target.workers
+    ]
+    for from_ns, to_ns in blind_spans(history):
+        if not any(from_ns <= back_ns and sent_ns <= to_ns for sent_ns, back_ns in away):
+            yield "The queue was not looked at for a while, and no fault had taken the server away."
+
+
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _turns,
     _of_one_form,
@@ -198,4 +218,5 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _counts,
     _sizes,
     _anchors,
+    _blind,
 )

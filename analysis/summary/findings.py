@@ -16,6 +16,7 @@ from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.metrics.pauses import PauseFound
 from analysis.summary.observed import fails_unplanned
+from analysis.summary.server_findings import server_findings
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed, RunStart
@@ -23,6 +24,7 @@ from worker_child.protocol import Note
 
 NOTES = frozenset(
     {
+        "blind",
         "fault_not_due",
         "not_settled",
         "parent_stalled",
@@ -67,6 +69,7 @@ def findings(
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
         *_wrong_results(cache),
         *_pauses(paused),
+        *server_findings(case.history),
     ]
 
 

@@ -67,6 +67,8 @@ NOTES: dict[str, str] = {
     "left out.",
     "queue_unreadable": "The queue's rows could not be counted for a `queue_snapshot`, or its "
     "queries for a `resource_sample`.",
+    "blind": "A fault kept the server away: the parent did not see the queue from `detail.from_ns` "
+    "to `detail.to_ns`.",
     "wall_clock_step": "The wall clock was set: timestamps after it follow a new anchor, t_ns goes "
     "on as before.",
     "cache_answered": "A caller of a queue with a cache was answered, or gave up; `detail` is a "

@@ -18,9 +18,11 @@ from orchestrator.history.records import (
     Invocation,
     Rescue,
     RoundTripSeen,
+    ServerTarget,
     Session,
     WorkerTarget,
 )
+from orchestrator.history.server_faults import EndedSession
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
@@ -48,7 +50,9 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Rescue,
     Invocation,
     Session,
+    EndedSession,
     WorkerTarget,
+    ServerTarget,
     RoundTripSeen,
     CacheAnswered,
     Freeze,

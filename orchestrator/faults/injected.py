@@ -89,11 +89,10 @@ class InjectedFault:
     def step(self) -> None:
         """Look at what the certificate still lacks; at the limit, write what was seen."""
         self.looked_ns = time.monotonic_ns()
-        over_ns = self._heal_begun_ns if self._row.spans_outage else None
-        since_ns = self.sent_ns if over_ns is None else over_ns
-        overdue = not self.lasts and self.looked_ns - since_ns > self._limit_ns
+        over_ns = self._over_ns()
+        overdue = over_ns is not None and self.looked_ns - over_ns > self._limit_ns
         missing = self._certificate.missing(overdue=overdue)
-        if self.lasts:
+        if over_ns is None:
             missing = missing or self._row.healed
         self.waiting_for = missing or ""
         if missing and not overdue:
@@ -111,6 +110,11 @@ class InjectedFault:
         )
         self._recorder.record_all([*closed.lines, ended])
         self.certified = True
+
+    def _over_ns(self) -> int | None:
+        """From when on the limit counts; None = its outage is not over."""
+        spans = self._row.spans_outage and self.plan.heal_after_ns is not None
+        return self.healed_ns() if spans else self.sent_ns
 
     def heal_due_ns(self) -> int | None:
         """When it is to be healed; None once it is, or when it never is."""

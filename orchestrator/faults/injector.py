@@ -79,7 +79,14 @@ class FaultInjector:
         self._recorder = parts.recorder
         self._held = held
         self._watch = watch
-        self._reach = Reach(parts.fleet, parts.tracker, parts.probe, watch)
+        self._reach = Reach(
+            parts.fleet,
+            parts.tracker,
+            parts.probe,
+            watch,
+            server=parts.server,
+            absence=parts.absence,
+        )
         self._unsettled: list[Settling] = []
         self._settled_ns: int | None = None
         """When the last of those that have settled did."""

@@ -11,11 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.faults import pause, signals, stall, targets
+from orchestrator.faults import pause, server, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.faults import CrashLoop, Kill, KillAtOnce, Pause, Stall, Storm, Triggered
+from orchestrator.scenario.faults import (
+    BackendTerminate,
+    CrashLoop,
+    DatabaseCrash,
+    DatabaseRestart,
+    Kill,
+    KillAtOnce,
+    Pause,
+    Stall,
+    Storm,
+    Triggered,
+)
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -38,8 +49,6 @@ class Row:
     scenario: str | None = None
     """Its short scenario, which `crashbench faults` runs: a shipped one's name, or a file. None =
     the one that is called like it, with ``_short``."""
-    own_server: bool = False
-    """It is done to the whole server, so that one that others may use (``--dsn``) is spared it."""
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
@@ -65,11 +74,9 @@ _KILL = Row(
 
 TABLE: dict[type[Triggered], Row] = {
     Kill: replace(_KILL, scenario="crash_recovery_short"),
-    KillAtOnce: replace(
-        _KILL, describe=signals.describe_kill_at_once, scenario="kill_at_once_short"
-    ),
-    Storm: replace(_KILL, describe=signals.describe_storm, scenario="storm_short"),
-    CrashLoop: replace(_KILL, describe=signals.describe_crash_loop, scenario="crash_loop_short"),
+    KillAtOnce: replace(_KILL, describe=signals.describe_kill_at_once),
+    Storm: replace(_KILL, describe=signals.describe_storm),
+    CrashLoop: replace(_KILL, describe=signals.describe_crash_loop),
     Stall: Row(
         target=stall.victim,
         inject=stall.freeze,
@@ -92,6 +99,35 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healing="SIGCONT",
         healed="the paused worker to go on",
+    ),
+    BackendTerminate: Row(
+        target=targets.worker,
+        inject=sessions.terminate,
+        heal=None,
+        certificate=sessions.SessionsGone,
+        ends_process=False,
+        describe=sessions.describe,
+    ),
+    DatabaseRestart: Row(
+        target=server.victim,
+        inject=server.shut_down,
+        heal=server.start_again,
+        certificate=server.AwayAndBack,
+        ends_process=False,
+        describe=server.describe_restart,
+        spans_outage=True,
+        healing="started again",
+        healed="the server to answer again",
+    ),
+    DatabaseCrash: Row(
+        target=server.victim,
+        inject=server.kill_a_backend,
+        heal=server.await_recovery,
+        certificate=server.AwayAndBack,
+        ends_process=False,
+        describe=server.describe_crash,
+        spans_outage=True,
+        healed="the server to answer again",
     ),
 }
 """By the type of the scenario's entry."""

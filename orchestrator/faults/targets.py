@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.faults.round_trips import RoundTripWatch
-from orchestrator.history.records import Target, WorkerTarget
+from orchestrator.history.records import Session, Target, WorkerTarget
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
+from orchestrator.postgres.server import Server
 from orchestrator.scenario.faults import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
@@ -23,6 +25,12 @@ class Reach:
     probe: Probe
     watch: RoundTripWatch | None = None
     """Of the worker behind the proxy, where there is one."""
+    server: Server | None = None
+    """The PostgreSQL of the run."""
+    absence: ServerAbsence = field(default_factory=ServerAbsence)
+    """Whether a fault keeps that away."""
+    terminated: dict[int, list[Session]] = field(default_factory=dict)
+    """By a fault's number: the sessions that it told to end."""
 
 
 class Victim(Protocol):

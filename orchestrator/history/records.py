@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.faults import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
@@ -206,7 +207,19 @@ class WorkerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="worker"):
         return (self,)
 
 
-Target = WorkerTarget
+class ServerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="server"):
+    """A target whose `kind` is `server`: the run's own, and so everybody's."""
+
+    postmaster_pid: int
+    """Of its first process, before the fault."""
+
+    @property
+    def workers(self) -> tuple[WorkerTarget, ...]:
+        """No incarnation in particular."""
+        return ()
+
+
+Target = WorkerTarget | ServerTarget
 """Whom or what a fault hit: the union of the types whose tag `kind` is."""
 
 
@@ -304,6 +317,9 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
+    "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
+    "database_restart": PartsOfAFault(ServerSeen, ServerBack),
+    "database_crash": PartsOfAFault(ServerSeen, ServerBack),
 }
 """By `what`."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.history.recorder import Recorder
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.observe.sampler import Sampler
+from orchestrator.postgres.server import Server
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 
@@ -25,3 +27,7 @@ class RunParts:
     """The rows and resources, once a second."""
     recorder: Recorder
     """The history."""
+    server: Server | None = None
+    """The PostgreSQL of the run."""
+    absence: ServerAbsence = field(default_factory=ServerAbsence)
+    """Whether a fault keeps that away."""

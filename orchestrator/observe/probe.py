@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from orchestrator.history.records import RowRead, Session
+from orchestrator.history.server_faults import ServerSeen
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
 from worker_child.protocol import RowState, run_digest
 
@@ -26,6 +27,16 @@ WHERE datname = current_database() AND backend_type = 'client backend'
   AND application_name NOT LIKE %s
 ORDER BY pid
 """
+_TERMINATE = """
+SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
+FROM pg_stat_activity WHERE application_name = %s ORDER BY pid
+"""
+_MARKER = """
+CREATE UNLOGGED TABLE IF NOT EXISTS crashbench_marker (planted timestamptz);
+TRUNCATE crashbench_marker;
+INSERT INTO crashbench_marker VALUES (now());
+"""
+_SEEN = "SELECT pg_postmaster_start_time()::text, count(*) FROM crashbench_marker"
 _EFFECTS = """
 SELECT job_id, slot, incarnation, execution FROM bench_effect
 WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s))
@@ -78,20 +89,49 @@ class Probe:
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         name = parent_session_name(run_id, "probe")
-        self._connection = psycopg.connect(
-            make_conninfo(dsn, application_name=name), autocommit=True
-        )
-        self._connection.execute(
-            "SELECT set_config('statement_timeout', %s, false)", (f"{round(timeout_s * 1000)}ms",)
-        )
+        self._conninfo = make_conninfo(dsn, application_name=name)
+        self._timeout = f"{round(timeout_s * 1000)}ms"
+        self._connection = self._connect()
         self._run_id = run_id
         self._adapter = adapter
         self._preset = preset
         self._clock_ns = clock_ns
 
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection.execute("SELECT set_config('statement_timeout', %s, false)", (self._timeout,))
+        return connection
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def renew(self) -> None:
+        """Take another session in the place of one that the server has lost. Raises psycopg.Error
+        while none can be had."""
+        fresh = self._connect()
+        self._connection.close()
+        self._connection = fresh
+
+    def another(self) -> psycopg.Connection[Any]:
+        """A further session under the same name; whoever asks for it closes it. Raises
+        psycopg.Error."""
+        return self._connect()
+
+    def plant_marker(self) -> ServerSeen:
+        """Put a row into an unlogged table, which a crash recovery empties and a restart keeps.
+
+        Raises psycopg.Error.
+        """
+        self._connection.execute(_MARKER)
+        return self.seen()
+
+    def seen(self) -> ServerSeen:
+        """The server's start and the rows of the marker, once that is planted. Raises
+        psycopg.Error."""
+        row = self._connection.execute(_SEEN).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return ServerSeen(*row)
 
     def sessions(self, names: Collection[str]) -> list[Session]:
         """The sessions with one of these application names. Raises psycopg.Error."""
@@ -102,6 +142,12 @@ class Probe:
         """Sessions in the run's database that bear no name of this run. Raises psycopg.Error."""
         ours = f"cb:{run_digest(self._run_id)}:%"
         return [Session(*row) for row in self._connection.execute(_UNKNOWN_SESSIONS, (ours,))]
+
+    def terminate(self, name: str) -> list[Session]:
+        """End every session of this application name (pg_terminate_backend); those that were told
+        to end. Raises psycopg.Error."""
+        rows = self._connection.execute(_TERMINATE, (name,)).fetchall()
+        return [Session(*row) for *row, was_told in rows if was_told]
 
     def counts(self) -> QueueCounts:
         """Rows of the inbox by state. Raises psycopg.Error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -13,10 +14,11 @@ from psycopg.conninfo import make_conninfo
 
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import HistoryRecord, QueueSnapshot, ResourceSample
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import parent_session_name
 from orchestrator.observe.queue_calls import QueueCalls, role_of_its_own
 from orchestrator.workers.child import ChildHandle, memory_of
-from worker_child.adapters.contract import Adapter
+from worker_child.adapters.contract import Adapter, QueueCounts
 from worker_child.protocol import Note
 
 _KEPT_SAMPLES = 600
@@ -43,7 +45,8 @@ class Sampler:
     """A thread with a connection of its own. `backlog` may be read from any thread.
 
     `worker_dsn` tells the workers' role, `postgres_pid` the postmaster's pid where the server is
-    ours.
+    ours. While the server is away (`absence`) its queue is not looked at; a note says from when to
+    when.
     """
 
     def __init__(
@@ -55,7 +58,8 @@ class Sampler:
         *,
         worker_dsn: str,
         capacity: int,
-        postgres_pid: int | None,
+        postgres_pid: Callable[[], int | None],
+        absence: ServerAbsence | None = None,
     ) -> None:
         name = parent_session_name(run_id, "sampler")
         self._conninfo = make_conninfo(dsn, application_name=name)
@@ -66,6 +70,9 @@ class Sampler:
         self._recorder = recorder
         self._capacity = capacity
         self._postgres_pid = postgres_pid
+        self._absence = absence or ServerAbsence()
+        self._back = 0
+        self._blind_since_ns: int | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler")
         self.backlog: deque[Backlog] = deque(maxlen=_KEPT_SAMPLES)
@@ -101,18 +108,42 @@ class Sampler:
     def _sample(self) -> None:
         self._recorder.anchor()
         records: list[HistoryRecord] = [self._children(), self._parent()]
-        if self._postgres_pid is not None:
-            records += self._postgres(self._postgres_pid)
-        records.append(self._queue())
+        pid = self._postgres_pid()
+        self._see_again()
+        if pid is not None:
+            records += self._postgres(pid)
+        records += self._queue()
         self._recorder.record_all(records)
 
-    def _queue(self) -> HistoryRecord:
-        t_ns = time.monotonic_ns()
-        try:
-            counts = self._adapter.counts(self._connection)
-        except psycopg.Error as error:
+    def _see_again(self) -> None:
+        """Take another session when the server has come back."""
+        if not self._absence.on and self._back != self._absence.back:
+            self._back = self._absence.back
+            self._connection.close()
             self._reconnect()
-            return Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
+
+    def _queue(self) -> list[HistoryRecord]:
+        t_ns = time.monotonic_ns()
+        counts, note = self._counted(t_ns)
+        if counts is None:
+            return [] if note is None else [note]
+        blind, self._blind_since_ns = self._blind_since_ns, None
+        gap: list[HistoryRecord] = [] if blind is None else [_blind(blind, t_ns)]
+        return [*gap, self._snapshot(t_ns, counts)]
+
+    def _counted(self, t_ns: int) -> tuple[QueueCounts | None, Note | None]:
+        """The rows, or why there are none; nothing of either while the server is away."""
+        if not self._absence.on:
+            try:
+                return self._adapter.counts(self._connection), None
+            except psycopg.Error as error:
+                self._reconnect()
+                if not self._absence.on:
+                    return None, Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
+        self._blind_since_ns = self._blind_since_ns or t_ns
+        return None, None
+
+    def _snapshot(self, t_ns: int, counts: QueueCounts) -> QueueSnapshot:
         self.in_flight = counts.claimed
         self.backlog.append(Backlog(t_ns, counts.queued + counts.retrying))
         return QueueSnapshot(
@@ -126,7 +157,7 @@ class Sampler:
 
     def _reconnect(self) -> None:
         """After an error: a fresh session at the next look, or another `queue_unreadable`."""
-        if not self._connection.broken:
+        if not (self._connection.broken or self._connection.closed):
             return
         try:
             self._connection = psycopg.connect(self._conninfo, autocommit=True)
@@ -159,12 +190,14 @@ class Sampler:
             processes = []
         t_ns = time.monotonic_ns()
         notes: list[HistoryRecord] = []
+        calls = None
         try:
-            calls = self._calls.read()
+            if not self._absence.on:
+                calls = self._calls.read()
         except psycopg.Error as error:
             self._reconnect()
-            calls = None
-            notes.append(Note(t_ns=t_ns, code="queue_unreadable", message=str(error)))
+            if not self._absence.on:
+                notes.append(Note(t_ns=t_ns, code="queue_unreadable", message=str(error)))
         sample = ResourceSample(
             t_ns=t_ns,
             subject="postgres",
@@ -173,6 +206,15 @@ class Sampler:
             calls=calls,
         )
         return [sample, *notes]
+
+
+def _blind(from_ns: int, to_ns: int) -> Note:
+    return Note(
+        t_ns=to_ns,
+        code="blind",
+        message=f"the server was away: nobody saw the queue for {(to_ns - from_ns) / 1e9:.1f} s",
+        detail={"from_ns": from_ns, "to_ns": to_ns},
+    )
 
 
 def _rss(process: psutil.Process) -> int:

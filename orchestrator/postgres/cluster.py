@@ -217,9 +217,34 @@ class Cluster:
         quoted = {name: value.replace("'", "''") for name, value in values.items()}
         return "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def shut_down(self) -> None:
+        """Begin a fast shutdown, as ``pg_ctl stop -m fast`` does; `is_down` once it is over."""
+        self._process.send_signal(signal.SIGINT)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the server's process has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the server's process, once it has ended."""
+        return self._process.poll()
+
+    def start_again(self) -> None:
+        """Start the server on its data once it is down; does not wait for its answer.
+
+        Call it in the main thread (see `tether`).
+        """
+        assert self.is_down, "two servers on the same data"
+        self._process = self._launch()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         command = [self._binaries.program("postgres"), "-D", str(self._data)]
-        process = self._spawn(command, signal.SIGQUIT)
+        return self._spawn(command, signal.SIGQUIT)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = self._launch()
         try:
             self._wait_until_it_answers(process)
         except BaseException:

@@ -53,6 +53,12 @@ class Server:
         """The postmaster's process id; None on a server given by DSN."""
         return self._cluster.pid if self._cluster else None
 
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that is ours alone. Not to be asked for of a server given by DSN."""
+        assert self._cluster is not None, "a server given by DSN is nobody's to stop"
+        return self._cluster
+
     def stop(self) -> None:
         """Stop an ephemeral server gently. Directory and database are the janitor's to clear."""
         if self._cluster:

@@ -38,6 +38,7 @@ class Drain:
         """Claimed rows at the last look."""
         self._probe = parts.probe
         self._fleet = parts.fleet
+        self._absence = parts.absence
         self._rescue = rescue
         self._limits = limits
         self._longest_length_s = longest_length_s
@@ -54,6 +55,9 @@ class Drain:
         if now_ns - self._looked_ns < self._look_every_ns:
             return self._waiting_for
         self._looked_ns = now_ns
+        if self._absence.on:
+            self._waiting_for = "the server to answer again"
+            return self._waiting_for
         counts, open_ = self._probe.counts(), self._fleet.open_in_living()
         self.in_flight = counts.claimed
         if counts.unsettled == 0 and open_ == 0:

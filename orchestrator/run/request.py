@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.errors import NotOfferedError, UnknownNameError
+from orchestrator.errors import NotOfferedError, NotPossibleHereError, UnknownNameError
+from orchestrator.faults.table import word_of
 from orchestrator.history.records import Invocation, setting_words
 from orchestrator.libraries.build import require_built
 from orchestrator.libraries.guard import guard
@@ -97,7 +98,8 @@ def make_request(
 
     A scenario of no file is resolved here; `invocation` has the words that once led to it. Raises
     `UnknownNameError` with the names there are, `SettingError`, `NotOfferedError` where the library
-    cannot do what the scenario needs, `LibraryNotBuiltError` where its worker is not there,
+    cannot do what the scenario needs, `NotPossibleHereError` where a fault needs a server of the
+    run's own and `dsn` is another's, `LibraryNotBuiltError` where its worker is not there,
     `AdapterError` where the adapter itself fails, and `ManifestError` or `AdapterImportError` of an
     adapter that is kept elsewhere.
     """
@@ -105,6 +107,7 @@ def make_request(
     found = find_library(library)
     adapter = guard(found)
     _check_offers(whole.scenario, found.name, adapter)
+    _check_server(whole.scenario, dsn)
     wished = whole.scenario.preset
     name = preset or (wished if wished in adapter.presets else "stock")
     if name not in adapter.presets:
@@ -159,6 +162,16 @@ def _invocation(
     if whole.source is not None:
         return Invocation(whole.source, whole.overrides, library)
     return given and msgspec.structs.replace(given, library=library)
+
+
+def _check_server(scenario: Scenario, dsn: str | None) -> None:
+    words = {word_of(fault) for fault in scenario.faults if fault.NEEDS_OWN_SERVER}
+    if dsn is not None and words:
+        raise NotPossibleHereError(
+            f"{scenario.name} has the fault {' and '.join(sorted(words))}, which harms the whole "
+            "server, and the one given by DSN is not the run's own: leave --dsn away. Nothing was "
+            "started"
+        )
 
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:

@@ -22,6 +22,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.load.cache_folder import cache_folder
 from orchestrator.load.closed_loop import closed_loop_of
 from orchestrator.load.provider import provider_of
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.observe.sampler import Sampler
@@ -124,7 +125,8 @@ def _supervise(
             recorder,
             parts.sampler,
             provider,
-            postmaster_pid=server.postmaster_pid,
+            postmaster_pid=lambda: server.postmaster_pid,
+            absence=parts.absence,
             interrupted=interrupted.is_set,
         )
         Supervisor(
@@ -152,6 +154,7 @@ def assemble(
     `proxy` stands before the first process of slot 0.
     """
     limits, workers = plan.scenario.limits, plan.scenario.workers
+    absence = ServerAbsence()
 
     def init_of(slot: int, incarnation: int) -> Init:
         dsn = server.worker_dsn
@@ -180,9 +183,12 @@ def assemble(
             recorder,
             worker_dsn=server.worker_dsn,
             capacity=workers.slots * workers.concurrency,
-            postgres_pid=server.postmaster_pid,
+            postgres_pid=lambda: server.postmaster_pid,
+            absence=absence,
         ),
         recorder=recorder,
+        server=server,
+        absence=absence,
     )
 
 

@@ -24,6 +24,7 @@ from orchestrator.faults.held import Held
 from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
 from orchestrator.faults.round_trips import RoundTripWatch
+from orchestrator.faults.table import row_of
 from orchestrator.history.records import ResourceSample, RunEnd
 from orchestrator.load.closed_loop import ClosedLoop
 from orchestrator.load.producer import Producer
@@ -296,16 +297,24 @@ class Supervisor:
         return by_state or self._injector.hurries or self._closed_loop is not None
 
     def _respawn_unexpected_exits(self) -> None:
+        if self._parts.absence.on:
+            return  # it would find no server: whoever died is replaced once that answers again
         while self._parts.fleet.died:
             child = self._parts.fleet.died.pop()
             self._note("worker_died", f"worker {child.slot}:{child.incarnation} died unasked")
             self._restarts += 1
-            if self._restarts > _RESTARTS_LIMIT:
+            limit = _RESTARTS_LIMIT + self._restarts_by_faults()
+            if self._restarts > limit:
                 raise ChildFailedError(
-                    f"workers died unasked more than {_RESTARTS_LIMIT} times. The last one said:\n"
+                    f"workers died unasked more than {limit} times. The last one said:\n"
                     + child.stderr_tail()
                 )
             self._parts.fleet.spawn(child.slot)
+
+    def _restarts_by_faults(self) -> int:
+        """A library may lose all of its workers by a fault that was to end none: a finding."""
+        survivable = sum(not row_of(f.plan.entry).ends_process for f in self._injector.injected)
+        return survivable * self._plan.scenario.workers.slots
 
     def _kill_after_stop_timeout(self) -> None:
         for child in self._parts.fleet.living():

@@ -11,6 +11,7 @@ from orchestrator.errors import CrashbenchError, DatabaseLostError, InternalErro
 from orchestrator.history.recorder import Recorder
 from orchestrator.load.producer_group import Source
 from orchestrator.load.provider import ProviderProcess
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.sampler import Sampler
 from orchestrator.processes import linux
 from worker_child.protocol import Note
@@ -20,7 +21,8 @@ _NS_PER_S = 1_000_000_000
 
 
 class Watchdog:
-    """Watches the user's wish, the server (where it is ours), the provider and our own threads."""
+    """Watches the user's wish, the server (where it is ours, and no fault keeps it away), the
+    provider and our own threads."""
 
     def __init__(
         self,
@@ -28,13 +30,15 @@ class Watchdog:
         sampler: Sampler,
         provider: ProviderProcess | None,
         *,
-        postmaster_pid: int | None,
+        postmaster_pid: Callable[[], int | None],
+        absence: ServerAbsence,
         interrupted: Callable[[], bool],
     ) -> None:
         self._recorder = recorder
         self._sampler = sampler
         self._provider = provider
         self._postmaster_pid = postmaster_pid
+        self._absence = absence
         self._interrupted = interrupted
         self._turn_ns = 0
 
@@ -45,8 +49,9 @@ class Watchdog:
         """
         if self._interrupted():
             raise Interrupted
-        if self._postmaster_pid is not None:
-            postmaster = linux.read(self._postmaster_pid)
+        pid = None if self._absence.on else self._postmaster_pid()
+        if pid is not None:
+            postmaster = linux.read(pid)
             if postmaster is None or not postmaster.alive:
                 raise DatabaseLostError("the run's PostgreSQL server is gone: killed, or crashed")
         if self._provider is not None:

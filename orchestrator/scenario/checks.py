@@ -21,6 +21,7 @@ from orchestrator.scenario.fault_checks import (
     check_points,
     check_repeated,
     check_stalls,
+    check_taken_servers,
     check_timed,
     check_triggers,
     check_victims,
@@ -333,6 +334,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
+    (("faults",), check_taken_servers),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),
     (

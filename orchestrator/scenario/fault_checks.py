@@ -228,6 +228,16 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, ": the proxy stands before the worker of slot 0")
 
 
+def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
+    """Nothing else is to be seen or done while the server is away."""
+    for index, fault in enumerate(scenario.faults):
+        if fault.TAKES_SERVER and len(scenario.faults) > 1:
+            yield Flaw(
+                f"faults.{index}",
+                " takes the server away, from the run's own eyes as well; it must be alone",
+            )
+
+
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
     """A stall has a slot beside the victim's for who comes meanwhile."""
     for index, fault in enumerate(scenario.faults):

@@ -61,6 +61,10 @@ class Triggered(Section, frozen=True, kw_only=True):
     TRIGGERS: ClassVar[tuple[TriggerKey, ...]] = ("at_s", "when", "repeat")
     """Those that its sort takes: held jobs wait for the end of their process, and a round trip for
     whoever holds it."""
+    NEEDS_OWN_SERVER: ClassVar[bool] = False
+    """It harms more than the run's own database: nothing for a server given by DSN."""
+    TAKES_SERVER: ClassVar[bool] = False
+    """While it lasts nobody has a server, the run itself included."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
@@ -246,7 +250,57 @@ class Pause(Triggered, frozen=True, kw_only=True, tag_field="what", tag="pause")
         return self.pause_s
 
 
-Fault = Kill | KillAtOnce | Storm | CrashLoop | Stall | Pause
+class BackendTerminate(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="backend_terminate"
+):
+    """pg_terminate_backend of all sessions that a worker has with the database; its process goes
+    on."""
+
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker's sessions are ended, from 0."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose sessions are ended."""
+        return (self.slot,)
+
+
+class DatabaseRestart(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_restart"
+):
+    """The server is stopped as by `pg_ctl stop -m fast`, which ends every session, and started
+    again on its data. Only of a server that is the run's own."""
+
+    NEEDS_OWN_SERVER = True
+    TAKES_SERVER = True
+    down_s: Annotated[float, Meta(ge=0, le=30)] = 2.0
+    """From the order to stop until it is started again; later where the stop takes longer."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until it is started again."""
+        return self.down_s
+
+
+class DatabaseCrash(Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_crash"):
+    """One of the server's backends, an idle one of the run's own, is killed by SIGKILL: the server
+    ends all sessions and goes through crash recovery. Only of a server that is the run's own."""
+
+    NEEDS_OWN_SERVER = True
+    TAKES_SERVER = True
+
+
+Fault = (
+    Kill
+    | KillAtOnce
+    | Storm
+    | CrashLoop
+    | Stall
+    | Pause
+    | BackendTerminate
+    | DatabaseRestart
+    | DatabaseCrash
+)
 """Every fault there is: the union of the types whose tag `what` is."""
 
 UNTAGGED_FAULT = "kill"

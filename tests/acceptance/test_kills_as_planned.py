@@ -53,5 +53,5 @@ def test_a_successor_that_is_not_ready_yet_is_killed_at_its_instant(
     assert len(sent) == 3
     assert sent[0].before.ready
     assert not sent[1].before.ready
-    assert [kill.target.incarnation for kill in sent] == [0, 1, 2]
+    assert [kill.target.workers[0].incarnation for kill in sent] == [0, 1, 2]
     assert analyse(history).exit_code in (0, 1, 4), "each has a complete certificate"

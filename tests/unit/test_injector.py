@@ -41,7 +41,7 @@ def test_a_timed_kill_is_sent_at_its_instant_and_not_before(make: Make) -> None:
     assert sent.intended_ns == started_ns + 3 * S
     assert sent.t_ns == sent.intended_ns, "it waits out the last milliseconds"
     assert (sent.what, sent.ends_process) == ("kill", True)
-    assert (sent.target.slot, sent.target.incarnation) == (0, 0)
+    assert (sent.target.workers[0].slot, sent.target.workers[0].incarnation) == (0, 0)
     assert (sent.trigger, sent.biased) == ("timed", False)
 
 
@@ -64,7 +64,7 @@ def test_a_kill_waits_while_its_slot_is_empty(make: Make) -> None:
     world.fleet.spawn(0)
     world.turn(0.1)
     (sent,) = world.records(FaultInjected)
-    assert sent.target.incarnation == 1
+    assert sent.target.workers[0].incarnation == 1
     assert sent.intended_ns is not None
     assert sent.t_ns >= sent.intended_ns + 2 * S, "late, and both instants are told"
 
@@ -87,7 +87,7 @@ def test_a_timed_kill_hits_a_worker_that_is_not_ready_at_its_instant(make: Make)
     world.turn(1)
     first, second = world.records(FaultInjected)
     assert (first.before.ready, second.before.ready) == (True, False)
-    assert second.target.incarnation == 1
+    assert second.target.workers[0].incarnation == 1
     assert second.t_ns == second.intended_ns == started_ns + round(1.5 * S)
 
 
@@ -112,7 +112,7 @@ def test_kills_of_one_instant_are_sent_at_one_instant_and_certified_side_by_side
     world.turn(3.1)
     sent = world.records(FaultInjected)
     assert [kill.t_ns for kill in sent] == [started_ns + 3 * S] * slots
-    assert [kill.target.slot for kill in sent] == list(range(slots))
+    assert [kill.target.workers[0].slot for kill in sent] == list(range(slots))
     assert world.records(FaultEnded) == []
     for slot in range(slots):
         world.victim(slot=slot).end(world.clock.now_ns)
@@ -262,7 +262,7 @@ def test_a_later_kill_does_not_wait_for_an_earlier_ones_certificate(make: Make) 
     world.fleet.ready()
     world.turn(2)
     sent = world.records(FaultInjected)
-    assert [kill.target.incarnation for kill in sent] == [0, 1]
+    assert [kill.target.workers[0].incarnation for kill in sent] == [0, 1]
     assert [kill.t_ns for kill in sent] == [started_ns + S, started_ns + 3 * S]
     assert world.records(FaultEnded) == [], "both certificates are open"
     world.victim(1).end(world.clock.now_ns)

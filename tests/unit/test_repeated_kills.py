@@ -42,7 +42,7 @@ def await_kill(world: World, number: int) -> FaultInjected:
 
 def certify_and_respawn(world: World) -> None:
     """The victim ends, the next worker of its slot becomes ready."""
-    target = world.records(FaultInjected)[-1].target
+    target = world.records(FaultInjected)[-1].target.workers[0]
     world.victim(target.incarnation).end(world.clock.now_ns)
     world.turn(1.1)
     world.fleet.ready()

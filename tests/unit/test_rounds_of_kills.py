@@ -63,7 +63,7 @@ def test_workers_of_one_machine_are_killed_at_one_instant(make: Make) -> None:
     started_ns = world.start()
     world.turn(3.1)
     sent = world.records(FaultInjected)
-    assert [(one.what, one.t_ns, one.target.slot) for one in sent] == [
+    assert [(one.what, one.t_ns, one.target.workers[0].slot) for one in sent] == [
         ("kill_at_once", started_ns + 3 * S, slot) for slot in (0, 1)
     ]
 
@@ -109,7 +109,7 @@ def test_a_storm_kills_who_is_there_ready_or_not(make: Make) -> None:
             if child.killed_ns is not None and child.exit is None:
                 world.victim(child.incarnation, child.slot).end(world.clock.now_ns)
     sent = world.records(FaultInjected)
-    assert [(one.t_ns - started_ns, one.target.incarnation) for one in sent] == [
+    assert [(one.t_ns - started_ns, one.target.workers[0].incarnation) for one in sent] == [
         (round_s * S, number) for number, round_s in enumerate((2, 4, 6)) for _ in (0, 1)
     ]
     assert [one.before.ready for one in sent] == [True, True, False, False, False, False]

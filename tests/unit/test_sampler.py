@@ -17,6 +17,7 @@ import pytest
 
 from orchestrator.errors import RecorderError
 from orchestrator.history.records import HistoryRecord, QueueSnapshot, ResourceSample
+from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.sampler import Sampler, WorkersSeen
 from orchestrator.processes.linux import Process
 from orchestrator.workers.child import ChildHandle
@@ -123,6 +124,7 @@ def start(connections: Connections, recorder: TickingRecorder) -> Iterator[Start
         *looks: Look,
         workers: Callable[[], WorkersSeen] = WorkersSeen,
         postgres_pid: int | None = None,
+        absence: ServerAbsence | None = None,
     ) -> Sampler:
         sampler = TurningSampler(
             "",
@@ -131,7 +133,8 @@ def start(connections: Connections, recorder: TickingRecorder) -> Iterator[Start
             recorder,
             worker_dsn="",
             capacity=20,
-            postgres_pid=postgres_pid,
+            postgres_pid=lambda: postgres_pid,
+            absence=absence,
         )
         sampler.turn = workers
         started.append(sampler)
@@ -178,6 +181,27 @@ def test_rows_that_come_and_go_between_the_looks_are_counted_anew_each_time(
 
 
 # What fails
+
+
+def test_a_server_that_a_fault_keeps_away_is_not_asked_and_its_absence_is_told_from_when_to_when(
+    start: Start, recorder: TickingRecorder, connections: Connections
+) -> None:
+    absence = ServerAbsence()
+    absence.begin()
+    sampler = start(psycopg.OperationalError("nobody is there"), CALM, absence=absence)
+    wait_for(lambda: recorder.syncs >= 3, "three turns")
+    assert recorder.of(QueueSnapshot) == []
+    assert recorder.of(Note) == [], "it is told once it is over"
+    absence.end()
+    wait_for(lambda: len(recorder.of(Note)) >= 2, "the error that was not asked for before")
+    wait_for(lambda: len(recorder.of(QueueSnapshot)) >= 2, "two samples")
+    sampler.stop()
+    unreadable, blind = recorder.of(Note)
+    assert unreadable.code == "queue_unreadable", "back again, it is asked"
+    first, *_ = recorder.of(QueueSnapshot)
+    assert blind.code == "blind"
+    assert blind.detail["from_ns"] < blind.detail["to_ns"] == blind.t_ns == first.t_ns
+    assert len(connections.made) == 2, "a session of its own that is as fresh as the server"
 
 
 def test_a_queue_that_cannot_be_read_is_noted_and_read_again(

@@ -85,7 +85,7 @@ def test_a_successor_is_killed_at_its_instant_a_moment_after_its_spawn(make: Mak
     certified(world, 5)
 
     assert sent_s(world, started_ns) == [3.0, 3.1]
-    assert [kill.target.incarnation for kill in world.records(FaultInjected)] == [0, 1]
+    assert [kill.target.workers[0].incarnation for kill in world.records(FaultInjected)] == [0, 1]
 
 
 def test_two_pairs_are_sent_pair_by_pair_and_only_the_first_was_raced(make: Make) -> None:

@@ -78,7 +78,7 @@ def _check_words(only: Collection[str], words: Collection[str]) -> None:
 
 def _trial(wish: Wish, sort: type[Triggered], adapter: Adapter, preset: str) -> MatrixRun | Left:
     row = TABLE[sort]
-    if row.own_server and wish.dsn is not None:
+    if sort.NEEDS_OWN_SERVER and wish.dsn is not None:
         return Left("not possible here", "it is done to a whole server, and this one is given")
     why = row.left_out(adapter, preset)
     if why is not None:

@@ -1,0 +1,176 @@
+"""The run's own server is taken away from everybody for a while: a restart, a crash."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from orchestrator.errors import DatabaseLostError
+from orchestrator.faults.certificate import Closed
+from orchestrator.faults.signals import HealedAt
+from orchestrator.faults.targets import Reach, Victim
+from orchestrator.history.records import ServerTarget
+from orchestrator.history.server_faults import ServerBack, ServerSeen
+from orchestrator.postgres.server import Server
+from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Triggered
+
+BACK_LIMIT_S = 30.0
+"""From when the server should come back until it is given up."""
+_TRY_EVERY_NS = 20_000_000
+
+
+@dataclass
+class RunServer:
+    """The server, and what was seen of it since the fault."""
+
+    postmaster_pid: int
+    idle: psycopg.Connection[Any] | None = None
+    """The session whose backend is to be killed."""
+    back: dict[str, Any] = field(default_factory=dict)
+    """Fields of `ServerBack`, as they are seen."""
+
+    @property
+    def target(self) -> ServerTarget:
+        """As the history names it."""
+        return ServerTarget(self.postmaster_pid)
+
+
+def victim(reach: Reach, entry: Triggered) -> RunServer:
+    """The server, as it is now."""
+    pid = None if reach.server is None else reach.server.postmaster_pid
+    assert pid is not None, "a request for such a fault on another's server is refused"
+    return RunServer(pid)
+
+
+def shut_down(reach: Reach, victim: RunServer, fault: int) -> int:
+    """Order a fast shutdown; returns the instant, stamped just before."""
+    reach.absence.begin()
+    at_ns = time.monotonic_ns()
+    _server(reach).cluster.shut_down()
+    return at_ns
+
+
+def start_again(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
+    """Start it on its data as soon as it is down; healed when it answers."""
+    cluster = _server(reach).cluster
+
+    def started() -> bool:
+        if "down_ns" not in victim.back and cluster.is_down:
+            victim.back |= {"down_ns": time.monotonic_ns(), "exit_code": cluster.exit_code}
+            cluster.start_again()
+        return "down_ns" in victim.back
+
+    return _Return(reach, victim, begun=started, is_it=lambda seen: True)
+
+
+def kill_a_backend(reach: Reach, victim: RunServer, fault: int) -> int:
+    """SIGKILL the idle backend; returns the instant, stamped just before."""
+    assert victim.idle is not None, "opened when the certificate was begun"
+    reach.absence.begin()
+    pid = victim.idle.info.backend_pid
+    at_ns = time.monotonic_ns()
+    os.kill(pid, signal.SIGKILL)
+    victim.back["killed_pid"] = pid
+    return at_ns
+
+
+def await_recovery(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
+    """The server heals itself; healed when it answers, and its unlogged tables are empty: until it
+    has learned of the death it goes on as before."""
+    return _Return(reach, victim, begun=lambda: True, is_it=lambda seen: seen.marker_rows == 0)
+
+
+def describe_restart(entry: DatabaseRestart) -> str:
+    """For a person, before the run."""
+    return "a fast stop of the server"
+
+
+def describe_crash(entry: DatabaseCrash) -> str:
+    """For a person, before the run."""
+    return "SIGKILL of one of the server's backends"
+
+
+class _Return:
+    """Asks now and then whether the server is back; the eyes of the run are opened when it is."""
+
+    def __init__(
+        self,
+        reach: Reach,
+        victim: RunServer,
+        *,
+        begun: Callable[[], bool],
+        is_it: Callable[[ServerSeen], bool],
+    ) -> None:
+        """`begun` = it can answer by now; `is_it` = what answers is the server after the fault."""
+        self._reach = reach
+        self._victim = victim
+        self._begun = begun
+        self._is_it = is_it
+        self._give_up_ns = time.monotonic_ns() + round(BACK_LIMIT_S * 1e9)
+        self._tried_ns = 0
+        self._back_ns: int | None = None
+
+    def __call__(self) -> int | None:
+        """When it was; None = not yet. Raises `DatabaseLostError` when it does not come back.
+
+        A server that answers at the limit counts as back, whatever it shows: that is for the
+        certificate to judge.
+        """
+        now_ns = time.monotonic_ns()
+        if self._back_ns is not None or now_ns - self._tried_ns < _TRY_EVERY_NS:
+            return self._back_ns
+        self._tried_ns = now_ns
+        overdue = now_ns > self._give_up_ns
+        seen = self._look() if self._begun() or overdue else None
+        if seen is None and overdue:
+            raise DatabaseLostError(
+                f"the run's server did not answer again within {BACK_LIMIT_S:g} s of its fault"
+            )
+        if seen is not None and (self._is_it(seen) or overdue):
+            self._back_ns = time.monotonic_ns()
+            self._victim.back |= {"answered_ns": self._back_ns, "after": seen}
+            self._reach.absence.end()
+        return self._back_ns
+
+    def _look(self) -> ServerSeen | None:
+        try:
+            self._reach.probe.renew()
+            return self._reach.probe.seen()
+        except psycopg.OperationalError:
+            return None  # not yet
+
+
+class AwayAndBack:
+    """The server went away and came back; what it shows then tells in which way."""
+
+    def __init__(self, reach: Reach, victim: Victim) -> None:
+        assert isinstance(victim, RunServer), f"{victim} is no server"
+        self._reach = reach
+        self._victim = victim
+
+    def before(self) -> ServerSeen:
+        """Its start, and the marker's row; a crash finds its victim here."""
+        seen = self._reach.probe.plant_marker()
+        self._victim.idle = self._reach.probe.another()
+        return seen
+
+    def missing(self, *, overdue: bool) -> str | None:
+        """That it is back: what is waited for besides is nothing."""
+        return None
+
+    def close(self, fault: int) -> Closed:
+        """What was seen."""
+        if self._victim.idle is not None:
+            self._victim.idle.close()
+        return Closed(ServerBack(**self._victim.back))
+
+
+def _server(reach: Reach) -> Server:
+    assert reach.server is not None, "a run has a server"
+    return reach.server

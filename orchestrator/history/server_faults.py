@@ -1,0 +1,56 @@
+"""What the certificates of faults of sessions and of the server hold: the parts of their lines."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EndedSession(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A session that was told to end, as pg_stat_activity showed it at that instant."""
+
+    pid: int
+    """Its backend's."""
+    backend_start: str
+    """When that began: with the pid it names a session once and for all."""
+    query: str | None = None
+    """Its last statement."""
+
+
+class SessionsEnded(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `backend_terminate`. What is left out was not
+    seen within its limit."""
+
+    terminated: list[EndedSession] = []
+    """The worker's sessions that were told to end."""
+    sessions_gone_ns: int | None = None
+    """When none of these, nor of those seen before, was there any more, CLOCK_MONOTONIC."""
+    sessions_left: list[EndedSession] = []
+    """Those that did not go."""
+    reconnected_ns: int | None = None
+    """When a new session of the same worker was first seen, CLOCK_MONOTONIC."""
+    lived: bool = False
+    """The worker's process was still there."""
+
+
+class ServerSeen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_injected` that takes the server away: seen just before it."""
+
+    start_time: str
+    """pg_postmaster_start_time()."""
+    marker_rows: int
+    """Rows of an unlogged table, which a crash recovery empties and a restart keeps."""
+
+
+class ServerBack(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` that took the server away. What is left out was not seen."""
+
+    killed_pid: int | None = None
+    """Of a crash: the backend that was killed."""
+    down_ns: int | None = None
+    """Of a restart: when its first process was seen to have ended, CLOCK_MONOTONIC."""
+    exit_code: int | None = None
+    """Of a restart: that process's."""
+    answered_ns: int | None = None
+    """When a new session was first had, CLOCK_MONOTONIC."""
+    after: ServerSeen | None = None
+    """What that saw."""

@@ -1,0 +1,23 @@
+"""Whether a fault keeps the run's server from the run: then its own eyes are closed, too."""
+
+from __future__ import annotations
+
+
+class ServerAbsence:
+    """Begun and ended by the main loop; any thread may look. Whoever has a session with the server
+    asks nothing of it while it is away, and takes another session when it has come `back`."""
+
+    def __init__(self) -> None:
+        self.on = False
+        """The server is away, or about to be."""
+        self.back = 0
+        """How often it has come back."""
+
+    def begin(self) -> None:
+        """It will be away from now on."""
+        self.on = True
+
+    def end(self) -> None:
+        """It answers again."""
+        self.back += 1
+        self.on = False

@@ -1,0 +1,71 @@
+"""A worker whose sessions with the database are ended while it works."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
+from orchestrator.faults import table
+from orchestrator.faults.targets import Reach, Worker
+from orchestrator.postgres.server import Server
+from orchestrator.run.request import make_request
+from orchestrator.run.run import carry_out
+from orchestrator.scenario.faults import BackendTerminate, Triggered
+from orchestrator.scenario.load import load_scenario
+
+pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
+
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
+
+
+TAKEN = "no session of the worker was told to end"
+
+
+def carry(server: Server, results: Path, library: str) -> Summary:
+    whole = load_scenario(str(SCENARIO))
+    request = make_request(
+        msgspec.structs.replace(whole, faults=(BackendTerminate(at_s=1.5),)),
+        library=library,
+        preset=None,
+        ordinal=1,
+        dsn=server.dsn,
+        results=results,
+        overwrite=False,
+    )
+    return analyse(carry_out(request, lambda _: None).history)
+
+
+def told(summary: Summary) -> str:
+    """What the summary says of the only fault."""
+    (sentence,) = [text for text in summary.findings if text.startswith("Backend terminate 0: ")]
+    return sentence
+
+
+def test_sessions_that_are_ended_are_seen_to_go_whatever_the_library_makes_of_it(
+    server: Server, tmp_path: Path
+) -> None:
+    summary = carry(server, tmp_path, "pgqueuer")
+    assert summary.crash.certificates == 1, summary.reasons
+    assert summary.jobs.lost == 0
+    assert summary.jobs.enqueued == 60
+    assert " sessions of slot 0 incarnation 0 were told to end; " in told(summary)
+
+
+def test_sessions_that_are_not_ended_make_the_run_invalid(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(reach: Reach, victim: Worker, fault: int) -> int:
+        return time.monotonic_ns()
+
+    row = replace(table.TABLE[BackendTerminate], inject=nothing)
+    without: dict[type[Triggered], table.Row] = {**table.TABLE, BackendTerminate: row}
+    monkeypatch.setattr(table, "TABLE", without)
+    summary = carry(server, tmp_path, "control_late_ack")
+    assert summary.verdict == "invalid"
+    assert TAKEN in " ".join(summary.reasons)
