@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from analysis.history.history import History
+from analysis.history.history import FIRST_PHASE, History
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded
 from worker_child.protocol import ChildReady, Note
 
-FIRST = "setup"
 HOLD = "hold"
-ORDER = (FIRST, "load", HOLD, "drain", "stop", "audit")
+ORDER = (FIRST_PHASE, "load", HOLD, "drain", "stop", "audit")
 """Each is entered once; `hold` only where jobs are held."""
 
 

@@ -55,6 +55,9 @@ def _turns(history: History) -> Iterator[str]:
     """An anchor, then a sample of each subject, then a snapshot; one more anchor at the end."""
     assert history.end is not None, "asked of an unfinished history"
     anchors = history.records.of(ClockAnchorRecord)
+    if not anchors:
+        yield "There is no clock_anchor line, and the parent writes one before it ends."
+        return
     if history.end.ended != "completed":
         return
     turns = len(anchors) - 1
@@ -141,6 +144,8 @@ def _counts(history: History) -> Iterator[str]:
     """Nothing is counted below nought, and nothing is in the queue before the first job is sent."""
     snapshots = history.records.of(QueueSnapshot)
     anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
+    if not anchors:
+        return  # said by `_turns`
     sent_ns = history.enqueues.sent_ns
     sent_ns = sent_ns[sent_ns != ABSENT]
     first_ns = int(sent_ns.min()) if sent_ns.size else None

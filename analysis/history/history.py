@@ -42,6 +42,8 @@ from orchestrator.history.records import (
 )
 from worker_child.protocol import JobDiscarded, JobRetried, Note
 
+FIRST_PHASE = "setup"
+
 RecordT = TypeVar("RecordT")
 
 
@@ -96,13 +98,21 @@ class History:
 
     @property
     def by_hand(self) -> bool:
-        """Written by hand, line by line, as no run is: the parent notes a clock_anchor a second."""
-        return not self.records.of(ClockAnchorRecord)
+        """Written by hand, line by line, as no run is: a run notes its first phase before anything
+        else, and a clock_anchor a second. What lacks only one of the two was recorded, and damaged.
+        """
+        notes = self.records.of(Note)
+        return not self.records.of(ClockAnchorRecord) and not any(map(is_first_phase, notes))
 
     @property
     def server_harmed(self) -> bool:
         """A fault hit another thing than workers, and may have undone what was committed."""
         return any(not sent.target.workers for sent in self.records.of(FaultInjected))
+
+
+def is_first_phase(note: Note) -> bool:
+    """Whether the parent tells by it that a run begins."""
+    return note.code == "phase" and note.n is None and note.detail.get("phase") == FIRST_PHASE
 
 
 def read_fault(closings: list[RowRead], lines: int) -> str | None:

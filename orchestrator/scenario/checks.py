@@ -95,11 +95,12 @@ def check_class_order(scenario: Scenario) -> Iterator[Flaw]:
 
 
 def check_lengths(scenario: Scenario) -> Iterator[Flaw]:
-    """A fixed length lies within its class; in a closed loop it may also be nought."""
+    """A fixed length lies within its class; without effects, or in a closed loop, it may also be
+    nought."""
     settings = scenario.workload
     for kind, override in settings.kinds.items():
         shape = kind_shape(settings, kind)
-        if shape.length_us == 0 and settings.closed_loop:
+        if shape.length_us == 0 and (settings.closed_loop or not scenario.effects):
             continue
         low_us, high_us = length_bounds_us(shape.job_class, settings.time_scale)
         if shape.length_us is not None and not low_us <= shape.length_us <= high_us:
@@ -288,7 +289,7 @@ _STREAM = ("workload.duration_s", "workload.endless", "workload.rate_per_s", "wo
 CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.mix",), check_mix),
     (("workload.time_scale",), check_class_order),
-    (("workload.kinds", "workload.time_scale", "workload.closed_loop"), check_lengths),
+    (("workload.kinds", "workload.time_scale", "workload.closed_loop", "effects"), check_lengths),
     (("workload.warmup_s", "workload.duration_s"), check_warmup),
     (_STREAM, check_curve),
     ((*_STREAM, "workload.closed_loop", "workload.think_s"), check_closed_loop),

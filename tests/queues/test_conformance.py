@@ -29,6 +29,7 @@ from worker_child.paths import built_root
 WRONG_ADAPTERS = Path(__file__).parent.parent / "wrong_adapters"
 REASONS: dict[str, tuple[str, str]] = {
     "acknowledges_first": ("acknowledges last", "acknowledged before its work"),
+    "calls_every_answer_a_hit": ("cache hits", "was called a hit, and was asked 0.5 s and more"),
     "claims_a_transaction": ("transaction", "ran it again: it was not acknowledged with it"),
     "denies_its_rescue": ("rescue stated", "the preset states rescue = None, and"),
     "forgets_what_it_claimed": ("stop", "the library forgot what it had claimed: 2 rows"),
@@ -44,6 +45,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "outlives_its_parent": ("dies with parent", "its parent was killed, and it went on for 5 s"),
     "ready_too_soon": ("connections", "it was ready with 4 sessions, 4 of them for the jobs"),
     "reuses_execution_numbers": ("execution numbers", "used the execution number 1 more than once"),
+    "serves_half_a_result": ("cache answers", "served 32768 bytes that are not its own 65536"),
     "spends_an_attempt_on_a_rescue": ("rescue attempts", "rescue_counts_as_attempt says 'no', and"),
     "states_a_short_bound": ("rescue bound", "the stated bound is too short: over"),
     "tells_a_wrong_delay": ("delays", "was to be retried 5.0 s after it failed, and was started"),
@@ -56,6 +58,9 @@ REMARKS: dict[str, tuple[str, str]] = {
 """By an adapter that is wrong in what costs time alone: the check that is met, with a remark."""
 OF_THE_LIBRARY = ("forgets_what_it_claimed",)
 """What the queue itself does, and no adapter could mend."""
+
+OF_A_CACHE = ("calls_every_answer_a_hit", "serves_half_a_result")
+"""Controls, of which conformance is otherwise not asked."""
 
 TRUTHFUL = ("pgqueuer",)
 FOUND_OUT = ("acknowledges_first", "ignores_concurrency")
@@ -124,7 +129,9 @@ def test_a_wrong_adapter_does_not_conform_and_the_reason_is_named(
 ) -> None:
     check, reason = REASONS[name]
 
-    found = findings(str(WRONG_ADAPTERS / name), server, tmp_path)
+    only = [check] if name in OF_A_CACHE else NAMES
+
+    found = findings(str(WRONG_ADAPTERS / name), server, tmp_path, only)
 
     assert found[check].outcome == "broken"
     assert reason in found[check].reason
@@ -139,6 +146,18 @@ def test_what_costs_time_alone_is_a_remark(name: str, server: Server, tmp_path: 
     found = findings(str(WRONG_ADAPTERS / name), server, tmp_path, [check])
 
     assert found[check].outcome == "met" and remark in found[check].reason
+
+
+@pytest.mark.every_adapter
+@pytest.mark.parametrize(("preset", "outcome"), [("stock", "met"), ("runs_twice", "broken")])
+def test_callers_that_miss_at_once_are_to_be_served_by_one_execution(
+    preset: str, outcome: str, server: Server, tmp_path: Path
+) -> None:
+    subject = Subject("control_cache", preset, tmp_path, server.dsn)
+
+    (found,) = check_conformance(subject, ["cache misses"], lambda trial, took_s: None)
+
+    assert found.outcome == outcome
 
 
 @pytest.mark.every_adapter

@@ -202,6 +202,32 @@ def failing() -> RunFacts:
     return facts("failing", script, verdicts)
 
 
+def cached() -> RunFacts:
+    """Three callers ask for an address at once, and once more when it is long known."""
+    script = Script()
+    worker = (0, 0)
+    script.child("child_ready", 0.5, worker, identity="me")
+    number = script.start("j000000", 1.1, worker)
+    script.end("job_completed", "j000000", 2.1, worker, number)
+    outcomes = ["miss", "joined", "joined", "hit", "hit", "hit"]
+    for place, outcome in enumerate(outcomes):
+        asked_s = 1.0 if place < 3 else 6.0
+        detail = {
+            "job_id": f"j{place:06d}",
+            "address": "a000000",
+            "asked_ns": round(asked_s * _S),
+            "outcome": outcome,
+            "expected_sha256": "whole",
+            "expected_bytes": 8,
+            "sha256": "whole",
+            "bytes": 8,
+        }
+        answered_s = 2.2 if place < 3 else 6.01
+        script.parent("note", answered_s, code="cache_answered", detail=detail)
+    script.parent("child_exited", 8.0, slot=0, incarnation=0, reason="stopped", exit_code=0)
+    return facts("cached", script, {"j000000": "completed_once"})
+
+
 def facts(trial: TrialName, script: Script, verdicts: dict[str, str]) -> RunFacts:
     """What a run's history and its judgement come to."""
     path = SCENARIOS / "conformance" / f"conformance_{trial}.toml"
@@ -222,10 +248,11 @@ def facts(trial: TrialName, script: Script, verdicts: dict[str, str]) -> RunFact
 
 
 def runs() -> dict[TrialName, RunFacts]:
-    """All four."""
+    """All five."""
     return {
         "held": held(),
         "repeated": repeated(),
         "crowded": crowded(),
         "failing": failing(),
+        "cached": cached(),
     }

@@ -77,7 +77,7 @@ def notes(recorder: Recorder) -> list[str]:
 
 
 def test_the_next_job_goes_out_only_when_the_last_has_finished(recorder: Recorder) -> None:
-    loop = loop_of(duration_s=0.5, turn_s=5.0)
+    loop = loop_of(duration_s=2.0, turn_s=5.0)
     finished: list[int] = []
 
     def work_a_while(job_id: str) -> None:
@@ -91,7 +91,7 @@ def test_the_next_job_goes_out_only_when_the_last_has_finished(recorder: Recorde
     producer = produce(loop, queue, recorder)
     sent = [job_id for call in queue.calls for job_id in call]
     assert sent == [stream_job_id(index) for index in range(len(sent))]
-    assert producer.stream_jobs == len(sent) > 3
+    assert producer.stream_jobs == len(sent) > 1
     ends_and_starts = zip(finished, queue.instants_ns[1:], strict=False)
     assert all(ended <= started for ended, started in ends_and_starts)
     assert notes(recorder) == []

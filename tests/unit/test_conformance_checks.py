@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.commands.conformance.checks import NAMES, chosen, judge_all, trials_for
+from orchestrator.commands.conformance.checks_of_cache import CACHE
 from orchestrator.commands.conformance.checks_of_rows import DIRECT
 from orchestrator.commands.conformance.command import exit_code, print_findings
 from orchestrator.commands.conformance.finding import (
@@ -32,7 +33,7 @@ Runs = dict[TrialName, RunFacts]
 
 
 def outcomes(direct: DirectEvidence | None, runs: Runs) -> dict[str, Finding]:
-    return {finding.name: finding for finding in judge_all(NAMES, direct, runs)}
+    return {finding.name: finding for finding in judge_all(NAMES, direct, runs, ["cache"])}
 
 
 def broken(direct: DirectEvidence | None, runs: Runs) -> set[str]:
@@ -188,6 +189,10 @@ def _poison_row(run: RunFacts, state: str) -> None:
             row["state"] = state
 
 
+def _answer(run: RunFacts, place: int, **changes: Any) -> None:
+    run.notes("cache_answered")[place]["detail"].update(changes)
+
+
 def _poison_told_twice(run: RunFacts) -> None:
     told = next(f for f in run.of("job_discarded") if f["job_id"] == _poison(run))
     run.lines["job_discarded"].append(told)
@@ -246,6 +251,11 @@ RUN_PLANTS: list[tuple[str, TrialName, Callable[[RunFacts], object]]] = [
     ("gives up", "failing", lambda run: _once_more(run, _poison(run))),
     ("gives up", "failing", lambda run: _poison_row(run, "retrying")),
     ("gives up", "failing", _poison_told_twice),
+    ("cache answers", "cached", lambda run: _answer(run, 4, sha256=None)),
+    ("cache answers", "cached", lambda run: _answer(run, 4, sha256="half", bytes=4)),
+    ("cache hits", "cached", lambda run: _answer(run, 1, outcome="hit")),
+    ("cache hits", "cached", lambda run: _answer(run, 5, outcome="miss")),
+    ("cache misses", "cached", lambda run: run.of("job_started").append({"job_id": "j000001"})),
     ("concurrency reached", "crowded", _one_place_less),
     ("stop", "crowded", lambda run: _note(run, "stop_ignored", {})),
     ("stop", "crowded", lambda run: _last(run, "row_read", state="claimed")),
@@ -489,9 +499,20 @@ def test_what_could_not_be_checked_is_no_success() -> None:
 
 
 def test_only_the_trials_that_a_check_reads_are_carried_out() -> None:
-    assert trials_for([check.name for check in DIRECT]) == ["direct"]
-    assert trials_for(["stop", "ready"]) == ["direct", "crowded"]
-    assert trials_for(NAMES) == ["direct", "repeated", "held", "failing", "crowded"]
+    assert trials_for([check.name for check in DIRECT], []) == ["direct"]
+    assert trials_for(["stop", "ready"], []) == ["direct", "crowded"]
+    assert trials_for(NAMES, []) == ["direct", "repeated", "held", "failing", "crowded"]
+    assert trials_for(["stop", "cache hits"], ["cache"]) == ["crowded", "cached"]
+
+
+def test_what_a_library_does_not_offer_is_not_asked_of_it() -> None:
+    found = {f.name: f for f in judge_all(NAMES, good.direct(), good.runs(), [])}
+
+    assert {name for name, f in found.items() if f.outcome == "not offered"} == {
+        "transaction",
+        *(check.name for check in CACHE),
+    }
+    assert found["cache hits"].reason == "it does not offer cache"
 
 
 def test_an_unknown_check_is_refused_with_the_nearest_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from analysis.errors import HistoryError
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.mutator import mended, recorded
+from tests.histories.mutator import Line, mended, recorded
 from tests.histories.one_change import Case, changed, later, set_to, without, written
 from tests.histories.planted import A
 
@@ -284,3 +284,17 @@ def test_a_planned_failure_before_a_kill_stands_in_the_read_after_it(
     reasons = analyse(story.write(tmp_path)).reasons
 
     assert any("lacks a planned failure" in reason for reason in reasons) is void, reasons
+
+
+@pytest.mark.parametrize("history", sorted(recorded()))
+@pytest.mark.parametrize("lost", ["clock_anchor", "phase"])
+def test_a_real_history_that_lost_all_that_shows_it_was_recorded_does_not_pass_for_a_written_one(
+    history: str, lost: str, tmp_path: Path
+) -> None:
+    lines = [line for line in recorded()[history] if lost not in (line["kind"], _code(line))]
+
+    assert analyse(written(mended(lines), tmp_path)).verdict == "invalid"
+
+
+def _code(line: Line) -> object:
+    return line["fields"].get("code")

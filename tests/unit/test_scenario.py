@@ -62,6 +62,7 @@ METHODOLOGY = (
     "noisy_neighbor_saturated",
     "rate_limit_pressure",
     "notify_latency",
+    "notify_open",
     "high_scale",
     "dedup",
     "cache_dedup",
@@ -213,3 +214,11 @@ def test_a_scenario_is_a_value() -> None:
     with pytest.raises(AttributeError):
         load_scenario("crash_recovery").seed = 2  # type: ignore[misc]
     assert isinstance(load_scenario("crash_recovery"), Scenario)
+
+
+def test_jobs_of_no_length_are_for_loads_that_measure_no_work() -> None:
+    nothing = ["workload.kinds.notification_deliver.length_s=0"]
+
+    assert resolve_scenario("notify_open", nothing, cores=2).scenario.effects is False
+    with pytest.raises(ScenarioError, match=r"length_s = 0: short jobs last"):
+        resolve_scenario("notify_open", [*nothing, "effects=true"], cores=2)

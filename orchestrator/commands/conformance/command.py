@@ -20,6 +20,7 @@ from orchestrator.commands.conformance.finding import Finding, Outcome, over_rep
 from orchestrator.commands.conformance.trials import Subject, check_conformance
 from orchestrator.commands.options import Dsn, Results
 from orchestrator.history.files import require_writable
+from orchestrator.run.request import offers_of
 
 _STYLES: dict[Outcome, str] = {
     "met": "green",
@@ -70,8 +71,8 @@ def run_conformance(
 ) -> int:
     """Check one adapter, `repeat` times; returns the exit code. Raises `CrashbenchError`."""
     names = chosen(only)
-    trials = trials_for(names)
     request = subject.request("held")
+    trials = trials_for(names, offers_of(request.adapter))
     require_writable(subject.results)
     title = f"{request.library} ({request.preset.name})"
     times = f", repetitions: {repeat}" if repeat > 1 else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
+from worker_child.adapters.contract import Offer
+
 Outcome = Literal["met", "broken", "not offered", "not checked"]
-TrialName = Literal["direct", "held", "repeated", "crowded", "failing"]
+TrialName = Literal["direct", "held", "repeated", "crowded", "failing", "cached"]
 EvidenceT = TypeVar("EvidenceT")
 
 
@@ -40,6 +42,8 @@ class Check(Generic[EvidenceT]):
     `NotCheckedError` and `UnofferedError` instead."""
     remarks: Callable[[EvidenceT], Iterator[str]] | None = None
     """Where the promise is kept: what is worth knowing all the same."""
+    needs: Offer | None = None
+    """What the library must offer for it; what it does not offer it does not promise."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,17 @@ class Finding:
     """Broken by the library itself, and not by its adapter."""
 
 
-def judge(check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT]) -> Finding:
+def judge(
+    check: Check[EvidenceT], evidence: Mapping[TrialName, EvidenceT], offers: Collection[str]
+) -> Finding:
     """Judge a check by the trials that it reads; one that was not carried out is in `evidence`
-    not at all."""
+    not at all. `offers` = what the library offers that not every one does."""
 
     def found(outcome: Outcome, reason: str = "", *, of_library: bool = False) -> Finding:
         return Finding(check.name, check.promise, outcome, reason, of_library)
 
+    if check.needs is not None and check.needs not in offers:
+        return found("not offered", f"it does not offer {check.needs}")
     broken: list[str] = []
     unchecked: list[str] = []
     remarks: list[str] = []

@@ -18,7 +18,7 @@ from orchestrator.history.files import RunFiles
 from orchestrator.paths import SCENARIOS
 from orchestrator.postgres.server import Server, open_server
 from orchestrator.processes.janitor import Janitor
-from orchestrator.run.request import Request, make_request
+from orchestrator.run.request import Request, make_request, offers_of
 from orchestrator.run.subprocess_run import IsInterrupted, each_as_it_ends, run_in_process
 from orchestrator.scenario.load import resolve_scenario
 from worker_child.adapters.program import ProgramFailedError
@@ -64,7 +64,8 @@ def check_conformance(subject: Subject, names: Sequence[str], observe: Observe) 
     No run is made of an adapter whose worker did not become ready. Raises `CrashbenchError`, and
     `Interrupted` once the runs under way, which hear of a Ctrl-C themselves, have ended.
     """
-    trials = trials_for(names)
+    offers = offers_of(subject.request("direct").adapter)
+    trials = trials_for(names, offers)
     requests = {trial: subject.request(trial) for trial in trials}
     seen = _Seen()
     try:
@@ -78,7 +79,7 @@ def check_conformance(subject: Subject, names: Sequence[str], observe: Observe) 
                 seen.runs = _carry_out_runs(requests, server.dsn, observe)
     except KeyboardInterrupt:
         raise Interrupted from None
-    return judge_all(names, seen.direct, seen.runs)
+    return judge_all(names, seen.direct, seen.runs, offers)
 
 
 def _hold(request: Request, server: Server, janitor: Janitor, observe: Observe) -> DirectEvidence:

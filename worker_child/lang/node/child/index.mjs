@@ -28,6 +28,7 @@ import { namedPool, openFullPool } from "./pool.mjs";
 import { calling } from "./provider.mjs";
 
 export { PlannedError } from "./body.mjs";
+export { contentOf } from "./cached_result.mjs";
 export { namedPool } from "./pool.mjs";
 export { settingsOf } from "./dsn.mjs";
 

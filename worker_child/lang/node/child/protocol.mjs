@@ -56,8 +56,11 @@ const PLAN_OPTIONAL = {
   hold: orNull(oneOf("started", "effect", "completed", "return")),
   class: isText,
   children: listOf(isObject),
+  result: orNull(isObject),
   pad: isText,
 };
+
+const RESULT = { address: isText, key: isText, bytes: isWhole };
 
 /** The init of a child. Its clock anchor is in BigInt: today's wall clock needs 61 bits. */
 export function decodeInit(line) {
@@ -84,6 +87,9 @@ export function decodeCommand(line) {
 /** A job's payload, already parsed; `of` says whose it is. */
 export function asPlan(payload, of) {
   check(payload, `the payload of ${of}`, PLAN, PLAN_OPTIONAL);
+  if (payload.result) {
+    check(payload.result, `the result in the payload of ${of}`, RESULT);
+  }
   payload.children?.forEach((child) => asPlan(child, `a child in ${of}`));
   return payload;
 }
