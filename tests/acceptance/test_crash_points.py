@@ -126,7 +126,7 @@ def by_side(points: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
     after = {point["id"]: point for point in points if point["side"] == "after"}
     for point in points:
         if point["side"] == "before":
-            yield point, after[point["id"]]
+            yield point, after[point["id"]]  # what cannot be told before it is tried after it alone
 
 
 @pytest.mark.every_point
@@ -157,12 +157,16 @@ def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written
     assert code == 0
     assert {p["verdict"] for p in table["points"]} <= {"clean", "re-executed", "duplicated"}
     written = [
-        (before["verdict"], after["verdict"])
+        (before["workload"], before["verdict"], after["verdict"])
         for before, after in by_side(table["points"])
         if before["statement"].startswith("WITH job_status") and before["phase"] == "completed"
     ]
-    assert len(written) >= 3
-    assert set(written) == {("duplicated", "clean")}
+    one_by_one = [verdicts for workload, *verdicts in written if workload == "single"]
+    assert len(one_by_one) >= 3 and set(map(tuple, one_by_one)) == {("duplicated", "clean")}
+    # Of three at once a busy machine may have the last one written down in a flush of its own.
+    at_once = [verdicts for workload, *verdicts in written if workload == "batch"]
+    assert at_once and {before for before, _ in at_once} == {"duplicated"}
+    assert {after for _, after in at_once} <= {"clean", "duplicated"}
 
 
 @pytest.mark.parametrize(

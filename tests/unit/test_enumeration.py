@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,10 +12,12 @@ from typing import Any, cast
 import pytest
 
 from analysis.compare.crash_points import CrashPoints, exit_code_of
+from analysis.summary.summary import write_summary
 from orchestrator.commands.crash_points import kept as kept_module
 from orchestrator.commands.crash_points.enumeration import (
     MOST_ATTEMPTS,
     Enumeration,
+    RunFailedError,
     UnsoundListingError,
     Wish,
 )
@@ -85,11 +89,29 @@ def unfinished() -> Story:
     return noted(lambda: story, (CLAIM, "waiting", 1))
 
 
+@cache
+def written(plant: Plant) -> dict[str, bytes]:
+    """A planted run's files, by how their names end; it is analysed once."""
+    with tempfile.TemporaryDirectory() as folder:
+        history = plant().write(Path(folder))
+        write_summary(history)
+        summary = history.with_name(f"{history.stem}.summary.json")
+        return {".jsonl": history.read_bytes(), ".summary.json": summary.read_bytes()}
+
+
 class PlantedLanes:
     """Writes the next planted history for each run; the last one again and again."""
 
-    def __init__(self, listings: Sequence[Plant], points: Sequence[Plant] = (crash,)) -> None:
+    def __init__(
+        self,
+        listings: Sequence[Plant],
+        points: Sequence[Plant] = (crash,),
+        *,
+        errors: Sequence[Answer] = (),
+    ) -> None:
         self._plants = {True: list(listings), False: list(points)}
+        self._errors = list(errors)
+        """Of the first runs."""
         self.carried: list[str] = []
 
     def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
@@ -97,11 +119,10 @@ class PlantedLanes:
             plants = self._plants[request.scenario.list_round_trips]
             plant = plants.pop(0) if len(plants) > 1 else plants[0]
             request.results.mkdir(parents=True, exist_ok=True)
-            history = plant().write(request.results)
-            history.rename(request.results / f"{request.run_id}.jsonl")
-            (request.results / f"{request.run_id}.summary.json").unlink(missing_ok=True)
+            for ending, content in written(plant).items():
+                (request.results / f"{request.run_id}{ending}").write_bytes(content)
             self.carried.append(request.run_id)
-            yield Carried(request, Answer(), 0.1)
+            yield Carried(request, self._errors.pop(0) if self._errors else Answer(), 0.1)
 
 
 @pytest.fixture
@@ -173,6 +194,30 @@ def test_a_listing_that_never_passes_is_no_listing(subject: Subject) -> None:
     with pytest.raises(UnsoundListingError, match=r"a run without harm, did not pass \(unknown\)"):
         enumerate_(subject, lanes)
     assert len(lanes.carried) == 6 * (MOST_ATTEMPTS - 1) + 1
+
+
+NOT_READY = Answer("worker 0:0 was not ready within 20 s", exit_code=3)
+NOT_BUILT = Answer("the worker is out of date", exit_code=2)
+
+
+def test_a_run_that_the_machine_did_not_let_go_on_is_repeated(subject: Subject) -> None:
+    lanes = PlantedLanes([healthy], errors=[NOT_READY] * 6)
+    table = enumerate_(subject, lanes)
+    assert table.complete and {p.verdict for p in table.points} == {"duplicated"}
+    assert lanes.carried[:6] == lanes.carried[6:12]
+
+
+@pytest.mark.parametrize(
+    ("answer", "runs"), [(NOT_BUILT, 1), (NOT_READY, 6 * (MOST_ATTEMPTS - 1) + 1)]
+)
+def test_a_run_that_cannot_be_carried_out_ends_the_enumeration_with_its_sentence(
+    answer: Answer, runs: int, subject: Subject
+) -> None:
+    lanes = PlantedLanes([healthy], errors=[answer] * 99)
+    with pytest.raises(RunFailedError, match=str(answer.error)) as caught:
+        enumerate_(subject, lanes)
+    assert caught.value.exit_code == answer.exit_code
+    assert len(lanes.carried) == runs
 
 
 def test_where_nothing_was_tried_nothing_is_vouched_for(subject: Subject) -> None:

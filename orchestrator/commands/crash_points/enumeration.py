@@ -53,6 +53,11 @@ MOST_ATTEMPTS = 3
 decide whether it comes there a second time."""
 
 
+_BY_CHANCE = 3
+"""The exit code of a run that the world did not let go on, such as a worker that was not ready in
+time on a machine that is overloaded: it may go on another time."""
+
+
 class RunFailedError(CrashbenchError):
     """A run of an enumeration could not be carried out."""
 
@@ -150,11 +155,11 @@ class Enumeration:
         done = len(kept)
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request in self._run(left):
-                flaw = _flaw_of(request)
+            for request, failed in self._run(left, attempt):
+                flaw = None if failed else _flaw_of(request)
                 if flaw is not None and attempt == MOST_ATTEMPTS:
                     raise UnsoundListingError(flaw)
-                if flaw is not None:
+                if failed or flaw is not None:
                     again.append(request)
                     continue
                 done += 1
@@ -180,9 +185,9 @@ class Enumeration:
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request in self._run(left):
-                result = judge(request)
-                if result.verdict in REPEATED and attempt < MOST_ATTEMPTS:
+            for request, failed in self._run(left, attempt):
+                result = None if failed else judge(request)
+                if result is None or (result.verdict in REPEATED and attempt < MOST_ATTEMPTS):
                     again.append(request)
                     continue
                 results[request.run_id] = result
@@ -195,16 +200,21 @@ class Enumeration:
         left_s = None if each_s is None else each_s * (of - done) / self._lane_count
         self._observe(Progress(done, of, left_s, trial.request.run_id, trial, result))
 
-    def _run(self, requests: Sequence[Request]) -> Iterator[Request]:
-        """Each as it ends. Raises `RunFailedError`."""
+    def _run(self, requests: Sequence[Request], attempt: int) -> Iterator[tuple[Request, bool]]:
+        """Each as it ends, and whether it failed and is to be repeated.
+
+        Raises `RunFailedError` where repeating is of no use, or was of none.
+        """
         for carried in self._lanes.carry_out(requests):
-            if carried.answer.error is not None:
-                error = RunFailedError(f"{carried.request.run_id}: {carried.answer.error}")
-                error.exit_code = carried.answer.exit_code
+            answer = carried.answer
+            last = answer.exit_code != _BY_CHANCE or attempt == MOST_ATTEMPTS
+            if answer.error is not None and last:
+                error = RunFailedError(f"{carried.request.run_id}: {answer.error}")
+                error.exit_code = answer.exit_code
                 raise error
             self._carried += 1
             self._busy_s += carried.took_s
-            yield carried.request
+            yield carried.request, answer.error is not None
 
     def _table(
         self,
