@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,7 +24,7 @@ import pytest
 from tests.mutation.judged import ROOT, judged
 from tests.mutation.pytest_in_process import failure_of, with_collected
 
-ASKED_CPU_S = 0.8
+ASKED_CPU_S = 1.0
 """So much of a processor is spent at most on the tests that are asked of one mutant, as long as
 they take without it."""
 MOST_KILLERS = 6
@@ -132,9 +133,10 @@ class Choice:
         known[:] = [test, *(one for one in known if one != test)][:MOST_KILLERS]
 
     def asked(self, line: int) -> list[str]:
-        """Who killed others there; the quickest; then who runs what few run, as time allows."""
-        first, last = self.span(line)
-        around = set(range(first, last + 1))
+        """Who killed others there; the quickest; then, in turn, one who runs each rare line of the
+        function and of the module, as time allows."""
+        span = self.span(line)
+        around = set(range(span[0], span[1] + 1))
         mine = {
             test: touch
             for test, touch in self.touches.items()
@@ -142,16 +144,24 @@ class Choice:
         }
         if not mine:  # what is done at import alone is seen by whoever uses the module
             mine = {test: t for test, t in self.touches.items() if self.module in t.lines}
-        quickest = sorted(mine, key=lambda test: mine[test].cpu_s)[:2]
+        known = [test for test in self.killers.get(span, []) if test in mine]
+        quickest = sorted(mine, key=lambda test: mine[test].cpu_s)
+        everywhere = set(self._times)
+        turns = zip(
+            self._in_turn(quickest, around), self._in_turn(quickest, everywhere), strict=True
+        )
+        order = [*known, *quickest[:2], *(test for pair in turns for test in pair)]
+        return _within(list(dict.fromkeys(order)), mine)
 
-        def worth(test: str) -> tuple[bool, float]:
-            lines = mine[test].lines[self.module]
-            rarest = max((1 / self._times[one] for one in lines & around), default=0.0)
-            return line in lines, rarest / (mine[test].cpu_s + 0.01)
-
-        known = [test for test in self.killers.get((first, last), []) if test in mine]
-        ranked = sorted(mine, key=worth, reverse=True)
-        return _within(list(dict.fromkeys([*known, *quickest, *ranked])), mine)
+    def _in_turn(self, tests: Sequence[str], wanted: set[int]) -> list[str]:
+        """All of some tests: of each line that is their rarest one first, the rarest line first."""
+        by_line: defaultdict[int, list[str]] = defaultdict(list)
+        for test in tests:
+            run = self.touches[test].lines[self.module] & wanted
+            by_line[min(run, key=lambda one: (self._times[one], one), default=0)].append(test)
+        groups = sorted(by_line, key=lambda one: (self._times[one], one))
+        rounds = zip_longest(*(by_line[one] for one in groups))
+        return [test for one in rounds for test in one if test is not None]
 
 
 def _within(tests: Sequence[str], touches: Touches) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,6 +16,7 @@ from analysis.checks.naming import jobs_named
 from analysis.history.columns import worker_key
 from analysis.history.load import load
 from tests.histories.builder import Story
+from tests.histories.one_change import Change, changed, written
 from tests.histories.planted import A, B, C, healthy
 from tests.histories.right import finished
 
@@ -23,6 +25,11 @@ FIRST = worker_key(0, 0)
 
 def said(story: Story, folder: Path) -> list[str]:
     return disagreements(load(story.write(folder)))
+
+
+def said_of_recorded(folder: Path, kind: str, change: Change, **wanted: Any) -> list[str]:
+    """Of the recorded kill with one change, mended."""
+    return disagreements(load(written(changed("kill", kind, change, **wanted), folder)))
 
 
 def misused(story: Story, folder: Path) -> dict[str, list[int]]:
@@ -91,3 +98,43 @@ def test_an_execution_with_two_ends_hides_no_open_one(tmp_path: Path) -> None:
     assert any(
         f"is still open: {B}, {C}." in one for one in said(finished(story, worker), tmp_path)
     )
+
+
+@pytest.mark.parametrize("way", ["endless", "closed_loop"])
+def test_a_stream_without_an_end_has_no_number_of_jobs(way: str, tmp_path: Path) -> None:
+    def cut(start: dict[str, Any]) -> None:
+        start["planned_stream_jobs"] = None
+        start["scenario"]["workload"][way] = True
+
+    found = said_of_recorded(tmp_path, "run_start", cut)
+    assert not any("how many jobs the stream has" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize(("value", "other"), [(1, False), (2, True)])
+def test_a_changed_setting_has_the_same_value_among_all(
+    value: int, other: bool, tmp_path: Path
+) -> None:
+    def set_one(start: dict[str, Any]) -> None:
+        start["changed_settings"] = {"batch": 1}
+        start["settings"] = {**start["settings"], "batch": value, "pool": 2}
+
+    found = said_of_recorded(tmp_path, "run_start", set_one)
+    assert any("has another value among" in sentence for sentence in found) is other
+
+
+def test_a_digest_is_named_by_sixteen_digits(tmp_path: Path) -> None:
+    text = healthy().write(tmp_path).read_text()
+    path = tmp_path / "changed.jsonl"
+    path.write_text(text.replace('"rate_per_s":1.0', '"rate_per_s":2.0', 1))
+    (sentence,) = disagreements(load(path))
+    digest = r"[0-9a-f]{16}\.\.\."
+    assert re.fullmatch(
+        f"scenario_sha256 is {digest}, the scenario's digest is {digest}", sentence
+    ), sentence
+
+
+def test_today_a_run_that_counts_no_bytes_is_told(tmp_path: Path) -> None:
+    path = healthy().write(tmp_path)
+    path.write_text(re.sub(r'"bytes_written":\d+', '"bytes_written":0', path.read_text()))
+    (sentence,) = disagreements(load(path))
+    assert sentence.startswith("run_end says that 0 bytes precede it; the file has ")
