@@ -18,7 +18,8 @@ Misused = tuple[str, list[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Starts:
-    """All job_started lines by key; of those that share a key the first stands for all."""
+    """All job_started lines by key; of those that share a key one stands for all: which does not
+    matter, as they void their worker by themselves."""
 
     key: Ints
     job: Ints
@@ -50,8 +51,6 @@ def misused_executions(history: History) -> list[Misused]:
 def _in_order(history: History) -> _Starts:
     starts = history.starts
     order = np.argsort(starts.key, kind="stable")
-    if np.any(np.diff(starts.key[order]) == 0):
-        order = np.lexsort((starts.n, starts.key))
     return _Starts(starts.key[order], starts.job[order], starts.n[order])
 
 

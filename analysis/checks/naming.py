@@ -12,5 +12,6 @@ MOST_NAMED = 3
 
 def jobs_named(history: History, jobs: Ints) -> str:
     """The ids of some jobs, given by their numbers; of many the first few."""
-    some = [history.jobs.name(job) for job in np.unique(jobs)[: MOST_NAMED + 1].tolist()]
-    return ", ".join(some[:MOST_NAMED]) + (", ..." if len(some) > MOST_NAMED else "")
+    distinct = np.unique(jobs)
+    some = ", ".join(history.jobs.name(job) for job in distinct[:MOST_NAMED].tolist())
+    return some + (", ..." if distinct.size > MOST_NAMED else "")

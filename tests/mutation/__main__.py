@@ -2,62 +2,53 @@
 
 cosmic-ray makes the mutants and keeps their sessions in .mutation/, one a module, so that an
 interrupted run goes on where it was. A module that has changed is judged anew; where only tests
-have, `--again` judges the survivors once more. Each job works in a copy of the tree: the checkout
-itself is never changed. Exit 0 = SURVIVORS.md lists every survivor and nothing else; 1 = it does
+have, `--again` judges the survivors once more. Mutants live in memory alone: no file of the
+checkout is ever changed. Exit 0 = SURVIVORS.md lists every survivor and nothing else; 1 = it does
 not; 2 = the tests of a module fail already without a mutant.
 """
 
 from __future__ import annotations
 
 import os
-import queue
-import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from tests.examples import MUTATION, PROFILE_VARIABLE
-from tests.mutation.judged import ROOT, judged
+from tests.mutation.judged import ROOT, asked_about, judged
 from tests.mutation.mutants import forget_survivors, open_session
 from tests.mutation.survivors import LISTED, Tally, disagreements, listed, tally
+from tests.mutation.touched import is_known
 
 FOLDER = ROOT / ".mutation"
-NOT_COPIED = (".git", ".venv", ".adapters", ".mutation", ".*_cache", "__pycache__", "node_modules")
-MADE = ("build", "dist", "results", "*.egg-info")
 
 
-def copy_tree(number: int) -> Path:
-    """A fresh copy of the checkout for one job to change."""
-    tree = FOLDER / f"tree{number}"
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(ROOT, tree, ignore=_left_out)
-    return tree
+def in_parallel(what: str, options: list[str], shares: list[list[str]]) -> bool:
+    """Run a module of this package once for each share that is not empty; whether all went well."""
+    environment = os.environ | {PROFILE_VARIABLE: MUTATION}
+    argv = [sys.executable, "-m", f"tests.mutation.{what}", str(FOLDER), " ".join(options)]
+    running = [
+        subprocess.Popen([*argv, *share], cwd=ROOT, env=environment) for share in shares if share
+    ]
+    codes = [one.wait() for one in running]
+    return not any(codes)
 
 
-def _left_out(folder: str, names: list[str]) -> set[str]:
-    made = MADE if Path(folder) == ROOT else ()
-    return shutil.ignore_patterns(*NOT_COPIED, *made)(folder, names)
-
-
-def judge_module(module: str, again: bool, options: list[str], trees: queue.Queue[Path]) -> int:
-    """Judge what is pending of one module, in the next free tree. Returns the exit code."""
-    tree = trees.get()
-    try:
-        session = open_session(FOLDER, module, ROOT / module)
-        if again:
-            forget_survivors(session)
-        if tally(module, session).pending == 0:
-            return 0
-        argv = [sys.executable, "-m", "tests.mutation.one_module", module, str(session), *options]
-        environment = os.environ | {PROFILE_VARIABLE: MUTATION}
-        return subprocess.run(argv, cwd=tree, env=environment, check=False).returncode
-    finally:
-        trees.put(tree)
+def judge(modules: list[str], options: list[str], jobs: int) -> bool:
+    """Judge what is pending of some modules, those with the fewest mutants first."""
+    pending = {
+        module: tally(module, open_session(FOLDER, module, ROOT / module)).pending
+        for module in modules
+    }
+    left = sorted((module for module in modules if pending[module]), key=lambda m: pending[m])
+    asked = sorted({tests for module in left for tests in asked_about(module)})
+    unseen = [tests for tests in asked if not is_known(FOLDER, tests, left)]
+    if not in_parallel("touched", options, [unseen[job::jobs] for job in range(jobs)]):
+        return False
+    return in_parallel("one_job", options, [left[job::jobs] for job in range(jobs)])
 
 
 def show(tallies: list[Tally]) -> None:
@@ -81,18 +72,18 @@ def main(
 ) -> None:
     """Mutate, judge, and hold the survivors against SURVIVORS.md."""
     modules = files or judged()
-    trees: queue.Queue[Path] = queue.Queue()
-    for number in range(min(jobs, len(modules))):
-        trees.put(copy_tree(number))
+    FOLDER.mkdir(exist_ok=True)
+    if again:
+        for module in modules:
+            forget_survivors(open_session(FOLDER, module, ROOT / module))
     options = [f"--deselect={test}" for test in deselect or []]
-    with ThreadPoolExecutor(trees.qsize()) as pool:
-        codes = list(pool.map(lambda module: judge_module(module, again, options, trees), modules))
+    whole = judge(modules, options, jobs)
     tallies = [tally(module, open_session(FOLDER, module, ROOT / module)) for module in modules]
     show(tallies)
     said = disagreements(tallies, listed(LISTED.read_text()))
     for line in said:
         typer.echo(line)
-    raise typer.Exit(2 if any(codes) else int(bool(said)))
+    raise typer.Exit(int(bool(said)) if whole else 2)
 
 
 if __name__ == "__main__":

@@ -7,42 +7,44 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit/"
 
-WHOLE = (
-    "test_planted_faults",
-    "test_forged_histories",
-    "test_what_a_pass_means",
-    "test_siblings_of_what_became_of_jobs",
-    "test_siblings_of_rescues_and_witnesses",
-)
-"""They read a whole history each, and so see whatever its judgement comes to."""
 ASKED: dict[str, tuple[str, ...]] = {
-    "analysis/summary/verdict.py": (
-        "test_verdict",
-        "test_unexpected_exits",
-        "test_expectations",
-        *WHOLE,
-    ),
-    "analysis/summary/expectations.py": ("test_expectations", *WHOLE),
-    "analysis/ledger/": (
-        "test_ledger_boundaries",
-        *WHOLE,
-        "test_fan_out",
-        "test_ledger_against_sql",
-    ),
-    "analysis/checks/certificates.py": ("test_certificates", *WHOLE, "test_recovery"),
-    "analysis/checks/forms/": (
+    "analysis/": (
+        "test_at_least",
+        "test_boundaries_of_checks",
+        "test_cache_figures",
         "test_certificates",
+        "test_dedup",
+        "test_every_line_has_a_witness",
+        "test_expectations",
+        "test_fan_out",
+        "test_final_read",
+        "test_forged_histories",
         "test_freeze_certificates",
-        *WHOLE,
+        "test_held",
+        "test_jobs_drawn_again",
+        "test_ledger_against_sql",
+        "test_ledger_boundaries",
+        "test_lives",
+        "test_nobody_left",
+        "test_planted_faults",
         "test_recovery",
+        "test_siblings_of_plans_and_texts",
+        "test_siblings_of_rescues_and_witnesses",
+        "test_siblings_of_what_became_of_jobs",
+        "test_unexpected_exits",
+        "test_verdict",
+        "test_what_a_pass_means",
+        "test_witnesses",
     ),
-    "analysis/checks/": (*WHOLE, "test_witnesses", "test_final_read", "test_held", "test_dedup"),
-    "orchestrator/faults/": ("test_injector", "test_repeated_kills", "test_faults"),
+    "orchestrator/faults/": (
+        "test_faults",
+        "test_freeze_certificates",
+        "test_injector",
+        "test_repeated_kills",
+    ),
 }
-"""By how a module's path begins: what is asked, in this order; most mutants die in the first file.
-
-Seconds for a mutant, not minutes: the whole suite could only find fewer survivors.
-"""
+"""By how a module's path begins: whose tests are asked. The whole suite could only find fewer
+survivors; of these, a mutant is shown to those that run its lines (`tests.mutation.touched`)."""
 
 
 def judged() -> list[str]:
@@ -59,6 +61,6 @@ def judged() -> list[str]:
 
 
 def asked_about(module: str) -> list[str]:
-    """The files of tests that judge a module's mutants, in the order in which they are asked."""
+    """The files of tests that judge a module's mutants."""
     asked = next(names for start, names in ASKED.items() if module.startswith(start))
     return [f"{UNIT}{name}.py" for name in asked]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cosmic_ray import work_item
@@ -11,8 +14,11 @@ from hypothesis import settings
 
 from tests.examples import EVERYDAY, MUTATION, examples
 from tests.mutation.judged import ROOT, asked_about, judged
+from tests.mutation.live import live_functions, put_into_functions, put_into_import
 from tests.mutation.mutants import forget_survivors, open_session
+from tests.mutation.pytest_in_process import TOO_LONG, in_fork
 from tests.mutation.survivors import LISTED, Survivor, Tally, disagreements, listed, tally
+from tests.mutation.touched import ASKED_CPU_S, Choice, Touch
 
 SOURCE = '''from dataclasses import dataclass
 
@@ -118,3 +124,101 @@ def test_only_under_its_profile_do_property_tests_draw_fewer_examples() -> None:
         assert (examples(2000), examples(20)) == (50, 20)
     finally:
         settings.load_profile(before)
+
+
+FUNCTIONS = """LIMIT = 5
+TABLE = {"over": lambda grams: grams > 5, "none": lambda grams: grams == 0}
+EVEN = [grams % 2 == 0 for grams in (1, 2)]
+
+
+def heavy(grams: int) -> bool:
+    return grams > 5
+
+
+class Scales:
+    first = 1
+
+    def all_heavy(self, grams: list[int]) -> bool:
+        return all(one > 5 for one in grams)
+"""
+
+
+@pytest.fixture
+def scales(tmp_path: Path) -> tuple[str, dict[str, Any]]:
+    """A module that is imported: its path, and its namespace."""
+    path = str(tmp_path / "scales.py")
+    namespace: dict[str, Any] = {"__name__": "scales"}
+    exec(compile(FUNCTIONS, path, "exec", dont_inherit=True), namespace)  # noqa: S102
+    return path, namespace
+
+
+def put_in(path: str, before: str, after: str) -> bool:
+    assert FUNCTIONS.count(before) == 1
+    changed = FUNCTIONS.replace(before, after)
+    return put_into_functions(live_functions(path), path, FUNCTIONS, changed)
+
+
+def test_whoever_holds_a_function_calls_its_mutant(scales: tuple[str, dict[str, Any]]) -> None:
+    path, namespace = scales
+    held, over = namespace["heavy"], namespace["TABLE"]["over"]
+    weigh = namespace["Scales"]().all_heavy
+    assert not held(5) and not over(5) and not weigh([5])
+
+    assert put_in(path, "return grams > 5", "return grams >= 5")
+    assert held(5)
+    assert put_in(path, "lambda grams: grams > 5", "lambda grams: grams >= 5")
+    assert over(5)
+    assert put_in(path, "one > 5", "one >= 5")
+    assert weigh([5])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("LIMIT = 5", "LIMIT = 6"), ("grams % 2 == 0", "grams % 2 != 0"), ("first = 1", "first = 2")],
+)
+def test_what_is_done_at_import_is_not_put_into_functions(
+    before: str, after: str, scales: tuple[str, dict[str, Any]]
+) -> None:
+    path, _ = scales
+    assert not put_in(path, before, after)
+
+
+def test_a_module_that_is_yet_to_be_imported_is_made_of_the_mutant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "yet_to_come.py").write_text("LIMIT = 5\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    put_into_import("yet_to_come.py", "LIMIT = 6\n")
+    try:
+        assert importlib.import_module("yet_to_come").LIMIT == 6
+    finally:
+        sys.modules.pop("yet_to_come", None)
+
+
+def test_a_fork_that_never_ends_is_ended_by_its_share_of_a_processor() -> None:
+    def for_ever() -> int:
+        while True:
+            pass
+
+    assert in_fork(for_ever, cpu_s=0.0) in TOO_LONG
+    assert in_fork(lambda: 3, cpu_s=10.0) == 3
+
+
+def test_of_a_mutant_those_are_asked_who_run_its_function_the_killers_first() -> None:
+    module = "analysis/checks/naming.py"
+    source = (ROOT / module).read_text().splitlines()
+    first = next(n for n, line in enumerate(source, 1) if line.startswith("def jobs_named"))
+    lines = frozenset({first + 2, first + 3})
+    touches = {
+        "slow": Touch(0.5, {module: lines}),
+        "quick": Touch(0.1, {module: lines}),
+        "elsewhere": Touch(0.1, {"analysis/checks/rows.py": lines}),
+        "endless": Touch(ASKED_CPU_S, {module: lines}),
+    }
+    choice = Choice(module, touches)
+
+    assert choice.asked(first + 2) == ["quick", "slow"]
+    choice.killed_by(first + 2, "slow")
+    assert choice.asked(first + 3) == ["slow", "quick"]
+    assert "elsewhere" not in choice.asked(1)
