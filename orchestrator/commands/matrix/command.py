@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from analysis.report.console import HarmlessConsole
+from orchestrator.commands.engine.engine import LocalEngine
 from orchestrator.commands.matrix.junit import write_junit
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
@@ -19,7 +20,6 @@ from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Val
 from orchestrator.commands.program import crashbench_words
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
-from orchestrator.run.subprocess_run import run_in_process
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
@@ -104,7 +104,8 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
     try:
         with MatrixView(console) as view:
             save([])
-            outcomes = Matrix(plan, run_in_process, view, save).carry_out(overwrite=wish.overwrite)
+            under_way = Matrix(plan, LocalEngine(), view, save)
+            outcomes = under_way.carry_out(overwrite=wish.overwrite)
     except Interrupted:
         console.print(GO_ON, highlight=False, soft_wrap=True)
         raise
