@@ -115,7 +115,7 @@ bench: setup ## speed and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: setup ## pin every dependency anew, with hashes; so too those of adapters of their own
-	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --extra dask --output-file requirements.lock pyproject.toml
 	for wanted in worker_child/adapters/*/requirements.in; do \
 	  (cd $$(dirname $$wanted) && $(CURDIR)/$(LOCK) --output-file requirements.lock \
 	    requirements.in) || exit 1; \
