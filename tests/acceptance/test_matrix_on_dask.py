@@ -30,7 +30,7 @@ NANNYS = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """What a worker's nanny would have set."""
 LIMIT_S = 400
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.database, pytest.mark.on_dask, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
