@@ -87,6 +87,10 @@ class ResultsError(CrashbenchError):
     """The results folder cannot take this run."""
 
 
+class ClusterError(CrashbenchError):
+    """The machines that a matrix was to be spread over are not there, or not as it needs them."""
+
+
 class UnknownNameError(CrashbenchError):
     """A library, preset or scenario that is not in its table."""
 

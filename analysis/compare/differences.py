@@ -29,6 +29,7 @@ LEFT_OUT = {
     "invocation": "how it was asked for, not what",
     "cell_hash": "of what is compared here one by one",
     "environment.hardware_hash": "of the hardware, whose keys are compared one by one",
+    "environment.boot": "tells machines apart, not what they are; they are counted",
     "environment.postgres.measured": "a measurement; stands with the machine",
 }
 """Keys (with all below them) that are not compared, and why."""

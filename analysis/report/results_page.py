@@ -167,6 +167,14 @@ def _machine_rows(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         texts.discard("")
         if texts:
             yield title, escaped("; ".join(sorted(texts)))
+    boots = {boot for one in flat if (boot := one.get("boot")) is not None}
+    if boots:
+        unsaid = sum(one.get("boot") is None for one in flat)
+        yield (
+            "machines of this kind that took part",
+            f"{len(boots)}, told apart by the boots of their kernels"
+            + (f"; of {unsaid} runs it is not known" if unsaid else ""),
+        )
     measured = (one.get("postgres.measured.fdatasync_us") for one in flat)
     times_us = sorted(time_us for time_us in measured if time_us is not None)
     if times_us:

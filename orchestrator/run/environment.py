@@ -36,6 +36,7 @@ _HASH_DIGITS = 16
 _CODE = (*(folder.name for folder in OUR_PACKAGES), "pyproject.toml", "requirements.lock")
 """Whatever can change what a run does, or what is made of it."""
 _GIT_LIMIT_S = 10.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MEBIBYTE = 1 << 20
 
 
@@ -43,12 +44,14 @@ def describe(results_dir: Path) -> dict[str, Any]:
     """Hardware, kernel, interpreter, code and packages, JSON-ready.
 
     `results_dir` (existing) is told by its file system alone. `hardware_hash` is over `hardware`,
-    which holds only what stays the same from boot to boot.
+    which holds only what stays the same from boot to boot. `boot` tells machines apart and names
+    none: it is a digest of what the kernel drew when it started, equal in all its containers.
     """
     hardware = describe_hardware()
     return {
         "hardware": hardware,
         "hardware_hash": cell_hash(hardware),
+        "boot": cell_hash({"boot_id": _BOOT_ID.read_text().strip()}),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "python_implementation": platform.python_implementation(),

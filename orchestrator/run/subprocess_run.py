@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from orchestrator.errors import Interrupted
@@ -107,19 +108,23 @@ def wait_for(
     name: str = "the run",
     tick: Tick = lambda elapsed_s: None,
     interrupted: IsInterrupted = lambda: False,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Ended:
     """Start a process and wait for its end, `limit_s` at the longest.
 
     It dies with the calling thread, and is in a session of its own, so that a Ctrl-C reaches it
     through us alone. `tick` hears each second how long it has gone on; `name` is what the sentence
-    about its end calls it. Raises `Interrupted` once it has ended because `interrupted` said so,
-    and OSError when it cannot be started.
+    about its end calls it. `environment` and `folder` are ours where none are given. Raises
+    `Interrupted` once it has ended because `interrupted` said so, and OSError when it cannot be
+    started.
     """
     begun_s = time.monotonic()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             tethered(argv, signal.SIGKILL, None),
-            env=_environment(dsn),
+            env=_environment(dsn, os.environ if environment is None else environment),
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -154,9 +159,9 @@ def each_as_it_ends(
         pool.shutdown(cancel_futures=True)
 
 
-def _environment(dsn: str | None) -> dict[str, str]:
+def _environment(dsn: str | None, inherited: Mapping[str, str]) -> dict[str, str]:
     """With the DSN: a command line can be read by everybody, and a DSN may hold a password."""
-    return {**os.environ, **({} if dsn is None else {DSN_VARIABLE: dsn})}
+    return {**inherited, **({} if dsn is None else {DSN_VARIABLE: dsn})}
 
 
 def _wait(

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     open_loop,
     proxy_cost,
     reader_cost,
+    spread,
     twin_cost,
 )
 from tests.benchmarks.figure import Effort, Figure, NoRoomError, Standing, not_measured
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "main-job": main_job.measure,
     "sigkill": kill_loss.measure,
     "proxy": proxy_cost.measure,
+    "spread": spread.measure,
 }
 STYLES: dict[Standing, str] = {
     "met": "green",

@@ -24,6 +24,14 @@ def test_the_description_is_json_and_equal_when_asked_twice(tmp_path: Path) -> N
     assert str(tmp_path) not in json.dumps(first)
 
 
+def test_machines_are_told_apart_by_a_digest_that_names_none(tmp_path: Path) -> None:
+    drawn = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    described = describe(tmp_path)
+    assert described["boot"] == cell_hash({"boot_id": drawn})
+    assert drawn not in json.dumps(described)
+    assert "boot" not in described["hardware"]
+
+
 def test_memory_that_the_kernel_keeps_at_boot_does_not_change_the_hardware() -> None:
     cpu = "processor\t: 0\nmodel name\t: Sleepy 3000\n"
     first = describe_hardware(cpu, "MemTotal:       24668168 kB\n")

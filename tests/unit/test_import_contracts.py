@@ -37,6 +37,7 @@ PLANTED = {
         "orchestrator/run",
         "from analysis.summary import verdict",
     ),
+    "Dask is an extra: one module imports it": ("orchestrator/run", "import distributed"),
 }
 """By a contract's name: a room, and what a new file there imports against it."""
 

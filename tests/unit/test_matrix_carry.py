@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from analysis.summary.summary import write_summary
+from orchestrator.commands.engine.engine import LocalEngine
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgement_of
 from orchestrator.commands.matrix.plan import MatrixRun, Plan, Wish, plan_matrix
 from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix
@@ -36,7 +37,9 @@ class Witness:
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
         self.announced = (len(plan.runs), kept, left_s)
 
-    def begin(self, done: int, of: int, cell: MatrixRun, left_s: float | None) -> None:
+    def begin(
+        self, done: int, of: int, cell: MatrixRun, left_s: float | None, machine: str = ""
+    ) -> None:
         self.begun.append(cell.run_id)
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
@@ -45,6 +48,12 @@ class Witness:
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
         assert (done, of) == (len(self.left_s) + 1, of)
         self.left_s.append(left_s)
+
+    def give_back(self, run_id: str) -> None:
+        raise AssertionError("one machine gives nothing back")
+
+    def note(self, sentence: str) -> None:
+        raise AssertionError(sentence)
 
     def save(self, outcomes: Sequence[Outcome]) -> None:
         self.saved.append(len(outcomes))
@@ -99,7 +108,7 @@ def carry_out(
         complaint = stand_in(next(cell for cell in cells if cell.run_id == request.run_id))
         return Ended(0 if complaint is None else 2, complaint or "", 10.0)
 
-    matrix = Matrix(plan, run_one, witness, witness.save)
+    matrix = Matrix(plan, LocalEngine(run_one), witness, witness.save)
     return matrix.carry_out(overwrite=overwrite), witness
 
 
@@ -206,7 +215,7 @@ def test_an_interruption_ends_the_matrix_and_the_signal_handlers_are_put_back(
     witness = Witness()
 
     with pytest.raises(Interrupted):
-        Matrix(plan, run_one, witness, witness.save).carry_out(overwrite=False)
+        Matrix(plan, LocalEngine(run_one), witness, witness.save).carry_out(overwrite=False)
     assert signal.getsignal(signal.SIGTERM) == before
     assert witness.saved == []
 

@@ -14,7 +14,8 @@ import pytest
 
 from analysis.commands import write_pages
 from analysis.compare.cells import blocks_of, load_run
-from analysis.report.results_page import measured, results_page
+from analysis.compare.differences import differences_of
+from analysis.report.results_page import machine_lines, measured, results_page
 from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import Story
 from tests.histories.planted import A
@@ -152,6 +153,25 @@ def test_another_cell_hash_or_machine_is_pooled_with_nothing(tmp_path: Path) -> 
         "planted stock (aaaaaa)",
         "planted stock (dddddd)",
     ]
+
+
+def test_equal_machines_are_pooled_and_counted(tmp_path: Path) -> None:
+    stories = [compared("stock", n) for n in range(1, 5)]
+    for story, boot in zip(stories, ("a" * 16, "b" * 16, "a" * 16, None), strict=True):
+        environment = dict(story.first("run_start")["environment"])
+        story.first("run_start")["environment"] = {
+            **environment,
+            **({"boot": boot} if boot else {}),
+        }
+    paths = [write(story, tmp_path, str(n)) for n, story in enumerate(stories)]
+    blocks = blocks_of(load_run(path) for path in paths)
+
+    assert [[len(cell.runs) for cell in block.cells] for block in blocks] == [[4]]
+    assert (
+        "machines of this kind that took part | 2, told apart by the boots of their kernels; "
+        "of 1 runs it is not known"
+    ) in "\n".join(machine_lines(1, blocks))
+    assert "environment.boot" not in {difference.key for difference in differences_of(blocks[0])}
 
 
 def test_an_invalid_run_is_named_with_its_reason_and_gives_no_figure(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from analysis.report.console import HarmlessConsole
+from orchestrator.commands.engine.choice import engine_for
 from orchestrator.commands.matrix.junit import write_junit
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
@@ -19,7 +20,6 @@ from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Val
 from orchestrator.commands.program import crashbench_words
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
-from orchestrator.run.subprocess_run import run_in_process
 
 DEFAULT_LIBRARIES = "pgqueuer"
 DEFAULT_PRESETS = "stock,tuned"
@@ -56,6 +56,14 @@ def matrix(
     order_seed: Annotated[
         int, typer.Option(min=0, help="Begin the rotation elsewhere; the runs are the same.")
     ] = 0,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Spread the runs over the machines of the Dask scheduler there, as in "
+            "tcp://10.0.0.1:8786.",
+        ),
+    ] = None,
     dsn: Dsn = None,
     results: Results = DEFAULT_RESULTS,
     overwrite: Overwrite = False,
@@ -84,7 +92,7 @@ def matrix(
         control=control,
         overwrite=overwrite,
     )
-    raise typer.Exit(run_matrix(wish, junit, HarmlessConsole()))
+    raise typer.Exit(run_matrix(wish, junit, HarmlessConsole(), dask))
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -92,8 +100,9 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
-def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
-    """Plan, carry out, print; returns the exit code. Raises `CrashbenchError`, `Interrupted`."""
+def run_matrix(wish: Wish, junit: Path | None, console: Console, dask: str | None = None) -> int:
+    """Plan, carry out, print; returns the exit code. `dask` = the address of a scheduler, None =
+    on this machine. Raises `CrashbenchError`, `Interrupted`."""
 
     def save(outcomes: Sequence[Outcome]) -> None:
         if junit is not None:
@@ -102,9 +111,14 @@ def run_matrix(wish: Wish, junit: Path | None, console: Console) -> int:
     plan = plan_matrix(wish)
     require_writable(wish.results)
     try:
-        with MatrixView(console) as view:
+        requests = [run.request for run in plan.runs]
+        with (
+            MatrixView(console) as view,
+            engine_for(dask, requests, wish.dsn, view.note) as engine,
+        ):
             save([])
-            outcomes = Matrix(plan, run_in_process, view, save).carry_out(overwrite=wish.overwrite)
+            under_way = Matrix(plan, engine, view, save)
+            outcomes = under_way.carry_out(overwrite=wish.overwrite)
     except Interrupted:
         console.print(GO_ON, highlight=False, soft_wrap=True)
         raise

@@ -43,6 +43,8 @@ class Outcome:
     """How bad that is."""
     took_s: float = 0.0
     kept: bool = False
+    machine: str = ""
+    """Where it ran; empty = here, or it was kept."""
     is_control: bool = False
     control: str | None = None
     """The run_id of the no-fault control that this run's column rests on."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from statistics import fmean
 from types import FrameType
 from typing import Protocol
 
+from orchestrator.commands.engine.engine import Block, Engine
 from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged, judgement_of
 from orchestrator.commands.matrix.plan import MatrixRun, Plan
 from orchestrator.commands.matrix.resume import difference, finished_runs, span_s
 from orchestrator.errors import ResultsError
 from orchestrator.run.request import Request
-from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
+from orchestrator.run.subprocess_run import Ended
 
 
 class Observer(Protocol):
@@ -25,8 +28,10 @@ class Observer(Protocol):
         """What is about to happen: `kept` runs are done already, the rest will take so long."""
         ...
 
-    def begin(self, done: int, of: int, run: MatrixRun, left_s: float | None) -> None:
-        """`run` is about to run."""
+    def begin(
+        self, done: int, of: int, run: MatrixRun, left_s: float | None, machine: str = ""
+    ) -> None:
+        """`run` is about to run; `machine` = where, empty for this one."""
         ...
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
@@ -37,14 +42,16 @@ class Observer(Protocol):
         """A run is done, kept or failed; `done` runs are now."""
         ...
 
+    def give_back(self, run_id: str) -> None:
+        """It will not end where it was under way, and begins anew elsewhere."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Something happened that the user ought to know of."""
+        ...
+
 
 Save = Callable[[Sequence[Outcome]], None]
-
-
-class RunOne(Protocol):
-    """Carries one run out in a process of its own, as `run_in_process` does."""
-
-    def __call__(self, request: Request, *, tick: Tick, interrupted: IsInterrupted) -> Ended: ...
 
 
 OVERHEAD_S = 8.0
@@ -78,15 +85,20 @@ class Estimate:
         everything = [took_s for lengths in self._took_s.values() for took_s in lengths]
         return fmean(everything) if everything else None
 
-    def left_s(self, runs: Iterable[MatrixRun], elapsed_s: float = 0.0) -> float | None:
-        """Of all `runs`, the first having gone on for `elapsed_s`; None = nobody can say yet."""
-        left_s = 0.0
-        for place, run in enumerate(runs):
+    def left_s(
+        self, runs: Iterable[MatrixRun], elapsed_s: float = 0.0, machines: int = 1
+    ) -> float | None:
+        """Of all `runs`, shared by so many machines, the first having gone on for `elapsed_s`;
+        None = nobody can say yet."""
+        work_s = longest_s = gone_s = 0.0
+        for run in runs:
             length_s = self.length_s(run)
             if length_s is None:
                 return None
-            left_s += max(0.0, length_s - elapsed_s) if place == 0 else length_s
-        return left_s
+            gone_s = gone_s if work_s else min(elapsed_s, length_s)
+            work_s += length_s
+            longest_s = max(longest_s, length_s)
+        return max(0.0, max(work_s / machines, longest_s) - gone_s)
 
 
 def _key(run: MatrixRun) -> _Key:
@@ -95,47 +107,71 @@ def _key(run: MatrixRun) -> _Key:
 
 
 class Matrix:
-    """One matrix under way.
+    """One matrix under way; the engine's listener.
 
     `save` gets all outcomes so far, after every run, so that nothing is lost if the matrix does
     not come to its end.
     """
 
-    def __init__(self, plan: Plan, run_one: RunOne, observer: Observer, save: Save) -> None:
+    def __init__(self, plan: Plan, engine: Engine, observer: Observer, save: Save) -> None:
         self._plan = plan
-        self._run_one = run_one
+        self._engine = engine
         self._observer = observer
         self._save = save
         self._estimate = Estimate()
         self._pending = list(plan.runs)
+        self._under_way: dict[str, tuple[str, float]] = {}
+        """By the run's id: the machine, and when it began on the monotonic clock."""
         self.outcomes: list[Outcome] = [absent(run) for run in plan.not_offered]
         """So far; in the order in which they came."""
 
     def carry_out(self, *, overwrite: bool) -> list[Outcome]:
-        """Every run once. Raises `ResultsError` before the first run, and `Interrupted`."""
+        """Every run once. Raises `CrashbenchError`, before the first run or where the engine can
+        carry none out, and `Interrupted`."""
         kept = finished_runs(self._plan.runs, overwrite=overwrite)
         self._pending = [run for run in self._plan.runs if run.run_id not in kept]
-        self._observer.announce(self._plan, len(kept), self._estimate.left_s(self._pending))
+        self._observer.announce(self._plan, len(kept), self._left_s())
         for run in self._plan.runs:
             if run.run_id in kept:
                 self._take(run, self._judge(run, None))
+        by_id = {run.run_id: run for run in self._pending}
         with _interruptible() as interrupted:
-            for run in list(self._pending):
-                self._take(run, self._carry_out(run, interrupted))
+            blocks = blocks_of(self._pending)
+            for request, ended in self._engine.carry_out(blocks, self, interrupted):
+                run = by_id[request.run_id]
+                self._take(run, self._came_to(run, ended))
         return self.outcomes
 
-    def _carry_out(self, run: MatrixRun, interrupted: Callable[[], bool]) -> Outcome:
+    def begun(self, request: Request, machine: str) -> None:
+        """See `Listener`."""
+        run = next(run for run in self._pending if run.run_id == request.run_id)
         of = len(self._plan.runs)
-        left_s = self._estimate.left_s(self._pending)
-        self._observer.begin(of - len(self._pending), of, run, left_s)
+        self._under_way[run.run_id] = machine, time.monotonic()
+        self._observer.begin(of - len(self._pending), of, run, self._left_s(), machine)
 
-        def tick(elapsed_s: float) -> None:
-            self._observer.tick(elapsed_s, self._estimate.left_s(self._pending, elapsed_s))
+    def tick(self, elapsed_s: float) -> None:
+        """See `Listener`."""
+        self._observer.tick(elapsed_s, self._left_s(elapsed_s))
 
-        try:
-            ended = self._run_one(run.request, tick=tick, interrupted=interrupted)
-        except OSError as error:
-            return failed(run, f"the run cannot be started: {error}", 0.0)
+    def given_back(self, request: Request) -> None:
+        """See `Listener`."""
+        self._under_way.pop(request.run_id, None)
+        self._observer.give_back(request.run_id)
+
+    def note(self, sentence: str) -> None:
+        """See `Listener`."""
+        self._observer.note(sentence)
+
+    def _left_s(self, elapsed_s: float | None = None) -> float | None:
+        """Where several run at once, each has had a part of what it takes."""
+        machines = self._engine.machines()
+        gone_s = elapsed_s or 0.0
+        if machines > 1:
+            now_s = time.monotonic()
+            gone_s = sum(now_s - begun_s for _, begun_s in self._under_way.values()) / machines
+        return self._estimate.left_s(self._pending, gone_s, machines)
+
+    def _came_to(self, run: MatrixRun, ended: Ended) -> Outcome:
         if ended.complaint is not None:
             return failed(run, ended.complaint, ended.took_s)
         other = difference(run)
@@ -153,6 +189,8 @@ class Matrix:
         return judged(run, judgement, spent_s, kept=took_s is None)
 
     def _take(self, run: MatrixRun, outcome: Outcome) -> None:
+        machine, _ = self._under_way.pop(run.run_id, ("", 0.0))
+        outcome = replace(outcome, machine=machine)
         self.outcomes.append(outcome)
         if outcome.verdict != "error":
             self._estimate.learn(run, outcome.took_s)
@@ -160,7 +198,15 @@ class Matrix:
         self._save(self.outcomes)
         of = len(self._plan.runs)
         done = len(self.outcomes) - len(self._plan.not_offered)
-        self._observer.end(done, of, outcome, self._estimate.left_s(self._pending))
+        self._observer.end(done, of, outcome, self._left_s())
+
+
+def blocks_of(runs: Iterable[MatrixRun]) -> list[Block]:
+    """One for each repetition of a scenario: what is compared pair by pair, in the plan's order."""
+    blocks: defaultdict[tuple[int, str], list[Request]] = defaultdict(list)
+    for run in runs:
+        blocks[run.request.ordinal, run.request.scenario.name].append(run.request)
+    return list(blocks.values())
 
 
 @contextmanager

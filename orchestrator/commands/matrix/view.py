@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -29,6 +29,8 @@ _LEAST_BAR_WIDTH = 5
 _GAP = 2
 """Characters between two columns."""
 _MINUTES_FROM_S = 120
+_MOST_MACHINES = 20
+"""So many get a line of their own in the live view."""
 _UNBROKEN = frozenset({"scenario", "control"})
 """The table's columns that keep to one line, however narrow the terminal is."""
 _AS_WIDE_AS_NEEDED = 10_000
@@ -45,7 +47,8 @@ class MatrixView:
             else None
         )
         self._place = (0, 1)
-        self._run_id = ""
+        self._under_way: dict[str, str] = {}
+        """By the run's id: its machine, empty for this one."""
 
     def announce(self, plan: Plan, kept: int, left_s: float | None) -> None:
         """What is about to happen; `left_s` is for what is not kept."""
@@ -55,21 +58,44 @@ class MatrixView:
             line = f"not offered: {run.scenario}, {run.library}, {run.preset}: {run.why}"
             self._say(Text(line, style="dim"))
 
-    def begin(self, done: int, of: int, run: MatrixRun, left_s: float | None) -> None:
+    def begin(
+        self, done: int, of: int, run: MatrixRun, left_s: float | None, machine: str = ""
+    ) -> None:
         """`run` is about to run."""
-        self._place, self._run_id = (done, of), run.run_id
+        self._place = (done, of)
+        self._under_way[run.run_id] = machine
         self.tick(0.0, left_s)
 
     def tick(self, elapsed_s: float, left_s: float | None) -> None:
-        """The run goes on."""
+        """The runs go on."""
         if self._live is None:
             return
-        self._live.update(self._line(f"{elapsed_s:.0f} s{_left(left_s)}"), refresh=True)
+        self._live.update(
+            Group(self._line(f"{elapsed_s:.0f} s{_left(left_s)}"), *self._machines()), refresh=True
+        )
+
+    def give_back(self, run_id: str) -> None:
+        """It is no longer under way where it was."""
+        self._under_way.pop(run_id, None)
+
+    def note(self, sentence: str) -> None:
+        """A line of its own."""
+        self._say(Text(sentence, style="yellow"))
+
+    def _machines(self) -> Iterator[Text]:
+        """Which machine runs what, a line each."""
+        on = [(machine, run_id) for run_id, machine in self._under_way.items() if machine]
+        for machine, run_id in sorted(on)[:_MOST_MACHINES]:
+            yield Text(f"  {machine}  {run_id}", style="dim", no_wrap=True)
+        if len(on) > _MOST_MACHINES:
+            yield Text(f"  and {len(on) - _MOST_MACHINES} more machines", style="dim")
 
     def _line(self, time: str) -> Table:
         """The bar takes what the words leave of the line, and none where that is too little."""
         done, of = self._place
-        words = (f"{done}/{of}", self._run_id, time)
+        many = len(self._under_way) > 1
+        under_way = f"{len(self._under_way)} under way" if many else "".join(self._under_way)
+        words = (f"{done}/{of}", under_way, time)
         spare = self._console.width - sum(len(word) + _GAP for word in words)
         bar = ProgressBar(total=of, completed=done, width=min(_BAR_WIDTH, spare))
         line = Table.grid(padding=(0, _GAP))
@@ -81,8 +107,10 @@ class MatrixView:
 
     def end(self, done: int, of: int, outcome: Outcome, left_s: float | None) -> None:
         """A run is done, kept or failed."""
+        self._under_way.pop(outcome.run_id, None)
         verdict = Text(outcome.verdict, style=_style(outcome.verdict, outcome.harm))
         how = "kept" if outcome.kept else f"{outcome.took_s:.0f} s"
+        how += f" on {outcome.machine}" if outcome.machine else ""
         rest = Text(f"  {how}{_left(left_s)}", style="dim")
         self._say(Text.assemble(f"{done:>{len(str(of))}}/{of}  {outcome.run_id}  ", verdict, rest))
         if outcome.finding:
