@@ -13,6 +13,7 @@ from rich.console import Console
 
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
+from orchestrator.commands.engine.engine import LocalEngine
 from orchestrator.commands.faults import plan
 from orchestrator.commands.faults.command import try_faults
 from orchestrator.commands.faults.plan import Wish, plan_faults_of
@@ -157,7 +158,7 @@ def test_a_run_that_cannot_be_carried_out_is_an_error_and_does_not_stop_the_othe
         return Ended(2, "the world would not let it", 0.1)
 
     text = StringIO()
-    code = try_faults(wish(tmp_path), fails, Console(file=text, width=80))
+    code = try_faults(wish(tmp_path), LocalEngine(fails), Console(file=text, width=80))
     assert code == 2
     runs = plan_faults_of(wish(tmp_path)).runs
     assert asked == [run.run_id for run in runs]

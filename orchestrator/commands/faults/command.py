@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from analysis.report.console import HarmlessConsole
+from orchestrator.commands.engine.engine import Engine, LocalEngine
 from orchestrator.commands.faults.plan import FaultPlan, Wish, plan_faults_of
 from orchestrator.commands.faults.table import (
     FaultRow,
@@ -23,12 +24,11 @@ from orchestrator.commands.faults.table import (
 from orchestrator.commands.matrix.command import GO_ON
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgement_of
 from orchestrator.commands.matrix.plan import Plan
-from orchestrator.commands.matrix.runner import Matrix, RunOne
+from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView
 from orchestrator.commands.options import Dsn, Overwrite, Settings
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
-from orchestrator.run.subprocess_run import run_in_process
 
 DEFAULT_RESULTS = Path("results/faults")
 
@@ -72,10 +72,10 @@ def faults(
         dsn=dsn,
         overwrite=overwrite,
     )
-    raise typer.Exit(try_faults(wish, run_in_process, HarmlessConsole()))
+    raise typer.Exit(try_faults(wish, LocalEngine(), HarmlessConsole()))
 
 
-def try_faults(wish: Wish, run_one: RunOne, console: Console) -> int:
+def try_faults(wish: Wish, engine: Engine, console: Console) -> int:
     """Plan, carry out, print; returns the exit code. Raises `CrashbenchError`, `Interrupted`."""
     plan = plan_faults_of(wish)
     require_writable(wish.results)
@@ -95,7 +95,7 @@ def try_faults(wish: Wish, run_one: RunOne, console: Console) -> int:
 
     try:
         with MatrixView(console) as view:
-            matrix = Matrix(Plan(plan.runs, []), run_one, view, save)
+            matrix = Matrix(Plan(plan.runs, []), engine, view, save)
             outcomes = matrix.carry_out(overwrite=wish.overwrite)
     except Interrupted:
         console.print(GO_ON, highlight=False, soft_wrap=True)
