@@ -1,8 +1,8 @@
 """Alive and idle: a worker lives and has a free place, a job waits, and it takes none.
 
 A stretch counts where, for longer than `LEAST_NS`, one and the same worker was present (ready, held
-up by no fault, not told to stop) with a place free and started nothing, while one and the same job
-waited: taken by the queue before, started by nobody until after. What only looks like waiting, a
+up by no fault, not told to stop) with a place free and started nothing, while jobs waited, each for
+as long: taken by the queue before, started by nobody until after. What only looks like waiting, a
 row that a worker had claimed and not started, is told by the queue's own rows: where a look at
 them, once a second, found none queued, or where nobody could look, nothing counts.
 """

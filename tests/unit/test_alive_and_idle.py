@@ -198,17 +198,24 @@ class Told:
         """By a look at every tick of every worker and job."""
         counted: set[int] = set()
         for worker in (0, 1):
-            for job in self.enqueued:
-                run: list[int] = []
-                for tick in range(self.ticks):
-                    if worker_starts(self, worker, tick) or not self.waits(worker, job, tick):
-                        counted |= self.kept(run)
-                        run = []
-                    if self.waits(worker, job, tick):
-                        run.append(tick)
-                counted |= self.kept(run)
-        # Of different workers or jobs; a part cut out of one may be filled by another.
+            for gap in self.gaps(worker):
+                waited: set[int] = set()
+                for job in self.enqueued:
+                    for run in consecutive([t for t in gap if self.waits(worker, job, t)]):
+                        # Just under a tick is lost where lines of one tick follow each other.
+                        waited |= set(run) if len(run) > 4 else set()
+                counted |= self.kept(waited)
+        # Of different workers; a part cut out of one may be filled by another.
         return len(counted)
+
+    def gaps(self, worker: int) -> list[list[int]]:
+        """The ticks between one start of a worker's and the next."""
+        parts: list[list[int]] = [[]]
+        for tick in range(self.ticks):
+            if worker_starts(self, worker, tick):
+                parts.append([])
+            parts[-1].append(tick)
+        return parts
 
     def waits(self, worker: int, job: str, tick: int) -> bool:
         """From this tick to the next."""
@@ -217,22 +224,19 @@ class Told:
 
     def open(self, worker: int, tick: int) -> int:
         return sum(
-            at <= tick < self.over.get(job, self.ticks)
+            at <= tick < self.over.get(job, tick + 1)
             for job, (at, who) in self.begun.items()
             if who == worker
         )
 
-    def kept(self, run: list[int]) -> set[int]:
-        """What the looks leave of a run: the stretches between two that found a row queued."""
+    def kept(self, waited: set[int]) -> set[int]:
+        """What the looks leave of a gap: the stretches between two that found a row queued."""
         seen: set[int] = set()
         for (begin, before), (end, after) in pairwise(sorted(self.looks.items())):
             if before and after and end - begin <= 12:
                 seen |= set(range(begin, end))
-        kept: set[int] = set()
-        for part in consecutive([tick for tick in run if tick in seen]):
-            # Just under a tick is lost where lines of one tick follow each other.
-            kept |= set(part) if len(run) > 4 and len(part) > 4 else set()
-        return kept
+        parts = consecutive(sorted(waited & seen))
+        return {tick for part in parts if len(part) > 4 for tick in part}
 
 
 def worker_starts(told: Told, worker: int, tick: int) -> bool:
