@@ -121,7 +121,7 @@ def idle_stretches(history: History, found: Sequence[Presence], at_least_ns: int
     for presence in found:
         if presence.worker not in of_worker:
             executions = executions_of(history, presence.worker)
-            of_worker[presence.worker] = list(_nothing_open(executions, at_least_ns))
+            of_worker[presence.worker] = list(nothing_open(executions, at_least_ns))
         for begin_ns, end_ns in of_worker[presence.worker]:
             begin_ns, end_ns = max(begin_ns, presence.from_ns), min(end_ns, presence.to_ns)
             if end_ns - begin_ns >= at_least_ns:
@@ -129,7 +129,7 @@ def idle_stretches(history: History, found: Sequence[Presence], at_least_ns: int
     return sorted(stretches)
 
 
-def _nothing_open(executions: Executions, at_least_ns: int) -> Iterator[Stretch]:
+def nothing_open(executions: Executions, at_least_ns: int) -> Iterator[Stretch]:
     """Where none is open, over all time."""
     times = np.concatenate([executions.started_ns, executions.ended_ns])
     steps = np.repeat(

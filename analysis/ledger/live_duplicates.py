@@ -36,21 +36,23 @@ class LiveCauses:
         """The first that holds, in the order of `LIVE_CAUSES`.
 
         ``drain`` = its worker had been told to stop and was not done with it; ``pause`` = a fault
-        held that worker up meanwhile; ``outage`` = one that hit nobody in particular was on
-        meanwhile; ``short_lease`` = it ran for longer than the lease; ``rescue`` = none of these.
+        held that worker up meanwhile, or the other one, which may have claimed it before;
+        ``outage`` = one that hit nobody in particular was on meanwhile; ``short_lease`` = it ran
+        for longer than the lease; ``rescue`` = none of these.
         """
         first, *others = evidence.done
         begun_ns = first.started_ns if first.started_ns is not None else 0
-        starts = [other.started_ns for other in others if other.started_ns is not None]
-        taken_ns = min((at for at in starts if at > begun_ns), default=begun_ns)
+        later = [(at, other) for other in others if (at := other.started_ns) is not None]
+        later = [(at, other) for at, other in later if at > begun_ns]
+        taken_ns, other = min(later, key=lambda one: one[0], default=(begun_ns, first))
         if self._was_draining(first, taken_ns):
             return "drain"
-        worker = worker_key(first.slot, first.incarnation)
+        workers = [worker_key(one.slot, one.incarnation) for one in (first, other)]
         held_up = [
             span
             for span in self.spans
             if not span.ends_process
-            and span.hits(worker)
+            and any(map(span.hits, workers))
             and span.began_ns < taken_ns
             and (span.healed_ns is None or span.healed_ns > begun_ns)
         ]

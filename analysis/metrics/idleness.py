@@ -9,8 +9,8 @@ them, once a second, found none queued, or where nobody could look, nothing coun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +38,8 @@ class Idleness:
     """In the order of time; none overlaps another."""
     why: str | None
     """Why that is not known; None = it is."""
+    by_worker: Mapping[int, tuple[Stretch, ...]] = field(default_factory=dict)
+    """The same by the key of the incarnation."""
 
     def within_ns(self, begin_ns: int, end_ns: int) -> int:
         """How much of it lies between two instants, nanoseconds."""
@@ -60,15 +62,18 @@ def idleness(case: Case) -> Idleness:
     if not waits.size:
         return Idleness((), None)
     holes = list(_holes(snapshots, last_ns(history)))
-    found = [
-        part
+    found = {
+        worker: tuple(
+            part
+            for gap in _gaps(case, worker)
+            for whole in _covered(waits, gap)
+            for part in without(whole, holes)
+            if part[1] - part[0] > LEAST_NS
+        )
         for worker in dict.fromkeys(presence.worker for presence in case.present)
-        for gap in _gaps(case, worker)
-        for whole in _covered(waits, gap)
-        for part in without(whole, holes)
-        if part[1] - part[0] > LEAST_NS
-    ]
-    return Idleness(tuple(_merged(found)), None)
+    }
+    together = _merged(part for parts in found.values() for part in parts)
+    return Idleness(tuple(together), None, {w: parts for w, parts in found.items() if parts})
 
 
 def _waits(history: History, deaths: Sequence[Death]) -> Ints:
@@ -138,7 +143,7 @@ def _holes(snapshots: Sequence[QueueSnapshot], end_ns: int) -> Iterator[Stretch]
             yield begin_ns, end_ns_
 
 
-def _merged(parts: Iterator[Stretch] | list[Stretch]) -> Iterator[Stretch]:
+def _merged(parts: Iterable[Stretch]) -> Iterator[Stretch]:
     """Overlapping stretches as one."""
     so_far: Stretch | None = None
     for begin_ns, end_ns in sorted(parts):

@@ -86,8 +86,8 @@ def paused_long_ago(story: Story) -> None:
     story.exit(second)
 
 
-def another_was_paused(story: Story) -> None:
-    """The stall was of the worker that took it."""
+def the_other_was_paused(story: Story) -> None:
+    """The stall was of the worker that took it: it may have claimed it before."""
     first, second = story.worker(0), story.worker(1)
     story.enqueue(A)
     first.start(A)
@@ -109,7 +109,7 @@ def another_was_paused(story: Story) -> None:
         (rescue, "rescue"),
         (done_and_taken_later, "rescue"),
         (paused_long_ago, "rescue"),
-        (another_was_paused, "rescue"),
+        (the_other_was_paused, "pause"),
     ],
 )
 def test_a_live_duplicate_has_the_cause_that_made_it(

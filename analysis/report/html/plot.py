@@ -15,10 +15,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.evidence.fault_spans import FaultSpan
 from analysis.evidence.incarnations import Incarnation
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.metrics.kill_types import Recovery
+from analysis.report.number_format import words
 from orchestrator.history.records import QueueSnapshot, ResourceSample
 
 Json = dict[str, Any]
@@ -65,17 +67,32 @@ Shown = Plot | NoPlot
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A worker's death: from the kill until its slot was ready again and its last orphan had
-    settled; seconds from T = 0."""
+    """A fault, or a death unasked. A death lasts until its slot was ready again and its last orphan
+    had settled, any other fault until it was over; seconds from T = 0."""
 
     label: str
+    """Its word, and its number."""
     from_s: float
     ready_s: float | None
-    """When the slot was filled and ready again; None = never."""
+    """When the slot was filled and ready again, or the fault over; None = never."""
     settled_s: float | None
     """When the last orphan had settled; None = there was none, or it was not seen to."""
     to_s: float
     """The end of the run where not all of it came."""
+    is_death: bool = True
+    """It ended a process."""
+
+    @property
+    def title(self) -> str:
+        """What stands at its edge: its word, and of a fault that ended no process its length."""
+        if self.is_death or self.ready_s is None:
+            return self.label
+        return f"{self.label}, {self.ready_s - self.from_s:.1f} s"
+
+    @property
+    def end(self) -> str:
+        """What its end is called."""
+        return "ready again" if self.is_death else "over"
 
 
 @dataclass(frozen=True)
@@ -110,9 +127,18 @@ def clock_of(case: Case, recovery: Sequence[Recovery] = ()) -> Clock:
         _band(case, victim, by_fault.get(victim.fault.fault) if victim.fault else None, origin_ns)
         for victim in dead
     )
+    bands += tuple(_outage(span, origin_ns) for span in case.spans if not span.ends_process)
+    bands = tuple(sorted(bands, key=lambda band: band.from_s))
     end_s = round((end_ns - origin_ns) / 1e9, 6)
     bands = tuple(replace(band, to_s=min(band.to_s, end_s)) for band in bands)
     return Clock(origin_ns, end_ns, bands)
+
+
+def _outage(span: FaultSpan, origin_ns: int) -> Band:
+    from_s = round((span.began_ns - origin_ns) / 1e9, 6)
+    over_s = None if span.healed_ns is None else round((span.healed_ns - origin_ns) / 1e9, 6)
+    label = f"{words(span.what)} {span.fault}"
+    return Band(label, from_s, over_s, None, inf if over_s is None else over_s, is_death=False)
 
 
 def _last_sample_ns(history: History) -> int:
@@ -126,7 +152,8 @@ def _last_sample_ns(history: History) -> int:
 
 def _band(case: Case, victim: Incarnation, kill: Recovery | None, origin_ns: int) -> Band:
     ready_ns = _filled_ns(case, victim)
-    label = f"kill {victim.fault.fault}" if victim.fault is not None else "died unasked"
+    fault = victim.fault
+    label = "died unasked" if fault is None else f"{words(fault.what)} {fault.fault}"
     from_s = round((victim.died_ns - origin_ns) / 1e9, 6)
     ready_s = None if ready_ns is None else round((ready_ns - origin_ns) / 1e9, 6)
     after_s = None if kill is None else kill.last_orphan_settled_s
@@ -155,7 +182,7 @@ def over_time(clock: Clock, y_title: str, **axis: Any) -> Json:
         "shapes": [shape for band in clock.bands for shape in _shapes(band)],
         "annotations": [
             {
-                "text": band.label if few else band.label.removeprefix("kill "),
+                "text": band.title if few else band.label.removeprefix("kill "),
                 "x": band.from_s,
                 "y": 1,
                 "yref": "paper",
@@ -195,7 +222,7 @@ def _shapes(band: Band) -> list[Json]:
                     "type": "line",
                     "x0": band.ready_s,
                     "x1": band.ready_s,
-                    "name": f"{band.label}, ready again",
+                    "name": f"{band.label}, {band.end}",
                     "line": {"color": "--done", "width": 1.5, "dash": "dot"},
                 }
             ]
@@ -208,19 +235,21 @@ def bands_said(clock: Clock) -> str:
     if not clock.bands:
         return ""
     if len(clock.bands) >= MANY_BANDS:
-        return (
-            f" Shaded: the {len(clock.bands)} kills, each until its slot was ready again (dotted) "
-            "and its last orphan had settled."
-        )
+        deaths = sum(band.is_death for band in clock.bands)
+        others = len(clock.bands) - deaths
+        kills = f"the {deaths} kills, each until its slot was ready again (dotted) and its last "
+        parts = [f"{kills}orphan had settled"] if deaths else []
+        parts += [f"{others} faults that ended no process, until they were over"] if others else []
+        return f" Shaded: {'; '.join(parts)}."
     return f" Shaded: {'; '.join(map(_said, clock.bands))}."
 
 
 def _said(band: Band) -> str:
     parts = [f"{band.label} at {band.from_s:.3f} s"]
     if band.ready_s is None:
-        parts.append("never filled again")
+        parts.append("never filled again" if band.is_death else "never over")
     else:
-        parts.append(f"ready again at {band.ready_s:.3f} s (dotted)")
+        parts.append(f"{band.end} at {band.ready_s:.3f} s (dotted)")
     if band.settled_s is not None:
         parts.append(f"the last orphan settled at {band.settled_s:.3f} s")
     return ", ".join(parts)

@@ -27,6 +27,7 @@ from analysis.report.html.timeline_plot import (
     timeline_plot,
     timeline_table,
 )
+from analysis.report.html.workers_plot import workers_plot
 from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
 from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
@@ -109,6 +110,7 @@ def run_view(case: Case, summary: Summary, number: int) -> RunView:
             latency_plot(case, times, clock),
             throughput_plot(times, clock),
             queue_plot(case, clock),
+            workers_plot(case, clock),
             percentile_plot(latencies),
             tenant_plot(summary.tenants),
             *([kills_plot(summary.recovery)] if len(summary.recovery) > 1 else []),
