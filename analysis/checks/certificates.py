@@ -16,6 +16,9 @@ from worker_child.protocol import ChildReady
 
 FORMS: dict[str, Form] = {
     "kill": KILL,
+    "kill_at_once": KILL,
+    "storm": KILL,
+    "crash_loop": KILL,
     "stall": STALL,
     "pause": PAUSE,
     "backend_terminate": BACKEND_TERMINATE,

@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.checks import (
     clean_workers,
+    crash_loops,
     enqueues,
     executions_told,
     faults,
@@ -66,6 +67,7 @@ ROOMS: Final = (
     faults,
     freeze,
     pauses,
+    crash_loops,
     run_lines,
     instants,
     executions_told,

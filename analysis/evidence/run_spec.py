@@ -13,10 +13,11 @@ from worker_child.protocol import Note, held_job_id, stream_job_id
 def planned_faults(faults: Sequence[Fault]) -> list[Fault]:
     """By a fault's number: the scenario's entry that it comes from.
 
-    A repeated entry stands for as many faults; those planned for an instant are numbered in the
-    order of time, all others keep their place (as `orchestrator.faults.plan.plan_faults` has it).
+    An entry stands for as many faults as it is repeated and comes to; those planned for an instant
+    are numbered in the order of time, all others keep their place (as
+    `orchestrator.faults.plan.plan_faults` has it).
     """
-    each = [fault for fault in faults for _ in range(fault.repeat or 1)]
+    each = [part for fault in faults for _ in range(fault.repeat or 1) for part in fault.each]
     timed = iter(sorted((k for k in each if k.at_s is not None), key=lambda k: k.at_s or 0.0))
     return [fault if fault.at_s is None else next(timed) for fault in each]
 

@@ -115,7 +115,7 @@ def crash_section(case: Case, tally: Tally, certificates: int) -> CrashSection:
     effects = tally.duplicate_effects if case.rules.effects else None
     surface, why_no_surface = _surface_at_kill(case)
     return CrashSection(
-        kills=sum(sent.what == "kill" for sent in case.history.records.of(FaultInjected)),
+        kills=sum(sent.ends_process for sent in case.history.records.of(FaultInjected)),
         certificates=certificates,
         duplicated=tally.causes.total(),
         duplicate_executions=tally.duplicate_executions,

@@ -168,7 +168,8 @@ class EndOfAProcess:
         side by side with it did not."""
         if other is self._child:
             return False
+        if self._child.killed_ns is None:
+            return True  # it was not killed at all, and its certificate fails
         ends = [other.killed_ns, other.exit.reaped_ns if other.exit else None]
         ended_ns = min((end for end in ends if end is not None), default=None)
-        assert self._child.killed_ns is not None, "a certificate is closed after the kill"
         return ended_ns is None or ended_ns > self._child.killed_ns + SIDE_BY_SIDE_NS

@@ -228,10 +228,18 @@ class FaultInjector:
             hits = set(each.plan.entry.slots)
             if together and each.intended_ns > together[0].intended_ns + _TOGETHER_NS:
                 break
-            if not hits & slots and row_of(each.plan.entry).target(self._reach, each.plan.entry):
+            if not hits & slots and self._finds_all(each.plan):
                 together.append(each)
             slots |= hits
         return together
+
+    def _finds_all(self, plan: PlannedFault) -> bool:
+        """Whether each fault of its round has somebody to hit."""
+        entries = [other.entry for other in self._round_of(plan)]
+        return all(row_of(entry).target(self._reach, entry) for entry in entries)
+
+    def _round_of(self, plan: PlannedFault) -> list[PlannedFault]:
+        return [other for other in self.pending if other.round == plan.round]
 
     def _known(self, started_ns: int) -> Iterator[_Due]:
         """Every fault with an instant. Of those that wait for the world only the first is asked."""
@@ -248,7 +256,8 @@ class FaultInjector:
         view = self._view(waiting, started_ns)
         at_ns = due_ns(waiting, view)
         if at_ns is not None:
-            yield _Due(waiting, at_ns, phases_s(waiting, phase_origin_ns(waiting, view), at_ns))
+            reached_s = phases_s(waiting, phase_origin_ns(waiting, view), at_ns)
+            yield from (_Due(plan, at_ns, reached_s) for plan in self._round_of(waiting))
 
     def _aim(self, due: _Due) -> bool:
         """Find its victim and see what is to be seen before; False = its slot has just emptied."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from orchestrator.scenario.faults import Fault, When
@@ -52,6 +53,10 @@ class PlannedFault:
     period first."""
     repeated: bool = False
     not_before_ns: int = 0
+    round: int = 0
+    """Those of one round are done at one instant."""
+    round_slots: tuple[int, ...] = ()
+    """Whose workers its round hits."""
 
     @property
     def heal_after_ns(self) -> int | None:
@@ -95,31 +100,38 @@ def plan_faults(
     Repeated ones get a place in each of `periods_s`, stratified: with k of them every kth part of a
     period is aimed at once, in seeded order, at a seeded place within it.
     """
-    planned: list[PlannedFault] = []
+    rounds: list[list[PlannedFault]] = []
     for number, fault in enumerate(faults):
         if fault.repeat:
             for phases in _spread(periods_s, fault.repeat, f"{seed}/{ordinal}/{number}"):
-                planned.append(
-                    PlannedFault(
-                        fault=len(planned),
-                        entry=fault,
-                        trigger="timed",
-                        phases=phases,
-                        repeated=True,
-                        not_before_ns=_ns(first_repeat_s),
-                    )
-                )
-        else:
-            planned.append(
-                PlannedFault(
-                    fault=len(planned),
+                repeated = PlannedFault(
+                    fault=0,
                     entry=fault,
-                    trigger=trigger_of(fault),
-                    at_ns=None if fault.at_s is None else _ns(fault.at_s),
-                    when=fault.when,
+                    trigger="timed",
+                    phases=phases,
+                    repeated=True,
+                    not_before_ns=_ns(first_repeat_s),
                 )
-            )
-    return _in_order(planned)
+                rounds.append([replace(repeated, entry=part) for part in fault.each])
+        else:
+            for _, parts in groupby(fault.each, key=lambda part: part.at_s):
+                rounds.append([_once(part) for part in parts])
+    return _in_order([each for place in enumerate(rounds) for each in _round(*place)])
+
+
+def _once(fault: Fault) -> PlannedFault:
+    return PlannedFault(
+        fault=0,
+        entry=fault,
+        trigger=trigger_of(fault),
+        at_ns=None if fault.at_s is None else _ns(fault.at_s),
+        when=fault.when,
+    )
+
+
+def _round(number: int, faults: list[PlannedFault]) -> Iterator[PlannedFault]:
+    slots = tuple(sorted({slot for fault in faults for slot in fault.entry.slots}))
+    return (replace(fault, round=number, round_slots=slots) for fault in faults)
 
 
 def trigger_of(fault: Fault) -> Trigger:
@@ -163,9 +175,9 @@ def due_ns(fault: PlannedFault, view: View) -> int | None:
 
 
 def phase_origin_ns(fault: PlannedFault, view: View) -> int | None:
-    """From when the library's periods are counted: the ready of the last of the workers that it
-    hits, of any worker where it hits none; None = one of them is not ready."""
-    slots = fault.entry.slots or tuple(view.ready_ns)
+    """From when the library's periods are counted: the ready of the last of the workers that its
+    round hits, of any worker where it hits none; None = one of them is not ready."""
+    slots = fault.round_slots or tuple(view.ready_ns)
     known = [view.ready_ns[slot] for slot in slots if slot in view.ready_ns]
     return max(known, default=None) if len(known) == len(slots) else None
 

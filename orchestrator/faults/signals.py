@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.faults.targets import Reach, Worker
-from orchestrator.scenario.faults import Kill
+from orchestrator.scenario.faults import CrashLoop, Kill, KillAtOnce, Storm
 
 HealedAt = Callable[[], int | None]
 """When the fault was healed, monotonic ns; None = not yet."""
@@ -35,3 +35,22 @@ def respawn(reach: Reach, victim: Worker, fault: int) -> HealedAt:
 def describe_kill(entry: Kill) -> str:
     """For a person, before the run."""
     return f"SIGKILL of slot {entry.slot}"
+
+
+def describe_kill_at_once(entry: KillAtOnce) -> str:
+    """For a person, before the run."""
+    return f"SIGKILL of {_named(entry.slots)} at once"
+
+
+def describe_storm(entry: Storm) -> str:
+    """For a person, before the run."""
+    return f"SIGKILL of {_named(entry.slots)}, {entry.rounds} rounds, each {entry.every_s:g} s,"
+
+
+def describe_crash_loop(entry: CrashLoop) -> str:
+    """For a person, before the run."""
+    return f"SIGKILL of slot {entry.slot} and of its next {entry.successors} processes"
+
+
+def _named(slots: tuple[int, ...]) -> str:
+    return f"slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, slots))}"

@@ -8,7 +8,7 @@ certificate: the types of its parts in `orchestrator.history.records` and what m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.faults import pause, server, sessions, signals, stall, targets
@@ -17,11 +17,14 @@ from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.scenario.faults import (
     BackendTerminate,
+    CrashLoop,
     DatabaseCrash,
     DatabaseRestart,
     Kill,
+    KillAtOnce,
     Pause,
     Stall,
+    Storm,
     Triggered,
 )
 from worker_child.protocol import Rescue
@@ -51,17 +54,22 @@ class Row:
     """What is waited for once it has been healed."""
 
 
+_KILL = Row(
+    target=targets.worker,
+    inject=signals.kill,
+    heal=signals.respawn,
+    certificate=EndOfAProcess,
+    ends_process=True,
+    describe=signals.describe_kill,
+    healing="respawn",
+    healed="the respawned worker to become ready",
+)
+
 TABLE: dict[type[Triggered], Row] = {
-    Kill: Row(
-        target=targets.worker,
-        inject=signals.kill,
-        heal=signals.respawn,
-        certificate=EndOfAProcess,
-        ends_process=True,
-        describe=signals.describe_kill,
-        healing="respawn",
-        healed="the respawned worker to become ready",
-    ),
+    Kill: _KILL,
+    KillAtOnce: replace(_KILL, describe=signals.describe_kill_at_once),
+    Storm: replace(_KILL, describe=signals.describe_storm),
+    CrashLoop: replace(_KILL, describe=signals.describe_crash_loop),
     Stall: Row(
         target=stall.victim,
         inject=stall.freeze,

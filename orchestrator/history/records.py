@@ -273,7 +273,7 @@ class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_ended` whose `what` is `kill`: what was seen of the victim's end.
+    """The `parts` of a `fault_ended` that kills a worker: what was seen of its end.
     What is left out was not seen within its limit."""
 
     reaped_ns: int | None = None
@@ -312,6 +312,9 @@ class PartsOfAFault(NamedTuple):
 
 FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
+    "kill_at_once": PartsOfAFault(SessionsBefore, ProcessEnd),
+    "storm": PartsOfAFault(SessionsBefore, ProcessEnd),
+    "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),

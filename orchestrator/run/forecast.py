@@ -32,10 +32,10 @@ class Forecast:
 
 def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     """Foresee a run from its scenario, its preset and what `capacity` says of the load; pure."""
-    rescue = preset.rescue
-    bounds_s = [rescued_after_s(f, rescue, f.outage_s or 0.0) for f in scenario.faults]
+    rescue, parts = preset.rescue, _parts(scenario)
+    bounds_s = [rescued_after_s(f, rescue, f.outage_s or 0.0) for f in parts]
     bound_s = max(bounds_s, default=0.0) if preset.rescue else None
-    ends_s = [_end_of(fault, scenario, preset, load) for fault in scenario.faults]
+    ends_s = [_end_of(fault, scenario, preset, load) for fault in parts]
     duration_s = scenario.workload.duration_s
     caught_up_s = _caught_up_s(scenario, load)
     expected_s = None if scenario.workload.endless else max([caught_up_s, *ends_s])
@@ -48,6 +48,11 @@ def foresee(scenario: Scenario, preset: Preset, load: Capacity) -> Forecast:
     if expected_s is not None:
         lines.append(f"expected to take about {expected_s:.0f} s")
     return Forecast(load, bound_s, waits_s, expected_s, lines)
+
+
+def _parts(scenario: Scenario) -> list[Fault]:
+    """The faults that the scenario's entries come to."""
+    return [part for fault in scenario.faults for part in fault.each]
 
 
 def _end_of(fault: Fault, scenario: Scenario, preset: Preset, load: Capacity) -> float:
@@ -76,7 +81,7 @@ def _caught_up_s(scenario: Scenario, load: Capacity) -> float:
         at_s = (step + 0.5) * step_s
         served = per_slot * _filled(scenario, at_s)
         backlog = max(0.0, backlog + (_factor(line, at_s) * per_factor - served) * step_s)
-    respawns_s = [f.at_s + f.outage_s for f in scenario.faults if f.at_s and f.outage_s]
+    respawns_s = [f.at_s + f.outage_s for f in _parts(scenario) if f.at_s and f.outage_s]
     again_s = end_s if _filled(scenario, end_s) else max([end_s, *respawns_s])
     served = per_slot * _filled(scenario, again_s)
     return again_s + backlog / served if backlog and served else end_s
@@ -92,7 +97,7 @@ def _filled(scenario: Scenario, at_s: float) -> int:
         return 0
     empty = {
         slot
-        for fault in scenario.faults
+        for fault in _parts(scenario)
         if fault.at_s is not None
         and fault.at_s <= at_s < fault.at_s + (inf if fault.outage_s is None else fault.outage_s)
         for slot in fault.slots

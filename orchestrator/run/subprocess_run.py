@@ -86,7 +86,9 @@ def run_argv(request: Request) -> list[str]:
 def longest_s(scenario: Scenario) -> float:
     """The sum of all limits that a run may use up, one after the other; then something hangs."""
     limits = scenario.limits
-    outages_s = sum((f.outage_s or 0.0) * (f.repeat or 1) for f in scenario.faults)
+    outages_s = sum(
+        (part.outage_s or 0.0) * (f.repeat or 1) for f in scenario.faults for part in f.each
+    )
     each_fault_s = limits.max_bound_s + limits.settle_s + limits.ready_s + limits.sessions_gone_s
     faults_s = planned_faults(scenario) * each_fault_s
     once_s = limits.ready_s + limits.held_s + limits.drain_s + limits.confirm_s + limits.stop_s

@@ -24,7 +24,7 @@ def triggers(fault: Triggered) -> list[TriggerKey]:
 
 def planned_faults(scenario: Scenario) -> int:
     """How many faults the scenario's entries come to."""
-    return sum(fault.repeat or 1 for fault in scenario.faults)
+    return sum((fault.repeat or 1) * len(fault.each) for fault in scenario.faults)
 
 
 def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
@@ -43,15 +43,16 @@ def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
 
 
 def check_victims(scenario: Scenario) -> Iterator[Flaw]:
-    """Each fault's slot exists."""
+    """Each fault's slots exist, and none is named twice."""
     slots = scenario.workers.slots
     for index, fault in enumerate(scenario.faults):
+        at = f"faults.{index}.{'slots' if 'slots' in fault.__struct_fields__ else 'slot'}"
         for slot in fault.slots:
             if slot >= slots:
                 known = f"slots 0 to {slots - 1}" if slots > 1 else "slot 0 alone"
-                yield Flaw(
-                    f"faults.{index}.slot", f" = {slot}: workers.slots = {slots} makes {known}"
-                )
+                yield Flaw(at, f" = {slot}: workers.slots = {slots} makes {known}")
+        if len(set(fault.slots)) < len(fault.slots):
+            yield Flaw(at, " names a slot twice")
 
 
 def check_timed(scenario: Scenario) -> Iterator[Flaw]:
@@ -65,8 +66,11 @@ def check_timed(scenario: Scenario) -> Iterator[Flaw]:
         if settings.endless and fault.at_s < end_s:
             limit = f"in an endless stream no fault may come before duration_s = {end_s:g}"
             yield Flaw(at, f" = {fault.at_s:g}: {limit}")
-        if not settings.endless and fault.at_s >= end_s:
-            yield Flaw(at, f" = {fault.at_s:g}: the stream is over at duration_s = {end_s:g}")
+        last_s = max(part.at_s or 0.0 for part in fault.each)
+        if not settings.endless and last_s >= end_s:
+            over = f"the stream is over at duration_s = {end_s:g}"
+            until = f", and the last of it at {last_s:g} s" if last_s > fault.at_s else ""
+            yield Flaw(at, f" = {fault.at_s:g}{until}: {over}")
 
 
 def check_when(scenario: Scenario) -> Iterator[Flaw]:
@@ -115,12 +119,18 @@ def check_endless(scenario: Scenario) -> Iterator[Flaw]:
 def check_order(scenario: Scenario) -> Iterator[Flaw]:
     """No timed fault hits a slot that is empty after an earlier one."""
     empty_until_s: dict[int, float] = {}
-    timed = [(f.at_s, index) for index, f in enumerate(scenario.faults) if f.at_s is not None]
-    for at_s, index in sorted(timed):
-        fault = scenario.faults[index]
-        outage_s = float("inf") if fault.outage_s is None else fault.outage_s
-        for slot in fault.slots:
-            if at_s <= empty_until_s.get(slot, -1.0):
+    blamed: set[int] = set()
+    timed = [
+        (part.at_s, index, part)
+        for index, fault in enumerate(scenario.faults)
+        for part in fault.each
+        if part.at_s is not None
+    ]
+    for at_s, index, part in sorted(timed, key=lambda each: each[:2]):
+        outage_s = float("inf") if part.outage_s is None else part.outage_s
+        for slot in part.slots:
+            if at_s <= empty_until_s.get(slot, -1.0) and index not in blamed:
+                blamed.add(index)
                 yield Flaw(
                     f"faults.{index}.at_s", f" = {at_s:g}: slot {slot} is still empty at that time"
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from orchestrator.scenario.values import (
     AtLeastOne,
@@ -82,6 +83,12 @@ class Triggered(Section, frozen=True, kw_only=True):
         """From the fault until it is healed; None = never."""
         return 0.0
 
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """The faults that it comes to, each with a number and a certificate of its own; those of
+        one trigger or instant are done together."""
+        return (self,)  # type: ignore[return-value]  # whoever adds a sort adds it to Fault
+
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """SIGKILL of a worker's process group. `what` may be left out."""
@@ -101,6 +108,99 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     def outage_s(self) -> float | None:
         """Until the slot is filled again."""
         return self.respawn_after_s
+
+
+Slots = Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]
+
+
+class KillAtOnce(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_at_once"):
+    """SIGKILL of several workers' process groups at one instant, as when their machine dies. It
+    waits until each of the slots has a worker."""
+
+    slots: Slots
+    """Whose workers it hits, from 0."""
+    respawn_after_s: SecondsFromZero | None = None
+    """When new processes fill the slots, from the kill; none = never."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slots are filled again."""
+        return self.respawn_after_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        return tuple(replace(self, slots=(slot,)) for slot in self.slots)
+
+
+class Storm(Triggered, frozen=True, kw_only=True, tag_field="what", tag="storm"):
+    """SIGKILL of the same workers again and again, sooner than anybody can have recovered. Each
+    round waits until each of the slots has a worker, ready or not."""
+
+    TRIGGERS = ("at_s",)
+    slots: Slots
+    """Whose workers it hits in each round, from 0."""
+    rounds: Annotated[int, Meta(ge=1, le=1000)]
+    """How many rounds."""
+    every_s: Seconds
+    """From one round to the next."""
+    respawn_after_s: SecondsFromZero
+    """When new processes fill the slots, from each kill: sooner than the next round."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slots are filled again."""
+        return self.respawn_after_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot in each round."""
+        return tuple(
+            replace(self, slots=(slot,), at_s=_later(self.at_s, place * self.every_s), rounds=1)
+            for place in range(self.rounds)
+            for slot in self.slots
+        )
+
+
+class CrashLoop(Triggered, frozen=True, kw_only=True, tag_field="what", tag="crash_loop"):
+    """SIGKILL of a worker, and of its successors before they are ready, as when a container is
+    started and started again; the last one is let live."""
+
+    TRIGGERS = ("at_s",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
+    successors: Annotated[int, Meta(ge=1, le=1000)]
+    """How many successors are killed. One that was ready by then makes the run invalid."""
+    respawn_after_s: SecondsFromZero
+    """When a new process fills the slot, from each kill."""
+    killed_after_s: Seconds = 0.05
+    """When a successor is killed, from its planned start."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose workers are killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """The worker, then its successors, each planned as one of none."""
+        period_s = self.respawn_after_s + self.killed_after_s
+        later = (_later(self.at_s, place * period_s) for place in range(1, self.successors + 1))
+        return (self, *(replace(self, at_s=at_s, successors=0) for at_s in later))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the kill that the loop begins with, and not that of a successor."""
+        return self.successors > 0
+
+
+def _later(at_s: float | None, by_s: float) -> float | None:
+    return None if at_s is None else round(at_s + by_s, 9)
 
 
 class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall"):
@@ -186,7 +286,17 @@ class DatabaseCrash(Triggered, frozen=True, kw_only=True, tag_field="what", tag=
     TAKES_SERVER = True
 
 
-Fault = Kill | Stall | Pause | BackendTerminate | DatabaseRestart | DatabaseCrash
+Fault = (
+    Kill
+    | KillAtOnce
+    | Storm
+    | CrashLoop
+    | Stall
+    | Pause
+    | BackendTerminate
+    | DatabaseRestart
+    | DatabaseCrash
+)
 """Every fault there is: the union of the types whose tag `what` is."""
 
 UNTAGGED_FAULT = "kill"

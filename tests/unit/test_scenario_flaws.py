@@ -101,7 +101,31 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ("crash_recovery", ["limits.drain_s=15"], "the last job may take 15 s"),
     ("crash_recovery", ["faults.0.at_s=120"], "the stream is over at duration_s = 120"),
     ("crash_recovery", ["faults.0.slot=1"], "workers.slots = 1 makes slot 0 alone"),
-    ("crash_recovery", ["faults.0.what=sigterm"], "'sigterm' is unknown; there are kill, "),
+    ("crash_recovery", ["faults.0.what=lightning"], "'lightning' is unknown; there are "),
+    (
+        "crash_recovery",
+        ["faults=[{ what = 'kill_at_once', slots = [0, 1], at_s = 9, respawn_after_s = 1 }]"],
+        "faults.0.slots = 1: workers.slots = 1 makes slot 0 alone",
+    ),
+    (
+        "crash_recovery",
+        [
+            "faults=[{ what = 'kill_at_once', slots = [0, 0], when = { completed = 1 } }]",
+            "nobody_left=true",
+        ],
+        "faults.0.slots names a slot twice",
+    ),
+    (
+        "storm",
+        ["faults.0.respawn_after_s=2.5"],
+        "faults.0.at_s = 62.5: slot 0 is still empty at that time",
+    ),
+    ("storm", ["faults.0.rounds=40"], "and the last of it at 157.5 s: the stream is over"),
+    (
+        "crash_loop",
+        ["faults.0.at_s=none", "faults.0.when={ completed = 1 }"],
+        "faults.0.when is no trigger of a crash_loop; it has at_s",
+    ),
     ("crash_recovery", ["faults=[{}]", "nobody_left=true"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     (
