@@ -65,8 +65,8 @@ def tally_lines(found: CrashPoints) -> list[str]:
     lines.append(f"- {unsteady} round trips were not in every run without harm, and not tried.")
     if found.before_unknown:
         lines.append(
-            f"- {len(found.before_unknown)} points were not tried before them: which of several "
-            "equal requests finds rows differs from run to run."
+            f"- Before {len(found.before_unknown)} of the points nothing was tried: which of "
+            "several equal requests finds rows differs from run to run."
         )
     return lines
 

@@ -13,6 +13,7 @@ from analysis.commands import inputs
 from analysis.compare.crash_points import (
     Action,
     CrashPoints,
+    ListedPoint,
     PointOutcome,
     PointRun,
     PointVerdict,
@@ -22,7 +23,7 @@ from analysis.errors import CrashPointsError, NoSuchHistoryError
 from analysis.report.crash_points_page import crash_points_page
 from analysis.report.html.crash_points import strips_of
 from analysis.report.html.page import report_page
-from orchestrator.commands.crash_points.table import print_table
+from orchestrator.commands.crash_points.table import print_table, summary_lines
 from orchestrator.scenario.faults import PointSide
 from tests.histories.planted import PLANTED
 
@@ -85,6 +86,17 @@ def test_the_page_says_what_was_not_tried_and_that_it_is_not_whole() -> None:
     page = crash_points_page([table(complete=False, not_tried={"stall": "nobody rescues"})])
     assert "- stall: not tried, as nobody rescues." in page
     assert "did not come to its end" in page
+
+
+def test_the_page_and_the_terminal_say_before_how_many_points_nothing_was_tried() -> None:
+    point = ListedPoint(
+        workload="single", statement=SQL, phase="failed", wave=1, ordinal=1, folded=0
+    )
+    found = table(outcome("after", "clean"), before_unknown=(point,))
+    assert "- Before 1 of the points nothing was tried" in crash_points_page([found])
+    assert any(line.startswith("Before 1 of them nothing") for line in summary_lines(found))
+    assert "nothing was tried" not in crash_points_page([BOTH])
+    assert not any("nothing" in line for line in summary_lines(BOTH) if "Before" in line)
 
 
 def test_each_point_is_a_cell_that_leads_to_its_evidence(tmp_path: Path) -> None:
