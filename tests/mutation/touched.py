@@ -133,8 +133,8 @@ class Choice:
         known[:] = [test, *(one for one in known if one != test)][:MOST_KILLERS]
 
     def asked(self, line: int) -> list[str]:
-        """Who killed others there; the quickest; then, in turn, one who runs each rare line of the
-        function and of the module, as time allows."""
+        """Who killed others there; the quickest; the broadest; then, in turn, one who runs each
+        rare line of the function and of the module, as time allows."""
         span = self.span(line)
         around = set(range(span[0], span[1] + 1))
         mine = {
@@ -150,7 +150,8 @@ class Choice:
         turns = zip(
             self._in_turn(quickest, around), self._in_turn(quickest, everywhere), strict=True
         )
-        order = [*known, *quickest[:2], *(test for pair in turns for test in pair)]
+        broadest = sorted(mine, key=lambda test: len(mine[test].lines[self.module]), reverse=True)
+        order = [*known, *quickest[:1], *broadest[:2], *(test for pair in turns for test in pair)]
         return _within(list(dict.fromkeys(order)), mine)
 
     def _in_turn(self, tests: Sequence[str], wanted: set[int]) -> list[str]:

@@ -16,11 +16,13 @@ from analysis.checks.naming import jobs_named
 from analysis.history.columns import worker_key
 from analysis.history.load import load
 from tests.histories.builder import Story
+from tests.histories.mutator import mended, recorded
 from tests.histories.one_change import Change, changed, written
 from tests.histories.planted import A, B, C, healthy
 from tests.histories.right import finished
 
 FIRST = worker_key(0, 0)
+UNNAMED = "which no line names"
 
 
 def said(story: Story, folder: Path) -> list[str]:
@@ -138,3 +140,57 @@ def test_today_a_run_that_counts_no_bytes_is_told(tmp_path: Path) -> None:
     path.write_text(re.sub(r'"bytes_written":\d+', '"bytes_written":0', path.read_text()))
     (sentence,) = disagreements(load(path))
     assert sentence.startswith("run_end says that 0 bytes precede it; the file has ")
+
+
+@pytest.mark.parametrize("history", sorted(recorded()))
+def test_no_line_of_a_recorded_history_contradicts_another(history: str, tmp_path: Path) -> None:
+    assert disagreements(load(written(mended(recorded()[history]), tmp_path))) == []
+
+
+def refused(story: Story, job_id: str, outcome: str, **more: Any) -> None:
+    told = {"intended_ns": story.now_ns, "sent_ns": story.now_ns}
+    story.record("enqueue_failed", job_id=job_id, outcome=outcome, **told, **more)
+    story.planned.add(job_id)
+
+
+def of_refusals(*outcomes: str, **more: Any) -> Story:
+    """A is done, and B refused so often."""
+    story = Story()
+    worker = story.worker()
+    story.enqueue(A)
+    worker.run(A)
+    for outcome in outcomes:
+        refused(story, B, outcome, **more)
+    return finished(story, worker, rows={B: "none"})
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "into", "what"),
+    [
+        (["deduplicated"], A, []),
+        (
+            ["deduplicated"],
+            C,
+            [f"{B} was deduplicated into the row 'row-{C}', which no line names."],
+        ),
+        (["rejected"], A, [f"{B} was rejected, and deduplicated into a row."]),
+        (["rejected"] * 2, None, [f"The enqueue of {B} failed 2 times; it was sent once."]),
+        (["rejected"] * 3, None, [f"The enqueue of {B} failed 3 times; it was sent once."]),
+        (["rejected"], None, []),
+    ],
+)
+def test_an_enqueue_fails_once_and_into_a_row_that_is_there(
+    outcomes: list[str], into: str | None, what: list[str], tmp_path: Path
+) -> None:
+    more = {} if into is None else {"into": f"row-{into}"}
+    found = said(of_refusals(*outcomes, **more), tmp_path)
+    assert [one for one in found if "yet the queue had" not in one] == what
+
+
+def test_who_was_recovered_is_named_and_not_who_told_of_the_row(tmp_path: Path) -> None:
+    story = healthy()
+    told = story.first("job_enqueued", job_id=A)
+    told["inbox_id"] = f"row-{B}"
+    story.first("job_enqueued", job_id=B)["outcome"] = "recovered"
+    found = said(story, tmp_path)
+    assert f"Jobs were recovered although their enqueue is told of: {B}." in found, found
