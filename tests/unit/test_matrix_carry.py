@@ -15,7 +15,7 @@ from analysis.summary.summary import write_summary
 from orchestrator.commands.engine.engine import LocalEngine
 from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgement_of
 from orchestrator.commands.matrix.plan import MatrixRun, Plan, Wish, plan_matrix
-from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix
+from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix, blocks_of
 from orchestrator.errors import Interrupted, ResultsError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, longest_s
@@ -232,6 +232,25 @@ def test_the_time_left_comes_from_what_finished_cells_took(cells: list[MatrixRun
     assert estimate.left_s([cells[1]]) == pytest.approx(30.0)
     assert estimate.left_s([cells[0], cells[0]], elapsed_s=10.0) == 50.0
     assert estimate.left_s([cells[0]], elapsed_s=99.0) == 0.0
+
+
+def test_machines_share_the_time_left_but_no_run_is_split(cells: list[MatrixRun]) -> None:
+    estimate = Estimate()
+    estimate.learn(cells[0], 30.0)
+
+    assert estimate.left_s([cells[0]] * 4, machines=2) == 60.0
+    assert estimate.left_s([cells[0]] * 4, elapsed_s=10.0, machines=2) == 50.0
+    assert estimate.left_s([cells[0]] * 4, machines=100) == 30.0
+
+
+def test_what_is_compared_pair_by_pair_is_one_block(cells: list[MatrixRun]) -> None:
+    blocks = blocks_of(cells)
+
+    assert [{request.ordinal for request in block} for block in blocks] == [{1}, {2}]
+    assert [len({request.library for request in block}) for block in blocks] == [2, 2]
+    assert [request.run_id for block in blocks for request in block] == [
+        cell.run_id for cell in cells
+    ]
 
 
 def test_a_run_may_take_as_long_as_all_its_limits_together(cells: list[MatrixRun]) -> None:

@@ -128,6 +128,35 @@ def test_the_bar_makes_room_for_the_name_of_the_run(width: int, tmp_path: Path) 
     assert "about 10 min left" in " ".join(told_on(console))
 
 
+def test_many_machines_have_a_line_each_with_what_they_run(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    console = Console(
+        file=io.StringIO(),
+        width=100,
+        force_terminal=True,
+        color_system=None,
+        legacy_windows=False,
+    )
+    with MatrixView(console) as view:
+        view.begin(0, 2, plan.runs[0], 600.0, "10.0.0.1:1")
+        view.begin(0, 2, plan.runs[1], 600.0, "10.0.0.2:2")
+        shown = " ".join(told_on(console))
+        view.give_back(plan.runs[0].run_id)
+        view.tick(1.0, 500.0)
+        view.note("10.0.0.1:1 is lost")
+        ended = replace(outcome("crash", "a", "pass"), machine="10.0.0.2:2")
+        view.end(1, 2, ended, None)
+
+    assert "2 under way" in shown
+    assert f"10.0.0.1:1 {plan.runs[0].run_id}" in shown
+    assert f"10.0.0.2:2 {plan.runs[1].run_id}" in shown
+    told = " ".join(told_on(console))
+    assert "10.0.0.1:1 is lost" in told and "30 s on 10.0.0.2:2" in told
+    assert told.count(f"10.0.0.1:1 {plan.runs[0].run_id}") == shown.count(
+        f"10.0.0.1:1 {plan.runs[0].run_id}"
+    ), "what was given back is still shown"
+
+
 @pytest.mark.parametrize(("kept", "told"), [(0, "2 runs, about 90 s left"), (2, "2 runs, 2 kept")])
 def test_it_begins_with_how_many_runs_there_are_and_how_many_are_kept(
     kept: int, told: str, tmp_path: Path
