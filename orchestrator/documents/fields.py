@@ -128,12 +128,8 @@ def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The strings that stand under the fields, inherited ones too, each on one line."""
     bases = [base for base in struct.__mro__[1:-1] if base.__module__ == struct.__module__]
     docs = {name: doc for base in reversed(bases) for name, doc in _own_docs(base).items()}
-    docs |= _own_docs(struct)
-    return {
-        field.name: docs[field.name]
-        for field in msgspec.structs.fields(struct)
-        if field.name in docs
-    }
+    known = docs | _own_docs(struct)
+    return {name: doc for name, doc in known.items() if name in struct.__struct_fields__}
 
 
 def _own_docs(struct: type[Any]) -> dict[str, str]:
