@@ -38,7 +38,7 @@ def test_without_the_extra_the_command_that_installs_it_is_told(
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.delitem(sys.modules, CLUSTER, raising=False)
     said = refuse(ADDRESS, None)
-    assert f"{sys.executable} -m pip install distributed==" in said
+    assert f"{sys.executable} -P -m pip install distributed==" in said
 
 
 def test_the_command_line_is_imported_without_dask() -> None:

@@ -53,5 +53,5 @@ def _how_to_install(error: ModuleNotFoundError) -> str:
         for requirement in importlib.metadata.requires("crashbench") or ()
         if f'extra == "{EXTRA}"' in requirement
     ]
-    command = shlex.join([sys.executable, "-m", "pip", "install", *wanted])
+    command = shlex.join([sys.executable, "-P", "-m", "pip", "install", *wanted])
     return f"--dask needs Dask, of which {error.name} is not installed: {command}"
