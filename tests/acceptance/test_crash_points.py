@@ -70,6 +70,13 @@ ONE_JOB: dict[str, dict[Key, tuple[str, str]]] = {
 """By control: what a kill before and after each round trip does to one job at a time. Nothing else
 may be found, and nothing of it may be missing."""
 
+UNTOLD: dict[str, dict[Key, tuple[str, str]]] = {
+    # It acknowledges once a second, with or without rows: how often without, before a job is done,
+    # differs from run to run on a busy machine, and then nothing is tried before it.
+    "control_late_ack": {("completed", "acknowledge"): ("not tried", "clean")},
+}
+"""By control: what may be shown in the place of that."""
+
 BATCH: dict[str, frozenset[str]] = {
     "control_holding": frozenset({"clean", "re-executed", "duplicated"}),
     "control_delete_first": frozenset({"clean", "lost"}),
@@ -129,6 +136,19 @@ def by_side(points: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
             yield point, after[point["id"]]  # what cannot be told before it is tried after it alone
 
 
+def found_of(points: list[dict[str, Any]]) -> dict[Key, tuple[str, str]]:
+    """What came of each point before and after it."""
+    before = {point["id"]: point["verdict"] for point in points if point["side"] == "before"}
+    return {
+        (point["phase"], what(point["statement"])): (
+            before.get(point["id"], "not tried"),
+            point["verdict"],
+        )
+        for point in points
+        if point["side"] == "after"
+    }
+
+
 @pytest.mark.every_point
 @pytest.mark.parametrize("library", ONE_JOB)
 def test_a_control_shows_exactly_the_points_at_which_it_was_built_to_fail(
@@ -136,11 +156,7 @@ def test_a_control_shows_exactly_the_points_at_which_it_was_built_to_fail(
 ) -> None:
     code, table = enumerated(desk, library)
     single = [point for point in table["points"] if point["workload"] == "single"]
-    found = {
-        (before["phase"], what(before["statement"])): (before["verdict"], after["verdict"])
-        for before, after in by_side(single)
-    }
-    assert found == ONE_JOB[library]
+    assert found_of(single) in (ONE_JOB[library], ONE_JOB[library] | UNTOLD.get(library, {}))
     batch = [point for point in table["points"] if point["workload"] == "batch"]
     assert {point["verdict"] for point in batch} <= BATCH[library]
     starting = [point for point in batch if point["phase"] == "starting up"]
