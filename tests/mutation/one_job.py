@@ -47,7 +47,12 @@ MUTATED = ("analysis", "orchestrator.faults")
 CPU_S = 3 * ASKED_CPU_S + 10
 """A mutant's tests may take so much longer than without it."""
 KILLED, SURVIVED, DONE_AT_IMPORT = 1, 0, 3
-FAILED_OR_UNIMPORTABLE = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+FAILED_OR_UNIMPORTABLE = (
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.INTERRUPTED,
+    pytest.ExitCode.USAGE_ERROR,
+)
+"""The last: a test is named whose file can no longer be imported. Without the mutant it could."""
 
 
 def import_what_is_shared() -> None:
@@ -129,6 +134,7 @@ class Job:
 
     def judge_imports(self) -> None:
         """What is left: mutants of what is done at import, each in a process of its own."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         for module in self._modules:
             choice = self._choices[module]
 
@@ -136,6 +142,8 @@ class Job:
                 asked = choice.asked(mutation.start_pos[0])  # noqa: B023
 
                 def ask() -> int:
+                    for stream in (1, 2):
+                        os.dup2(nowhere, stream)
                     put_into_import(module, after)  # noqa: B023
                     return int(pytest.main([*QUIET, *self._options, *asked]))
 

@@ -24,7 +24,7 @@ import pytest
 from tests.mutation.judged import ROOT, judged
 from tests.mutation.pytest_in_process import failure_of, with_collected
 
-ASKED_CPU_S = 1.0
+ASKED_CPU_S = 6.0
 """So much of a processor is spent at most on the tests that are asked of one mutant, as long as
 they take without it."""
 MOST_KILLERS = 6
