@@ -61,8 +61,8 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
     assert summary["jobs"]["lost"] == summary["crash"]["harness_ambiguity"] == 0
     assert summary["throughput_per_s"] > 0
     assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
-    kills = sum(row_of(fault).ends_process for fault in scenario.faults)
-    assert len(summary["recovery"]) == kills
-    assert summary["crash"]["certificates"] == len(scenario.faults)
+    faults = [fault for entry in scenario.faults for fault in entry.each]
+    assert len(summary["recovery"]) == sum(row_of(fault).ends_process for fault in faults)
+    assert summary["crash"]["certificates"] == len(faults)
     assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])
     assert bool(scenario.workload.cache) == ("cache" in summary)

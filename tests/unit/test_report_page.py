@@ -221,3 +221,10 @@ def test_the_order_of_the_files_is_the_order_of_the_runs(tmp_path: Path) -> None
     page = report_page(paths)
 
     assert re.findall(r'data-run="([^"]+)"', page) == [path.stem for path in paths]
+
+
+def test_the_page_hides_nothing_that_the_charts_draw() -> None:
+    """Plotly's own classes; a rule for one of them takes the bars and points away."""
+    rules = Path(page_module.__file__).with_name("page.css").read_text()
+
+    assert re.findall(r"\.(?:point|points|trace|traces|bars|scatter)\b", rules) == []
