@@ -108,8 +108,7 @@ def enumerated(desk: Desk, library: str, *options: str) -> tuple[int, dict[str, 
         out, error = process.communicate(timeout=LIMIT_S)
     table = json.loads(next(desk.results.glob("crash-points-*.json")).read_text())
     assert table["complete"], out + error
-    unsound = [p for p in table["points"] if p["verdict"] in ("invalid", "not_reached")]
-    assert unsound == [], out + error
+    assert [p for p in table["points"] if p["verdict"] == "invalid"] == [], out + error
     assert what_is_left(desk) == []
     return process.returncode, table
 
@@ -132,8 +131,20 @@ def by_side(points: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict
     """Each point's outcome before, with that after."""
     after = {point["id"]: point for point in points if point["side"] == "after"}
     for point in points:
-        if point["side"] == "before":
-            yield point, after[point["id"]]  # what cannot be told before it is tried after it alone
+        if point["side"] == "before" and point["id"] in after:
+            yield point, after[point["id"]]
+
+
+FEW = 5
+"""So many points of an enumeration may be told apart by their ordinal on a quiet machine alone."""
+
+
+def reached(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those whose worker came to fewer equal requests than without harm, as one of several
+    jobs at once may on a busy machine: they are called so, and the exit code is no success."""
+    found = [point for point in points if point["verdict"] != "not_reached"]
+    assert len(points) - len(found) <= FEW
+    return found
 
 
 def found_of(points: list[dict[str, Any]]) -> dict[Key, tuple[str, str]]:
@@ -158,11 +169,12 @@ def test_a_control_shows_exactly_the_points_at_which_it_was_built_to_fail(
     single = [point for point in table["points"] if point["workload"] == "single"]
     assert found_of(single) in (ONE_JOB[library], ONE_JOB[library] | UNTOLD.get(library, {}))
     batch = [point for point in table["points"] if point["workload"] == "batch"]
-    assert {point["verdict"] for point in batch} <= BATCH[library]
+    assert {point["verdict"] for point in reached(batch)} <= BATCH[library]
     starting = [point for point in batch if point["phase"] == "starting up"]
     assert starting and {point["verdict"] for point in starting} == {"clean"}
     fails = {"lost", "stranded"} & {point["verdict"] for point in table["points"]}
-    assert code == (1 if fails else 0)
+    missed = len(reached(batch)) < len(batch)
+    assert code == (1 if fails else 4 if missed else 0)
 
 
 @pytest.mark.every_point
@@ -170,11 +182,12 @@ def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written
     desk: Desk,
 ) -> None:
     code, table = enumerated(desk, "pgqueuer", "--preset", "tuned")
-    assert code == 0
-    assert {p["verdict"] for p in table["points"]} <= {"clean", "re-executed", "duplicated"}
+    points = reached(table["points"])
+    assert code == (0 if len(points) == len(table["points"]) else 4)
+    assert {p["verdict"] for p in points} <= {"clean", "re-executed", "duplicated"}
     written = [
         (before["workload"], before["verdict"], after["verdict"])
-        for before, after in by_side(table["points"])
+        for before, after in by_side(points)
         if before["statement"].startswith("WITH job_status") and before["phase"] == "completed"
     ]
     one_by_one = [verdicts for workload, *verdicts in written if workload == "single"]
