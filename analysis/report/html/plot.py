@@ -65,11 +65,11 @@ def rows_axis(names: Sequence[str]) -> Json:
     }
 
 
-def bar_marker(colour: str, pattern: str) -> Json:
+def bar_marker(colour: str, pattern: str, edge_px: float = 0.5) -> Json:
     """How a bar looks: its pattern tells it apart where its colour does not."""
     return {
         "color": colour,
-        "line": {"color": "--edge", "width": 0.5},
+        "line": {"color": "--edge", "width": edge_px},
         "pattern": {"shape": pattern, "fillmode": "overlay", "size": 6},
     }
 

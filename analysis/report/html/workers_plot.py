@@ -24,6 +24,7 @@ from analysis.report.html.plot import (
     Plot,
     Shown,
     bands_said,
+    bar_marker,
     over_time,
     rows_axis,
 )
@@ -167,11 +168,7 @@ def _traces(lives: Sequence[tuple[Incarnation, list[State]]], clock: Clock) -> l
                 "x": lengths,
                 "hovertext": texts,
                 "hoverinfo": "text",
-                "marker": {
-                    "color": colour,
-                    "line": {"color": "--edge", "width": 0},
-                    "pattern": {"shape": pattern, "fillmode": "overlay", "size": 6},
-                },
+                "marker": bar_marker(colour, pattern, edge_px=0),
             }
         )
     return traces
