@@ -18,6 +18,14 @@ Dsn = Annotated[
         "own there and drops it.",
     ),
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Spread the runs over the machines of the Dask scheduler there, as in "
+        "tcp://10.0.0.1:8786.",
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option(

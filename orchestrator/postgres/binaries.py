@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,8 @@ _WHEEL_TREES = tuple(
 _SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")  # Debian's; PGDG's on Red Hat
 _LIBRARY_FOLDERS = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")
 _PROGRAMS = ("initdb", "postgres")
+_VERSION_LIMIT_S = 30.0
+_VERSION_BEHIND = "(PostgreSQL)"
 _READABLE_BY_ALL = 0o444
 _EXECUTABLE_BY_ALL = 0o111
 
@@ -52,6 +55,22 @@ class Binaries:
     def program(self, name: str) -> str:
         """The path of a program as a word of an argv."""
         return str(self.bin / name)
+
+    def version(self) -> str:
+        """As a running server would report it. Raises `ServerBinariesError`."""
+        try:
+            told = subprocess.run(
+                [self.program("postgres"), "--version"],
+                capture_output=True,
+                text=True,
+                timeout=_VERSION_LIMIT_S,
+                check=True,
+            ).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ServerBinariesError(
+                f"{self.program('postgres')} cannot be run: {error}"
+            ) from error
+        return told.partition(_VERSION_BEHIND)[2].strip()
 
     def has_library(self, name: str) -> bool:
         """Whether a loadable module such as ``pg_stat_statements`` is installed."""

@@ -119,6 +119,18 @@ def make_database(target: Target, run_id: str, janitor: Janitor, connect_s: int)
     return name
 
 
+def version_at(target: Target, connect_s: int) -> str:
+    """What the server calls its version. Raises `ServerUnreachableError`."""
+    target = Target({"connect_timeout": connect_s} | target.parameters)
+    try:
+        with psycopg.connect(target.dsn(), autocommit=True) as connection:
+            return connection.info.parameter_status("server_version") or ""
+    except psycopg.Error as error:
+        raise ServerUnreachableError(
+            f"no PostgreSQL can be used at {target}: {target.redacted(str(error))}"
+        ) from None
+
+
 def _check(connection: psycopg.Connection[Any], target: Target) -> None:
     if connection.info.server_version < MIN_SERVER_VERSION:
         raise ServerTooOldError(

@@ -29,7 +29,7 @@ from orchestrator.processes.janitor import Janitor
 DATABASE = "crashbench"
 WORKER_ROLE = "crashbench_worker"
 
-__all__ = ["DATABASE", "WORKER_ROLE", "Limits", "Server", "open_server"]
+__all__ = ["DATABASE", "WORKER_ROLE", "Limits", "Server", "open_server", "version_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,13 @@ def open_server(
     except BaseException:
         cluster.stop()
         raise
+
+
+def version_of(dsn: str | None) -> str:
+    """What the server would call its version that `open_server` opens. Raises `ServerError`."""
+    if dsn is None:
+        return binaries.locate().version()
+    return external.version_at(external.parse(dsn), Limits().connect_s)
 
 
 def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:

@@ -48,11 +48,13 @@ class Ended:
     said: str
     """A sentence on how it ended, and the last lines that it wrote."""
     took_s: float
+    no_verdict: bool = False
+    """Though the exit code may be one: 3 is also that of a run that never began."""
 
     @property
     def complaint(self) -> str | None:
         """What went wrong, where it came to no verdict; else None."""
-        return None if self.exit_code in JUDGED else self.said
+        return None if self.exit_code in JUDGED and not self.no_verdict else self.said
 
 
 def run_in_process(

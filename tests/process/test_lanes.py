@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.commands.crash_points.lanes import Lanes, _Lane
+from orchestrator.commands.crash_points.under_way import UnderWay
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
+from orchestrator.commands.engine.lanes import LanesEngine, _Lane
 from orchestrator.errors import InternalError
 from orchestrator.run.request import Request, make_request
 from worker_child.adapters.contract import Preset
@@ -44,7 +45,7 @@ def test_a_lane_that_has_died_is_an_error_in_a_sentence_and_no_broken_pipe(tmp_p
 
 
 def test_what_a_lane_cannot_carry_out_is_its_answer(tmp_path: Path) -> None:
-    with Lanes(1, NOWHERE) as lanes:
-        (carried,) = lanes.carry_out([request(tmp_path)])
-    assert carried.answer.error is not None and "nowhere" in carried.answer.error
-    assert carried.answer.exit_code == 2
+    with LanesEngine(1, NOWHERE) as lanes:
+        ((_, ended),) = lanes.carry_out([[request(tmp_path)]], UnderWay(print), lambda: False)
+    assert ended.complaint is not None and "nowhere" in ended.complaint
+    assert ended.exit_code == 2

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from analysis.compare.crash_points import PointRun, judge_point
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
-from orchestrator.commands.crash_points.enumeration import read_round_trips
+from orchestrator.commands.crash_points.round_trips import read_round_trips
 from orchestrator.commands.crash_points.workloads import (
     Ability,
     kill_scenario,

@@ -11,7 +11,7 @@ from orchestrator.commands.crash_points import workloads
 from orchestrator.commands.crash_points.command import crash_points
 from orchestrator.commands.crash_points.plan import not_tried
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
-from orchestrator.errors import UnknownNameError
+from orchestrator.errors import CrashbenchError
 from orchestrator.scenario.faults import AtPoint
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters import load_adapter
@@ -29,6 +29,7 @@ def preset(rescue: Rescue | None, **periods_s: float) -> Preset:
         ({"actions": "nap"}, "--actions nap: there are kill, stall"),
         ({"actions": ","}, "--actions names none: there are kill, stall"),
         ({"fail_on": ["bad"]}, "--fail-on bad: no such verdict"),
+        ({"dask": "tcp://127.0.0.1:9", "lanes": 2}, "--lanes cannot go with --dask"),
         ({"preset": "turned"}, "control_holding has no preset 'turned'"),
     ],
 )
@@ -45,11 +46,12 @@ def test_a_wrong_wish_is_refused_in_a_sentence(
         "max_bound": 60.0,
         "every": False,
         "fail_on": None,
-        "lanes": 1,
+        "lanes": None,
+        "dask": None,
         "dsn": None,
         "results": tmp_path,
     }
-    with pytest.raises(UnknownNameError, match=says):
+    with pytest.raises(CrashbenchError, match=says):
         crash_points(**{**asked, **wrong})
     assert list(tmp_path.iterdir()) == []
 

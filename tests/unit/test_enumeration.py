@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -17,18 +17,19 @@ from orchestrator.commands.crash_points import kept as kept_module
 from orchestrator.commands.crash_points.enumeration import (
     MOST_ATTEMPTS,
     Enumeration,
+    Progress,
     RunFailedError,
     UnsoundListingError,
     Wish,
 )
 from orchestrator.commands.crash_points.kept import Kept
-from orchestrator.commands.crash_points.lane import Answer
-from orchestrator.commands.crash_points.lanes import Carried, Lanes
 from orchestrator.commands.crash_points.plan import Subject
 from orchestrator.commands.crash_points.workloads import Ability
+from orchestrator.commands.engine.engine import Block, Ends, Listener
 from orchestrator.paths import ROOT
 from orchestrator.run import environment
 from orchestrator.run.request import Request
+from orchestrator.run.subprocess_run import Ended, IsInterrupted
 from tests.histories.builder import Story
 from tests.histories.planted import PLANTED, A, crash
 from worker_child.adapters import load_adapter
@@ -99,7 +100,7 @@ def written(plant: Plant) -> dict[str, bytes]:
         return {".jsonl": history.read_bytes(), ".summary.json": summary.read_bytes()}
 
 
-class PlantedLanes:
+class PlantedEngine:
     """Writes the next planted history for each run; the last one again and again."""
 
     def __init__(
@@ -107,22 +108,28 @@ class PlantedLanes:
         listings: Sequence[Plant],
         points: Sequence[Plant] = (crash,),
         *,
-        errors: Sequence[Answer] = (),
+        errors: Sequence[Ended] = (),
     ) -> None:
         self._plants = {True: list(listings), False: list(points)}
         self._errors = list(errors)
         """Of the first runs."""
         self.carried: list[str] = []
 
-    def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
-        for request in requests:
+    def machines(self) -> int:
+        return 1
+
+    def carry_out(
+        self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
+    ) -> Ends:
+        for request in (request for block in blocks for request in block):
+            listener.begun(request, "")
             plants = self._plants[request.scenario.list_round_trips]
             plant = plants.pop(0) if len(plants) > 1 else plants[0]
             request.results.mkdir(parents=True, exist_ok=True)
             for ending, content in written(plant).items():
                 (request.results / f"{request.run_id}{ending}").write_bytes(content)
             self.carried.append(request.run_id)
-            yield Carried(request, self._errors.pop(0) if self._errors else Answer(), 0.1)
+            yield request, self._errors.pop(0) if self._errors else Ended(0, "", 0.1)
 
 
 @pytest.fixture
@@ -133,17 +140,40 @@ def subject(tmp_path: Path) -> Subject:
     return Subject("control_late_ack", "stock", (), tmp_path / "runs", preset, ability)
 
 
+def test_where_a_run_was_is_told_and_what_befalls_a_machine(subject: Subject) -> None:
+    told: list[str] = []
+    seen: list[Progress] = []
+
+    class Elsewhere(PlantedEngine):
+        def carry_out(
+            self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
+        ) -> Ends:
+            for request, ended in super().carry_out(blocks, listener, interrupted):
+                listener.given_back(request)
+                listener.begun(request, "two")
+                listener.note("one is lost")
+                yield request, ended
+
+    wish = Wish(actions=("kill",))
+    enumeration = Enumeration(
+        subject, wish, Elsewhere([healthy]), Kept(SERVER, None), seen.append, told.append
+    )
+    assert list(enumeration.carry_out(lambda: False))[-1].complete
+    assert {progress.machine for progress in seen} == {"two"}
+    assert told == ["one is lost"] * len(seen)
+
+
 def enumerate_(
-    subject: Subject, lanes: PlantedLanes, earlier: CrashPoints | None = None
+    subject: Subject, engine: PlantedEngine, earlier: CrashPoints | None = None
 ) -> CrashPoints:
     *_, table = Enumeration(
         subject,
         Wish(actions=("kill",)),
-        cast("Lanes", lanes),
-        1,
+        engine,
         Kept(SERVER, earlier),
         lambda progress: None,
-    ).carry_out()
+        print,
+    ).carry_out(lambda: False)
     return table
 
 
@@ -182,52 +212,52 @@ def this_run(monkeypatch: pytest.MonkeyPatch, subject: Subject) -> dict[str, Any
 def test_a_run_without_harm_that_did_not_pass_is_repeated_and_then_relied_on(
     subject: Subject,
 ) -> None:
-    lanes = PlantedLanes([unfinished, healthy])
-    table = enumerate_(subject, lanes)
+    engine = PlantedEngine([unfinished, healthy])
+    table = enumerate_(subject, engine)
     assert table.complete and {p.statement for p in table.points} == {CLAIM, ACK}
-    listings = [run_id for run_id in lanes.carried if run_id.startswith("crash_points_")]
+    listings = [run_id for run_id in engine.carried if run_id.startswith("crash_points_")]
     assert len(listings) == 7 and len(set(listings)) == 6
 
 
 def test_a_listing_that_never_passes_is_no_listing(subject: Subject) -> None:
-    lanes = PlantedLanes([unfinished])
+    engine = PlantedEngine([unfinished])
     with pytest.raises(UnsoundListingError, match=r"a run without harm, did not pass \(unknown\)"):
-        enumerate_(subject, lanes)
-    assert len(lanes.carried) == 6 * (MOST_ATTEMPTS - 1) + 1
+        enumerate_(subject, engine)
+    assert len(engine.carried) == 6 * (MOST_ATTEMPTS - 1) + 1
 
 
-NOT_READY = Answer("worker 0:0 was not ready within 20 s", exit_code=3)
-NOT_BUILT = Answer("the worker is out of date", exit_code=2)
+NOT_READY = Ended(3, "worker 0:0 was not ready within 20 s", 0.1, no_verdict=True)
+NOT_BUILT = Ended(2, "the worker is out of date", 0.1, no_verdict=True)
 
 
 def test_a_run_that_the_machine_did_not_let_go_on_is_repeated(subject: Subject) -> None:
-    lanes = PlantedLanes([healthy], errors=[NOT_READY] * 6)
-    table = enumerate_(subject, lanes)
+    engine = PlantedEngine([healthy], errors=[NOT_READY] * 6)
+    table = enumerate_(subject, engine)
     assert table.complete and {p.verdict for p in table.points} == {"duplicated"}
-    assert lanes.carried[:6] == lanes.carried[6:12]
+    assert engine.carried[:6] == engine.carried[6:12]
 
 
 @pytest.mark.parametrize(
     ("answer", "runs"), [(NOT_BUILT, 1), (NOT_READY, 6 * (MOST_ATTEMPTS - 1) + 1)]
 )
 def test_a_run_that_cannot_be_carried_out_ends_the_enumeration_with_its_sentence(
-    answer: Answer, runs: int, subject: Subject
+    answer: Ended, runs: int, subject: Subject
 ) -> None:
-    lanes = PlantedLanes([healthy], errors=[answer] * 99)
-    with pytest.raises(RunFailedError, match=str(answer.error)) as caught:
-        enumerate_(subject, lanes)
+    engine = PlantedEngine([healthy], errors=[answer] * 99)
+    with pytest.raises(RunFailedError, match=answer.said) as caught:
+        enumerate_(subject, engine)
     assert caught.value.exit_code == answer.exit_code
-    assert len(lanes.carried) == runs
+    assert len(engine.carried) == runs
 
 
 def test_where_nothing_was_tried_nothing_is_vouched_for(subject: Subject) -> None:
-    table = enumerate_(subject, PlantedLanes([nothing_said]))
+    table = enumerate_(subject, PlantedEngine([nothing_said]))
     assert table.points == () and exit_code_of(table.points) == 4
 
 
 def test_what_was_carried_out_is_kept(subject: Subject, this_run: dict[str, Any]) -> None:
-    first = enumerate_(subject, PlantedLanes([healthy]))
-    again = PlantedLanes([healthy])
+    first = enumerate_(subject, PlantedEngine([healthy]))
+    again = PlantedEngine([healthy])
     table = enumerate_(subject, again, first)
     assert again.carried == [] and table.points == first.points
 
@@ -245,9 +275,9 @@ def test_what_was_carried_out_is_kept(subject: Subject, this_run: dict[str, Any]
 def test_what_was_carried_out_otherwise_is_carried_out_anew(
     name: str, value: object, subject: Subject, this_run: dict[str, Any]
 ) -> None:
-    first = enumerate_(subject, PlantedLanes([healthy]))
+    first = enumerate_(subject, PlantedEngine([healthy]))
     this_run[name] = value
-    again = PlantedLanes([healthy])
+    again = PlantedEngine([healthy])
     enumerate_(subject, again, first)
     assert len(again.carried) == first.runs
 
@@ -256,9 +286,9 @@ def test_what_another_server_has_carried_out_is_carried_out_anew(
     subject: Subject, this_run: dict[str, Any]
 ) -> None:
     code = environment.describe_code(ROOT)
-    first = enumerate_(subject, PlantedLanes([healthy]))
+    first = enumerate_(subject, PlantedEngine([healthy]))
     this_run["environment"] = {"postgres": {"version": "14.1"}, "code": code}
-    again = PlantedLanes([healthy])
+    again = PlantedEngine([healthy])
     enumerate_(subject, again, first)
     assert len(again.carried) == first.runs
 
@@ -267,12 +297,12 @@ def test_a_run_that_did_not_reach_its_point_is_repeated_unless_it_was_already(
     subject: Subject, this_run: dict[str, Any]
 ) -> None:
     never = PLANTED["a_healthy_run"].plant
-    first = enumerate_(subject, PlantedLanes([healthy], [never]))
+    first = enumerate_(subject, PlantedEngine([healthy], [never]))
     assert {p.verdict for p in first.points} == {"not_reached"}
-    finished = PlantedLanes([healthy], [never])
+    finished = PlantedEngine([healthy], [never])
     assert enumerate_(subject, finished, first).points == first.points
     assert finished.carried == []
-    interrupted = PlantedLanes([healthy], [crash])
+    interrupted = PlantedEngine([healthy], [crash])
     table = enumerate_(subject, interrupted, None)
     assert {p.verdict for p in table.points} == {"duplicated"}
     assert len(interrupted.carried) == len(first.points)

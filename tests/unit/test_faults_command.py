@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.engine.engine import LocalEngine
-from orchestrator.commands.faults import plan
+from orchestrator.commands.faults import command, plan
 from orchestrator.commands.faults.command import try_faults
 from orchestrator.commands.faults.plan import Wish, plan_faults_of
 from orchestrator.commands.faults.table import (
@@ -149,7 +150,7 @@ def test_the_json_beside_it_has_every_figure(tmp_path: Path) -> None:
 
 
 def test_a_run_that_cannot_be_carried_out_is_an_error_and_does_not_stop_the_others(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -158,7 +159,8 @@ def test_a_run_that_cannot_be_carried_out_is_an_error_and_does_not_stop_the_othe
         return Ended(2, "the world would not let it", 0.1)
 
     text = StringIO()
-    code = try_faults(wish(tmp_path), LocalEngine(fails), Console(file=text, width=80))
+    monkeypatch.setattr(command, "engine_for", lambda *_: nullcontext(LocalEngine(fails)))
+    code = try_faults(wish(tmp_path), Console(file=text, width=80))
     assert code == 2
     runs = plan_faults_of(wish(tmp_path)).runs
     assert asked == [run.run_id for run in runs]

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from orchestrator.commands.engine import machine
+from orchestrator.commands.engine.needs import NeededLibrary, Needs
 from orchestrator.commands.engine.parcel import Order, PackedFile, Parcel, order_of, packed, receive
-from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.load import resolve_scenario
+from orchestrator.run.request import DSN_VARIABLE, Request, make_request
+from orchestrator.scenario.load import resolve, resolve_scenario, scenario_from_resolved
+from worker_child.adapters import load_adapter
 
 TINY = Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml"
 
@@ -108,6 +110,66 @@ def test_a_machine_with_other_code_says_so_and_carries_nothing_out(tmp_path: Pat
     assert not (tmp_path / "scratch").exists()
 
 
+def test_an_order_for_a_scenario_of_no_file_holds_all_of_it(tmp_path: Path) -> None:
+    named = request_into(tmp_path)
+    of_no_file = make_request(
+        named.scenario,
+        library="control_holding",
+        preset="stock",
+        ordinal=2,
+        dsn="postgresql://u:hunter2@h/d",
+        results=tmp_path,
+        overwrite=True,
+    )
+    data = order_of(of_no_file, "c0de", "15.9")
+    order = msgspec.msgpack.decode(data, type=Order)
+
+    assert b"hunter2" not in data and order.words == [] and order.needs.server_version == "15.9"
+    assert order.whole is not None
+    again = resolve(scenario_from_resolved(order.whole.scenario))
+    assert again.digest == named.resolved.digest
+
+
+def test_a_machine_with_another_postgresql_takes_no_part_where_runs_belong_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(DSN_VARIABLE, raising=False)
+    code, mine = machine.our_code(), machine.server_version()
+
+    assert machine.flaws(code, Needs([], own_server=True, server_version=mine)) == []
+    (said,) = machine.flaws(code, Needs([], own_server=False, server_version="9.6"))
+    assert f"it has PostgreSQL {mine} and not 9.6" in said
+
+
+def test_a_machine_whose_server_is_given_takes_no_part_in_what_harms_a_whole_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(DSN_VARIABLE, "postgresql://u:hunter2@h/d")
+
+    (said,) = machine.flaws(machine.our_code(), Needs([], own_server=True))
+    assert DSN_VARIABLE in said and "hunter2" not in said
+    assert machine.flaws(machine.our_code(), Needs([], own_server=False)) == []
+
+
+def test_a_machine_whose_server_does_not_answer_says_so_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(DSN_VARIABLE, "host=/nowhere user=u password=hunter2")
+
+    needs = Needs([], own_server=False, server_version="15.9")
+    (said,) = machine.flaws(machine.our_code(), needs)
+    assert "no PostgreSQL can be used at" in said and "hunter2" not in said
+
+
+def test_a_run_that_never_began_is_no_run_with_a_verdict(tmp_path: Path) -> None:
+    """Exit code 3 is that of an invalid run, and of one that left no history."""
+    parcel = Parcel(3, "worker 0:0 was not ready within 20 s", 1.0, no_verdict=True)
+    ended = receive(request_into(tmp_path), msgspec.msgpack.encode(parcel))
+
+    assert ended.exit_code == 3
+    assert ended.complaint == "worker 0:0 was not ready within 20 s"
+
+
 def test_a_machine_without_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "ROOM_BYTES", 1 << 62)
     order = order_of(request_into(tmp_path), machine.our_code())
@@ -119,6 +181,12 @@ def test_a_machine_without_room_says_so(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_library_that_is_another_there_or_missing_makes_a_machine_unfit() -> None:
     code = machine.our_code()
 
-    assert machine.flaws(code, [("control_holding", None)]) == []
-    assert "another adapter" in machine.flaws(code, [("control_holding", "f" * 16)])[0]
-    assert len(machine.flaws(code, [("./nowhere", None), ("nothing", None)])) == 2
+    def flaws(*libraries: NeededLibrary) -> list[str]:
+        return machine.flaws(code, Needs(list(libraries), own_server=False))
+
+    here = NeededLibrary("control_holding", load_adapter("control_holding").version(), None)
+    change = msgspec.structs.replace
+    assert flaws(here) == []
+    assert "another adapter" in flaws(change(here, adapter_sha256="f" * 16))[0]
+    assert "and not 0.0.1: install the same one" in flaws(change(here, version="0.0.1"))[0]
+    assert len(flaws(change(here, given="./nowhere"), change(here, given="nothing"))) == 2

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
+from rich.text import Text
 
 from analysis.compare.crash_points import (
     ACTIONS,
@@ -20,11 +20,9 @@ from analysis.compare.crash_points import (
 )
 from analysis.errors import CrashPointsError
 from analysis.report.console import HarmlessConsole
-from orchestrator.commands.calibration.trials import server_for_all
-from orchestrator.commands.crash_points.enumeration import Enumeration, Wish
+from orchestrator.commands.crash_points.enumeration import Enumeration, Progress, Wish
 from orchestrator.commands.crash_points.kept import Kept
-from orchestrator.commands.crash_points.lanes import Lanes
-from orchestrator.commands.crash_points.plan import Subject
+from orchestrator.commands.crash_points.plan import Subject, harmless_requests
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
     SMALLEST_FIRST,
@@ -33,9 +31,11 @@ from orchestrator.commands.crash_points.workloads import (
     listing_scenario,
     plainest_scenario,
 )
+from orchestrator.commands.engine.choice import engine_on_one_version
+from orchestrator.commands.engine.interruption import interruptible
 from orchestrator.commands.matrix.command import listed
-from orchestrator.commands.options import Dsn, Settings
-from orchestrator.errors import Interrupted, UnknownNameError
+from orchestrator.commands.options import Dask, Dsn, Settings
+from orchestrator.errors import ClusterError, Interrupted, UnknownNameError
 from orchestrator.history.files import require_writable
 from orchestrator.postgres.sessions import demand
 from orchestrator.run.request import Request, make_request
@@ -88,6 +88,7 @@ def crash_points(
         int | None,
         typer.Option(min=1, max=64, help="Runs side by side. Default: by cores and sessions."),
     ] = None,
+    dask: Dask = None,
     dsn: Dsn = None,
     results: Annotated[
         Path, typer.Option(help="Folder for the table, and for a folder of histories.")
@@ -116,18 +117,30 @@ def crash_points(
         )
     wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
     console = HarmlessConsole()
+    if dask is not None and lanes is not None:
+        raise ClusterError("--lanes cannot go with --dask: each machine has one run at a time")
     subject, needed = _subject(library, preset, tuple(setting or ()), results)
     count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
     require_writable(subject.folder)
     target = results / f"crash-points-{subject.folder.name}.json"
     table: CrashPoints | None = None
+
+    def observe(progress: Progress) -> None:
+        print_progress(progress, console)
+
+    def tell(sentence: str) -> None:
+        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+
     try:
-        with server_for_all(dsn) as server_dsn, Lanes(count, server_dsn) as running:
-            kept = Kept(_version_of(server_dsn), _earlier(target))
+        needed_by = [request for some in harmless_requests(subject).values() for request in some]
+        with (
+            engine_on_one_version(dask, count, needed_by, dsn, tell) as (engine, version),
+            interruptible() as interrupted,
+        ):
             enumeration = Enumeration(
-                subject, wish, running, count, kept, lambda p: print_progress(p, console)
+                subject, wish, engine, Kept(version, _earlier(target)), observe, tell
             )
-            for table in enumeration.carry_out():
+            for table in enumeration.carry_out(interrupted):
                 if not wish.only:
                     _write(target, table)
     except (Interrupted, KeyboardInterrupt):
@@ -187,11 +200,6 @@ def _of_the_smallest_worker(asked: Callable[[Least], Request]) -> Request:
             if not isinstance(error.__cause__, UnusableWorkersError):
                 raise
     return asked(SMALLEST_FIRST[-1])
-
-
-def _version_of(dsn: str) -> str | None:
-    with psycopg.connect(dsn) as connection:
-        return connection.info.parameter_status("server_version")
 
 
 def _earlier(target: Path) -> CrashPoints | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-
-import msgspec
 
 from analysis.compare.crash_points import (
     ACTIONS,
@@ -25,11 +23,9 @@ from orchestrator.commands.crash_points.kept import (
     judge,
     summary_of,
 )
-from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.listing import (
     Listing,
     Point,
-    RoundTripNote,
     idle_says,
     list_points,
 )
@@ -42,9 +38,13 @@ from orchestrator.commands.crash_points.plan import (
     trials,
     undecidable,
 )
+from orchestrator.commands.crash_points.round_trips import read_round_trips
+from orchestrator.commands.crash_points.under_way import UnderWay
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
+from orchestrator.commands.engine.engine import Block, Engine
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
+from orchestrator.run.subprocess_run import IsInterrupted
 from orchestrator.scenario.faults import PointSide
 
 Observe = Callable[["Progress"], None]
@@ -56,6 +56,8 @@ decide whether it comes there a second time."""
 _BY_CHANCE = 3
 """The exit code of a run that the world did not let go on, such as a worker that was not ready in
 time on a machine that is overloaded: it may go on another time."""
+_NO_WORLD = 2
+"""That of a run that had none, being ended at its limit or with its machine."""
 
 
 class RunFailedError(CrashbenchError):
@@ -94,6 +96,8 @@ class Progress:
     trial: Trial | None
     """None = it was a run without harm."""
     result: PointRun | None
+    machine: str = ""
+    """Where it was carried out; empty = here, or it was kept."""
 
 
 class Enumeration:
@@ -103,26 +107,29 @@ class Enumeration:
         self,
         subject: Subject,
         wish: Wish,
-        lanes: Lanes,
-        lane_count: int,
+        engine: Engine,
         kept: Kept,
         observe: Observe,
+        tell: Callable[[str], None],
     ) -> None:
+        """`observe` hears of each run, `tell` what else the user ought to know."""
         self._subject = subject
         self._wish = wish
-        self._lanes = lanes
-        self._lane_count = lane_count
+        self._engine = engine
         self._observe = observe
+        self._under_way = UnderWay(tell)
+        self._interrupted: IsInterrupted = lambda: False
         self._kept = kept
         self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
         self._carried = 0
         self._busy_s = 0.0
 
-    def carry_out(self) -> Iterator[CrashPoints]:
+    def carry_out(self, interrupted: IsInterrupted) -> Iterator[CrashPoints]:
         """The table as far as it has come, each time that a run has ended; the last one is whole.
 
         Raises `CrashbenchError` when a run cannot be carried out, `Interrupted`.
         """
+        self._interrupted = interrupted
         begun_s = time.monotonic()
         listings = self._list()
         points = self._wished(points_to_try(listings))
@@ -155,7 +162,7 @@ class Enumeration:
         done = len(kept)
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request, failed in self._run(left, attempt):
+            for request, failed, machine in self._run(left, attempt):
                 flaw = None if failed else _flaw_of(request)
                 if flaw is not None and attempt == MOST_ATTEMPTS:
                     raise UnsoundListingError(flaw)
@@ -163,7 +170,8 @@ class Enumeration:
                     again.append(request)
                     continue
                 done += 1
-                self._observe(Progress(done, len(every), None, request.run_id, None, None))
+                progress = Progress(done, len(every), None, request.run_id, None, None, machine)
+                self._observe(progress)
             left = again
 
     def _wished(self, points: list[Point]) -> list[Point]:
@@ -185,36 +193,47 @@ class Enumeration:
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request, failed in self._run(left, attempt):
+            for request, failed, machine in self._run(left, attempt):
                 result = None if failed else judge(request)
                 if result is None or (result.verdict in REPEATED and attempt < MOST_ATTEMPTS):
                     again.append(request)
                     continue
                 results[request.run_id] = result
-                self._tell(by_id[request.run_id], result, len(planned), len(results))
+                left_s = self._left_s(len(planned) - len(results))
+                trial = by_id[request.run_id]
+                self._observe(
+                    Progress(
+                        len(results), len(planned), left_s, request.run_id, trial, result, machine
+                    )
+                )
                 yield
             left = again
 
-    def _tell(self, trial: Trial, result: PointRun, of: int, done: int) -> None:
+    def _left_s(self, left: int) -> float | None:
         each_s = self._busy_s / self._carried if self._carried else None
-        left_s = None if each_s is None else each_s * (of - done) / self._lane_count
-        self._observe(Progress(done, of, left_s, trial.request.run_id, trial, result))
+        return None if each_s is None else each_s * left / self._engine.machines()
 
-    def _run(self, requests: Sequence[Request], attempt: int) -> Iterator[tuple[Request, bool]]:
-        """Each as it ends, and whether it failed and is to be repeated.
+    def _run(
+        self, requests: Sequence[Request], attempt: int
+    ) -> Iterator[tuple[Request, bool, str]]:
+        """Each as it ends, whether it failed and is to be repeated, and where that was.
 
         Raises `RunFailedError` where repeating is of no use, or was of none.
         """
-        for carried in self._lanes.carry_out(requests):
-            answer = carried.answer
-            last = answer.exit_code != _BY_CHANCE or attempt == MOST_ATTEMPTS
-            if answer.error is not None and last:
-                error = RunFailedError(f"{carried.request.run_id}: {answer.error}")
-                error.exit_code = answer.exit_code
-                raise error
-            self._carried += 1
-            self._busy_s += carried.took_s
-            yield carried.request, answer.error is not None
+        blocks: list[Block] = [[request] for request in requests]
+        with closing(
+            self._engine.carry_out(blocks, self._under_way, self._interrupted)
+        ) as all_ends:
+            for request, ended in all_ends:
+                complaint = ended.complaint
+                last = ended.exit_code != _BY_CHANCE or attempt == MOST_ATTEMPTS
+                if complaint is not None and last:
+                    error = RunFailedError(f"{request.run_id}: {complaint}")
+                    error.exit_code = _NO_WORLD if ended.exit_code is None else ended.exit_code
+                    raise error
+                self._carried += 1
+                self._busy_s += ended.took_s
+                yield request, complaint is not None, self._under_way.machine_of(request)
 
     def _table(
         self,
@@ -241,7 +260,7 @@ class Enumeration:
             folder=f"{subject.folder.parent.name}/{subject.folder.name}",
             command=_command(subject, self._wish),
             repetitions=self._wish.repetitions,
-            lanes=self._lane_count,
+            lanes=self._engine.machines(),
             took_s=round(took_s, 3),
             runs=self._carried,
             complete=not self._wish.only and len(results) == len(planned),
@@ -261,29 +280,6 @@ class Enumeration:
             ),
             before_unknown=tuple(_listed(point) for point in undecidable(points)),
         )
-
-
-def read_round_trips(history: Path) -> list[RoundTripNote]:
-    """The round trips that a harmless run has noted. Raises OSError, msgspec.DecodeError."""
-    found = []
-    with history.open("rb") as file:
-        for line in file:
-            if b'"round_trip"' not in line:
-                continue
-            note = msgspec.json.decode(line, type=_NoteLine)
-            if note.kind == "note" and note.fields.code == "round_trip":
-                found.append(msgspec.convert(note.fields.detail, RoundTripNote))
-    return found
-
-
-class _NoteFields(msgspec.Struct):
-    code: str = ""
-    detail: dict[str, object] = {}
-
-
-class _NoteLine(msgspec.Struct):
-    kind: str
-    fields: _NoteFields
 
 
 def _flaw_of(request: Request) -> str | None:

@@ -34,7 +34,8 @@ _MINUTES_FROM_S = 120
 def print_progress(progress: Progress, console: Console) -> None:
     """One line for a run that has ended."""
     place = f"{progress.done:>{len(str(progress.of))}}/{progress.of}"
-    left = "" if progress.left_s is None else f"  {_left(progress.left_s)}"
+    left = f"  on {progress.machine}" if progress.machine else ""
+    left += "" if progress.left_s is None else f"  {_left(progress.left_s)}"
     if progress.trial is None or progress.result is None:
         console.print(Text(f"{place}  {progress.run_id}  listed{left}"), soft_wrap=True)
         return
@@ -99,7 +100,7 @@ def summary_lines(table: CrashPoints) -> list[str]:
         f"execute nothing, {unsteady} were not in every run without harm.",
         *_before_unknown(len(table.before_unknown)),
         *(f"{action}: not tried, as {why}." for action, why in table.not_tried.items()),
-        f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s.",
+        f"{table.runs} runs, {table.lanes} side by side, took {table.took_s:.0f} s.",
     ]
     disagree = sorted({point.id for point in table.points if point.nondeterministic})
     if disagree:

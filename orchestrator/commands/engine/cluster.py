@@ -1,4 +1,4 @@
-"""A Dask cluster as the machines of a matrix: the one module that imports Dask.
+"""A Dask cluster as the machines of a command: the one module that imports Dask.
 
 Each run is one task that needs the resource ``cell`` of one worker, so that a worker carries out
 one at a time. Whatever Dask would do by itself that bears on a measurement has to be off: it is
@@ -17,8 +17,10 @@ from typing import Any
 
 import dask
 import distributed
+import msgspec
 
 from orchestrator.commands.engine import machine
+from orchestrator.commands.engine.needs import Needs
 from orchestrator.commands.engine.parcel import order_of
 from orchestrator.commands.engine.spread import Arrival
 from orchestrator.errors import ClusterError, Interrupted
@@ -36,22 +38,19 @@ _OFF = {
 }
 """What must be False on every worker, and the variable that makes it so."""
 
-Libraries = Sequence[tuple[str, str | None]]
-"""Names or folders, each beside the digest of an outside one's folder."""
-
 
 class DaskCluster:
     """See `Cluster`; `remarks` = what the user ought to know of it, a sentence each."""
 
-    def __init__(self, address: str, libraries: Libraries) -> None:
-        """Connect, and look at everything that is there.
+    def __init__(self, address: str, needs: Needs, *, alike: bool) -> None:
+        """Connect, and look at everything that is there; `alike` = all need the same PostgreSQL.
 
-        Raises `ClusterError` with every reason at once why the matrix cannot run there.
+        Raises `ClusterError` with every reason at once why nothing can run there.
         """
         # All that it would say is said by us, in a sentence.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._address = address
-        self._libraries = list(libraries)
+        self._needs = needs
         self._client = _connect(address)
         self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._futures: dict[int, distributed.Future] = {}
@@ -59,10 +58,15 @@ class DaskCluster:
         """Fit, by address."""
         self._unfit: set[str] = set()
         try:
-            self.remarks = self._first_look()
+            self.remarks = self._first_look(alike)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def server_version(self) -> str | None:
+        """Of the PostgreSQL that every run gets; None = it may be any."""
+        return self._needs.server_version
 
     def machines(self, tell: Callable[[str], None]) -> Mapping[str, str]:
         """See `Cluster`."""
@@ -81,7 +85,7 @@ class DaskCluster:
         """See `Cluster`."""
         future = self._client.submit(
             _task,
-            order_of(request, machine.our_code()),
+            order_of(request, machine.our_code(), self.server_version),
             key=f"{request.run_id}-{ticket}-{os.getpid()}",
             workers=[address],
             allow_other_workers=False,
@@ -141,7 +145,7 @@ class DaskCluster:
         found: dict[str, dict[str, Any]] = told["workers"]
         return found
 
-    def _first_look(self) -> list[str]:
+    def _first_look(self, alike: bool) -> list[str]:
         wrong = self._client.run_on_scheduler(_scheduler_flaws())
         workers = self._workers()
         with_cell = {at: w for at, w in workers.items() if RESOURCE in w["resources"]}
@@ -155,13 +159,35 @@ class DaskCluster:
         for address, reasons in self._examined(with_cell).items():
             self._known[address] = _bare(address)
             wrong += [f"{_bare(address)}: {reason}" for reason in reasons]
+        if alike and not wrong:
+            wrong += self._agree(list(with_cell))
         if wrong:
             listed = "".join(f"\n  - {reason}" for reason in wrong)
-            raise ClusterError(
-                f"the Dask cluster at {self._address} cannot take the matrix:{listed}"
-            )
+            raise ClusterError(f"the Dask cluster at {self._address} cannot take this:{listed}")
         told = [f"{_bare(at)} takes no part: it lacks the resource {RESOURCE}" for at in without]
         return sorted(told) + _sharing(with_cell)
+
+    def _agree(self, workers: Sequence[str]) -> list[str]:
+        """Take what they all have for what every machine needs; else why that cannot be."""
+        found = self._client.run(_server_version(), workers=workers, on_error="return")
+        failed = [
+            f"{_bare(at)}: its PostgreSQL cannot be told: {answer}"
+            for at, answer in sorted(found.items())
+            if not isinstance(answer, str)
+        ]
+        if failed:
+            return failed
+        versions = set(found.values())
+        if len(versions) > 1:
+            listed = ", ".join(
+                f"{_bare(at)} has {version}" for at, version in sorted(found.items())
+            )
+            return [
+                f"its machines have different PostgreSQL: {listed}. What is run there belongs "
+                "together: install the same one, or leave --resources cell=1 away on the others"
+            ]
+        self._needs = msgspec.structs.replace(self._needs, server_version=versions.pop())
+        return []
 
     def _examined(self, workers: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
         """By address: why it cannot take part."""
@@ -169,7 +195,7 @@ class DaskCluster:
         asked = [address for address, reasons in found.items() if not reasons]
         if not asked:
             return found
-        examine = _worker_flaws(machine.our_code(), self._libraries)
+        examine = _worker_flaws(machine.our_code(), msgspec.msgpack.encode(self._needs))
         answers = self._client.run(examine, workers=asked, on_error="return")
         for address in asked:
             answer = answers.get(address, "it does not answer")
@@ -237,13 +263,23 @@ def _scheduler_flaws() -> Callable[[Any], list[str]]:
     return flaws
 
 
-def _worker_flaws(code_sha256: str, libraries: Libraries) -> Callable[[Any], list[str]]:
+def _server_version() -> Callable[[], str]:
+    def version() -> str:
+        from orchestrator.commands.engine import machine
+
+        found: str = machine.server_version()
+        return found
+
+    return version
+
+
+def _worker_flaws(code_sha256: str, needs: bytes) -> Callable[[Any], list[str]]:
     off = dict(_OFF)
 
     def flaws(dask_worker: Any) -> list[str]:
         from orchestrator.commands.engine import machine
 
-        found: list[str] = machine.flaws(code_sha256, libraries)
+        found: list[str] = machine.flaws(code_sha256, needs)
         for key, variable in off.items():
             unlimited = "memory" in key and dask_worker.memory_manager.memory_limit is None
             if dask.config.get(key) is not False and not unlimited:

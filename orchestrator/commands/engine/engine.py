@@ -1,13 +1,15 @@
-"""The one way by which a matrix has its runs carried out, and its first implementation: here."""
+"""The one way by which a command has its runs carried out, and its first implementation: here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, run_in_process
 
+Ends = Generator[tuple[Request, Ended], None, None]
+"""Runs, each with how it ended; to be closed by whoever does not take all of them."""
 Block = Sequence[Request]
 """Runs that are compared with each other: they stay on one machine, in this order."""
 
@@ -36,12 +38,12 @@ class Engine(Protocol):
     """Carries runs out. Whatever it says has ended well has its files in the results folder."""
 
     def machines(self) -> int:
-        """How many there are at this moment to share the work; at least 1."""
+        """How many runs may go on side by side at this moment; at least 1."""
         ...
 
     def carry_out(
         self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
-    ) -> Iterator[tuple[Request, Ended]]:
+    ) -> Ends:
         """Every run once, each with how it ended, as it ends.
 
         Raises `Interrupted` once everything under way has been ended because `interrupted` said
@@ -68,7 +70,7 @@ class LocalEngine:
 
     def carry_out(
         self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
-    ) -> Iterator[tuple[Request, Ended]]:
+    ) -> Ends:
         """See `Engine`."""
         for request in (request for block in blocks for request in block):
             listener.begun(request, "")

@@ -1,22 +1,28 @@
-"""On a machine that takes part: whether it is fit for a matrix, and one run of it."""
+"""On a machine that takes part: whether it is fit, and one run of it."""
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from orchestrator.commands.engine.lane import MODULE
+from orchestrator.commands.engine.needs import NeededLibrary, Needs
 from orchestrator.commands.engine.parcel import Order, Parcel, packed
 from orchestrator.errors import CrashbenchError
 from orchestrator.libraries.build import require_built
+from orchestrator.libraries.guard import guard
 from orchestrator.libraries.library import find_library
 from orchestrator.paths import ROOT
+from orchestrator.postgres.server import version_of
 from orchestrator.run.environment import describe_code
+from orchestrator.run.request import DSN_VARIABLE
 from orchestrator.run.subprocess_run import IsInterrupted, wait_for
 from worker_child.paths import OUR_PYTHON
 
@@ -31,27 +37,59 @@ def our_code() -> str:
     return str(describe_code(ROOT)["sha256"])
 
 
-def flaws(code_sha256: str, libraries: Sequence[tuple[str, str | None]]) -> list[str]:
+def server_version() -> str:
+    """Of the PostgreSQL that its runs get, in that one's own words. Raises `CrashbenchError`."""
+    return version_of(os.environ.get(DSN_VARIABLE))
+
+
+def flaws(code_sha256: str, needs: bytes | Needs) -> list[str]:
     """Why this machine cannot take part, a sentence each; empty = it can.
 
-    `libraries` are names or folders, each beside its folder's digest where it is an outside one.
+    `needs` may be encoded, as other code could have other ones.
     """
     if our_code() != code_sha256:
         return [
             f"it has other code ({our_code()} instead of {code_sha256}): bring the same Crashbench "
             "onto it, and start its Dask worker anew"
         ]
-    found = []
-    for name, sha256 in libraries:
-        try:
-            library = find_library(name)
-            require_built(library)
-        except CrashbenchError as error:
-            found.append(str(error))
-            continue
-        if library.sha256() != sha256:
-            found.append(f"its folder {name} holds another adapter: copy the same one there")
-    return found
+    wanted = msgspec.msgpack.decode(needs, type=Needs) if isinstance(needs, bytes) else needs
+    return [flaw for library in wanted.libraries for flaw in _library_flaws(library)] + list(
+        _server_flaws(wanted)
+    )
+
+
+def _library_flaws(wanted: NeededLibrary) -> Iterator[str]:
+    try:
+        library = find_library(wanted.given)
+        require_built(library)
+        version = guard(library).version()
+    except CrashbenchError as error:
+        yield str(error)
+        return
+    if library.sha256() != wanted.adapter_sha256:
+        yield f"its folder {wanted.given} holds another adapter: copy the same one there"
+    elif version != wanted.version:
+        yield f"its {library.name} is {version} and not {wanted.version}: install the same one"
+
+
+def _server_flaws(wanted: Needs) -> Iterator[str]:
+    if wanted.own_server and DSN_VARIABLE in os.environ:
+        yield (
+            f"it has {DSN_VARIABLE}, and a fault harms the whole server: start its Dask worker "
+            "without"
+        )
+    if wanted.server_version is None:
+        return
+    try:
+        version = server_version()
+    except CrashbenchError as error:
+        yield str(error)
+        return
+    if version != wanted.server_version:
+        yield (
+            f"it has PostgreSQL {version} and not {wanted.server_version}, and what is run there "
+            "belongs together: install the same one"
+        )
 
 
 def carry_out(
@@ -69,7 +107,7 @@ def carry_out(
 def _carried_out(
     order: Order, scratch: Path, environment: Mapping[str, str], interrupted: IsInterrupted
 ) -> Parcel:
-    wrong = flaws(order.code_sha256, [(order.library, order.adapter_sha256)])
+    wrong = flaws(order.code_sha256, order.needs)
     if wrong:
         return Parcel(None, "", 0.0, unfit="; ".join(wrong))
     try:
@@ -86,22 +124,32 @@ def _run(
     order: Order, folder: Path, environment: Mapping[str, str], interrupted: IsInterrupted
 ) -> Parcel:
     _require_room(folder)
-    if order.scenario_file is not None and order.scenario_text is not None:
-        (folder / order.scenario_file).write_text(order.scenario_text, encoding="utf-8")
     results = folder / "results"
     ended = wait_for(
-        [*OUR_PYTHON, "-m", "orchestrator", *order.words, f"--results={results}"],
+        [*OUR_PYTHON, "-m", *_words(order, folder, results)],
         limit_s=order.limit_s,
         interrupted=interrupted,
         environment=environment,
         folder=folder,
     )
-    if ended.complaint is not None:
-        _require_room(folder)
-        return Parcel(ended.exit_code, ended.said, ended.took_s)
-    if not (results / f"{order.run_id}.jsonl").exists():
-        return Parcel(None, f"{ended.said}\nIt left no finished history", ended.took_s)
-    return Parcel(ended.exit_code, ended.said, ended.took_s, packed(results, order.run_id))
+    parcel = Parcel(ended.exit_code, ended.said, ended.took_s)
+    if ended.complaint is None and (results / f"{order.run_id}.jsonl").exists():
+        return msgspec.structs.replace(parcel, files=packed(results, order.run_id))
+    _require_room(folder)
+    said = ended.complaint or f"{ended.said}\nIt left no finished history"
+    return msgspec.structs.replace(parcel, said=said, no_verdict=True)
+
+
+def _words(order: Order, folder: Path, results: Path) -> list[str]:
+    """The module that carries it out, and what it is told; the files that it reads are written."""
+    if order.whole is not None:
+        whole = msgspec.structs.replace(order.whole, results=str(results))
+        file = folder / "order.json"
+        file.write_bytes(msgspec.json.encode(whole))
+        return [MODULE, str(file)]
+    if order.scenario_file is not None and order.scenario_text is not None:
+        (folder / order.scenario_file).write_text(order.scenario_text, encoding="utf-8")
+    return ["orchestrator", *order.words, f"--results={results}"]
 
 
 def _require_room(folder: Path) -> None:

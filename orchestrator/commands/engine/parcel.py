@@ -1,4 +1,4 @@
-"""What travels between a matrix and the machines: an order there, a parcel of files back.
+"""What travels between a command and the machines: an order there, a parcel of files back.
 
 Both are plain bytes. An order holds words alone, never a connection string.
 """
@@ -9,9 +9,12 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from orchestrator.commands.engine.lane import LaneOrder, lane_order_of
+from orchestrator.commands.engine.needs import Needs, needs_of
 from orchestrator.errors import ResultsError
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.run.request import Request
@@ -26,16 +29,16 @@ class Order(msgspec.Struct, frozen=True):
 
     run_id: str
     words: list[str]
-    """Of the command line, behind the program; the results folder is the machine's own."""
+    """Of the command line, behind the program; the results folder is the machine's own. Empty =
+    no words lead to the scenario, and `whole` has all of it."""
     limit_s: float
     code_sha256: str
     """Of the packages of whoever asks; see `describe_code`."""
-    library: str
-    adapter_sha256: str | None
-    """Of an outside adapter's folder; None = a bundled one."""
+    needs: Needs
     scenario_file: str | None = None
     scenario_text: str | None = None
     """Of a scenario that is not shipped: its file's name, and what it says."""
+    whole: LaneOrder | None = None
 
 
 class PackedFile(msgspec.Struct, frozen=True):
@@ -55,14 +58,32 @@ class Parcel(msgspec.Struct, frozen=True):
     said: str
     took_s: float
     files: list[PackedFile] = []
+    no_verdict: bool = False
+    """Though the exit code may be one; see `Ended`."""
     unfit: str = ""
     """A sentence on why the machine, not the run, is at fault; then nothing was carried out."""
 
 
-def order_of(request: Request, code_sha256: str) -> bytes:
+def order_of(request: Request, code_sha256: str, server_version: str | None = None) -> bytes:
     """What a machine is told of `request`. Raises `ResultsError` where its scenario is gone."""
+    order = Order(
+        run_id=request.run_id,
+        words=[],
+        limit_s=longest_s(request.scenario),
+        code_sha256=code_sha256,
+        needs=needs_of([request], server_version),
+    )
     source = request.resolved.source
-    assert source is not None, "a scenario of no file cannot be named"
+    change = msgspec.structs.replace
+    if source is None:
+        order = change(order, whole=lane_order_of(request))
+    else:
+        order = change(order, **_named(request, source))
+    return msgspec.msgpack.encode(order)
+
+
+def _named(request: Request, source: str) -> dict[str, Any]:
+    """The fields of an order whose scenario has a name."""
     file = Path(source) if source.endswith(_SCENARIO_FILE) or "/" in source else None
     left_out = ("--results=", "--library=", *(("--scenario=",) if file else ()))
     argv = run_argv(request)
@@ -70,23 +91,16 @@ def order_of(request: Request, code_sha256: str) -> bytes:
         word for word in argv[argv.index("orchestrator") + 1 :] if not word.startswith(left_out)
     ]
     words += [f"--scenario={file.name}"] if file else []
-    library = request.library_given
-    library = str(Path(library).absolute()) if "/" in library else library
+    words += [f"--library={request.library_given}"]
     try:
         text = file.read_text(encoding="utf-8") if file else None
     except OSError as error:
         raise ResultsError(f"the scenario {file} can no longer be read: {error}") from error
-    order = Order(
-        run_id=request.run_id,
-        words=[*words, f"--library={library}"],
-        limit_s=longest_s(request.scenario),
-        code_sha256=code_sha256,
-        library=library,
-        adapter_sha256=request.adapter_sha256,
-        scenario_file=file.name if file else None,
-        scenario_text=text,
-    )
-    return msgspec.msgpack.encode(order)
+    return {
+        "words": words,
+        "scenario_file": file.name if file else None,
+        "scenario_text": text,
+    }
 
 
 def packed(folder: Path, run_id: str) -> list[PackedFile]:
@@ -101,7 +115,7 @@ def receive(request: Request, data: bytes) -> Ended:
     damaged on its way, or that the results folder has no room for, is an `Ended` without a verdict.
     """
     parcel = msgspec.msgpack.decode(data, type=Parcel)
-    ended = Ended(parcel.exit_code, parcel.said, parcel.took_s)
+    ended = Ended(parcel.exit_code, parcel.said, parcel.took_s, no_verdict=parcel.no_verdict)
     if ended.complaint is not None:
         return ended
     try:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from orchestrator.commands.engine.engine import Block, Listener
+from orchestrator.commands.engine.engine import Block, Ends, Listener
 from orchestrator.commands.engine.parcel import Parcel, receive
 from orchestrator.errors import ClusterError, Interrupted
 from orchestrator.run.request import Request
@@ -99,7 +99,7 @@ class SpreadEngine:
 
     def carry_out(
         self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
-    ) -> Iterator[tuple[Request, Ended]]:
+    ) -> Ends:
         """See `Engine`."""
         self._waiting = deque(list(block) for block in blocks)
         seen_s = self._now_s()

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from analysis.report.console import HarmlessConsole
-from orchestrator.commands.engine.engine import Engine, LocalEngine
+from orchestrator.commands.engine.choice import engine_for
 from orchestrator.commands.faults.plan import FaultPlan, Wish, plan_faults_of
 from orchestrator.commands.faults.table import (
     FaultRow,
@@ -26,7 +26,7 @@ from orchestrator.commands.matrix.outcome import Outcome, exit_code_of, judgemen
 from orchestrator.commands.matrix.plan import Plan
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView
-from orchestrator.commands.options import Dsn, Overwrite, Settings
+from orchestrator.commands.options import Dask, Dsn, Overwrite, Settings
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
 
@@ -45,6 +45,7 @@ def faults(
         list[str] | None,
         typer.Option(metavar="FAULT", help="This fault alone, by its word; repeatable."),
     ] = None,
+    dask: Dask = None,
     dsn: Dsn = None,
     results: Annotated[
         Path, typer.Option(help="Folder for the table and the histories.")
@@ -53,11 +54,11 @@ def faults(
 ) -> None:
     """Try every fault there is on one library, one short run each.
 
-    One after the other, each on a fresh server; then one table. What is interrupted goes on where
-    it was when the same command is given again: finished runs are kept. A run that fails does not
-    stop the others. The exit code is the worst verdict's (2 before 3, 1, 4 and 0); a fault that is
-    'not applicable' to the library, or 'not possible here' (on a server given with --dsn), is no
-    failure.
+    One after the other, or spread over machines, each on a fresh server; then one table. What is
+    interrupted goes on where it was when the same command is given again: finished runs are kept.
+    A run that fails does not stop the others. The exit code is the worst verdict's (2 before 3, 1,
+    4 and 0); a fault that is 'not applicable' to the library, or 'not possible here' (on a server
+    given with --dsn), is no failure.
 
       crashbench faults pgqueuer
 
@@ -72,11 +73,12 @@ def faults(
         dsn=dsn,
         overwrite=overwrite,
     )
-    raise typer.Exit(try_faults(wish, LocalEngine(), HarmlessConsole()))
+    raise typer.Exit(try_faults(wish, HarmlessConsole(), dask))
 
 
-def try_faults(wish: Wish, engine: Engine, console: Console) -> int:
-    """Plan, carry out, print; returns the exit code. Raises `CrashbenchError`, `Interrupted`."""
+def try_faults(wish: Wish, console: Console, dask: str | None = None) -> int:
+    """Plan, carry out, print; returns the exit code. `dask` = the address of a scheduler, None =
+    on this machine. Raises `CrashbenchError`, `Interrupted`."""
     plan = plan_faults_of(wish)
     require_writable(wish.results)
     target = wish.results / f"faults-{plan.library}-{plan.preset}.json"
@@ -94,7 +96,11 @@ def try_faults(wish: Wish, engine: Engine, console: Console) -> int:
             write_table(target, table_of(outcomes))
 
     try:
-        with MatrixView(console) as view:
+        requests = [run.request for run in plan.runs]
+        with (
+            MatrixView(console) as view,
+            engine_for(dask, requests, wish.dsn, view.note) as engine,
+        ):
             matrix = Matrix(Plan(plan.runs, []), engine, view, save)
             outcomes = matrix.carry_out(overwrite=wish.overwrite)
     except Interrupted:

@@ -16,7 +16,7 @@ from orchestrator.commands.matrix.outcome import Outcome, exit_code_of
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
 from orchestrator.commands.matrix.runner import Matrix
 from orchestrator.commands.matrix.view import MatrixView, print_next, print_outcomes
-from orchestrator.commands.options import Dsn, Overwrite, Results, Settings, Values
+from orchestrator.commands.options import Dask, Dsn, Overwrite, Results, Settings, Values
 from orchestrator.commands.program import crashbench_words
 from orchestrator.errors import Interrupted
 from orchestrator.history.files import require_writable
@@ -56,14 +56,7 @@ def matrix(
     order_seed: Annotated[
         int, typer.Option(min=0, help="Begin the rotation elsewhere; the runs are the same.")
     ] = 0,
-    dask: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Spread the runs over the machines of the Dask scheduler there, as in "
-            "tcp://10.0.0.1:8786.",
-        ),
-    ] = None,
+    dask: Dask = None,
     dsn: Dsn = None,
     results: Results = DEFAULT_RESULTS,
     overwrite: Overwrite = False,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
-from types import FrameType
 from typing import Protocol
 
 from orchestrator.commands.engine.engine import Block, Engine
+from orchestrator.commands.engine.interruption import interruptible
 from orchestrator.commands.matrix.outcome import Outcome, absent, failed, judged, judgement_of
 from orchestrator.commands.matrix.plan import MatrixRun, Plan
 from orchestrator.commands.matrix.resume import difference, finished_runs, span_s
@@ -135,7 +133,7 @@ class Matrix:
             if run.run_id in kept:
                 self._take(run, self._judge(run, None))
         by_id = {run.run_id: run for run in self._pending}
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             blocks = blocks_of(self._pending)
             for request, ended in self._engine.carry_out(blocks, self, interrupted):
                 run = by_id[request.run_id]
@@ -207,19 +205,3 @@ def blocks_of(runs: Iterable[MatrixRun]) -> list[Block]:
     for run in runs:
         blocks[run.request.ordinal, run.request.scenario.name].append(run.request)
     return list(blocks.values())
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM let the run under way end in good order, and then end the matrix."""
-    wished: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        wished.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(wished)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

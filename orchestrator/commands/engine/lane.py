@@ -1,7 +1,8 @@
-"""A lane: one process that carries out run after run, as its parent orders them on stdin.
+"""A lane: one process that carries out runs of scenarios of no file, as it is ordered to.
 
-One JSON line is one order, one JSON line on stdout answers it. The process ends with its stdin, and
-dies with its parent.
+On stdin one JSON line is one order, one JSON line on stdout answers it; the process ends with its
+stdin, and dies with its parent. Where a file is named, its one order is carried out, and the exit
+code is 0, or that of the error, which is on stderr.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from orchestrator.run.request import DSN_VARIABLE, Request, make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import scenario_from_resolved
 
+MODULE = "orchestrator.commands.engine.lane"
 
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class LaneOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One run."""
 
     scenario: dict[str, Any]
@@ -40,9 +43,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Of the error."""
 
 
-def order_of(request: Request) -> Order:
+def lane_order_of(request: Request) -> LaneOrder:
     """The order for a request of no file; its server is the lane's."""
-    return Order(
+    return LaneOrder(
         scenario=dict(request.resolved.table),
         library=request.library_given,
         preset=request.base_preset,
@@ -53,17 +56,23 @@ def order_of(request: Request) -> Order:
 
 
 def main() -> None:
-    """Carry out what stdin orders, until its end."""
-    dsn = os.environ[DSN_VARIABLE]
+    """Carry out the order in the file that is named, or what stdin orders until its end."""
+    dsn = os.environ.get(DSN_VARIABLE)
+    if len(sys.argv) > 1:
+        order = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=LaneOrder)
+        answer = _carry_out(order, dsn)
+        if answer.error is not None:
+            sys.stderr.write(f"{answer.error}\n")
+        sys.exit(answer.exit_code)
     # Whatever a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin.buffer:
-        answer = _carry_out(msgspec.json.decode(line, type=Order), dsn)
+        answer = _carry_out(msgspec.json.decode(line, type=LaneOrder), dsn)
         answers.write(msgspec.json.encode(answer) + b"\n")
 
 
-def _carry_out(order: Order, dsn: str) -> Answer:
+def _carry_out(order: LaneOrder, dsn: str | None) -> Answer:
     try:
         request = make_request(
             scenario_from_resolved(order.scenario),

@@ -1,4 +1,4 @@
-"""Has many runs carried out, several side by side, each lane in a process of its own."""
+"""The engine of lanes: several runs side by side on one server of this machine."""
 
 from __future__ import annotations
 
@@ -9,32 +9,24 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
 
 import msgspec
 
-from orchestrator.commands.crash_points.lane import Answer, order_of
+from orchestrator.commands.engine.engine import Block, Ends, Listener
+from orchestrator.commands.engine.lane import MODULE, Answer, lane_order_of
 from orchestrator.errors import InternalError, Interrupted
 from orchestrator.processes.death_signal import tethered
 from orchestrator.run.request import DSN_VARIABLE, Request
-from orchestrator.run.subprocess_run import longest_s
+from orchestrator.run.subprocess_run import Ended, IsInterrupted, longest_s
 from worker_child.paths import OUR_PYTHON
 
 _END_LIMIT_S = 30.0
+_LOOK_EVERY_S = 1.0
 _TAIL_BYTES = 4000
-
-
-@dataclass(frozen=True)
-class Carried:
-    """One run as it has ended."""
-
-    request: Request
-    answer: Answer
-    took_s: float
 
 
 class _Lane:
@@ -44,7 +36,7 @@ class _Lane:
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - `end` closes it
         self.process = subprocess.Popen(
             tethered(
-                [*OUR_PYTHON, "-m", "orchestrator.commands.crash_points.lane"],
+                [*OUR_PYTHON, "-m", MODULE],
                 signal.SIGKILL,
                 None,
             ),
@@ -65,12 +57,12 @@ class _Lane:
         self.request, self.begun_s = request, time.monotonic()
         self.limit_s = longest_s(request.scenario)
         try:
-            self.process.stdin.write(msgspec.json.encode(order_of(request)) + b"\n")
+            self.process.stdin.write(msgspec.json.encode(lane_order_of(request)) + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
 
-    def take(self) -> Carried:
+    def take(self) -> tuple[Request, Ended]:
         """What came of its run; waits for the rest of the line alone. Raises `InternalError`."""
         assert self.request is not None
         assert self.process.stdout is not None
@@ -78,16 +70,25 @@ class _Lane:
         if not line:
             raise self._died()
         answer = msgspec.json.decode(line, type=Answer)
-        carried = Carried(self.request, answer, time.monotonic() - self.begun_s)
-        self.request = None
-        return carried
+        failed = answer.error is not None
+        took_s = time.monotonic() - self.begun_s
+        ended = Ended(answer.exit_code, answer.error or "", took_s, no_verdict=failed)
+        request, self.request = self.request, None
+        return request, ended
 
-    def check(self) -> None:
-        """Raises `InternalError` when its run has used up every limit that it has."""
-        if self.request is not None and time.monotonic() - self.begun_s > self.limit_s:
+    def check(self) -> float:
+        """How long its run has gone on, seconds; 0 = it has none.
+
+        Raises `InternalError` when that has used up every limit that it has.
+        """
+        if self.request is None:
+            return 0.0
+        elapsed_s = time.monotonic() - self.begun_s
+        if elapsed_s > self.limit_s:
             raise InternalError(
                 f"{self.request.run_id} did not end within {self.limit_s:.0f} s. {self._tail()}"
             )
+        return elapsed_s
 
     def ask_to_end(self) -> None:
         """By the end of its orders, or in the middle of a run by SIGTERM."""
@@ -120,8 +121,11 @@ class _Lane:
         return "It wrote last:\n" + self.said.read().decode("utf-8", "backslashreplace").strip()
 
 
-class Lanes:
-    """So many lanes on one server; a context manager, to be used in the main thread."""
+class LanesEngine:
+    """So many lanes on one server; a context manager, to be used in the main thread.
+
+    For runs whose times are not measured: see `Engine`. A block's runs may go on side by side.
+    """
 
     def __init__(self, count: int, dsn: str) -> None:
         self._dsn = dsn
@@ -129,32 +133,37 @@ class Lanes:
         self._lanes: list[_Lane] = []
         self._stack = ExitStack()
 
-    def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
-        """Each run as it ends, in whatever order.
+    def machines(self) -> int:
+        """The lanes."""
+        return self._count
 
-        Raises `InternalError` when a lane dies or hangs, `Interrupted` after a Ctrl-C.
-        """
-        left = deque(requests)
+    def carry_out(
+        self, blocks: Sequence[Block], listener: Listener, interrupted: IsInterrupted
+    ) -> Ends:
+        """See `Engine`. Raises `InternalError` when a lane dies or hangs."""
+        left = deque(request for block in blocks for request in block)
         with selectors.DefaultSelector() as selector:
             for lane in self._some(len(left)):
                 assert lane.process.stdout is not None
                 selector.register(lane.process.stdout, selectors.EVENT_READ, lane)
-                lane.order(left.popleft())
+                self._begin(lane, left.popleft(), listener)
             busy = len(selector.get_map())
-            try:
-                while busy:
-                    for key, _ in selector.select(1.0):
-                        lane = key.data
-                        yield lane.take()
-                        if left:
-                            lane.order(left.popleft())
-                        else:
-                            selector.unregister(key.fileobj)
-                            busy -= 1
-                    for lane in self._lanes:
-                        lane.check()
-            except KeyboardInterrupt:
-                raise Interrupted from None
+            while busy:
+                for key, _ in selector.select(_LOOK_EVERY_S):
+                    lane = key.data
+                    yield lane.take()
+                    if left:
+                        self._begin(lane, left.popleft(), listener)
+                    else:
+                        selector.unregister(key.fileobj)
+                        busy -= 1
+                if interrupted():
+                    raise Interrupted
+                listener.tick(max(lane.check() for lane in self._lanes))
+
+    def _begin(self, lane: _Lane, request: Request, listener: Listener) -> None:
+        listener.begun(request, "")
+        lane.order(request)
 
     def _some(self, wanted: int) -> list[_Lane]:
         """As many as there is work for; those that there are not yet are started."""
