@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
         "row_read",
         without("effects"),
         {"read": "kill", "job_id": "h000001"},
-        "The read after kill 0 lacks an effect that had been told of before: h000001.",
+        "The read after kill 1 lacks an effect that had been told of before: h000001.",
     ),
     "a failure in a dead worker that nobody committed": (
         "kill",

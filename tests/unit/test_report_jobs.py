@@ -60,7 +60,7 @@ def test_a_crashed_job_is_told_from_its_intended_instant_to_the_final_read(tmp_p
         "The queue took the job.",
         "slot 0 incarnation 0 entered the handler: execution 1.",
         "slot 0 incarnation 0 was killed while the job was in flight in it (started).",
-        "After kill 0 its row is claimed, held by worker-0-0, with no effect.",
+        "After kill 1 its row is claimed, held by worker-0-0, with no effect.",
         "slot 0 incarnation 1 entered the handler: execution 1.",
         "slot 0 incarnation 1 committed the effect of execution 1 and is about to return.",
         "At the end its row is done, with 1 committed effect.",

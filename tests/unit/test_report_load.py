@@ -56,7 +56,7 @@ def test_a_healthy_run_says_nothing_of_tenants_errors_or_load(tmp_path: Path) ->
 
 
 def test_the_warm_up_that_is_left_out_is_said(tmp_path: Path) -> None:
-    assert "(jobs of the first 1 s left out)" in printed(burdened(), tmp_path)
+    assert "from when due (jobs of the first 1 s left out)" in printed(burdened(), tmp_path)
 
 
 def test_the_noisy_tenant_stands_beside_the_quiet_ones(tmp_path: Path) -> None:

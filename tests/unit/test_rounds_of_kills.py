@@ -152,7 +152,7 @@ def test_a_loop_whose_successor_was_not_ready_is_certified(tmp_path: Path) -> No
 def test_a_loop_whose_successor_was_ready_is_none_and_voids_the_run(tmp_path: Path) -> None:
     summary = analyse(looped(ready=True).write(tmp_path))
     assert summary.verdict == "invalid"
-    assert "Fault 1 was to kill a successor before it was ready" in " ".join(summary.reasons)
+    assert "Fault 2 was to kill a successor before it was ready" in " ".join(summary.reasons)
 
 
 @pytest.mark.parametrize("name", ["kill_at_once", "crash_loop", "storm"])
