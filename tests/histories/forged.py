@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.histories.builder import Fields, Story
-from tests.histories.planted import A, B, Planted, changed, crash, healthy
+from tests.histories.planted import Planted
+from tests.histories.stories import A, B, changed, crash, healthy
 
 Change = Callable[[Story], object]
 

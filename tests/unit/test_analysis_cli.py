@@ -15,7 +15,8 @@ from analysis.__main__ import main
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
-from tests.histories.planted import PLANTED, A, B, crash, healthy
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, crash, healthy
 
 Run = Callable[..., int]
 

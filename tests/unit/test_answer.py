@@ -14,7 +14,8 @@ from analysis.report.terminal import verdict_style
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.forged import FORGED
-from tests.histories.planted import PLANTED, A, B, changed, crash, healthy, left_claimed
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, changed, crash, healthy, left_claimed
 
 
 def quick() -> Story:

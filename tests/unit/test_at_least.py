@@ -16,8 +16,8 @@ from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, C
 from tests.histories.side_by_side import compared, everything, write
+from tests.histories.stories import A, B, C
 
 
 def raced(*held: str, kills: int = 1, races: bool = True) -> Story:

@@ -11,7 +11,7 @@ from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.mutator import Line, mended, recorded
 from tests.histories.one_change import Case, changed, later, set_to, without, written
-from tests.histories.planted import A
+from tests.histories.stories import A
 
 CASES: dict[str, Case] = {
     "sessions of another run": (

@@ -19,7 +19,7 @@ from orchestrator.commands.live import LiveView
 from orchestrator.run.status import Phase, Status
 from tests.histories.builder import Story
 from tests.histories.forged import FORGED
-from tests.histories.planted import A, crash
+from tests.histories.stories import A, crash
 
 SORTS = "|".join(what.replace("_", " ") for what in FORMS)
 FROM_NOUGHT = re.compile(rf"\b(?:faults?|kills?|{SORTS}) 0\b(?! times)", re.IGNORECASE)

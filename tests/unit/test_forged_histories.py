@@ -19,7 +19,7 @@ from orchestrator.faults.plan import plan_faults
 from orchestrator.scenario.faults import Kill
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.forged import FORGED, setting
-from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued
+from tests.histories.stories import A, B, changed, crash, healthy, never_enqueued
 
 Read = Callable[[Story], Summary]
 

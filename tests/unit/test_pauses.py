@@ -14,7 +14,7 @@ from orchestrator.history.records import FaultEnded, FaultInjected, Session
 from orchestrator.processes import linux
 from orchestrator.scenario.faults import Pause
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, C
+from tests.histories.stories import A, B, C
 from tests.unit.campaign_world import LIMITS, Make, World, make_world
 from tests.unit.stand_ins import S
 

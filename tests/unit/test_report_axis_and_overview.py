@@ -24,7 +24,7 @@ from analysis.report.html.timeline_plot import (
 from analysis.summary.summary import summarise
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash, healthy
+from tests.histories.stories import A, crash, healthy
 
 INSTANTS = st.floats(-1000, 1000).map(lambda value: round(value, 3))
 

@@ -12,7 +12,8 @@ from analysis.report.html import look_up as packing
 from analysis.report.jobs_table import job_rows
 from analysis.report.number_format import words
 from tests.histories.loaded import burdened
-from tests.histories.planted import PLANTED, A, crash, never_enqueued
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, crash, never_enqueued
 from tests.histories.unpacked import looked_up
 
 TOLD_OTHERWISE = ("job_enqueued", "fault_injected", "child_exited")

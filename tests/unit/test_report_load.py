@@ -13,7 +13,7 @@ from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import healthy
+from tests.histories.stories import healthy
 
 BURST = {"curve": {"shape": "burst", "factor": 10, "from_s": 2, "length_s": 1}}
 STORIES: dict[str, Callable[[], Story]] = {

@@ -25,8 +25,9 @@ from analysis.report.html.timeline_plot import Crossing, crossings, timeline_plo
 from analysis.summary.summary import summarise
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import PLANTED, A, B, crash, healthy
+from tests.histories.planted import PLANTED
 from tests.histories.side_by_side import compared, write
+from tests.histories.stories import A, B, crash, healthy
 
 STORIES = {
     "burdened": burdened,

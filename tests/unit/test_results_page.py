@@ -18,8 +18,8 @@ from analysis.compare.differences import differences_of
 from analysis.report.results_page import machine_lines, measured, results_page
 from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import Story
-from tests.histories.planted import A
 from tests.histories.side_by_side import PAGES, compared, everything, golden_stories, write
+from tests.histories.stories import A
 
 GOLDEN = Path(__file__).parent.parent / "histories" / "side_by_side.RESULTS.md"
 

@@ -14,7 +14,7 @@ from orchestrator.history.records import FaultInjected
 from orchestrator.scenario.faults import CrashLoop, Fault, Kill, KillAtOnce, Storm, When
 from orchestrator.scenario.load import load_scenario
 from tests.histories.builder import ORIGIN_NS, Story
-from tests.histories.planted import A, B
+from tests.histories.stories import A, B
 from tests.unit.campaign_world import Make, make_world
 from tests.unit.stand_ins import Lines, S
 

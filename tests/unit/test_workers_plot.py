@@ -12,7 +12,7 @@ from analysis.metrics.idleness import idleness
 from analysis.report.html.plot import NoPlot, Plot, clock_of
 from analysis.report.html.workers_plot import STYLES, states_of, workers_plot
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash
+from tests.histories.stories import A, crash
 from tests.unit.test_fault_figures import stalled
 
 
