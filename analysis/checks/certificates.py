@@ -10,6 +10,7 @@ from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
+from analysis.faults_named import fault_named
 from analysis.history.history import Records
 from orchestrator.history.records import FaultEnded, FaultInjected
 from worker_child.protocol import ChildReady
@@ -84,11 +85,12 @@ def certificates(records: Records) -> dict[int, Certificate]:
 
 def missing_parts(records: Records, all_certificates: dict[int, Certificate]) -> list[str]:
     """A sentence for every fault whose certificate is not complete."""
-    words = {
-        sent.fault: sent.what.replace("_", " ").capitalize() for sent in records.of(FaultInjected)
+    names = {
+        sent.fault: fault_named(sent.what, sent.fault).capitalize()
+        for sent in records.of(FaultInjected)
     }
     return [
-        f"{words[fault]} {fault} has no complete certificate: {'; '.join(found.missing)}."
+        f"{names[fault]} has no complete certificate: {'; '.join(found.missing)}."
         for fault, found in sorted(all_certificates.items())
         if not found.complete
     ]

@@ -30,6 +30,7 @@ from analysis.checks import (
     workload,
 )
 from analysis.checks.completeness import worker_name
+from analysis.faults_named import nth
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import (
@@ -105,7 +106,7 @@ def _repeated(values: Iterable[int]) -> list[int]:
 def _fault_numbers(history: History) -> Iterator[str]:
     for kind in (FaultInjected, FaultEnded):
         for fault in _repeated(record.fault for record in _records(history, kind)):
-            yield f"Fault {fault} has several {KIND_OF[kind]} lines."
+            yield f"Fault {nth(fault)} has several {KIND_OF[kind]} lines."
 
 
 def _fault_lines(history: History) -> Iterator[str]:
@@ -118,11 +119,11 @@ def _fault_lines(history: History) -> Iterator[str]:
             left[record.fault].append(record)
     for fault in sorted({*sent, *seen, *left}):
         if fault not in sent:
-            yield f"Fault {fault} has a victim and no fault_injected line."
+            yield f"Fault {nth(fault)} has a victim and no fault_injected line."
         elif sent[fault].ends_process and not left[fault]:
-            yield f"Fault {fault} was injected, and no child_exited line names it."
+            yield f"Fault {nth(fault)} was injected, and no child_exited line names it."
         elif not _agree(sent[fault], left[fault], seen.get(fault)):
-            yield f"Fault {fault}: its lines disagree about the victim or how it ended."
+            yield f"Fault {nth(fault)}: its lines disagree about the victim or how it ended."
 
 
 def _agree(sent: FaultInjected, left: list[ChildExited], seen: FaultEnded | None) -> bool:

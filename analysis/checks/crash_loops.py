@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultInjected
 from orchestrator.scenario.faults import CrashLoop
@@ -23,8 +24,8 @@ def _before_they_were_ready(history: History) -> Iterator[str]:
             was_ready = said_ns is not None and said_ns <= sent.t_ns
             if not entry.is_first and was_ready:
                 yield (
-                    f"Fault {sent.fault} was to kill a successor before it was ready, and it was "
-                    "ready: no crash loop."
+                    f"Fault {nth(sent.fault)} was to kill a successor before it was ready, and it "
+                    "was ready: no crash loop."
                 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from analysis.evidence.run_spec import planned_faults, started_ns
+from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import (
     ChildExited,
@@ -32,23 +33,23 @@ def _as_planned(history: History) -> Iterator[str]:
     begun_ns = started_ns(history)
     for sent in history.records.of(FaultInjected):
         if not 0 <= sent.fault < len(planned):
-            yield f"Fault {sent.fault} was injected; the scenario plans {len(planned)} faults."
+            yield f"Fault {nth(sent.fault)} was injected; the scenario plans {len(planned)} faults."
             continue
         entry = planned[sent.fault]
         trigger = _trigger(entry)
         if sent.trigger != trigger:
-            yield f"Fault {sent.fault} was planned as {trigger} and is called {sent.trigger}."
+            yield f"Fault {nth(sent.fault)} was planned as {trigger} and is called {sent.trigger}."
         if sent.biased != (trigger != "timed"):
-            yield f"Fault {sent.fault} is wrongly called {'' if sent.biased else 'un'}biased."
+            yield f"Fault {nth(sent.fault)} is wrongly called {'' if sent.biased else 'un'}biased."
         slots = {worker.slot for worker in sent.target.workers}
         if not slots <= set(entry.slots):
-            yield f"Fault {sent.fault} hit another slot than the one that was planned."
+            yield f"Fault {nth(sent.fault)} hit another slot than the one that was planned."
         if entry.at_s is not None and sent.intended_ns is not None and begun_ns is not None:
             planned_ns = begun_ns + round(entry.at_s * 1e9)
             if abs(sent.intended_ns - planned_ns) > INSTANT_NS:
-                yield f"Fault {sent.fault} was intended for another instant than was planned."
+                yield f"Fault {nth(sent.fault)} was intended for another instant than was planned."
         if sent.phases_s and not entry.repeat:
-            yield f"Fault {sent.fault} was aimed at phases; the scenario plans none."
+            yield f"Fault {nth(sent.fault)} was aimed at phases; the scenario plans none."
 
 
 def _successors(history: History) -> Iterator[str]:
@@ -77,11 +78,11 @@ def _instants(history: History) -> Iterator[str]:
         before = [end.reaped_ns, end.eof_ns, end.sessions_gone_ns]
         known = [instant for instant in before if instant is not None]
         if end.rows_read_ns is not None and max(known, default=0) > end.rows_read_ns:
-            yield f"Kill {seen.fault}: the rows were read before its victim was wholly gone."
+            yield f"Kill {nth(seen.fault)}: the rows were read before its victim was wholly gone."
         exited_ns = left.get(seen.fault, end.reaped_ns)
         two = end.reaped_ns is not None and exited_ns != end.reaped_ns
         if two and not history.by_hand:
-            yield f"Kill {seen.fault}: its victim was reaped, and left, at two instants."
+            yield f"Kill {nth(seen.fault)}: its victim was reaped, and left, at two instants."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _successors, _instants)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
 from orchestrator.scenario.faults import AtPoint
@@ -32,7 +33,7 @@ def _silent(history: History) -> Iterator[str]:
             count = lines_between(history, place, freeze.frozen_ns)
             if count:
                 yield (
-                    f"The worker that fault {sent.fault} killed wrote {count} lines after its "
+                    f"The worker that fault {nth(sent.fault)} killed wrote {count} lines after its "
                     "connections had been frozen: it was not stopped where it seems."
                 )
 
@@ -47,13 +48,14 @@ def _planned_point(history: History) -> Iterator[str]:
         seen = before.at_point
         if point is None or seen is None:
             continue  # said elsewhere
+        name = f"Fault {nth(sent.fault)}"
         if any(victim.incarnation for victim in sent.target.workers):
-            yield f"Fault {sent.fault} hit another process than the slot's first, which was held."
+            yield f"{name} hit another process than the slot's first, which was held."
         phase_fits = point.phase in (None, seen.phase)
         if (seen.statement, seen.side) != (point.statement, point.side) or not phase_fits:
-            yield f"Fault {sent.fault} stopped its worker at another round trip than was planned."
+            yield f"{name} stopped its worker at another round trip than was planned."
         elif _rows_contradict(point, seen.rows):
-            yield f"Fault {sent.fault} stopped its worker at a round trip without any rows."
+            yield f"{name} stopped its worker at a round trip without any rows."
 
 
 def _rows_contradict(point: AtPoint, rows: int | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from analysis.faults_named import nth
 from analysis.history.columns import ABSENT, Bools
 from analysis.history.history import History
 from analysis.history.job_ids import stream_index
@@ -75,7 +76,7 @@ def _since_the_beginning(history: History) -> Iterator[str]:
             yield f"The failed enqueue of {failed.job_id} was intended before T = 0."
     for sent in history.records.of(FaultInjected):
         if sent.t_ns < started_ns:
-            yield f"Fault {sent.fault} was injected before T = 0."
+            yield f"Fault {nth(sent.fault)} was injected before T = 0."
     for note in history.records.of(Note):
         loading = note.code == "phase" and note.detail.get("phase") == "load"
         if loading and note.t_ns != started_ns:

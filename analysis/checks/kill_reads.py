@@ -11,6 +11,7 @@ import numpy as np
 from analysis.checks.effects_at_kills import effects_at_kills
 from analysis.checks.final_read import by_plan, knows_failures
 from analysis.checks.naming import jobs_named
+from analysis.faults_named import nth
 from analysis.history.columns import pack_one
 from analysis.history.history import History, read_fault
 from orchestrator.history.records import (
@@ -30,7 +31,7 @@ def _kill_reads(history: History) -> Iterator[str]:
     ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
     for fault in by_fault:
         if fault not in ended:
-            yield f"Rows were read for fault {fault}, which has no fault_ended line."
+            yield f"Rows were read for fault {nth(fault)}, which has no fault_ended line."
     for fault, seen in ended.items():
         if not isinstance(seen.after, ProcessEnd) or seen.after.rows_read_ns is None:
             continue
@@ -38,12 +39,12 @@ def _kill_reads(history: History) -> Iterator[str]:
         closings = [read for read in reads if read.job_id is None]
         why = read_fault(closings, len(reads) - len(closings))
         if why is not None:
-            yield f"The read of the rows after kill {fault} does not count: {why}."
+            yield f"The read of the rows after kill {nth(fault)} does not count: {why}."
         if any(read.t_ns != seen.after.rows_read_ns for read in reads):
-            yield f"The read of the rows after kill {fault} was not when its certificate says."
+            yield f"The read of the rows after kill {nth(fault)} was not when its certificate says."
         rows = Counter((read.job_id, read.inbox_id) for read in reads)
         if any(times > 1 for times in rows.values()):
-            yield f"The read of the rows after kill {fault} has one row twice."
+            yield f"The read of the rows after kill {nth(fault)} has one row twice."
 
 
 def _done_before(history: History) -> Iterator[str]:
@@ -72,7 +73,7 @@ def _done_before(history: History) -> Iterator[str]:
             undone[fault, "a planned failure"].append(job)
     for (fault, what), jobs in undone.items():
         name = jobs_named(history, np.array(jobs, np.int64))
-        yield f"The read after kill {fault} lacks {what} that had been told of before: {name}."
+        yield f"The read after kill {nth(fault)} lacks {what} that had been told of before: {name}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _rows_of_one_form(history: History) -> Iterator[str]:
         yield "Some rows that were read at kills lack the inbox_id that others have."
     for (fault, holder), found in claimable.items():
         if len(found) > 1:
-            yield f"Of the rows of {holder!r} at kill {fault} some become claimable, some not."
+            yield f"Of the rows of {holder!r} at kill {nth(fault)} some become claimable, some not."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (

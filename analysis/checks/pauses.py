@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.worker_faults import PauseEnd
@@ -30,8 +31,8 @@ def _silent(history: History) -> Iterator[str]:
             count = lines_between(history, place, end.stopped_ns, end.continued_ns)
             if count:
                 yield (
-                    f"The worker that fault {sent.fault} paused wrote {count} lines while it is "
-                    "said to have been stopped."
+                    f"The worker that fault {nth(sent.fault)} paused wrote {count} lines while it "
+                    "is said to have been stopped."
                 )
 
 
@@ -42,7 +43,7 @@ def _as_long_as_planned(history: History) -> Iterator[str]:
         if not isinstance(entry, Pause) or end.continued_ns is None:
             continue  # said elsewhere
         if end.continued_ns - sent.t_ns < round(entry.pause_s * 1e9):
-            yield f"Fault {sent.fault} let its worker go on sooner than was planned."
+            yield f"Fault {nth(sent.fault)} let its worker go on sooner than was planned."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_silent, _as_long_as_planned)

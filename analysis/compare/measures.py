@@ -264,7 +264,9 @@ RUN_MEASURES: tuple[RunMeasure, ...] = (
     RunMeasure("backlog, most jobs", lambda s: s.queue.backlog.max, "less", _load_limited),
     *_recoveries(),
     RunMeasure("drain after the load, s", lambda s: s.queue.drain_s, "less", _load_limited),
-    RunMeasure("pool utilisation, mean", lambda s: _mean(s.resources.pool_utilisation), None),
+    RunMeasure(
+        "jobs at once, share of the most", lambda s: _mean(s.resources.pool_utilisation), None
+    ),
     RunMeasure(
         "workers' memory, most MiB",
         lambda s: _most(s.resources.rss_bytes.children),
@@ -394,7 +396,7 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("**wrong results** of the cache", _of_cache(lambda cache: cache.wrong_results)),
     ("unanswered questions to the cache", _of_cache(lambda cache: cache.unanswered)),
     ("live jobs taken", _live_taken),
-    ("integrity surface at the kill", lambda s: s.crash.integrity_surface_at_kill),
+    ("jobs in doubt at the kill", lambda s: s.crash.integrity_surface_at_kill),
 )
 """The ledger, and what the kills did: title and place in the summary."""
 ALWAYS_SHOWN = 5

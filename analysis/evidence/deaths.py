@@ -15,7 +15,7 @@ from analysis.history.history import History, read_fault
 from analysis.history.tables import Ends
 from orchestrator.history.records import RowRead
 
-RACED = "raced: another incarnation could already have claimed the victim's rows"
+RACED = "raced: another worker could already have taken the victim's jobs"
 
 
 @dataclass(frozen=True, slots=True)

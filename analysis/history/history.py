@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from analysis.errors import HistoryError
+from analysis.faults_named import nth
 from analysis.history.bounds import check_instants, check_plan, check_records
 from analysis.history.columns import ABSENT, Interner, Values, by_field
 from analysis.history.job_ids import JobIds, RawJobIds
@@ -242,13 +243,17 @@ class TableBuilder:
         sent, seen = self._records[FaultInjected], self._records[FaultEnded]
         for line, parts in [*((s, "before") for s in sent), *((s, "after") for s in seen)]:
             if line.what not in FAULT_PARTS:
-                what = f"fault {line.fault} is {line.what!r}; known are {', '.join(FAULT_PARTS)}"
+                what = (
+                    f"fault {nth(line.fault)} is {line.what!r}; known are {', '.join(FAULT_PARTS)}"
+                )
                 remedy = "Read it with the version of Crashbench that wrote it"
                 raise HistoryError(path, None, what, remedy)
             try:
                 getattr(line, parts)
             except msgspec.ValidationError as error:
-                what = f"the parts {parts} fault {line.fault} do not fit a {line.what} ({error})"
+                what = (
+                    f"the parts {parts} fault {nth(line.fault)} do not fit a {line.what} ({error})"
+                )
                 remedy = "Restore the file or repeat the run"
                 raise HistoryError(path, None, what, remedy) from error
 

@@ -23,7 +23,7 @@ MEANINGS = {
     "pass": "the scenario's expectations are met",
     "fail": "an expectation of the scenario is broken",
     "unknown": "it could not be found out whether the scenario's expectations are met",
-    "invalid": "the ledger cannot be vouched for, so no figure of this run is a result",
+    "invalid": "what was recorded cannot be trusted, so no figure of this run is a result",
 }
 """By verdict: what it says."""
 CUT_SHORT = {
@@ -31,6 +31,18 @@ CUT_SHORT = {
     None: "the run did not come to its end",
 }
 """By how an invalid run ended, where that alone says enough; None = without a run_end."""
+EXPECTED = {
+    "certificates": "kills proven to have been done",
+    "discarded_unplanned": "jobs given up without a planned cause",
+    "given_up": "jobs given up though their handler never failed",
+    "late_first_orphans": "kills whose first orphan came back too late",
+    "missing_children": "jobs that a coordinator was to enqueue and did not",
+    "never_seen": "jobs never seen again after the enqueue",
+    "refused": "jobs refused by the queue",
+    "stranded": "jobs left behind",
+    "unplanned_failures": "executions that failed as no plan foresaw",
+}
+"""By an expectation's key: its words, where the key alone says too little."""
 ONE_SAMPLE = "One kill is one sample; crash_recovery_repeated gives a distribution."
 NEVER_RESCUES = "this preset never takes up a dead worker's jobs again"
 
@@ -80,7 +92,7 @@ def answer(summary: Summary) -> Answer:
 
 
 def _no_result(summary: Summary) -> Answer:
-    why = CUT_SHORT.get(summary.run.ended, "the ledger of this run cannot be vouched for")
+    why = CUT_SHORT.get(summary.run.ended, "the instrument cannot vouch for this run")
     return Answer(
         finding=f"No result: {why}.",
         harm="void",
@@ -225,12 +237,18 @@ def _evidence(summary: Summary) -> str:
     """Of a run that is not invalid."""
     verdict = f"{summary.verdict.upper()} ({MEANINGS[summary.verdict]})"
     named = [
-        one.name.replace("_", " ")
+        _expected(one.name)
         for one in summary.expectations
         if one.outcome == {"fail": "broken", "unknown": "unknown"}.get(summary.verdict)
     ]
     which = f": {', '.join(named)}" if named else ""
-    return f"The evidence is sound. {verdict}{which}."
+    return f"The run can be trusted: its records are complete and agree. {verdict}{which}."
+
+
+def _expected(name: str) -> str:
+    """An expectation in words, with its key behind them where they differ."""
+    key = name.replace("_", " ")
+    return f"{EXPECTED[name]} ({key})" if name in EXPECTED else key
 
 
 def _details(summary: Summary) -> Iterator[str]:
@@ -253,9 +271,10 @@ def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:
 
 def _jobs_in_hand(kill: Recovery) -> str:
     count = f"{kill.orphans:,} job{' was' if kill.orphans == 1 else 's were'}"
+    named = "the orphan" if kill.orphans == 1 else "the orphans"
     if not kill.at_least:
-        return f"{count} in the dead worker's hands"
-    return f"At least {count} in the dead worker's hands (not all of its rows are known)"
+        return f"{count} in the dead worker's hands ({named})"
+    return f"At least {count} in the dead worker's hands ({named}; not all of its rows are known)"
 
 
 def _last_orphan(kill: Recovery, discards: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from analysis.errors import NoSuchJobError
+from analysis.faults_named import fault_named, nth
 from analysis.history.history import fact_order
 from analysis.history.questions import Question, questions_of
 from analysis.history.upgrade import read_fields
@@ -137,6 +138,11 @@ def _victims(record: Any) -> str:
     return " and ".join(map(_where, record.target.workers))
 
 
+def _harmed(record: Any) -> str:
+    """Killed only where the fault ended its process."""
+    return "killed" if record.ends_process else f"hit by {fault_named(record.what, record.fault)}"
+
+
 def _enqueued(record: Any) -> str:
     if record.outcome == "recovered":
         return "Nobody recorded its enqueue, but the queue has it: recovered from the plan."
@@ -144,7 +150,7 @@ def _enqueued(record: Any) -> str:
 
 
 def _row_read(record: Any) -> str:
-    when = f"After kill {record.fault}" if record.read == "kill" else "At the end"
+    when = f"After kill {nth(record.fault)}" if record.read == "kill" else "At the end"
     held = f", held by {record.claimed_by}" if record.claimed_by else ""
     effects = committed_effects(len(record.effects))
     return f"{when} its row is {record.state}{held}, with {effects}."
@@ -178,7 +184,9 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "job_retried": lambda r: f"The library takes it for another attempt (by {r.observed_by}).",
     "job_discarded": lambda r: f"The library gave the job up (seen by {r.observed_by}).",
     "row_read": _row_read,
-    "fault_injected": lambda r: f"{_victims(r)} was killed while the job was in flight in it.",
+    "fault_injected": lambda r: (
+        f"{_victims(r)} was {_harmed(r)} while the job was in flight in it."
+    ),
     "child_exited": lambda r: f"{_where(r)} is gone: {r.reason}.",
     "note": lambda r: " ".join(map(sentence_of, questions_of([r]))),
 }

@@ -50,7 +50,21 @@ and its version, settings, PostgreSQL, code) is the same on the same hardware, a
   Holm-corrected over the pairs shown for that figure.
 
 Every number can be traced: `crashbench judge RUN.jsonl`, and
-`crashbench explain RUN.jsonl JOB` for a single job. The words are those of METHODOLOGY.md.
+`crashbench explain RUN.jsonl JOB` for a single job.
+
+**A few words** (all of them stand in METHODOLOGY.md)
+
+- An *orphan* is a job that a worker had in hand when it was killed. It *comes back* when another
+  worker starts it; the *bound* is how long that may take by the library's own settings.
+- *Left behind* (also *stranded*): a job that nobody will ever take up any more. *Lost*: never
+  done, and gone from the queue. *Duplicated*: done twice or more.
+- *In doubt at the kill*: jobs whose row the dead worker held, so that the queue alone cannot say
+  whether they had been done.
+- A *certificate* is the proof that a fault was really done: the signal, the process and its
+  sessions gone, seen and recorded. Without it a run is *invalid* and gives no figures.
+- *Throughput*: jobs completed by all workers together, from the end of the warm-up until the last
+  job was due. Where the workers keep up it is the rate of the load.
+- A kill has a number, from 1 on, in the order of the scenario.
 """
 
 WITHOUT_PAGES = "The tables of each scenario are written by `--pages docs/results`."
@@ -136,7 +150,7 @@ def _size(blocks: Sequence[Block], unreadable: Sequence[str]) -> Iterator[str]:
     invalid = sum(len(block.invalid) for block in blocks)
     kills = sum(run.summary.crash.kills for block in blocks for run in block.runs)
     jobs = sum(run.summary.jobs.enqueued for block in blocks for run in block.runs)
-    yield f"{valid} runs with a ledger, {jobs} jobs, {kills} kills; {invalid} invalid runs" + (
+    yield f"{valid} runs with a result, {jobs} jobs, {kills} kills; {invalid} invalid runs" + (
         f"; {len(unreadable)} files that are no histories." if unreadable else "."
     )
     yield ""

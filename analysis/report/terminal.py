@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from analysis.ledger.ledger import VERDICTS
+from analysis.faults_named import nth
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
-from analysis.metrics.throughput import Throughput
 from analysis.report.answer import Answer, Harm, answer
 from analysis.report.console import harmless, harmless_texts
 from analysis.report.grid import Grid
@@ -35,8 +33,9 @@ from analysis.report.terminal_cache import (
     cache_table,
 )
 from analysis.report.terminal_faults import FAULTS_TITLE, faults_table
+from analysis.report.terminal_ledger import CRASH_TITLE, JOBS_TITLE, crash_table, jobs_table
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
-from analysis.summary.types import JobsSection, Summary, UnexpectedExit
+from analysis.summary.types import Summary, UnexpectedExit
 
 HARM_STYLES: dict[Harm, str] = {
     "grave": "bold red",
@@ -128,11 +127,11 @@ def last_words(exits: Iterable[UnexpectedExit]) -> Iterator[str]:
 def sections(summary: Summary) -> list[tuple[str, Grid]]:
     """The tables that have any rows, each under its title."""
     grids = (
-        ("Jobs", _jobs(summary.jobs)),
+        (JOBS_TITLE, jobs_table(summary.jobs)),
         ("Deduplication", _dedup(summary.jobs.dedup)),
         (CACHE_TITLE, cache_table(summary.cache)),
         (CACHE_LATENCY_TITLE, cache_latency_table(summary.cache)),
-        ("Crash", _crash(summary)),
+        (CRASH_TITLE, crash_table(summary)),
         (FAULTS_TITLE, faults_table(summary.faults)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
@@ -166,72 +165,9 @@ def _headline(summary: Summary, told: Answer) -> Text:
     return text
 
 
-def _counts(named: Iterable[tuple[str, Any, str]]) -> Grid:
-    """Rows of name, count and remark."""
-    return named_values((words(name), plain(value), remark) for name, value, remark in named)
-
-
-def _by_name(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {words(name)}" for name, count in sorted(counts.items()) if count)
-
-
-def _jobs(jobs: JobsSection) -> Grid:
-    remarks = {
-        "duplicated": _by_name(msgspec.structs.asdict(jobs.duplicated_by_kind)),
-        "pending": _by_name(jobs.pending_by_reason),
-        "ambiguous": _by_name(jobs.ambiguous_by_reason),
-    }
-    for verdict, raised in jobs.flags_by_verdict.items():
-        parts = (remarks.get(verdict), f"flags: {_by_name(raised)}")
-        remarks[verdict] = "; ".join(text for text in parts if text)
-    apart = ("unexpected", "recovered", "not_enqueued", "rejected", "deduplicated")
-    rare = [name for name in apart if getattr(jobs, name) or name == "unexpected"]
-    return _counts(
-        (name, getattr(jobs, name), remarks.get(name, ""))
-        for name in ("enqueued", *VERDICTS, *rare)
-    )
-
-
 def _dedup(dedup: Dedup | None) -> Grid:
     counts = {} if dedup is None else msgspec.structs.asdict(dedup)
-    return _counts((name, count, "") for name, count in counts.items())
-
-
-def _crash(summary: Summary) -> Grid:
-    """Of a run without any harm there is nothing to tell, unless jobs were executed twice."""
-    crash = summary.crash
-    if not (crash.kills or summary.faults or crash.duplicated or crash.duplicate_executions):
-        return _counts(())
-    causes = {
-        "by crash": crash.duplicates_by_crash,
-        "re-enqueued": crash.duplicates_re_enqueued,
-        "live": crash.duplicates_live,
-    }
-    remarks = {
-        "kills": f"{crash.certificates} with a complete certificate",
-        "duplicated": _by_name(causes),
-        "duplicates_live": _by_name(msgspec.structs.asdict(crash.duplicates_live_by)),
-        "alive_and_idle_s": "a worker lived while a job waited, and took none",
-        "duplicate_executions": "jobs with two or more job_completed lines",
-        "re_executions": "jobs that were delivered again",
-        "integrity_surface_at_kill": "jobs of which the queue alone cannot say whether they ran",
-        "integrity_surface_final": "jobs of which no witness can say it",
-    }
-    return _counts(
-        (name, getattr(crash, name), getattr(crash, f"{name}_why", None) or remarks.get(name, ""))
-        for name in (
-            "kills",
-            "duplicated",
-            *(("duplicates_live",) if crash.duplicates_live else ()),
-            *(("alive_and_idle_s",) if crash.alive_and_idle_s else ()),
-            "duplicate_executions",
-            "duplicate_effects",
-            "re_executions",
-            "harness_ambiguity",
-            "integrity_surface_at_kill",
-            "integrity_surface_final",
-        )
-    )
+    return named_values((words(name), plain(count), "") for name, count in counts.items())
 
 
 def _expectations(summary: Summary) -> Grid:
@@ -252,7 +188,7 @@ def _recovery(recovery: list[Recovery]) -> Grid:
         mark = LIMITED_MARK if kill.machine_limited else ""
         values = [seconds(getattr(kill, name)) for _, name in RECOVERY_COLUMNS]
         style = HARM_STYLES["mild"] if kill.missed_bound else None
-        grid.add_row(f"{kill.fault}{mark}", *values, bound_text(kill), style=style)
+        grid.add_row(f"{nth(kill.fault)}{mark}", *values, bound_text(kill), style=style)
     _add_spread(grid, recovery)
     return grid
 
@@ -300,7 +236,7 @@ def _found(recovery: list[Recovery]) -> Grid:
             for _, name, by_rows in FOUND_COLUMNS
         ]
         grid.add_row(
-            str(kill.fault),
+            nth(kill.fault),
             at_least(kill.orphans, may_be_more=kill.at_least),
             *found,
             plain(kill.duplicates),
@@ -311,7 +247,7 @@ def _found(recovery: list[Recovery]) -> Grid:
 
 def _latency_title(warmup_s: float) -> str:
     left_out = f" (jobs of the first {warmup_s:g} s left out)" if warmup_s else ""
-    return f"Latency, milliseconds{left_out}"
+    return f"Latency, milliseconds from when due{left_out}"
 
 
 def _latency(latency: Latencies) -> Grid:
@@ -341,10 +277,13 @@ def _notable(summary: Summary) -> Grid:
     return grid
 
 
-def throughput_line(throughput: Throughput) -> str:
-    """One line."""
-    value = throughput.throughput_per_s
+def throughput_line(summary: Summary) -> str:
+    """One line: of what, by whom, and from when until when."""
+    value = summary.throughput_per_s
     if value is None:
-        return f"Throughput: {MISSING} ({throughput.throughput_per_s_why})"
-    limited = LIMITED_MARK if throughput.throughput_machine_limited else ""
-    return f"Throughput: {value:,.1f} jobs/s completed while the load was on{limited}"
+        return f"Throughput: {MISSING} ({summary.throughput_per_s_why})"
+    limited = LIMITED_MARK if summary.throughput_machine_limited else ""
+    return (
+        f"Throughput: {value:,.1f} jobs/s{limited}: jobs that all workers together completed, from "
+        f"T+{summary.run.warmup_s:g} s until the last was due"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analysis.faults_named import fault_named
 from analysis.metrics.faults import FaultFound
 from analysis.report.grid import Grid
 from analysis.report.number_format import plain, seconds, words
@@ -13,11 +14,11 @@ FAULTS_TITLE = "Faults, seconds"
 
 def faults_table(faults: Sequence[FaultFound]) -> Grid:
     """What each was and did; empty where there is none."""
-    titles = ("", "slots", "lasted", "first work after it", "alive and idle", "live jobs taken")
+    titles = ("", "slot", "lasted", "first work after it", "alive and idle", "live jobs taken")
     grid = Grid((*titles, "costs an attempt"), text=(0, 1, 6))
     for fault in faults:
         grid.add_row(
-            f"{fault.fault} {words(fault.what)}",
+            fault_named(fault.what, fault.fault),
             ", ".join(map(str, fault.slots)),
             seconds(fault.lasted_s),
             seconds(fault.first_work_s),

@@ -100,8 +100,8 @@ def _queue(queue: Queue) -> Iterator[Row]:
     if backlog.mean is None:
         return
     left, drain_s = queue.backlog_at_end_of_load, queue.drain_s
-    drained = "" if drain_s is None else f"; done {drain_s:.1f} s later"
-    remark = f"on average, {backlog.max:,} at most, {plain(left)} when the load ended{drained}"
+    drained = "" if drain_s is None else f"; all were done {drain_s:.1f} s after that"
+    remark = f"on average, {backlog.max:,} at most, {plain(left)} when the last was due{drained}"
     yield "jobs waiting", f"{backlog.mean:,.1f}", remark
 
 
@@ -117,7 +117,8 @@ def _recoveries(queue: Queue) -> Iterator[Row]:
 def _resources(resources: Resources) -> Iterator[Row]:
     used, queries = resources.pool_utilisation, resources.queue_queries_per_s
     if used is not None:
-        yield "concurrency in use", share(used.mean), f"on average, {share(used.max)} at most"
+        remark = f"of as many as the workers can run, on average; {share(used.max)} at most"
+        yield "jobs running at once", share(used.mean), remark
     if queries is not None:
         remark = f"on average on the queue's tables, {queries.max:,.0f}/s at most"
         yield "queries", f"{queries.mean:,.1f}/s", remark

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.faults_named import kills_named
 from analysis.ledger.case import Case
 from analysis.ledger.live_duplicates import LIVE_CAUSES
 from analysis.ledger.tally import Tally
@@ -162,14 +163,6 @@ def _surface_at_kill(case: Case) -> tuple[int | None, str | None]:
             unknown[death.claims_unknown].append(fault.fault)
     known = sum(len(death.held) for death, _ in kills)
     if unknown:
-        told = "; ".join(f"{_kills(numbers)}: {why}" for why, numbers in unknown.items())
+        told = "; ".join(f"{kills_named(numbers)}: {why}" for why, numbers in unknown.items())
         return None, f"at least {known}, not known of {told}"
     return known, None
-
-
-def _kills(numbers: list[int]) -> str:
-    """Two that follow each other are a list, more a range."""
-    first, last = numbers[0], numbers[-1]
-    if last - first == len(numbers) - 1 > 1:
-        return f"kills {first} to {last}"
-    return f"kill{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

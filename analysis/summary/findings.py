@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from analysis.evidence.deaths import Death
+from analysis.faults_named import nth
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.ledger.ledger import HARNESS_REASONS
@@ -81,11 +82,11 @@ def _pauses(paused: Sequence[PauseFound]) -> Iterator[str]:
     for pause in paused:
         length = "for ever" if pause.paused_s is None else f"for {pause.paused_s:.1f} s"
         yield (
-            f"Pause {pause.fault}: slot {pause.slot} stood still {length}. Of its {pause.open} "
-            f"open executions the jobs of {pause.taken} were taken by another worker meanwhile, "
-            f"and {pause.completed_late} of these it completed all the same once it went on; "
-            f"{_jobs(pause.done_again, 'it had', 'it had')} done before and not acknowledged, "
-            f"{pause.begun_late} it began only then."
+            f"Pause {nth(pause.fault)}: slot {pause.slot} stood still {length}. Of its "
+            f"{pause.open} open executions the jobs of {pause.taken} were taken by another worker "
+            f"meanwhile, and {pause.completed_late} of these it completed all the same once it "
+            f"went on; {_jobs(pause.done_again, 'it had', 'it had')} done before and not "
+            f"acknowledged, {pause.begun_late} it began only then."
         )
 
 
@@ -149,7 +150,7 @@ def _missed_bounds(recovery: list[Recovery]) -> Iterator[str]:
     for kill in recovery:
         if kill.within_bound is False:
             yield (
-                f"Kill {kill.fault}: the first orphan was picked up "
+                f"Kill {nth(kill.fault)}: the first orphan was picked up "
                 f"{kill.first_orphan_pickup_s:.1f} s after it, later than the "
                 f"{kill.predicted_bound_s:.1f} s expected."
             )
@@ -183,8 +184,8 @@ def _long_bounds(case: Case) -> Iterator[str]:
         if fault is None or bound_s is None or bound_s <= limit_s:
             continue
         yield (
-            f"Kill {fault.fault}: the predicted bound of {bound_s:g} s is above the scenario's "
-            f"limit of {limit_s:g} s."
+            f"Kill {nth(fault.fault)}: the predicted bound of {bound_s:g} s is above the "
+            f"scenario's limit of {limit_s:g} s."
         )
 
 
@@ -250,7 +251,7 @@ def _late_kills(recovery: list[Recovery]) -> Iterator[str]:
     for kill in recovery:
         if kill.late:
             yield (
-                f"Kill {kill.fault} was sent {kill.late_s:.3f} s after its intended "
+                f"Kill {nth(kill.fault)} was sent {kill.late_s:.3f} s after its intended "
                 "instant: what it met is no longer random, so it is not pooled."
             )
 
@@ -260,8 +261,8 @@ def _unannounced(deaths: list[Death]) -> Iterator[str]:
         if death.unannounced and death.victim.fault is not None:
             named = ", ".join(repr(identity) for identity in death.unannounced)
             yield (
-                f"Kill {death.victim.fault.fault}: rows were claimed under an identity that no "
-                f"child_ready announced ({named}): whose they were is not known."
+                f"Kill {nth(death.victim.fault.fault)}: rows were claimed under an identity "
+                f"that no child_ready announced ({named}): whose they were is not known."
             )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.faults_named import fault_named
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from analysis.section import seconds
@@ -19,8 +20,8 @@ def server_findings(history: History) -> Iterator[str]:
     for sent in history.records.of(FaultInjected):
         told, seen = _TOLD.get(sent.what), ended.get(sent.fault)
         if told is not None and seen is not None and seen.what == sent.what:
-            name = sent.what.replace("_", " ").capitalize()
-            yield f"{name} {sent.fault}: {told(history, sent, seen)}."
+            name = fault_named(sent.what, sent.fault).capitalize()
+            yield f"{name}: {told(history, sent, seen)}."
 
 
 def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,13 @@ _PHASE_TEXTS: dict[Phase, str] = {
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _faults(status: Status) -> str:
+    """Each sort by its own word: a pause is no kill."""
+    of_sort = Counter(word.replace("_", " ") for word in status.faults)
+    told = (f"1 {word}" if n == 1 else f"{n} x {word}" for word, n in of_sort.items())
+    return ", ".join(told) or "none"
 
 
 class LiveView:
@@ -76,25 +84,24 @@ class LiveView:
         return (
             f"T+{status.elapsed_s:5.1f} s  {_PHASE_TEXTS[status.phase]}: "
             f"{status.enqueued} enqueued, {status.completed} completed, "
-            f"{status.in_flight} in flight, {_counted(status.kills, 'kill')}, "
+            f"{status.in_flight} in flight, faults: {_faults(status)}, "
             f"{_counted(status.duplicates, 'duplicate')} so far"
             + (f"; waiting for {status.waiting_for}" if status.phase is Phase.DRAIN else "")
         )
 
     def _picture(self, status: Status) -> RenderableType:
         figures = Table.grid(padding=(0, 3))
-        names = ("enqueued", "completed", "in flight", "kills", "duplicates so far")
-        values = (
-            status.enqueued,
-            status.completed,
-            status.in_flight,
-            status.kills,
-            status.duplicates,
-        )
-        for _ in names:
+        shown = {
+            "enqueued": status.enqueued,
+            "completed": status.completed,
+            "in flight": status.in_flight,
+            "faults": _faults(status),
+            "duplicates so far": status.duplicates,
+        }
+        for _ in shown:
             figures.add_column(justify="right")
-        figures.add_row(*(Text(name, style="dim") for name in names))
-        figures.add_row(*(Text(str(value), style="bold") for value in values))
+        figures.add_row(*(Text(name, style="dim") for name in shown))
+        figures.add_row(*(Text(str(value), style="bold") for value in shown.values()))
         head = Text.assemble(
             (self._run_id, "bold"),
             "  ",

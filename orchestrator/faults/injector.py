@@ -319,7 +319,7 @@ class FaultInjector:
         if now_ns - fault.sent_ns <= limit_s * _NS_PER_S:
             return False
         message = (
-            f"{word_of(fault.plan.entry)} {fault.plan.fault} did not settle within "
+            f"the {word_of(fault.plan.entry).replace('_', ' ')} did not settle within "
             f"{limit_s:g} s of it, still waiting for {settling.waiting_for}: the "
             f"{len(self.pending)} faults to come are left out"
         )

@@ -27,6 +27,7 @@ class Status:
     """Jobs; by the producer and, fanned out, by other jobs."""
     completed: int
     in_flight: int
-    kills: int
+    faults: tuple[str, ...]
+    """Those that were injected, in the order of time: each by the scenario's word for its sort."""
     duplicates: int
     waiting_for: str

@@ -24,7 +24,7 @@ from orchestrator.faults.held import Held
 from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
 from orchestrator.faults.round_trips import RoundTripWatch
-from orchestrator.faults.table import row_of
+from orchestrator.faults.table import row_of, word_of
 from orchestrator.history.records import ResourceSample, RunEnd
 from orchestrator.load.closed_loop import ClosedLoop
 from orchestrator.load.producer import Producer
@@ -417,7 +417,7 @@ class Supervisor:
             enqueued=accepted + len(self._parts.tracker.fanned_out),
             completed=self._parts.tracker.completed,
             in_flight=(self._settled or self._parts.sampler).in_flight,
-            kills=len(self._injector.injected),
+            faults=tuple(word_of(fault.plan.entry) for fault in self._injector.injected),
             duplicates=self._parts.tracker.duplicates,
             waiting_for=self._waiting_for,
         )

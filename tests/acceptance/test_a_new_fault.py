@@ -55,7 +55,7 @@ def test_a_planted_fault_whose_certificate_lacks_its_part_makes_the_run_invalid(
         module=PLANTED,
     )
     assert said.code == 3, str(said)
-    why = "Nudge 0 has no complete certificate: the worker was not seen to live on."
+    why = "Nudge 1 has no complete certificate: the worker was not seen to live on."
     assert why in at.summary(RUN)["reasons"]
 
 
@@ -67,7 +67,7 @@ def test_without_its_plant_a_history_with_it_is_refused_by_name(at: Desk) -> Non
     history.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     said = at.run(str(history), module="analysis")
     assert (said.code, "Traceback" in said.error) == (2, False), str(said)
-    assert "fault 0 is 'nudge'; known are kill" in said.error
+    assert "fault 1 is 'nudge'; known are kill" in said.error
 
 
 def test_the_table_of_all_faults_has_it_by_its_row_alone(at: Desk) -> None:

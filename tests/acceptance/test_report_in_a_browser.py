@@ -14,8 +14,8 @@ from tests.acceptance.browser import MISSING, Browser, browser, installed
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.hostile import HOSTILE, hostile
 from tests.histories.loaded import unfair
-from tests.histories.planted import A, B, C, crash
 from tests.histories.side_by_side import compared, write
+from tests.histories.stories import A, B, C, crash
 from tests.histories.unpacked import Fact, looked_up
 from tests.toolchain import skip_or_fail
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash
+from tests.histories.stories import A, crash
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 60

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.histories.builder import Fields, Story
-from tests.histories.planted import A, B, Planted, changed, crash, healthy
+from tests.histories.planted import Planted
+from tests.histories.stories import A, B, changed, crash, healthy
 
 Change = Callable[[Story], object]
 
@@ -352,7 +353,7 @@ FORGED: dict[str, Planted] = {
         setting("job_started", {"job_id": B}, inbox_id=f"row-{A}"), "One row of the queue", healthy
     ),
     "a_kill_read_without_its_closing_line": with_change(
-        closing_dropped, "after kill 0 does not count"
+        closing_dropped, "after kill 1 does not count"
     ),
     "a_child_of_another_process": with_change(
         setting("child_ready", pid=1), "several process ids", healthy

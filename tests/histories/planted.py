@@ -4,13 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.histories.builder import Fields, Story
-
-A, B, C = "j000000", "j000001", "j000002"
-OPEN = "1 execution is open"
-"""What a drain says that did not agree."""
+from tests.histories.builder import Story
+from tests.histories.stories import (
+    A,
+    B,
+    C,
+    changed,
+    crash,
+    died_unasked,
+    healthy,
+    killed_before_ready,
+    left_by_one_that_was_told_to_stop,
+    left_claimed,
+    never_enqueued,
+    one_job,
+    re_enqueued,
+    rows,
+    run_twice,
+    seen_before,
+    sent_without,
+    two_rows,
+    waiting,
+    without_certificate,
+)
+from tests.histories.wrongs import (
+    acknowledged_by_the_successor,
+    crashed_to_death,
+    discarded_as_the_library_said,
+    discarded_as_the_rows_said,
+    discarded_then_cut_short,
+    done_while_owed,
+    effect_without_event,
+    failed_after_completed,
+    failing,
+    known_by_a_retry_alone,
+    late,
+    note,
+    recovered_enqueue,
+    several_rows,
+    started_twice,
+    stopped_with_a_claim,
+    stranger,
+    stream_of,
+    unrecorded_enqueue,
+)
 
 
 @dataclass(frozen=True)
@@ -26,481 +64,6 @@ class Planted:
     jobs: Mapping[str, int] = field(default_factory=dict)
     says: str | None = None
     """A piece of one of the run's reasons."""
-
-
-def healthy() -> Story:
-    """Three jobs, one after the other, and nothing happens."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A, B, C)
-    for job_id in (A, B, C):
-        worker.run(job_id)
-    story.exit(worker)
-    story.end()
-    return story
-
-
-def crash(**options: Any) -> Story:
-    """A is open at the kill, B had completed unacknowledged; the next incarnation runs both."""
-    story = Story(**options)
-    first = story.worker()
-    story.enqueue(A, B, C)
-    first.start(A)
-    first.run(B)
-    story.kill(first, held=[A, B])
-    second = story.worker()
-    story.wait(3)
-    for job_id in (A, B, C):
-        second.run(job_id)
-    story.exit(second)
-    story.end()
-    return story
-
-
-def waiting(
-    seconds: float, *, busy: bool = False, stalled_s: float = 0.0, ends: bool = True
-) -> Story:
-    """A waits, so long, behind the only worker, which runs B and perhaps never ends it."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A, B, length_us=50_000)
-    worker.start(B)
-    if stalled_s:
-        story.stall(worker, stalled_s, ends=ends)
-    if not busy:
-        worker.complete(B)
-    story.wait(seconds)
-    story.phase("stop")
-    if busy:
-        worker.complete(B)
-    story.exit(worker)
-    story.end({A: "queued"}, drain="1 queued rows")
-    return story
-
-
-def left_by_one_that_was_told_to_stop(seconds: float) -> Story:
-    """It leaves with A claimed; the other worker is there for so many seconds more."""
-    story = Story()
-    first, second = story.worker(0), story.worker(1)
-    story.enqueue(A, B)
-    story.exit(first, "stopped")
-    second.run(B)
-    story.wait(seconds)
-    story.phase("stop")
-    story.exit(second)
-    story.row(A, "claimed", claimed_by=first.identity)
-    story.end(drain="1 claimed rows")
-    return story
-
-
-def one_job(rows: Mapping[str, str], **options: Any) -> Story:
-    """A is never run."""
-    story = Story(**options)
-    worker = story.worker()
-    story.enqueue(A, B)
-    worker.run(B)
-    story.exit(worker)
-    story.end(rows)
-    return story
-
-
-def left_claimed(wait_s: float, **options: Any) -> Story:
-    """A is open at the kill and stays claimed by the victim; B is run by the next incarnation."""
-    story = Story(**options)
-    first = story.worker()
-    story.enqueue(A, B)
-    first.start(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    second.run(B)
-    story.wait(wait_s)
-    story.exit(second)
-    story.row(A, "claimed", claimed_by=first.identity)
-    story.end()
-    return story
-
-
-def run_twice(*, overlapping: bool = False, **row: Any) -> Story:
-    """Two live workers complete A."""
-    story = Story()
-    one, other = story.worker(0), story.worker(1)
-    story.enqueue(A)
-    one.start(A)
-    if overlapping:
-        other.start(A)
-    one.complete(A)
-    if not overlapping:
-        other.start(A)
-    other.complete(A)
-    for worker in (one, other):
-        story.exit(worker)
-    story.row(A, "done", **row)
-    story.end()
-    return story
-
-
-def two_rows() -> Story:
-    """A has two rows though nobody enqueued it twice."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    for inbox_id in (f"row-{A}", f"row-{A}-1"):
-        worker.start(A, inbox_id)
-        worker.complete(A)
-    story.exit(worker)
-    story.row(A)
-    story.row(A)
-    story.end()
-    return story
-
-
-def re_enqueued() -> Story:
-    """A coordinator is killed once its child is in the queue, and run again."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    child = f"{A}/0"
-    first.start(A)
-    story.enqueue(child, by=first, inbox_id="row-1")
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.wait(3)
-    second.start(A)
-    story.enqueue(child, by=second, inbox_id="row-2")
-    second.complete(A)
-    for inbox_id in ("row-1", "row-2"):
-        second.start(child, inbox_id)
-        second.complete(child)
-    story.exit(second)
-    story.end()
-    return story
-
-
-def changed(change: Callable[[Story], object], base: Callable[[], Story] = crash) -> Story:
-    story = base()
-    change(story)
-    return story
-
-
-def without_certificate(**values: Any) -> Callable[[], Story]:
-    return lambda: changed(lambda story: story.first("fault_ended")["parts"].update(values))
-
-
-def sent_without(**values: Any) -> Callable[[], Story]:
-    return lambda: changed(lambda story: story.first("fault_injected").update(values))
-
-
-def seen_before(**values: Any) -> Callable[[], Story]:
-    return lambda: changed(lambda story: story.first("fault_injected")["parts"].update(values))
-
-
-def killed_before_ready(*, said_ready: bool = False) -> Callable[[], Story]:
-    """A worker that had no session yet is killed; the next one does the work."""
-
-    def plant() -> Story:
-        story = Story()
-        first = story.worker(ready=said_ready)
-        story.enqueue(A)
-        story.wait(2)
-        story.kill(first)
-        story.first("fault_injected")["parts"].update(sessions=[], ready=False)
-        second = story.worker()
-        second.run(A)
-        story.exit(second)
-        story.end({A: "absent"})
-        return story
-
-    return plant
-
-
-def effect_without_event() -> Story:
-    """The kill comes between A's effect and its job_completed; nobody runs A again."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    first.effect(A)
-    story.kill(first)
-    second = story.worker()
-    story.exit(second)
-    story.end({A: "absent"})
-    return story
-
-
-def failing(state: str, *, fails: int = 1, error_class: str = "transient", **row: Any) -> Story:
-    """A's handler fails and the queue is done with it."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    for _ in range(fails):
-        worker.start(A)
-        worker.fail(A, error_class=error_class)
-    story.exit(worker)
-    story.row(A, state, **row)
-    story.end()
-    return story
-
-
-def crashed_to_death() -> Story:
-    """The queue gives A up because its worker was killed, though its handler never erred."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.exit(second)
-    story.end({A: "dead"})
-    return story
-
-
-def late() -> Story:
-    """A comes back long after its bound: 3 s lease + 1 s + 0.5 s + 1 s margin."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.wait(9)
-    second.run(A)
-    story.exit(second)
-    story.end()
-    return story
-
-
-def failed_after_completed() -> Story:
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.run(A)
-    worker.fail(A)
-    story.exit(worker)
-    story.end()
-    return story
-
-
-def started_twice() -> Story:
-    """One worker is handed A twice and completes the second delivery only."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.start(A)
-    worker.run(A)
-    story.exit(worker)
-    story.end(drain=OPEN)
-    return story
-
-
-def acknowledged_by_the_successor() -> Story:
-    """A had finished unacknowledged at the kill, and the queue settles it without a second run."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.run(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.exit(second)
-    story.end()
-    return story
-
-
-def discarded_then_cut_short(*, seen_in_rows: bool = False) -> Story:
-    """The library says that it gives A up and is killed before it commits that; A is started
-    again, the second kill cuts it short, and no row is left."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    first.fail(A)
-    if seen_in_rows:
-        story.see("job_discarded", A)
-    else:
-        first.tell("job_discarded", A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    second.start(A)
-    story.kill(second, held=[A])
-    third = story.worker()
-    story.exit(third)
-    story.end({A: "absent"})
-    return story
-
-
-def discarded_as_the_library_said() -> Story:
-    """A is retried, then given up while its execution is open; no row is left."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.start(A)
-    worker.tell("job_retried", A)
-    worker.start(A)
-    worker.tell("job_discarded", A)
-    story.exit(worker)
-    story.end({A: "absent"})
-    return story
-
-
-def discarded_as_the_rows_said(*, started: bool) -> Story:
-    """Only the rows show that A was given up."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    if started:
-        first.start(A)
-    story.kill(first, held=[A])
-    story.see("job_discarded", A)
-    second = story.worker()
-    story.exit(second)
-    story.end({A: "absent"})
-    return story
-
-
-def note(code: str) -> Callable[[], Story]:
-    def plant() -> Story:
-        story = crash()
-        last = story.records.pop()
-        story.record("note", code=code, detail={"slot": 0, "incarnation": 0})
-        story.records.append(last)
-        return story
-
-    return plant
-
-
-def unrecorded_enqueue() -> Story:
-    return changed(lambda story: story.drop("job_enqueued", job_id=B), healthy)
-
-
-def recovered_enqueue() -> Story:
-    story = Story()
-    worker = story.worker()
-    worker_job = "j000000/0"
-    story.enqueue(A)
-    worker.run(A)
-    worker.run(worker_job)
-    story.exit(worker)
-    story.recover(worker_job)
-    story.end()
-    return story
-
-
-def stranger(job_id: str) -> Story:
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.run(A)
-    worker.run(job_id)
-    story.exit(worker)
-    story.row(job_id)
-    story.end()
-    return story
-
-
-def never_enqueued() -> Story:
-    """The enqueue of A was indeterminate and A was never seen."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(B)
-    story.record(
-        "enqueue_failed",
-        job_id=A,
-        outcome="indeterminate",
-        intended_ns=story.now_ns,
-        sent_ns=story.now_ns,
-        error="gone",
-    )
-    worker.run(B)
-    story.exit(worker)
-    story.planned.add(A)
-    story.end({A: "none"})
-    return story
-
-
-def stopped_with_a_claim(reason: str = "stopped") -> Story:
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.start(A)
-    story.exit(worker, reason)
-    story.row(A, "claimed", claimed_by=worker.identity)
-    story.end(drain=OPEN)
-    return story
-
-
-def known_by_a_retry_alone() -> Story:
-    """A worker started A and lost that event; all that is left of it is the library's retry."""
-    story = Story()
-    first, second = story.worker(0), story.worker(1)
-    story.enqueue(A)
-    first.start(A)
-    first.tell("job_retried", A)
-    second.run(A)
-    story.exit(first)
-    story.exit(second)
-    story.end()
-    story.drop("job_started", slot=0)
-    return story
-
-
-def stream_of(planned: int | None, *, ended: str = "completed") -> Callable[[], Story]:
-    """A stream of three jobs of which so many were planned."""
-
-    def plant() -> Story:
-        story = healthy()
-        story.first("run_start")["planned_stream_jobs"] = planned
-        story.first("run_end")["ended"] = ended
-        return story
-
-    return plant
-
-
-def died_unasked(*, ours: bool) -> Story:
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    story.exit(first, "died", exit_code=1, ours=ours)
-    second = story.worker()
-    second.run(A)
-    story.exit(second)
-    story.end()
-    return story
-
-
-def several_rows() -> Story:
-    """A has a finished row and one that is still queued: the least settled one counts."""
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    story.exit(worker)
-    story.row(A, "done")
-    story.row(A, "queued")
-    story.end()
-    return story
-
-
-def done_while_owed() -> Story:
-    story = Story()
-    worker = story.worker()
-    story.enqueue(A)
-    worker.run(A)
-    story.exit(worker)
-    story.end({A: "queued"})
-    return story
-
-
-def rows(**values: Any) -> Callable[[Story], None]:
-    """Change the closing line of the final read."""
-
-    def change(story: Story) -> None:
-        closing: Fields = next(
-            fields
-            for kind, fields in story.records
-            if kind == "row_read" and fields["read"] == "final" and "job_id" not in fields
-        )
-        closing.update(values)
-
-    return change
 
 
 INVALID_PART = "no complete certificate"

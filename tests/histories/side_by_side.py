@@ -13,7 +13,7 @@ from typing import Any
 from analysis.report.results_page import measured, results_page
 from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import RESCUE, Story
-from tests.histories.planted import A, B, C
+from tests.histories.stories import A, B, C
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "stock": {"lease_s": 30.0, "batch_size": 10},

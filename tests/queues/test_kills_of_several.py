@@ -80,6 +80,6 @@ def test_kills_that_are_none_make_the_run_invalid(
     summary = run(server, tmp_path, what)
     assert summary.verdict == "invalid"
     word = what.replace("_", " ").capitalize()
-    assert f"{word} 0 has no complete certificate: the victim was not reaped" in " ".join(
+    assert f"{word} 1 has no complete certificate: the victim was not reaped" in " ".join(
         summary.reasons
     )

@@ -12,8 +12,8 @@ from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import crash
 from tests.histories.recount import EVERY_JOB, Recount, recount
+from tests.histories.stories import crash
 
 STORIES: dict[str, Callable[[], Story]] = {
     "burdened": burdened,

@@ -15,7 +15,7 @@ from analysis.ledger.case import open_case
 from analysis.metrics.idleness import NEVER_SEEN, Idleness, idleness
 from tests.examples import examples
 from tests.histories.builder import ORIGIN_NS, Story, Worker
-from tests.histories.planted import A, B
+from tests.histories.stories import A, B
 
 S = 1_000_000_000
 TICK_NS = 250_000_000

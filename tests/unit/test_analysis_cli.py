@@ -15,7 +15,8 @@ from analysis.__main__ import main
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
-from tests.histories.planted import PLANTED, A, B, crash, healthy
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, crash, healthy
 
 Run = Callable[..., int]
 
@@ -94,7 +95,7 @@ def test_explain_tells_the_story_of_a_job_in_order(
         "slot 0 incarnation 0 entered the handler",
         "committed the effect",
         "was killed",
-        "After kill 0 its row is claimed",
+        "After kill 1 its row is claimed",
         "is gone: killed",
         "slot 0 incarnation 1 entered the handler",
         "At the end its row is done",

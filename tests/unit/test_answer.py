@@ -14,7 +14,8 @@ from analysis.report.terminal import verdict_style
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.forged import FORGED
-from tests.histories.planted import PLANTED, A, B, changed, crash, healthy, left_claimed
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, changed, crash, healthy, left_claimed
 
 
 def quick() -> Story:
@@ -204,7 +205,7 @@ STORIES: dict[str, tuple[Callable[[], Story], str, str]] = {
     "invalid": (
         FORGED["an_early_run_end"].plant,
         "void",
-        "No result: the ledger of this run cannot be vouched for.",
+        "No result: the instrument cannot vouch for this run.",
     ),
     "interrupted": (
         lambda: changed(interrupted),
@@ -323,7 +324,8 @@ def test_the_evidence_and_the_expectations_come_second(tmp_path: Path) -> None:
     found = told(lost_after_the_kill(), tmp_path)
 
     assert found.evidence == (
-        "The evidence is sound. FAIL (an expectation of the scenario is broken): lost."
+        "The run can be trusted: its records are complete and agree. FAIL (an expectation of the "
+        "scenario is broken): lost."
     )
     assert str(found).startswith(f"{found.finding} {found.evidence} {found.details[0]}")
 
@@ -351,17 +353,18 @@ ORPHANS: dict[str, Any] = {
     [
         (
             {"orphans": 1},
-            "1 job was in the dead worker's hands; it was completed 36.9 s after the kill, its own "
-            "work included.",
+            "1 job was in the dead worker's hands (the orphan); it was completed 36.9 s after the "
+            "kill, its own work included.",
         ),
         (
             {"last_orphan_settled_s": None, "last_orphan_settled_s_why": "1 was not seen"},
-            "2 jobs were in the dead worker's hands; the last came back after 18.2 s; 1 was not "
-            "seen.",
+            "2 jobs were in the dead worker's hands (the orphans); the last came back after 18.2 "
+            "s; 1 was not seen.",
         ),
         (
             {"first_orphan_pickup_s": None, "last_orphan_pickup_s": None},
-            "2 jobs were in the dead worker's hands; all were settled 36.9 s after the kill.",
+            "2 jobs were in the dead worker's hands (the orphans); all were settled 36.9 s after "
+            "the kill.",
         ),
     ],
 )

@@ -16,8 +16,8 @@ from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, C
 from tests.histories.side_by_side import compared, everything, write
+from tests.histories.stories import A, B, C
 
 
 def raced(*held: str, kills: int = 1, races: bool = True) -> Story:
@@ -47,26 +47,26 @@ def printed(summary: Summary) -> str:
 
 def row_of_kill(text: str) -> list[str]:
     lines = text[text.index("Found in flight") :].splitlines()
-    return next(line.split() for line in lines if line.split()[:1] == ["0"])
+    return next(line.split() for line in lines if line.split()[:1] == ["1"])
 
 
 def test_the_table_says_of_what_rests_on_rows_that_there_may_be_more(tmp_path: Path) -> None:
     text = printed(analyse(raced(A, B).write(tmp_path)))
 
-    assert row_of_kill(text)[:6] == ["0", ">=2", ">=1", "1", "0", ">=0"]
+    assert row_of_kill(text)[:6] == ["1", ">=2", ">=1", "1", "0", ">=0"]
 
 
 def test_where_all_rows_are_known_the_counts_are_plain(tmp_path: Path) -> None:
     text = printed(analyse(raced(A, B, races=False).write(tmp_path)))
 
-    assert row_of_kill(text)[:6] == ["0", "2", "1", "1", "0", "0"]
+    assert row_of_kill(text)[:6] == ["1", "2", "1", "1", "0", "0"]
 
 
 @pytest.mark.parametrize(
     ("held", "says"),
     [
-        ((A, B), "At least 2 jobs were in the dead worker's hands (not all of its rows are known)"),
-        ((A,), "At least 1 job was in the dead worker's hands (not all of its rows are known)"),
+        ((A, B), "At least 2 jobs were in the dead worker's hands (the orphans; not all of its"),
+        ((A,), "At least 1 job was in the dead worker's hands (the orphan; not all of its rows"),
     ],
 )
 def test_the_answer_says_at_least(held: tuple[str, ...], says: str, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_that_a_raced_kill_found_nothing_is_no_more_than_what_is_known(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("kills", "which"), [(1, "kill 0"), (2, "kills 0, 1"), (3, "kills 0 to 2")]
+    ("kills", "which"), [(1, "kill 1"), (2, "kills 1, 2"), (3, "kills 1 to 3")]
 )
 def test_the_integrity_surface_says_what_it_is_at_least_and_each_reason_once(
     kills: int, which: str, tmp_path: Path
@@ -91,7 +91,7 @@ def test_the_integrity_surface_says_what_it_is_at_least_and_each_reason_once(
 
     assert crash.integrity_surface_at_kill is None
     assert str(crash.integrity_surface_at_kill_why).startswith(
-        f"at least 2, not known of {which}: raced: another incarnation"
+        f"at least 2, not known of {which}: raced: another worker"
     )
 
 

@@ -18,8 +18,8 @@ from analysis.history.load import load
 from tests.histories.builder import Story
 from tests.histories.mutator import mended, recorded
 from tests.histories.one_change import Change, changed, written
-from tests.histories.planted import A, B, C, healthy
 from tests.histories.right import finished
+from tests.histories.stories import A, B, C, healthy
 
 FIRST = worker_key(0, 0)
 UNNAMED = "which no line names"

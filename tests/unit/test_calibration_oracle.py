@@ -22,7 +22,7 @@ from orchestrator.commands.calibration.controls import (
 from orchestrator.commands.calibration.oracle import Expected, JobSets, expect, fixed_sets
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
-from tests.histories.planted import healthy
+from tests.histories.stories import healthy
 
 Line = tuple[str, dict[str, Any]]
 

@@ -10,7 +10,7 @@ import pytest
 from analysis.checks.certificates import certificate
 from analysis.checks.forms.kill import KillCertificate
 from orchestrator.history.records import FaultEnded, FaultInjected
-from tests.histories.planted import crash
+from tests.histories.stories import crash
 
 UNREAD_NS = 1_000_000_000
 SENT_NS = 10_000_000_000

@@ -31,7 +31,8 @@ from orchestrator.run import environment
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted
 from tests.histories.builder import Story
-from tests.histories.planted import PLANTED, A, crash
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, crash
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Workers
 

@@ -11,7 +11,7 @@ from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.mutator import Line, mended, recorded
 from tests.histories.one_change import Case, changed, later, set_to, without, written
-from tests.histories.planted import A
+from tests.histories.stories import A
 
 CASES: dict[str, Case] = {
     "sessions of another run": (
@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
         "row_read",
         without("effects"),
         {"read": "kill", "job_id": "h000001"},
-        "The read after kill 0 lacks an effect that had been told of before: h000001.",
+        "The read after kill 1 lacks an effect that had been told of before: h000001.",
     ),
     "a failure in a dead worker that nobody committed": (
         "kill",

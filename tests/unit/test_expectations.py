@@ -15,7 +15,7 @@ from analysis.summary.summary import analyse
 from analysis.summary.verdict import worst
 from orchestrator.scenario.types import Expectations
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash, left_claimed, one_job
+from tests.histories.stories import A, crash, left_claimed, one_job
 
 CALM = Observed(
     counts={

@@ -11,7 +11,7 @@ from analysis.summary.summary import analyse
 from analysis.summary.types import FinalStatuses
 from tests.histories.builder import Story
 from tests.histories.loaded import at, enqueue, erring, job
-from tests.histories.planted import crash
+from tests.histories.stories import crash
 
 
 def errors_of(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from analysis.metrics.faults import FaultFound
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story, Worker
-from tests.histories.planted import A, B, C, crash, healthy
+from tests.histories.stories import A, B, C, crash, healthy
 
 
 def stalled(

@@ -34,7 +34,7 @@ from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
 from orchestrator.scenario.faults import Kill, Triggered
 from orchestrator.scenario.load import resolve_scenario
-from tests.histories.planted import crash
+from tests.histories.stories import crash
 from tests.unit.test_fault_figures import stalled
 
 WORDS = [str(sort.__struct_config__.tag) for sort in TABLE]

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.summary.summary import analyse
 from tests.histories.loaded import erring
-from tests.histories.planted import healthy
+from tests.histories.stories import healthy
 
 
 def findings(folder: Path, *notes: dict[str, Any]) -> list[str]:

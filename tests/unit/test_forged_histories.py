@@ -19,7 +19,7 @@ from orchestrator.faults.plan import plan_faults
 from orchestrator.scenario.faults import Kill
 from tests.histories.builder import RUN_ID, Story
 from tests.histories.forged import FORGED, setting
-from tests.histories.planted import A, B, changed, crash, healthy, never_enqueued
+from tests.histories.stories import A, B, changed, crash, healthy, never_enqueued
 
 Read = Callable[[Story], Summary]
 
@@ -184,7 +184,8 @@ def printed(story: Story, tmp_path: Path, width: int = 100) -> str:
 def test_the_report_begins_with_the_answer(tmp_path: Path) -> None:
     assert printed(crash(), tmp_path).startswith(
         "1 of 3 jobs executed twice, none lost; the first orphan came back after 3.0 s (at most "
-        "4.5 s expected). The evidence is sound. PASS (the scenario's expectations are met). "
+        "4.5 s expected). The run can be trusted: its records are complete and agree. PASS (the "
+        "scenario's expectations are met). "
         "1 job had finished 0.00 s before the kill and was not acknowledged."
     )
 
@@ -192,7 +193,7 @@ def test_the_report_begins_with_the_answer(tmp_path: Path) -> None:
 def test_an_invalid_run_says_so_first_and_gives_its_reason(tmp_path: Path) -> None:
     told = printed(FORGED["an_early_run_end"].plant(), tmp_path)
 
-    assert told.startswith("No result: the ledger of this run cannot be vouched for. INVALID (")
+    assert told.startswith("No result: the instrument cannot vouch for this run. INVALID (")
     assert "stamped later than its run_end." in told.partition("planted-nothing-stock")[0]
     assert "none lost" not in told
 

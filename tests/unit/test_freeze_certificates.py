@@ -11,7 +11,8 @@ import pytest
 from analysis.compare.crash_points import judge_point
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import PLANTED, A, B, crash
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, crash
 
 STATEMENT = "COMMIT"
 Parts = dict[str, Any]

@@ -28,8 +28,8 @@ from orchestrator.history.records import KINDS
 from tests.histories.builder import Story
 from tests.histories.hostile import FORBIDDEN, HOSTILE, any_texts, hostile, with_every_kind
 from tests.histories.loaded import erring, unfair
-from tests.histories.planted import A, crash
 from tests.histories.side_by_side import everything
+from tests.histories.stories import A, crash
 
 FOUND = Path(__file__).parent.parent / "found"
 STORIES: dict[str, Callable[[], Story]] = {

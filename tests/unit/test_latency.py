@@ -18,7 +18,7 @@ from analysis.metrics.buckets import DIGITS, HIGHEST_US, LOWEST_US, bucketed
 from analysis.metrics.latency import NEVER, distribution
 from analysis.summary.summary import analyse
 from tests.histories.builder import ORIGIN_NS, Story
-from tests.histories.planted import A, B, healthy, one_job
+from tests.histories.stories import A, B, healthy, one_job
 
 DURATIONS_US = st.lists(st.integers(1, HIGHEST_US), min_size=1, max_size=200)
 

@@ -10,7 +10,7 @@ import pytest
 from analysis.ledger.live_duplicates import LIVE_CAUSES
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import A
+from tests.histories.stories import A
 
 
 def pause(story: Story) -> None:

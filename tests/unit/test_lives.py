@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.mutator import mended, recorded, text
-from tests.histories.planted import crash
+from tests.histories.stories import crash
 
 
 def test_phases_last_from_one_note_to_the_next_and_make_up_the_run(tmp_path: Path) -> None:

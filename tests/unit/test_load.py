@@ -12,7 +12,7 @@ from analysis.errors import HistoryError
 from analysis.history.load import load, read_blocks
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID, Story
-from tests.histories.planted import A, crash, healthy
+from tests.histories.stories import A, crash, healthy
 
 
 def written(folder: Path, text: str) -> Path:

@@ -15,7 +15,7 @@ from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.loaded import SECOND_NS, job, sampled, unfair
-from tests.histories.planted import healthy
+from tests.histories.stories import healthy
 
 CALM = [1, 1, 1, 1, 1, 1]
 BURST = {"curve": {"shape": "burst", "factor": 10, "from_s": 6, "length_s": 3}}

@@ -19,7 +19,8 @@ from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix, bl
 from orchestrator.errors import Interrupted, ResultsError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, longest_s
-from tests.histories.planted import PLANTED, healthy
+from tests.histories.planted import PLANTED
+from tests.histories.stories import healthy
 
 TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
 

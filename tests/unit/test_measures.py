@@ -16,7 +16,7 @@ from analysis.summary.types import Summary
 from tests.histories.builder import Story
 from tests.histories.cached import cached
 from tests.histories.loaded import erring, sampled, unfair
-from tests.histories.planted import crash
+from tests.histories.stories import crash
 
 BURST = {"curve": {"shape": "burst", "factor": 10, "from_s": 3, "length_s": 2}}
 ERRORS = {"errors": [{"share": 0.3, "error_class": "rate_limit", "from_s": 3.0, "to_s": 5.0}]}

@@ -14,7 +14,7 @@ from orchestrator.history.records import FaultEnded, FaultInjected, Session
 from orchestrator.processes import linux
 from orchestrator.scenario.faults import Pause
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, C
+from tests.histories.stories import A, B, C
 from tests.unit.campaign_world import LIMITS, Make, World, make_world
 from tests.unit.stand_ins import S
 
@@ -177,7 +177,7 @@ def test_a_summary_says_what_others_took_and_what_was_done_all_the_same(tmp_path
     assert taken.overlapped and taken.other_completed_ns is not None
     assert taken.completed_ns is not None and taken.completed_ns > taken.other_completed_ns
     assert (summary.jobs.duplicated, summary.crash.duplicates_live) == (3, 3)
-    (told,) = (text for text in summary.findings if text.startswith("Pause 0"))
+    (told,) = (text for text in summary.findings if text.startswith("Pause 1"))
     assert "Of its 2 open executions the jobs of 1 were taken" in told
 
 
@@ -229,7 +229,7 @@ def test_a_line_of_a_worker_that_is_said_to_be_stopped_voids_the_run(tmp_path: P
     changed.first("job_completed", slot=0, job_id=A)["t_ns"] = at_ns
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
-    assert "fault 0 paused wrote 1 lines while it is said to have been stopped" in " ".join(
+    assert "fault 1 paused wrote 1 lines while it is said to have been stopped" in " ".join(
         summary.reasons
     )
 

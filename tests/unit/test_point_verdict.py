@@ -18,15 +18,9 @@ from analysis.compare.crash_points import (
 )
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import (
-    PLANTED,
-    A,
-    B,
-    crash,
-    crashed_to_death,
-    late,
-    left_claimed,
-)
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, B, crash, left_claimed
+from tests.histories.wrongs import crashed_to_death, late
 
 
 def after_a_kill(rows: dict[str, str], *, fresh: bool = False) -> Story:

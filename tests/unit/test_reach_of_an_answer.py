@@ -10,7 +10,7 @@ from analysis.report.answer import answer
 from analysis.report.reach import duration
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash, healthy
+from tests.histories.stories import A, crash, healthy
 from tests.unit.test_answer import quick
 
 

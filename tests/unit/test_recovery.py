@@ -15,7 +15,7 @@ from analysis.section import seconds
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, C, crash, left_claimed, run_twice
+from tests.histories.stories import A, B, C, crash, left_claimed, run_twice
 from worker_child.protocol import ChildReady
 
 Read = Callable[[Story], Summary]

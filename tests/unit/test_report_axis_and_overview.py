@@ -24,7 +24,7 @@ from analysis.report.html.timeline_plot import (
 from analysis.summary.summary import summarise
 from analysis.summary.types import Summary
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash, healthy
+from tests.histories.stories import A, crash, healthy
 
 INSTANTS = st.floats(-1000, 1000).map(lambda value: round(value, 3))
 
@@ -105,7 +105,7 @@ def test_a_later_kill_of_the_slot_ends_a_timeline(tmp_path: Path) -> None:
     assert end_ns == second.victim.died_ns
     assert [(s.what, s.to_ns) for s in crossing.stretches][-1] == ("waiting", end_ns)
     marks = marks_of(case, first, end_ns, summary.recovery[0])
-    assert "kill 1" in [mark.name for mark in marks]
+    assert "kill 2" in [mark.name for mark in marks]
 
 
 def test_a_later_kill_elsewhere_is_drawn_and_ends_nothing(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_a_later_kill_elsewhere_is_drawn_and_ends_nothing(tmp_path: Path) -> Non
     assert end_ns == clock.end_ns
     assert [s.what for s in found[0].stretches][-1] == "redelivery, completed"
     assert isinstance(shown, Plot)
-    assert f"kill 1, {since_s:.3g} s" in shown.says
-    assert "kill 1" in [shape["name"] for shape in shown.layout["shapes"]]
+    assert f"kill 2, {since_s:.3g} s" in shown.says
+    assert "kill 2" in [shape["name"] for shape in shown.layout["shapes"]]
 
 
 def test_several_kills_are_shown_side_by_side_and_one_is_not(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from analysis.report.html import look_up as packing
 from analysis.report.jobs_table import job_rows
 from analysis.report.number_format import words
 from tests.histories.loaded import burdened
-from tests.histories.planted import PLANTED, A, crash, never_enqueued
+from tests.histories.planted import PLANTED
+from tests.histories.stories import A, crash, never_enqueued
 from tests.histories.unpacked import looked_up
 
 TOLD_OTHERWISE = ("job_enqueued", "fault_injected", "child_exited")
@@ -60,7 +61,7 @@ def test_a_crashed_job_is_told_from_its_intended_instant_to_the_final_read(tmp_p
         "The queue took the job.",
         "slot 0 incarnation 0 entered the handler: execution 1.",
         "slot 0 incarnation 0 was killed while the job was in flight in it (started).",
-        "After kill 0 its row is claimed, held by worker-0-0, with no effect.",
+        "After kill 1 its row is claimed, held by worker-0-0, with no effect.",
         "slot 0 incarnation 1 entered the handler: execution 1.",
         "slot 0 incarnation 1 committed the effect of execution 1 and is about to return.",
         "At the end its row is done, with 1 committed effect.",

@@ -13,7 +13,7 @@ from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import healthy
+from tests.histories.stories import healthy
 
 BURST = {"curve": {"shape": "burst", "factor": 10, "from_s": 2, "length_s": 1}}
 STORIES: dict[str, Callable[[], Story]] = {
@@ -56,7 +56,7 @@ def test_a_healthy_run_says_nothing_of_tenants_errors_or_load(tmp_path: Path) ->
 
 
 def test_the_warm_up_that_is_left_out_is_said(tmp_path: Path) -> None:
-    assert "(jobs of the first 1 s left out)" in printed(burdened(), tmp_path)
+    assert "from when due (jobs of the first 1 s left out)" in printed(burdened(), tmp_path)
 
 
 def test_the_noisy_tenant_stands_beside_the_quiet_ones(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from analysis.report.html import page as page_module
 from analysis.report.html.page import report_page
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import PLANTED, crash, run_twice
+from tests.histories.planted import PLANTED
 from tests.histories.side_by_side import compared, golden_stories, write
+from tests.histories.stories import crash, run_twice
 from tests.unit.test_summary_bytes import shuffled
 
 ROOT = Path(__file__).parent.parent.parent

@@ -25,8 +25,9 @@ from analysis.report.html.timeline_plot import Crossing, crossings, timeline_plo
 from analysis.summary.summary import summarise
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
-from tests.histories.planted import PLANTED, A, B, crash, healthy
+from tests.histories.planted import PLANTED
 from tests.histories.side_by_side import compared, write
+from tests.histories.stories import A, B, crash, healthy
 
 STORIES = {
     "burdened": burdened,
@@ -109,7 +110,7 @@ def test_the_fault_is_shaded_until_its_last_orphan_had_settled_and_ready_is_mark
     case = opened(story, tmp_path)
     (band,) = clock_of(case, summarise(case).recovery).bands
 
-    assert band.label == "kill 0"
+    assert band.label == "kill 1"
     assert (band.from_s, band.ready_s) == (since(story, kill_ns), since(story, ready_ns))
     assert band.to_s == band.settled_s == pytest.approx(since(story, settled_ns), abs=1e-5)
     assert band.from_s < ready_ns < band.to_s * 1e9 + ORIGIN_NS

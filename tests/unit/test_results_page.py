@@ -18,8 +18,8 @@ from analysis.compare.differences import differences_of
 from analysis.report.results_page import machine_lines, measured, results_page
 from analysis.report.scenario_page import scenario_pages
 from tests.histories.builder import Story
-from tests.histories.planted import A
 from tests.histories.side_by_side import PAGES, compared, everything, golden_stories, write
+from tests.histories.stories import A
 
 GOLDEN = Path(__file__).parent.parent / "histories" / "side_by_side.RESULTS.md"
 
@@ -63,7 +63,7 @@ def test_an_interrupted_run_is_named_and_none_of_its_figures_is_shown(tmp_path: 
     story.first("run_end")["ended"] = "interrupted"
     text = page(tmp_path, [story])
 
-    assert "0 runs with a ledger, 0 jobs, 0 kills; 1 invalid runs" in text
+    assert "0 runs with a result, 0 jobs, 0 kills; 1 invalid runs" in text
     assert "The run was interrupted" in text
 
 
@@ -179,7 +179,7 @@ def test_an_invalid_run_is_named_with_its_reason_and_gives_no_figure(tmp_path: P
 
     assert rows(text, "worker resumes") == ["worker resumes | 30.11"]
     assert (
-        "- `side_by_side-planted-stock-002`: Kill 0 has no complete certificate: "
+        "- `side_by_side-planted-stock-002`: Kill 1 has no complete certificate: "
         "the victim was not reaped." in text
     )
 

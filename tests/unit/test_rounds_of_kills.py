@@ -14,7 +14,7 @@ from orchestrator.history.records import FaultInjected
 from orchestrator.scenario.faults import CrashLoop, Fault, Kill, KillAtOnce, Storm, When
 from orchestrator.scenario.load import load_scenario
 from tests.histories.builder import ORIGIN_NS, Story
-from tests.histories.planted import A, B
+from tests.histories.stories import A, B
 from tests.unit.campaign_world import Make, make_world
 from tests.unit.stand_ins import Lines, S
 
@@ -152,7 +152,7 @@ def test_a_loop_whose_successor_was_not_ready_is_certified(tmp_path: Path) -> No
 def test_a_loop_whose_successor_was_ready_is_none_and_voids_the_run(tmp_path: Path) -> None:
     summary = analyse(looped(ready=True).write(tmp_path))
     assert summary.verdict == "invalid"
-    assert "Fault 1 was to kill a successor before it was ready" in " ".join(summary.reasons)
+    assert "Fault 2 was to kill a successor before it was ready" in " ".join(summary.reasons)
 
 
 @pytest.mark.parametrize("name", ["kill_at_once", "crash_loop", "storm"])

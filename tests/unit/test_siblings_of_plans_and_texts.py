@@ -24,8 +24,8 @@ from orchestrator.scenario.capacity import capacity
 from orchestrator.scenario.faults import Kill, When
 from orchestrator.scenario.load import load_scenario
 from tests.histories.builder import Story
-from tests.histories.planted import crash
 from tests.histories.side_by_side import everything
+from tests.histories.stories import crash
 from tests.unit.campaign_world import Make, World, make_world
 from tests.unit.stand_ins import S
 from tests.unit.test_how_to_repeat import Planned, commands, measured, page, planned

@@ -15,8 +15,8 @@ import pytest
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story, Worker
 from tests.histories.forged import renumbered
-from tests.histories.planted import A, B, C
 from tests.histories.right import Right, check, finished
+from tests.histories.stories import A, B, C
 
 # Nobody to rescue
 

@@ -13,8 +13,8 @@ import pytest
 
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story, Worker
-from tests.histories.planted import A, B, C
 from tests.histories.right import Right, calm, check, finished
+from tests.histories.stories import A, B, C
 
 NEVER_FAILED = "given up though its handler never failed"
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from analysis.report.terminal import last_words, print_summary
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary, UnexpectedExit
-from tests.histories.planted import crash, died_unasked
+from tests.histories.stories import crash, died_unasked
 
 TRACEBACK = [
     "Traceback (most recent call last):",

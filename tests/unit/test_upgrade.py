@@ -73,7 +73,7 @@ def test_a_scenario_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Pat
 
 
 def test_a_fault_that_nobody_knows_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(HistoryError, match="fault 0 is 'earthquake'; known are kill"):
+    with pytest.raises(HistoryError, match="fault 1 is 'earthquake'; known are kill"):
         load(changed(tmp_path, "fault_injected", what="earthquake"))
 
 

@@ -24,7 +24,7 @@ from analysis.summary.verdict import (
     worst,
 )
 from tests.histories.builder import Story
-from tests.histories.planted import changed, died_unasked, healthy
+from tests.histories.stories import changed, died_unasked, healthy
 
 Open = Callable[[Story], History]
 

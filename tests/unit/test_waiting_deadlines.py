@@ -17,7 +17,7 @@ from analysis.ledger.ledger import Judgement, judge
 from analysis.summary.summary import summarise
 from orchestrator.history.rescuer import Outage, stretched_ns
 from tests.histories.builder import Story
-from tests.histories.planted import A, B, left_by_one_that_was_told_to_stop, waiting
+from tests.histories.stories import A, B, left_by_one_that_was_told_to_stop, waiting
 
 S = 1_000_000_000
 

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
-from tests.histories.planted import A, crash, healthy
+from tests.histories.stories import A, crash, healthy
 
 FOUND = Path(__file__).parent.parent / "found"
 

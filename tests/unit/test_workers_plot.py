@@ -12,7 +12,7 @@ from analysis.metrics.idleness import idleness
 from analysis.report.html.plot import NoPlot, Plot, clock_of
 from analysis.report.html.workers_plot import STYLES, states_of, workers_plot
 from tests.histories.builder import Story
-from tests.histories.planted import A, crash
+from tests.histories.stories import A, crash
 from tests.unit.test_fault_figures import stalled
 
 
@@ -33,7 +33,7 @@ def states(story: Story, folder: Path) -> dict[str, list[tuple[str, float, str]]
 
 def test_a_worker_that_stood_still_and_then_idled_shows_both(tmp_path: Path) -> None:
     lived = states(stalled(idle_s=5), tmp_path)
-    assert lived["0-0"] == [("held up", 4.0, "stall 0"), ("alive and idle", 5.0, "")]
+    assert lived["0-0"] == [("held up", 4.0, "stall 1"), ("alive and idle", 5.0, "")]
 
 
 def test_one_that_was_killed_is_dead_until_its_slot_is_filled(tmp_path: Path) -> None:
@@ -79,18 +79,18 @@ def test_the_chart_has_a_row_a_process_and_a_colour_a_state(tmp_path: Path) -> N
     assert made.layout["yaxis"]["categoryarray"] == ["slot 0, process 0", "slot 1, process 0"]
     assert {trace["name"] for trace in made.traces} <= STYLES.keys()
     (held,) = [trace for trace in made.traces if trace["name"] == "held up"]
-    assert held["hovertext"] == ["slot 0, process 0: held up (stall 0), 4.000 s"]
+    assert held["hovertext"] == ["slot 0, process 0: held up (stall 1), 4.000 s"]
 
 
 def test_a_faults_band_says_its_word_and_its_length(tmp_path: Path) -> None:
     case = open_case(stalled().write(tmp_path))
     (band,) = clock_of(case).bands
-    assert (band.label, band.title) == ("stall 0", "stall 0, 4.0 s")
+    assert (band.label, band.title) == ("stall 1", "stall 1, 4.0 s")
     assert band.to_s == pytest.approx(band.from_s + 4, abs=0.001)
     made = workers_plot(case, clock_of(case))
     assert isinstance(made, Plot)
-    assert [note["text"] for note in made.layout["annotations"]] == ["stall 0, 4.0 s"]
-    assert "Shaded: stall 0 at " in made.says and "over at " in made.says
+    assert [note["text"] for note in made.layout["annotations"]] == ["stall 1, 4.0 s"]
+    assert "Shaded: stall 1 at " in made.says and "over at " in made.says
 
 
 def test_a_run_without_a_worker_has_no_such_chart(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from analysis.faults_named import nth
 from analysis.metrics.kill_types import Recovery
 from analysis.report.html.plot import Json, NoPlot, Plot, Shown, numbers
 
@@ -41,7 +42,7 @@ def kills_plot(recovery: Sequence[Recovery]) -> Shown:
                 "name": title,
                 "x": numbers([value for _, value in seen]),
                 "y": [title] * len(seen),
-                "hovertext": [f"kill {fault}: {title} after {v:.3f} s" for fault, v in seen],
+                "hovertext": [f"kill {nth(fault)}: {title} after {v:.3f} s" for fault, v in seen],
                 "hoverinfo": "text",
                 "marker": {"symbol": symbol, "color": colour, "size": 10, "line": {"width": 2}},
             }

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike
 
 from analysis.evidence.fault_spans import FaultSpan
 from analysis.evidence.incarnations import Incarnation
+from analysis.faults_named import fault_named
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.metrics.kill_types import Recovery
-from analysis.report.number_format import words
 from orchestrator.history.records import QueueSnapshot, ResourceSample
 
 Json = dict[str, Any]
@@ -158,7 +158,7 @@ def clock_of(case: Case, recovery: Sequence[Recovery] = ()) -> Clock:
 def _outage(span: FaultSpan, origin_ns: int) -> Band:
     from_s = round((span.began_ns - origin_ns) / 1e9, 6)
     over_s = None if span.healed_ns is None else round((span.healed_ns - origin_ns) / 1e9, 6)
-    label = f"{words(span.what)} {span.fault}"
+    label = fault_named(span.what, span.fault)
     return Band(label, from_s, over_s, None, inf if over_s is None else over_s, is_death=False)
 
 
@@ -174,7 +174,7 @@ def _last_sample_ns(history: History) -> int:
 def _band(case: Case, victim: Incarnation, kill: Recovery | None, origin_ns: int) -> Band:
     ready_ns = _filled_ns(case, victim)
     fault = victim.fault
-    label = "died unasked" if fault is None else f"{words(fault.what)} {fault.fault}"
+    label = "died unasked" if fault is None else fault_named(fault.what, fault.fault)
     from_s = round((victim.died_ns - origin_ns) / 1e9, 6)
     ready_s = None if ready_ns is None else round((ready_ns - origin_ns) / 1e9, 6)
     after_s = None if kill is None else kill.last_orphan_settled_s

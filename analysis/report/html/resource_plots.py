@@ -63,7 +63,7 @@ def _queries(samples: list[ResourceSample], resources: Resources, clock: Clock) 
 
 
 def _concurrency(samples: list[ResourceSample], resources: Resources, clock: Clock) -> Shown:
-    key, title = "concurrency", "Concurrency in use"
+    key, title = "concurrency", "Jobs running at once"
     known = [s for s in samples if s.capacity]
     if not known:
         why = resources.pool_utilisation_why or "no sample tells it"
@@ -71,8 +71,8 @@ def _concurrency(samples: list[ResourceSample], resources: Resources, clock: Clo
     x = clock.seconds([s.t_ns for s in known])
     y = [round(100 * (s.open_executions or 0) / (s.capacity or 1), 1) for s in known]
     says = (
-        "Open executions as a share of slots times concurrency; an empty slot has "
-        f"none open.{bands_said(clock)}"
+        "Open executions as a share of as many as all workers can run at once (slots x "
+        f"concurrency); where a worker is away its slot has none open.{bands_said(clock)}"
     )
     traces = [line("in use", x, y, *STYLES[0])]
     return Plot(key, title, says, traces, over_time(clock, "%"), over_time=True)

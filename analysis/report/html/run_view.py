@@ -143,7 +143,11 @@ def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
     for name, period_s in sorted(start.periods_s.items()):
         rhythms.add_row(words(name), f"{period_s:g} s", "")
     workers = start.scenario.workers
-    for name, count in (("slots", workers.slots), ("concurrency", workers.concurrency)):
+    sizes = (
+        ("workers (slots)", workers.slots),
+        ("jobs at once in each (concurrency)", workers.concurrency),
+    )
+    for name, count in sizes:
         parity.add_row(name, f"{count:,}", "of the scenario, the same for every library")
     parity.add_row("attempts at most", f"{workers.max_attempts:,}", "of the scenario")
     for name, phrase in start.parity.items():

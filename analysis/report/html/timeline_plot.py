@@ -11,6 +11,7 @@ import numpy as np
 
 from analysis.evidence.deaths import Death
 from analysis.evidence.executions import Evidence, Execution
+from analysis.faults_named import nth
 from analysis.ledger.case import Case
 from analysis.ledger.ledger import judge
 from analysis.metrics.kill_types import Recovery
@@ -162,7 +163,7 @@ def marks_of(case: Case, death: Death, end_ns: int, kill: Recovery | None) -> li
     for other in case.deaths:
         if other is not death and at_ns <= other.victim.died_ns <= end_ns:
             fault = other.victim.fault
-            name = f"kill {fault.fault}" if fault is not None else "a death unasked"
+            name = f"kill {nth(fault.fault)}" if fault is not None else "a death unasked"
             marks.append(Mark(name, _ms(other.victim.died_ns - at_ns), "--fault-edge"))
     if kill is not None:
         marks += [
@@ -183,7 +184,7 @@ def timeline_plot(
 ) -> Shown:
     """The bars, time counted from the kill."""
     fault = death.victim.fault
-    name = f"kill {fault.fault}" if fault is not None else "a death unasked"
+    name = f"kill {nth(fault.fault)}" if fault is not None else "a death unasked"
     where = f"slot {death.victim.slot}, incarnation {death.victim.number}"
     at_s = float(clock.seconds(death.victim.died_ns))
     key = f"timeline-{death.victim.slot}-{death.victim.number}"

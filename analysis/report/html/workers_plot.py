@@ -15,6 +15,7 @@ from analysis.evidence.presence import (
     told_to_stop_ns,
     without,
 )
+from analysis.faults_named import fault_named
 from analysis.ledger.case import Case
 from analysis.metrics.idleness import Idleness, idleness
 from analysis.report.html.plot import (
@@ -28,7 +29,6 @@ from analysis.report.html.plot import (
     over_time,
     rows_axis,
 )
-from analysis.report.number_format import words
 
 MOST_WORKERS: Final = 60
 """More rows than these nobody reads."""
@@ -99,7 +99,8 @@ def states_of(case: Case, one: Incarnation, idle: Idleness, end_ns: int) -> Iter
         if not span.ends_process and span.hits(one.key):
             until_ns = min(gone_ns, gone_ns if span.healed_ns is None else span.healed_ns)
             if span.began_ns < until_ns:
-                yield State("held up", span.began_ns, until_ns, f"{words(span.what)} {span.fault}")
+                name = fault_named(span.what, span.fault)
+                yield State("held up", span.began_ns, until_ns, name)
     yield from _present(case, one, idle, end_ns)
     if one.dead:
         yield State("dead", died_ns, _filled_ns(case, one, end_ns))
