@@ -239,6 +239,16 @@ def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
             )
 
 
+def check_stopped_work(scenario: Scenario) -> Iterator[Flaw]:
+    """What stops everybody's work for a while is not asked for again before it is over."""
+    seen: set[str] = set()
+    for index, fault in enumerate(scenario.faults):
+        what = str(fault.__struct_config__.tag)
+        if fault.STOPS_WORK and what in seen:
+            yield Flaw(f"faults.{index}", f" is a second {what}: one entry of it, or `repeat`")
+        seen.add(what)
+
+
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
     """A stall has a slot beside the victim's for who comes meanwhile."""
     for index, fault in enumerate(scenario.faults):

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
+from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.triggered import Triggered
 from orchestrator.scenario.values import Seconds, SecondsFromZero
 
@@ -217,6 +218,8 @@ Fault = (
     | BackendTerminate
     | DatabaseRestart
     | DatabaseCrash
+    | ReadOnly
+    | PoolExhaustion
 )
 """Every fault there is: the union of the types whose tag `what` is."""
 
