@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
@@ -25,6 +26,8 @@ FORMS: dict[str, Form] = {
     "backend_terminate": BACKEND_TERMINATE,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,
+    "read_only": READ_ONLY,
+    "pool_exhaustion": POOL_EXHAUSTION,
 }
 """By a fault's `what`."""
 

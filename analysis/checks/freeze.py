@@ -10,7 +10,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
-from orchestrator.scenario.faults import AtPoint
+from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import Note
 
 

@@ -46,6 +46,23 @@ def _away(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     back_ns = seen.after.answered_ns
     if back_ns is None:
         return "the server was not seen to answer again"
+    followed = _followed(history, sent, back_ns)
+    return f"the server answered again {_since(sent, back_ns)} after it; {followed}"
+
+
+def _shut(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    count = len(end.terminated)
+    text = f"{count} session{'' if count == 1 else 's'} of the workers were told to end"
+    if end.open_ns is None:
+        return f"{text}; no new session was seen to read and write again"
+    was = "refused" if end.saw == "refused" else "read-only"
+    followed = _followed(history, sent, end.open_ns)
+    return f"{text}, and new ones were {was} for {_since(sent, end.open_ns)}; {followed}"
+
+
+def _followed(history: History, sent: FaultInjected, back_ns: int) -> str:
+    """Who died of it, and when work began again."""
     lost = sum(
         left.reason == "died" and left.t_ns >= sent.t_ns for left in history.records.of(ChildExited)
     )
@@ -57,7 +74,7 @@ def _away(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
         if later.size
         else "no execution began after that"
     )
-    return f"the server answered again {_since(sent, back_ns)} after it; {died}, and {again}"
+    return f"{died}, and {again}"
 
 
 def _next_start_ns(history: History, worker: WorkerTarget, after_ns: int) -> int | None:
@@ -76,5 +93,7 @@ _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "backend_terminate": _ended_sessions,
     "database_restart": _away,
     "database_crash": _away,
+    "read_only": _shut,
+    "pool_exhaustion": _shut,
 }
 """By a fault's `what`."""

@@ -126,7 +126,7 @@ def _meaning(struct: type[msgspec.Struct], name: str) -> str:
 @cache
 def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The strings that stand under the fields, inherited ones too, each on one line."""
-    bases = [base for base in struct.__mro__[1:-1] if base.__module__ == struct.__module__]
+    bases = struct.__mro__[1 : struct.__mro__.index(msgspec.Struct)]
     docs = {name: doc for base in reversed(bases) for name, doc in _own_docs(base).items()}
     known = docs | _own_docs(struct)
     return {name: doc for name, doc in known.items() if name in struct.__struct_fields__}

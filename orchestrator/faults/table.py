@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.faults import pause, server, sessions, signals, stall, targets
+from orchestrator.faults import database, pause, server, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
+from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.faults import (
     BackendTerminate,
     CrashLoop,
@@ -25,8 +26,8 @@ from orchestrator.scenario.faults import (
     Pause,
     Stall,
     Storm,
-    Triggered,
 )
+from orchestrator.scenario.triggered import Triggered
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -128,6 +129,28 @@ TABLE: dict[type[Triggered], Row] = {
         describe=server.describe_crash,
         spans_outage=True,
         healed="the server to answer again",
+    ),
+    ReadOnly: Row(
+        target=database.victim,
+        inject=database.make_read_only,
+        heal=database.make_writable,
+        certificate=database.ClosedToWorkers,
+        ends_process=False,
+        describe=database.describe_read_only,
+        spans_outage=True,
+        healing="writable again",
+        healed="a new session to write again",
+    ),
+    PoolExhaustion: Row(
+        target=database.victim,
+        inject=database.refuse_sessions,
+        heal=database.take_sessions,
+        certificate=database.ClosedToWorkers,
+        ends_process=False,
+        describe=database.describe_pool_exhaustion,
+        spans_outage=True,
+        healing="sessions again",
+        healed="a new session to be taken",
     ),
 }
 """By the type of the scenario's entry."""

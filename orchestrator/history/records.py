@@ -13,9 +13,10 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.history.database_faults import DoorBefore, DoorEnd
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
-from orchestrator.scenario.faults import PointPhase, PointSide
+from orchestrator.scenario.triggered import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
     ChildReady,
@@ -219,7 +220,19 @@ class ServerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="server"):
         return ()
 
 
-Target = WorkerTarget | ServerTarget
+class DatabaseTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="database"):
+    """A target whose `kind` is `database`: the run's own, and so everybody's."""
+
+    name: str
+    """On its server."""
+
+    @property
+    def workers(self) -> tuple[WorkerTarget, ...]:
+        """No incarnation in particular."""
+        return ()
+
+
+Target = WorkerTarget | ServerTarget | DatabaseTarget
 """Whom or what a fault hit: the union of the types whose tag `kind` is."""
 
 
@@ -320,6 +333,8 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
+    "read_only": PartsOfAFault(DoorBefore, DoorEnd),
+    "pool_exhaustion": PartsOfAFault(DoorBefore, DoorEnd),
 }
 """By `what`."""
 

@@ -12,6 +12,8 @@ class ServerAbsence:
         """The server is away, or about to be."""
         self.back = 0
         """How often it has come back."""
+        self.shut = False
+        """It is there, and of no use to any worker: whoever died is not replaced meanwhile."""
 
     def begin(self) -> None:
         """It will be away from now on."""

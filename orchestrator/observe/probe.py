@@ -11,6 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from orchestrator.history.database_faults import FreshSaw
 from orchestrator.history.records import RowRead, Session
 from orchestrator.history.server_faults import ServerSeen
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
@@ -31,6 +32,10 @@ _TERMINATE = """
 SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
 FROM pg_stat_activity WHERE application_name = %s ORDER BY pid
 """
+_TERMINATE_OLDER = """
+SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
+FROM pg_stat_activity WHERE application_name = %s AND backend_start < %s::timestamptz ORDER BY pid
+"""
 _MARKER = """
 CREATE UNLOGGED TABLE IF NOT EXISTS crashbench_marker (planted timestamptz);
 TRUNCATE crashbench_marker;
@@ -48,6 +53,7 @@ WHERE run_id = %(run_id)s AND (%(jobs)s::text[] IS NULL OR job_id = ANY(%(jobs)s
 GROUP BY job_id ORDER BY job_id
 """
 _NS_PER_S = 1_000_000_000
+_CONNECT_LIMIT_S = 5
 
 PRODUCER = "producer"
 """The purpose of the session that enqueues."""
@@ -100,6 +106,8 @@ class Probe:
     def _connect(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self._conninfo, autocommit=True)
         connection.execute("SELECT set_config('statement_timeout', %s, false)", (self._timeout,))
+        # Whatever a fault has set on the database: that is for the workers.
+        connection.execute("SELECT set_config('default_transaction_read_only', 'off', false)")
         return connection
 
     def close(self) -> None:
@@ -148,6 +156,27 @@ class Probe:
         to end. Raises psycopg.Error."""
         rows = self._connection.execute(_TERMINATE, (name,)).fetchall()
         return [Session(*row) for *row, was_told in rows if was_told]
+
+    def terminate_older(self, name: str, than: str) -> list[Session]:
+        """The same, of those that had begun before an instant of the server's clock."""
+        rows = self._connection.execute(_TERMINATE_OLDER, (name, than)).fetchall()
+        return [Session(*row) for *row, was_told in rows if was_told]
+
+    def try_session(self, dsn: str) -> tuple[FreshSaw, str | None]:
+        """What a new session of `dsn` may do, and why there was none to be had."""
+        name = parent_session_name(self._run_id, "trial")
+        conninfo = make_conninfo(dsn, application_name=name, connect_timeout=_CONNECT_LIMIT_S)
+        try:
+            with psycopg.connect(conninfo, autocommit=True) as connection:
+                row = connection.execute("SHOW transaction_read_only").fetchone()
+        except psycopg.OperationalError as error:
+            return "refused", str(error)
+        return ("read_only" if row == ("on",) else "read_write"), None
+
+    def is_superuser(self, dsn: str) -> bool:
+        """Whether sessions of `dsn` are a superuser's. Raises psycopg.Error."""
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            return connection.execute("SHOW is_superuser").fetchone() == ("on",)
 
     def counts(self) -> QueueCounts:
         """Rows of the inbox by state. Raises psycopg.Error."""

@@ -38,12 +38,20 @@ class Server:
     """A server that is up and holds an empty database of the run's own. A context manager."""
 
     def __init__(
-        self, dsn: str, worker_dsn: str, description: dict[str, Any], cluster: Cluster | None
+        self,
+        dsn: str,
+        worker_dsn: str,
+        description: dict[str, Any],
+        cluster: Cluster | None,
+        *,
+        maintenance_dsn: str,
     ) -> None:
         self.dsn = dsn
         """The harness's conninfo (key/value). May hold a password: never print it."""
         self.worker_dsn = worker_dsn
         """The workers' conninfo; their role owns the database where the server is ours."""
+        self.maintenance_dsn = maintenance_dsn
+        """The harness's conninfo of another database. May hold a password."""
         self.description = description
         """For run_start; JSON-ready, without a password. `measured` differs from run to run."""
         self._cluster = cluster
@@ -126,7 +134,13 @@ def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:
         "durability": durability(facts["settings"], file_system),
         "measured": {"fdatasync_us": round(fdatasync_us(cluster.directory), 1)},
     }
-    return Server(cluster.dsn(DATABASE), cluster.dsn(DATABASE, WORKER_ROLE), description, cluster)
+    return Server(
+        cluster.dsn(DATABASE),
+        cluster.dsn(DATABASE, WORKER_ROLE),
+        description,
+        cluster,
+        maintenance_dsn=cluster.dsn("postgres"),
+    )
 
 
 def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
@@ -155,7 +169,7 @@ def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
         "durability": durability(facts["settings"], None),
         "measured": {"fdatasync_us": None, "fdatasync_us_why": why},
     }
-    return Server(own_dsn, own_dsn, description, cluster=None)
+    return Server(own_dsn, own_dsn, description, cluster=None, maintenance_dsn=target.dsn())
 
 
 def _add_statistics(connection: psycopg.Connection[Any]) -> bool:

@@ -90,7 +90,9 @@ def _caught_up_s(scenario: Scenario, load: Capacity) -> float:
 def _filled(scenario: Scenario, at_s: float) -> int:
     """How many slots have a worker at an instant, as far as timed faults say."""
     if any(
-        fault.TAKES_SERVER and fault.at_s is not None and fault.at_s <= at_s < fault.at_s + outage_s
+        (fault.TAKES_SERVER or fault.STOPS_WORK)
+        and fault.at_s is not None
+        and fault.at_s <= at_s < fault.at_s + outage_s
         for fault in scenario.faults
         if (outage_s := fault.outage_s) is not None
     ):

@@ -297,7 +297,7 @@ class Supervisor:
         return by_state or self._injector.hurries or self._closed_loop is not None
 
     def _respawn_unexpected_exits(self) -> None:
-        if self._parts.absence.on:
+        if self._parts.absence.on or self._parts.absence.shut:
             return  # it would find no server: whoever died is replaced once that answers again
         while self._parts.fleet.died:
             child = self._parts.fleet.died.pop()

@@ -21,6 +21,7 @@ from orchestrator.scenario.fault_checks import (
     check_points,
     check_repeated,
     check_stalls,
+    check_stopped_work,
     check_taken_servers,
     check_timed,
     check_triggers,
@@ -335,6 +336,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
     (("faults",), check_taken_servers),
+    (("faults",), check_stopped_work),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),
     (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Stall, Triggered, TriggerKey
+from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.reader import Flaw
+from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
 
 
@@ -236,6 +237,16 @@ def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
                 f"faults.{index}",
                 " takes the server away, from the run's own eyes as well; it must be alone",
             )
+
+
+def check_stopped_work(scenario: Scenario) -> Iterator[Flaw]:
+    """What stops everybody's work for a while is not asked for again before it is over."""
+    seen: set[str] = set()
+    for index, fault in enumerate(scenario.faults):
+        what = str(fault.__struct_config__.tag)
+        if fault.STOPS_WORK and what in seen:
+            yield Flaw(f"faults.{index}", f" is a second {what}: one entry of it, or `repeat`")
+        seen.add(what)
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:

@@ -67,7 +67,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def server_of_test(database: Database) -> Server:
     """The test's own database, as a run sees its server."""
-    return Server(database.dsn, database.worker_dsn, {}, cluster=None)
+    return Server(database.dsn, database.worker_dsn, {}, None, maintenance_dsn=database.dsn)
 
 
 def planned(library: str, preset: str, folder: Path) -> RunPlan:

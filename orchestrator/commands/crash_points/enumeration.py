@@ -45,7 +45,7 @@ from orchestrator.commands.engine.engine import Block, Engine
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import IsInterrupted
-from orchestrator.scenario.faults import PointSide
+from orchestrator.scenario.triggered import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3

@@ -1,0 +1,37 @@
+"""The certificates of faults of the run's database, while its server goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
+from orchestrator.history.database_faults import FreshSaw
+
+
+def _complete(_: Witnessed, missing: list[str]) -> Certificate:
+    return Certificate(complete=not missing, missing=missing)
+
+
+def _door(saw: FreshSaw, said: str) -> Form:
+    """Of a database whose new sessions are of no use, each as `saw`."""
+    parts: Mapping[str, Part] = {
+        "a new session could not read and write before it": lambda f: f.before.saw != "read_write",
+        "no session of a worker was seen before it": lambda f: not f.before.sessions,
+        "no session of a worker was told to end": lambda f: not f.after.terminated,
+        "the workers' sessions were not seen to go": lambda f: f.after.sessions_gone_ns is None,
+        "sessions that were to end are left": lambda f: bool(f.after.sessions_left),
+        f"no new session was seen to be {said}": lambda f: (
+            f.after.saw != saw or f.after.saw_ns is None or f.after.still_ns is None
+        ),
+        "nothing shows that it was taken back": lambda f: f.after.lifted_ns is None,
+        "no new session was seen to read and write after it": lambda f: f.after.open_ns is None,
+        "it was taken back before it was last seen": lambda f: (
+            None not in (f.after.still_ns, f.after.lifted_ns)
+            and f.after.lifted_ns < f.after.still_ns
+        ),
+    }
+    return Form(parts, _complete)
+
+
+READ_ONLY = _door("read_only", "read-only")
+POOL_EXHAUSTION = _door("refused", "refused")
