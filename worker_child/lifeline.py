@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -50,6 +50,13 @@ class CommandStream:
         if line is None:
             os._exit(EXIT_PARENT_GONE)
         return msgspec.json.decode(line, type=Init)
+
+    def lines(self) -> Iterator[bytes]:
+        """What comes after it, line by line, for whoever does nothing but answer; at its end the
+        process leaves."""
+        while (line := self._line()) is not None:
+            yield line
+        os._exit(EXIT_PARENT_GONE)
 
     def watch(self, on_stop: Callable[[], object]) -> None:
         """Start the thread that reads commands; `on_stop` is called from that thread."""

@@ -8,6 +8,7 @@ from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
+from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
@@ -23,6 +24,7 @@ FORMS: dict[str, Form] = {
     "crash_loop": KILL,
     "stall": STALL,
     "pause": PAUSE,
+    "kill_during_enqueue": KILL_DURING_ENQUEUE,
     "backend_terminate": BACKEND_TERMINATE,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,

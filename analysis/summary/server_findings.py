@@ -1,4 +1,5 @@
-"""What became of workers whose sessions, or whose server, were taken from them, in sentences."""
+"""What became of workers whose sessions, or whose server, were taken from them, and of the batch of
+a producer that died, in sentences."""
 
 from __future__ import annotations
 
@@ -77,6 +78,25 @@ def _followed(history: History, sent: FaultInjected, back_ns: int) -> str:
     return f"{died}, and {again}"
 
 
+def _mid_batch(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    jobs = sent.before.jobs
+    there = sum(history.jobs.number(job) is not None for job in jobs)
+    resumed_ns = seen.after.resumed_ns
+    went_on = (
+        f"no other producer came within {_since(sent, seen.t_ns)}"
+        if resumed_ns is None
+        else f"another producer was there {_since(sent, resumed_ns)} later"
+    )
+    of = "its only job" if len(jobs) == 1 else f"{there} of its {len(jobs)} jobs"
+    has = "has" if there or len(jobs) > 1 else "has not"
+    when = (
+        "before the server was given its batch"
+        if sent.before.side == "before"
+        else "when the server had taken its batch, and before it was told so"
+    )
+    return f"a producer died {when}; the queue {has} {of}; {went_on}"
+
+
 def _next_start_ns(history: History, worker: WorkerTarget, after_ns: int) -> int | None:
     """When a worker began its next execution."""
     starts = history.starts
@@ -91,6 +111,7 @@ def _since(sent: FaultInjected, at_ns: int) -> str:
 
 _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "backend_terminate": _ended_sessions,
+    "kill_during_enqueue": _mid_batch,
     "database_restart": _away,
     "database_crash": _away,
     "read_only": _shut,

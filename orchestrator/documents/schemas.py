@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.producer_faults import ProducerSession
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
@@ -17,6 +18,7 @@ from orchestrator.history.records import (
     DatabaseTarget,
     Freeze,
     Invocation,
+    ProducerTarget,
     Rescue,
     RoundTripSeen,
     ServerTarget,
@@ -52,7 +54,9 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Invocation,
     Session,
     EndedSession,
+    ProducerSession,
     WorkerTarget,
+    ProducerTarget,
     ServerTarget,
     DatabaseTarget,
     RoundTripSeen,

@@ -86,6 +86,7 @@ class FaultInjector:
             watch,
             server=parts.server,
             absence=parts.absence,
+            producers=parts.producers,
         )
         self._unsettled: list[Settling] = []
         self._settled_ns: int | None = None

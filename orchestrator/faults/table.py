@@ -11,7 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.faults import database, pause, server, sessions, signals, stall, targets
+from orchestrator.faults import (
+    database,
+    pause,
+    producers,
+    server,
+    sessions,
+    signals,
+    stall,
+    targets,
+)
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
@@ -23,6 +32,7 @@ from orchestrator.scenario.faults import (
     DatabaseRestart,
     Kill,
     KillAtOnce,
+    KillDuringEnqueue,
     Pause,
     Stall,
     Storm,
@@ -100,6 +110,15 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healing="SIGCONT",
         healed="the paused worker to go on",
+    ),
+    KillDuringEnqueue: Row(
+        target=producers.find,
+        inject=producers.kill,
+        heal=producers.await_next,
+        certificate=producers.EndOfAProducer,
+        ends_process=False,
+        describe=producers.describe,
+        healed="another producer to come",
     ),
     BackendTerminate: Row(
         target=targets.worker,

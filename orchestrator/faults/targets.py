@@ -7,6 +7,7 @@ from typing import Protocol
 
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.history.records import Session, Target, WorkerTarget
+from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.postgres.server import Server
@@ -29,6 +30,8 @@ class Reach:
     """The PostgreSQL of the run."""
     absence: ServerAbsence = field(default_factory=ServerAbsence)
     """Whether a fault keeps that away."""
+    producers: ProducerProcesses | None = None
+    """The processes that enqueue, where a fault is to hit one."""
     terminated: dict[int, list[Session]] = field(default_factory=dict)
     """By a fault's number: the sessions that it told to end."""
 

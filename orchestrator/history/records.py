@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from orchestrator.history.database_faults import DoorBefore, DoorEnd
+from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.triggered import PointPhase, PointSide
@@ -232,7 +233,20 @@ class DatabaseTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="databas
         return ()
 
 
-Target = WorkerTarget | ServerTarget | DatabaseTarget
+class ProducerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="producer"):
+    """A target whose `kind` is `producer`: one of the processes that enqueue."""
+
+    number: int
+    """Which it was of all that there had been, from 0."""
+    pid: int
+
+    @property
+    def workers(self) -> tuple[WorkerTarget, ...]:
+        """No incarnation: it works on no job."""
+        return ()
+
+
+Target = WorkerTarget | ServerTarget | DatabaseTarget | ProducerTarget
 """Whom or what a fault hit: the union of the types whose tag `kind` is."""
 
 
@@ -330,6 +344,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
+    "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),

@@ -36,7 +36,9 @@ from worker_child.adapters.contract import (
     UnusableWorkersError,
     Workers,
 )
+from worker_child.adapters.enqueuer_process import ProcessEnqueuer
 from worker_child.adapters.program import NotBuiltError, ProgramFailedError
+from worker_child.enqueuer import argv_of
 
 _CONTRACT_ALLOWS = (ProgramFailedError, NotBuiltError, UnusableWorkersError, UnusableSettingsError)
 _PARAMETERS_WITHOUT = 2
@@ -53,8 +55,10 @@ class GuardedAdapter:
     server has refused a statement of `install`, `counts`, `rows` or `audit`.
     """
 
-    def __init__(self, adapter: Adapter, library: str, folder: Path) -> None:
+    def __init__(self, adapter: Adapter, library: str, folder: Path, inbox: str = "") -> None:
+        """`inbox` is as of `Library.inbox`; without it there is no `enqueuer_process`."""
         self._adapter = adapter
+        self._inbox = inbox
         self._watch = _Watch(library, folder)
         self.offers: Mapping[Offer, str] = adapter.offers if isinstance(adapter, Offering) else {}
 
@@ -92,6 +96,20 @@ class GuardedAdapter:
         with self._watch.call("enqueuer()", refusals_pass=True):
             opened = self._adapter.enqueuer(dsn, preset, keyed=keyed)
         return _GuardedEnqueuer(opened, self._watch)
+
+    def enqueuer_process(self, dsn: str, preset: Preset, *, keyed: bool) -> ProcessEnqueuer:
+        """As `enqueuer`, in a process that can be killed: the library's own, or one of ours that
+        does what `enqueuer` does. Raises what that raises, and `EnqueuerLostError`."""
+        assert self._inbox, "found by its name or its folder"
+        with self._watch.call("enqueuer()", refusals_pass=True):
+            opened = self._adapter.enqueuer(dsn, preset, keyed=keyed)
+            if isinstance(opened, ProcessEnqueuer):
+                return opened
+            opened.close()
+        argv = argv_of(self._inbox, preset, keyed=keyed)
+        # It is told the whole preset by its argv; the wire wants a number besides.
+        settings = {"max_attempts": 1, **preset.settings}
+        return ProcessEnqueuer(argv, library=self.name, dsn=dsn, settings=settings)
 
     def counts(self, connection: psycopg.Connection[Any]) -> QueueCounts:
         with self._watch.call("counts()"):
@@ -183,4 +201,4 @@ class _Watch:
 
 def guard(library: Library) -> GuardedAdapter:
     """Import a library's adapter and put it under guard. Raises what `Library.load` does."""
-    return GuardedAdapter(library.load(), library.name, library.folder)
+    return GuardedAdapter(library.load(), library.name, library.folder, library.inbox)

@@ -50,6 +50,14 @@ class Library:
         """How its worker is made; None = there is nothing to make."""
         return self.manifest.build if self.manifest else None
 
+    @property
+    def inbox(self) -> str:
+        """What a process of its own finds its parent's side by: see `worker_child.enqueuer`."""
+        if self.package is None:
+            return LIBRARIES[self.name]
+        assert self.manifest is not None
+        return f"{self.package}:{self.manifest.inbox}"
+
     def sha256(self) -> str | None:
         """Of all files of an outside adapter; None = a bundled one, which is part of the code.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.history.recorder import Recorder
+from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.observe.sampler import Sampler
@@ -29,5 +30,7 @@ class RunParts:
     """The history."""
     server: Server | None = None
     """The PostgreSQL of the run."""
+    producers: ProducerProcesses | None = None
+    """The processes that enqueue, where a fault is to hit one; else the parent does it."""
     absence: ServerAbsence = field(default_factory=ServerAbsence)
     """Whether a fault keeps that away."""

@@ -19,8 +19,10 @@ from orchestrator.errors import DatabaseLostError, LibraryProgramError
 from orchestrator.faults.round_trips import WATCHED, RoundTripWatch
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
+from orchestrator.libraries.guard import GuardedAdapter
 from orchestrator.load.cache_folder import cache_folder
 from orchestrator.load.closed_loop import closed_loop_of
+from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.load.provider import provider_of
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.parts import RunParts
@@ -37,6 +39,7 @@ from orchestrator.run.run_start import run_start
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
+from orchestrator.scenario.faults import KillDuringEnqueue
 from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.spawner import Spawner
@@ -117,7 +120,8 @@ def _supervise(
         tracker = Tracker(closed_loop.finished if closed_loop else None)
         spawner = Spawner(files.partial_logs, mark)
         proxy = stack.enter_context(_proxy_of(plan, server, janitor))
-        parts = assemble(plan, server, recorder, tracker, spawner, janitor, proxy)
+        producers = _producers_of(plan, server, janitor)
+        parts = assemble(plan, server, recorder, tracker, spawner, janitor, proxy, producers)
         watch = None if proxy is None else _watch(proxy, plan, parts)
         if watch is not None:
             stack.callback(watch.close)
@@ -133,7 +137,7 @@ def _supervise(
             plan,
             parts,
             watchdog,
-            connect=lambda: connect_producer(plan, server),
+            connect=producers.connect if producers else lambda: connect_producer(plan, server),
             closed_loop=closed_loop,
             observe=observe,
             watch=watch,
@@ -148,10 +152,12 @@ def assemble(
     spawner: Spawner,
     janitor: Janitor,
     proxy: Proxy | None = None,
+    producers: ProducerProcesses | None = None,
 ) -> RunParts:
     """Make the parts of a run; no worker is spawned yet. Raises psycopg.Error.
 
-    `proxy` stands before the first process of slot 0.
+    `proxy` stands before the first process of slot 0; `producers` are there where a fault is to hit
+    one.
     """
     limits, workers = plan.scenario.limits, plan.scenario.workers
     absence = ServerAbsence()
@@ -188,6 +194,7 @@ def assemble(
         ),
         recorder=recorder,
         server=server,
+        producers=producers,
         absence=absence,
     )
 
@@ -202,6 +209,20 @@ def _proxy_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[Proxy
     folder = janitor.directory(Path(tempfile.gettempdir()))
     with Proxy(server.worker_dsn, folder, on_round_trip=None) as proxy:
         yield proxy
+
+
+def _producers_of(plan: RunPlan, server: Server, janitor: Janitor) -> ProducerProcesses | None:
+    """Where one is to be killed: how they are started, each in a process of its own."""
+    if not any(isinstance(fault, KillDuringEnqueue) for fault in plan.scenario.faults):
+        return None
+    adapter = plan.adapter
+    assert isinstance(adapter, GuardedAdapter), "as every request has it"
+    return ProducerProcesses(
+        lambda dsn: adapter.enqueuer_process(dsn, plan.preset, keyed=_keyed(plan)),
+        _producers_dsn(plan, server),
+        janitor.directory(Path(tempfile.gettempdir())),
+        session_name=parent_session_name(plan.run_id, PRODUCER),
+    )
 
 
 def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
@@ -219,10 +240,17 @@ def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
 
 def connect_producer(plan: RunPlan, server: Server) -> Enqueuer:
     """Open a session that enqueues, under the name by which it is known. Raises psycopg.Error."""
+    return plan.adapter.enqueuer(_producers_dsn(plan, server), plan.preset, keyed=_keyed(plan))
+
+
+def _producers_dsn(plan: RunPlan, server: Server) -> str:
     name = parent_session_name(plan.run_id, PRODUCER)
-    dsn = make_conninfo(server.dsn, application_name=name)
-    keyed = plan.scenario.workload.dedup is not None or plan.scenario.workload.cache is not None
-    return plan.adapter.enqueuer(dsn, plan.preset, keyed=keyed)
+    return make_conninfo(server.dsn, application_name=name)
+
+
+def _keyed(plan: RunPlan) -> bool:
+    workload = plan.scenario.workload
+    return workload.dedup is not None or workload.cache is not None
 
 
 def install_schema(server: Server, adapter: Adapter) -> None:

@@ -178,6 +178,8 @@ class Supervisor:
             return
         assert self._producer is not None
         self._injector.started_ns = time.monotonic_ns() + _LEAD_NS
+        if self._parts.producers is not None:
+            self._parts.producers.started_ns = self._injector.started_ns
         self._enter(Phase.LOAD, self._injector.started_ns)
         self._producer.start(self._injector.started_ns)
         if self._plan.scenario.workload.endless:

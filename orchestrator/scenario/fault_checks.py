@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Stall
+from orchestrator.scenario.faults import KillDuringEnqueue, Stall
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
+
+PRODUCERS_APART_S = 0.5
+"""So far apart producers are killed: the next one has to be there."""
 
 
 def triggers(fault: Triggered) -> list[TriggerKey]:
@@ -260,6 +263,24 @@ def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
                 f" = {fault.rescuer_slot}: it must be another slot than {fault.slot}, below "
                 f"workers.slots = {scenario.workers.slots}",
             )
+
+
+def check_producers(scenario: Scenario) -> Iterator[Flaw]:
+    """Who is killed while it enqueues is a process that does nothing else, one at a time."""
+    instants: list[float] = []
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, KillDuringEnqueue):
+            continue
+        at = f"faults.{index}"
+        if scenario.workload.cache is not None:
+            yield Flaw(at, ": the callers of workload.cache enqueue nothing by themselves")
+        if scenario.workload.closed_loop and fault.batch > 1:
+            yield Flaw(f"{at}.batch", f" = {fault.batch}: a closed loop sends one job at a time")
+        mine = [part.at_s for part in fault.each if part.at_s is not None]
+        if any(abs(one - other) < PRODUCERS_APART_S for one in mine for other in instants):
+            near = f"less than {PRODUCERS_APART_S:g} s from another kill_during_enqueue"
+            yield Flaw(f"{at}.at_s", f" = {fault.at_s:g}: {near}")
+        instants += mine
 
 
 def check_certificates(scenario: Scenario) -> Iterator[Flaw]:

@@ -8,8 +8,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
-from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.values import Seconds, SecondsFromZero
+from orchestrator.scenario.triggered import PointSide, Triggered
+from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
@@ -168,6 +168,34 @@ class Pause(Triggered, frozen=True, kw_only=True, tag_field="what", tag="pause")
         return self.pause_s
 
 
+class KillDuringEnqueue(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_during_enqueue"
+):
+    """SIGKILL of a process that enqueues, while a batch of its is under way: at the request that
+    makes the batch the queue's own. From then on another process sends what falls due. With this
+    fault every adapter enqueues by a process of its own, which reaches the database through a
+    proxy."""
+
+    TRIGGERS = ("at_s",)
+    side: PointSide = "after"
+    """``before`` = nothing of that request has reached the server: the queue has none of the batch;
+    ``after`` = its whole answer has come, and nothing of it has reached the producer: the queue has
+    all of it, and the producer knows of none."""
+    batch: AtLeastOne = 1
+    """Of how many jobs the batch is, at least; it waits for the first such one after its
+    instant."""
+    rounds: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """How many producers are killed, one after another."""
+    every_s: Annotated[float, Meta(ge=0.5, le=1_000_000)] = 2.0
+    """From one to the next."""
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each round."""
+        instants = (_later(self.at_s, place * self.every_s) for place in range(self.rounds))
+        return tuple(replace(self, at_s=at_s, rounds=1) for at_s in instants)
+
+
 class BackendTerminate(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="backend_terminate"
 ):
@@ -215,6 +243,7 @@ Fault = (
     | CrashLoop
     | Stall
     | Pause
+    | KillDuringEnqueue
     | BackendTerminate
     | DatabaseRestart
     | DatabaseCrash

@@ -16,6 +16,10 @@ from worker_child.protocol import Plan
 
 WAVES = "workload.waves=[{}, {}]"
 POINT = "at_point = { statement = 'COMMIT', side = 'before' }"
+PRODUCERS = (
+    "{ what = 'kill_during_enqueue', at_s = 9, rounds = 2 }",
+    "{ what = 'kill_during_enqueue', at_s = 11.2 }",
+)
 HELD = "workload.held=[{ point = 'started', count = 2 }]"
 
 ONE_FLAW: list[tuple[str, list[str], str]] = [
@@ -238,6 +242,21 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         "crash_recovery",
         [WAVES, f"faults=[{{ what = 'stall', stall_s = 1, {POINT} }}]"],
         "faults.0.rescuer_slot = 1: it must be another slot than 0, below workers.slots = 1",
+    ),
+    (
+        "cache_dedup_crash",
+        ["faults=[{ what = 'kill_during_enqueue', at_s = 9 }]"],
+        "faults.0: the callers of workload.cache enqueue nothing by themselves",
+    ),
+    (
+        "notify_latency",
+        ["faults=[{ what = 'kill_during_enqueue', at_s = 9, batch = 2 }]"],
+        "faults.0.batch = 2: a closed loop sends one job at a time",
+    ),
+    (
+        "crash_recovery",
+        [f"faults=[{', '.join(PRODUCERS)}]"],
+        "faults.1.at_s = 11.2: less than 0.5 s from another kill_during_enqueue",
     ),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),

@@ -78,6 +78,8 @@ class ProcessEnqueuer:
     ) -> None:
         self._argv = list(argv)
         self._answer_limit_s = answer_limit_s
+        self.reaped_ns: int | None = None
+        """When the process had ended and was reaped, CLOCK_MONOTONIC; None = it lives."""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._answers, writing = os.pipe()
         started: Future[subprocess.Popen[bytes]] = Future()
@@ -99,6 +101,16 @@ class ProcessEnqueuer:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def pid(self) -> int:
+        """The process's id, which leads a process group and a session of its own."""
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """As of `subprocess.Popen.returncode`: negative = the signal that ended it."""
+        return self._process.returncode
 
     def enqueue(self, jobs: Sequence[OutgoingJob]) -> list[EnqueueResult]:
         """See `Enqueuer.enqueue`. Raises `EnqueuerLostError`; the process has then ended."""
@@ -167,6 +179,7 @@ class ProcessEnqueuer:
             return
         started.set_result(process)
         process.wait()
+        self.reaped_ns = time.monotonic_ns()
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
