@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.network_faults import HeldConnection
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
@@ -51,6 +52,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Invocation,
     Session,
     EndedSession,
+    HeldConnection,
     WorkerTarget,
     ServerTarget,
     RoundTripSeen,

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.faults import pause, server, sessions, signals, stall, targets
+from orchestrator.faults import network, pause, server, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.scenario.faults import (
     BackendTerminate,
+    Blackhole,
     CrashLoop,
     DatabaseCrash,
     DatabaseRestart,
@@ -107,6 +108,17 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=sessions.SessionsGone,
         ends_process=False,
         describe=sessions.describe,
+    ),
+    Blackhole: Row(
+        target=network.victim,
+        inject=network.swallow,
+        heal=network.flow_again,
+        certificate=network.NothingPassed,
+        ends_process=False,
+        describe=network.describe_blackhole,
+        spans_outage=True,
+        healing="it flows again",
+        healed="the network to be there again",
     ),
     DatabaseRestart: Row(
         target=server.victim,

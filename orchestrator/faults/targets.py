@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from orchestrator.history.records import Session, Target, WorkerTarget
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.postgres.server import Server
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
@@ -29,6 +31,8 @@ class Reach:
     """The PostgreSQL of the run."""
     absence: ServerAbsence = field(default_factory=ServerAbsence)
     """Whether a fault keeps that away."""
+    networks: Mapping[int, Proxy] = field(default_factory=dict)
+    """By a slot: what lies between its workers and the server, where a fault is to harm that."""
     terminated: dict[int, list[Session]] = field(default_factory=dict)
     """By a fault's number: the sessions that it told to end."""
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from orchestrator.history.network_faults import BlackholeEnd
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.faults import PointPhase, PointSide
@@ -318,6 +319,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
+    "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
 }

@@ -12,6 +12,8 @@ class ServerAbsence:
         """The server is away, or about to be."""
         self.back = 0
         """How often it has come back."""
+        self.cut_off: set[int] = set()
+        """Slots whose workers alone cannot reach it meanwhile."""
 
     def begin(self) -> None:
         """It will be away from now on."""

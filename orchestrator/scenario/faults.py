@@ -65,6 +65,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
     """While it lasts nobody has a server, the run itself included."""
+    NEEDS_NETWORK: ClassVar[bool] = False
+    """All processes of its slots reach the database through a proxy, which is their network."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
@@ -265,6 +267,28 @@ class BackendTerminate(
         return (self.slot,)
 
 
+class Blackhole(Triggered, frozen=True, kw_only=True, tag_field="what", tag="blackhole"):
+    """The network between workers and the database swallows everything for a while, both ways: no
+    byte passes, no connection ends, and whoever opens one gets no answer. Then all of it arrives,
+    late and in order."""
+
+    NEEDS_NETWORK = True
+    slots: Slots = (0,)
+    """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
+    for_s: Seconds
+    """How long nothing passes."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until everything flows again."""
+        return self.for_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        return tuple(replace(self, slots=(slot,)) for slot in self.slots)
+
+
 class DatabaseRestart(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_restart"
 ):
@@ -298,6 +322,7 @@ Fault = (
     | Stall
     | Pause
     | BackendTerminate
+    | Blackhole
     | DatabaseRestart
     | DatabaseCrash
 )
