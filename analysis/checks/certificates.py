@@ -6,7 +6,7 @@ import msgspec
 
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
-from analysis.checks.forms.network import BLACKHOLE
+from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
@@ -24,6 +24,7 @@ FORMS: dict[str, Form] = {
     "pause": PAUSE,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
+    "reset": RESET,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,
 }

@@ -10,9 +10,9 @@ import numpy as np
 from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
-from orchestrator.history.network_faults import BlackholeEnd
+from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.records import FaultEnded, FaultInjected
-from orchestrator.scenario.faults import Blackhole
+from orchestrator.scenario.faults import Blackhole, Reset
 
 IN_HAND_NS = 1_000_000_000
 """What had reached a worker before is worked off far sooner than this."""
@@ -23,17 +23,23 @@ def _outages(history: History) -> Iterator[tuple[FaultInjected, int, int]]:
     sent = {one.fault: one for one in history.records.of(FaultInjected)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
-        if seen.fault not in sent or not isinstance(end, BlackholeEnd):
+        if isinstance(end, BlackholeEnd):
+            begun_ns, over_ns = end.shut_ns, end.released_ns
+        elif isinstance(end, ResetEnd):
+            begun_ns, over_ns = end.reset_ns, end.accepted_ns
+        else:
             continue
-        if end.shut_ns is not None and end.released_ns is not None:
-            yield sent[seen.fault], end.shut_ns, end.released_ns
+        if seen.fault in sent and begun_ns is not None and over_ns is not None:
+            yield sent[seen.fault], begun_ns, over_ns
 
 
 def _as_long_as_planned(history: History) -> Iterator[str]:
     planned = planned_faults(history.start.scenario.faults)
-    for sent, _, released_ns in _outages(history):
+    for sent, _, over_ns in _outages(history):
         entry = planned[sent.fault] if 0 <= sent.fault < len(planned) else None
-        if isinstance(entry, Blackhole) and released_ns - sent.t_ns < round(entry.for_s * 1e9):
+        if not isinstance(entry, Blackhole | Reset):
+            continue  # said elsewhere
+        if over_ns - sent.t_ns < round(entry.for_s * 1e9):
             yield f"Fault {sent.fault} let its worker's bytes pass sooner than was planned."
 
 
@@ -42,8 +48,8 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
     if not history.start.scenario.effects:
         return
     done = history.completions
-    for sent, shut_ns, released_ns in _outages(history):
-        meanwhile = (done.t_ns > shut_ns + IN_HAND_NS) & (done.t_ns < released_ns)
+    for sent, begun_ns, over_ns in _outages(history):
+        meanwhile = (done.t_ns > begun_ns + IN_HAND_NS) & (done.t_ns < over_ns)
         for worker in sent.target.workers:
             mine = (done.key >> EXECUTION_BITS) == worker_key(worker.slot, worker.incarnation)
             count = int(np.count_nonzero(mine & meanwhile))

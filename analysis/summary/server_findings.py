@@ -74,6 +74,26 @@ def _swallowed(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     return f"{text}; {_afterwards(history, worker, end.released_ns, lived=end.lived)}"
 
 
+def _reset(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    (worker,) = sent.target.workers
+    end = seen.after
+    if end.reset_ns is None or end.accepted_ns is None:
+        return "the network was not seen to be out, and to be there again"
+    text = (
+        f"{_connections(end.resets)} of slot {worker.slot} incarnation {worker.incarnation} were "
+        f"reset, and {end.refused or 'no'} new one{'' if end.refused == 1 else 's'} within "
+        f"{seconds(end.accepted_ns - end.reset_ns):.1f} s"
+    )
+    if not end.lived:
+        return f"{text}; the worker died of it"
+    if end.reconnected_ns is None:
+        waited_s = seconds(seen.t_ns - end.accepted_ns)
+        return f"{text}; it opened no other one within {waited_s:.1f} s after that"
+    again_s = seconds(end.reconnected_ns - end.accepted_ns)
+    text += f"; after that a new session was there {again_s:.1f} s later"
+    return f"{text}; {_afterwards(history, worker, end.accepted_ns, lived=True)}"
+
+
 def _afterwards(history: History, worker: WorkerTarget, back_ns: int, *, lived: bool) -> str:
     """Whether a worker lived, and worked once the network was there again."""
     if not lived:
@@ -103,6 +123,7 @@ def _since(sent: FaultInjected, at_ns: int) -> str:
 _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "backend_terminate": _ended_sessions,
     "blackhole": _swallowed,
+    "reset": _reset,
     "database_restart": _away,
     "database_crash": _away,
 }

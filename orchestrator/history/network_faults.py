@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from orchestrator.history.server_faults import EndedSession
+
 
 class HeldConnection(msgspec.Struct, frozen=True, omit_defaults=True):
     """One of a worker's connections while nothing passed it."""
@@ -36,5 +38,33 @@ class BlackholeEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The backends of the worker's sessions, as the server last showed them meanwhile."""
     released_ns: int | None = None
     """From when on everything flowed again, CLOCK_MONOTONIC."""
+    lived: bool = False
+    """The worker's process was still there when the certificate was closed."""
+
+
+class ResetEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `reset`: all connections were reset, and each
+    new one for a while. What is left out was not seen."""
+
+    reset_ns: int | None = None
+    """When all had been reset, CLOCK_MONOTONIC."""
+    resets: int = 0
+    """How many connections that were."""
+    reset_pids: list[int] = []
+    """The backends of their sessions."""
+    backend_pids: list[int] = []
+    """Of all sessions that went through the proxy: the worker must have had no other."""
+    refused: int = 0
+    """How many new connections of the worker were reset at once."""
+    refusal_seen_ns: int | None = None
+    """When the parent had tried one itself, and that was reset, CLOCK_MONOTONIC."""
+    sessions_gone_ns: int | None = None
+    """When the server had none of the sessions any more that were reset, CLOCK_MONOTONIC."""
+    sessions_left: list[EndedSession] = []
+    """Those that did not go."""
+    accepted_ns: int | None = None
+    """From when on new connections were taken, CLOCK_MONOTONIC."""
+    reconnected_ns: int | None = None
+    """When a new session of the same worker was first seen after that, CLOCK_MONOTONIC."""
     lived: bool = False
     """The worker's process was still there when the certificate was closed."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from orchestrator.history.network_faults import BlackholeEnd
+from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.faults import PointPhase, PointSide
@@ -320,6 +320,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
+    "reset": PartsOfAFault(SessionsBefore, ResetEnd),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
 }

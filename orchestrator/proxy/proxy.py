@@ -141,6 +141,19 @@ class Proxy:
         there were; None = of one that had no session."""
         return self._do(self._reset)
 
+    def refuses(self, limit_s: float) -> bool:
+        """Whether who connects over TCP now is reset, and not answered or kept waiting; such a try
+        counts as refused. Not to be called in the proxy's thread."""
+        port = self._do(self._listen_tcp)
+        try:
+            with socket.create_connection((listening.LOOPBACK, port), limit_s) as tried:
+                tried.sendall(listening.ASKS_FOR_TLS)
+                return not tried.recv(1)
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
     def accept_again(self) -> None:
         """Take new connections as before."""
 

@@ -289,6 +289,27 @@ class Blackhole(Triggered, frozen=True, kw_only=True, tag_field="what", tag="bla
         return tuple(replace(self, slots=(slot,)) for slot in self.slots)
 
 
+class Reset(Triggered, frozen=True, kw_only=True, tag_field="what", tag="reset"):
+    """All connections of workers with the database are reset, with what they carry, and for a while
+    each new one is as well, as soon as it is there."""
+
+    NEEDS_NETWORK = True
+    slots: Slots = (0,)
+    """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
+    for_s: Seconds
+    """How long new connections are reset."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until new connections are taken."""
+        return self.for_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        return tuple(replace(self, slots=(slot,)) for slot in self.slots)
+
+
 class DatabaseRestart(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_restart"
 ):
@@ -323,6 +344,7 @@ Fault = (
     | Pause
     | BackendTerminate
     | Blackhole
+    | Reset
     | DatabaseRestart
     | DatabaseCrash
 )

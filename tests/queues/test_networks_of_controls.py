@@ -18,7 +18,7 @@ from orchestrator.paths import SCENARIOS
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.faults import Blackhole, Fault, Triggered
+from orchestrator.scenario.faults import Blackhole, Fault, Reset, Triggered
 from orchestrator.scenario.load import load_scenario
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -93,3 +93,25 @@ def test_a_black_hole_that_is_none_makes_the_run_invalid(
     summary = carry(server, tmp_path, "control_holding", Blackhole(at_s=1.5, for_s=1.0))
     assert summary.verdict == "invalid"
     assert "nothing shows that its connections were shut" in " ".join(summary.reasons)
+
+
+def test_a_reset_is_seen_by_the_server_the_worker_and_whoever_tries(
+    server: Server, tmp_path: Path
+) -> None:
+    summary = carry(server, tmp_path, "pgqueuer", Reset(at_s=1.0, for_s=2.0), ONE)
+    assert summary.crash.certificates == 1, summary.reasons
+    (fault,) = summary.faults
+    assert fault.lasted_s is not None and fault.lasted_s >= 2.0
+    assert (summary.jobs.enqueued, summary.jobs.lost) == (60, 0)
+    (told,) = (text for text in summary.findings if text.startswith("Reset 0: "))
+    assert " of slot 0 incarnation 0 were reset, and " in told
+
+
+def test_a_reset_that_is_none_makes_the_run_invalid(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, Reset)
+    summary = carry(server, tmp_path, "control_late_ack", Reset(at_s=1.0, for_s=1.0), ONE)
+    assert summary.verdict == "invalid"
+    assert "no connection was reset" in " ".join(summary.reasons)
+    assert "no new connection was seen to be reset" in " ".join(summary.reasons)

@@ -25,3 +25,14 @@ BLACKHOLE = Form(
     },
     lambda _, missing: Certificate(complete=not missing, missing=missing),
 )
+RESET = Form(
+    {
+        **SESSIONS_BEFORE,
+        "no connection was reset": lambda r: r.after.reset_ns is None or not r.after.resets,
+        "a session of the worker did not go through the proxy": _went_round_it,
+        "its sessions were not seen to go": lambda r: r.after.sessions_gone_ns is None,
+        "no new connection was seen to be reset": lambda r: r.after.refusal_seen_ns is None,
+        "it was not seen to be over": lambda r: r.after.accepted_ns is None,
+    },
+    lambda _, missing: Certificate(complete=not missing, missing=missing),
+)
