@@ -7,6 +7,7 @@ import msgspec
 from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
+from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
@@ -26,6 +27,8 @@ FORMS: dict[str, Form] = {
     "pause": PAUSE,
     "kill_during_enqueue": KILL_DURING_ENQUEUE,
     "backend_terminate": BACKEND_TERMINATE,
+    "blackhole": BLACKHOLE,
+    "reset": RESET,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,
     "read_only": READ_ONLY,

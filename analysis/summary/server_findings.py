@@ -97,6 +97,55 @@ def _mid_batch(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     return f"a producer died {when}; the queue {has} {of}; {went_on}"
 
 
+def _swallowed(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    (worker,) = sent.target.workers
+    end = seen.after
+    if end.shut_ns is None or end.released_ns is None:
+        return "the network was not seen to be out, and to be there again"
+    held = sum(one.from_worker_bytes + one.from_server_bytes for one in end.connections)
+    new = sum(one.is_new for one in end.connections)
+    text = (
+        f"nothing passed between slot {worker.slot} incarnation {worker.incarnation} and the "
+        f"server for {seconds(end.released_ns - end.shut_ns):.1f} s; {held} bytes were held on "
+        f"{_connections(len(end.connections))}, {new or 'none'} of them opened meanwhile"
+    )
+    return f"{text}; {_afterwards(history, worker, end.released_ns, lived=end.lived)}"
+
+
+def _reset(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    (worker,) = sent.target.workers
+    end = seen.after
+    if end.reset_ns is None or end.accepted_ns is None:
+        return "the network was not seen to be out, and to be there again"
+    text = (
+        f"{_connections(end.resets)} of slot {worker.slot} incarnation {worker.incarnation} were "
+        f"reset, and {end.refused or 'no'} new one{'' if end.refused == 1 else 's'} within "
+        f"{seconds(end.accepted_ns - end.reset_ns):.1f} s"
+    )
+    if not end.lived:
+        return f"{text}; the worker died of it"
+    if end.reconnected_ns is None:
+        waited_s = seconds(seen.t_ns - end.accepted_ns)
+        return f"{text}; it opened no other one within {waited_s:.1f} s after that"
+    again_s = seconds(end.reconnected_ns - end.accepted_ns)
+    text += f"; after that a new session was there {again_s:.1f} s later"
+    return f"{text}; {_afterwards(history, worker, end.accepted_ns, lived=True)}"
+
+
+def _afterwards(history: History, worker: WorkerTarget, back_ns: int, *, lived: bool) -> str:
+    """Whether a worker lived, and worked once the network was there again."""
+    if not lived:
+        return "the worker died of it"
+    began_ns = _next_start_ns(history, worker, back_ns)
+    if began_ns is None:
+        return "the worker lived, and none of its jobs began any more"
+    return f"the worker lived, and one of its jobs began {seconds(began_ns - back_ns):.1f} s later"
+
+
+def _connections(count: int) -> str:
+    return f"{count} connection{'' if count == 1 else 's'}"
+
+
 def _next_start_ns(history: History, worker: WorkerTarget, after_ns: int) -> int | None:
     """When a worker began its next execution."""
     starts = history.starts
@@ -112,6 +161,8 @@ def _since(sent: FaultInjected, at_ns: int) -> str:
 _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "backend_terminate": _ended_sessions,
     "kill_during_enqueue": _mid_batch,
+    "blackhole": _swallowed,
+    "reset": _reset,
     "database_restart": _away,
     "database_crash": _away,
     "read_only": _shut,

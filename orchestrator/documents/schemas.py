@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.network_faults import HeldConnection
 from orchestrator.history.producer_faults import ProducerSession
 from orchestrator.history.records import (
     FAULT_PARTS,
@@ -55,6 +56,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Session,
     EndedSession,
     ProducerSession,
+    HeldConnection,
     WorkerTarget,
     ProducerTarget,
     ServerTarget,

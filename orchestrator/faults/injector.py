@@ -5,8 +5,9 @@ sort of fault does, its row says."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from orchestrator.faults.held import Held
 from orchestrator.faults.injected import InjectedFault
@@ -17,6 +18,7 @@ from orchestrator.faults.table import rescued_after_s, row_of, word_of
 from orchestrator.faults.targets import Reach
 from orchestrator.history.rescuer import Outage
 from orchestrator.observe.parts import RunParts
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.capacity import distinct_rate_per_s
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Note, Rescue
@@ -65,6 +67,7 @@ class FaultInjector:
         rescue: Rescue | None,
         held: Held,
         watch: RoundTripWatch | None = None,
+        networks: Mapping[int, Proxy] = MappingProxyType({}),
     ) -> None:
         self.pending = plan
         self.injected: list[InjectedFault] = []
@@ -87,6 +90,7 @@ class FaultInjector:
             server=parts.server,
             absence=parts.absence,
             producers=parts.producers,
+            networks=networks,
         )
         self._unsettled: list[Settling] = []
         self._settled_ns: int | None = None

@@ -61,24 +61,25 @@ class SessionsGone:
 
     def _look(self) -> None:
         seen = self._reach.probe.sessions([self._child.init.application_name])
-        old = {_place(session) for ended in self._ended() for session in ended}
-        self._left = [session for session in seen if _place(session) in old]
+        self._left = [session for session in seen if self._is_old(session)]
         now_ns = time.monotonic_ns()
         if not self._left and self._gone_ns is None:
             self._gone_ns = now_ns
-        if self._reconnected_ns is None and any(_place(session) not in old for session in seen):
+        if self._reconnected_ns is None and len(seen) > len(self._left):
             self._reconnected_ns = now_ns
 
-    def _ended(self) -> tuple[list[Session], ...]:
-        return self._before, *self._reach.terminated.values()
+    def _is_old(self, session: Session) -> bool:
+        """Whether it is one of those that were to end."""
+        ended = self._before, *self._reach.terminated.values()
+        return any(_place(session) == _place(old) for sessions in ended for old in sessions)
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
         return Closed(
             SessionsEnded(
-                terminated=[_shown(session) for session in self._reach.terminated.get(fault, [])],
+                terminated=[shown(session) for session in self._reach.terminated.get(fault, [])],
                 sessions_gone_ns=self._gone_ns,
-                sessions_left=[_shown(session) for session in self._left],
+                sessions_left=[shown(session) for session in self._left],
                 reconnected_ns=self._reconnected_ns,
                 lived=self._child.exit is None,
             )
@@ -89,5 +90,6 @@ def _place(session: Session) -> tuple[int, str]:
     return session.pid, session.backend_start
 
 
-def _shown(session: Session) -> EndedSession:
+def shown(session: Session) -> EndedSession:
+    """As the history has it."""
     return EndedSession(session.pid, session.backend_start, session.query)

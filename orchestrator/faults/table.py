@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.faults import (
     database,
+    network,
     pause,
     producers,
     server,
@@ -27,6 +28,7 @@ from orchestrator.faults.targets import Reach, Victim
 from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.faults import (
     BackendTerminate,
+    Blackhole,
     CrashLoop,
     DatabaseCrash,
     DatabaseRestart,
@@ -34,6 +36,7 @@ from orchestrator.scenario.faults import (
     KillAtOnce,
     KillDuringEnqueue,
     Pause,
+    Reset,
     Stall,
     Storm,
 )
@@ -127,6 +130,28 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=sessions.SessionsGone,
         ends_process=False,
         describe=sessions.describe,
+    ),
+    Blackhole: Row(
+        target=network.victim,
+        inject=network.swallow,
+        heal=network.flow_again,
+        certificate=network.NothingPassed,
+        ends_process=False,
+        describe=network.describe_blackhole,
+        spans_outage=True,
+        healing="it flows again",
+        healed="the network to be there again",
+    ),
+    Reset: Row(
+        target=network.victim,
+        inject=network.reset,
+        heal=network.accept_again,
+        certificate=network.ResetAndRefused,
+        ends_process=False,
+        describe=network.describe_reset,
+        spans_outage=True,
+        healing="new ones are taken",
+        healed="new connections to be taken",
     ),
     DatabaseRestart: Row(
         target=server.victim,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.postgres.server import Server
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.triggered import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
@@ -32,6 +34,8 @@ class Reach:
     """Whether a fault keeps that away."""
     producers: ProducerProcesses | None = None
     """The processes that enqueue, where a fault is to hit one."""
+    networks: Mapping[int, Proxy] = field(default_factory=dict)
+    """By a slot: what lies between its workers and the server, where a fault is to harm that."""
     terminated: dict[int, list[Session]] = field(default_factory=dict)
     """By a fault's number: the sessions that it told to end."""
 

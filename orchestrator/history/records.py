@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from orchestrator.history.database_faults import DoorBefore, DoorEnd
+from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
@@ -346,6 +347,8 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
+    "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
+    "reset": PartsOfAFault(SessionsBefore, ResetEnd),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
     "read_only": PartsOfAFault(DoorBefore, DoorEnd),

@@ -14,6 +14,8 @@ class ServerAbsence:
         """How often it has come back."""
         self.shut = False
         """It is there, and of no use to any worker: whoever died is not replaced meanwhile."""
+        self.cut_off: set[int] = set()
+        """Slots whose workers alone cannot reach it meanwhile."""
 
     def begin(self) -> None:
         """It will be away from now on."""

@@ -6,6 +6,7 @@ import array
 import fcntl
 import select
 import socket
+import struct
 import termios
 from collections import deque
 from typing import Protocol
@@ -16,6 +17,22 @@ from orchestrator.proxy.spool import Spool
 READ_BYTES = 1 << 18
 BACKLOG_BYTES = 1 << 18
 """Whose queue is longer takes nothing more from the other side until it is written."""
+
+
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+def linger_not(connected: socket.socket) -> None:
+    """Have its close discard what is still to be sent, and reset the connection (tcp(7)); one of
+    another family is only closed."""
+    if connected.family != socket.AF_UNIX:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+
+
+def reset(connected: socket.socket) -> None:
+    """Reset a connection that nobody owns yet."""
+    linger_not(connected)
+    connected.close()
 
 
 class Watcher(Protocol):
@@ -152,6 +169,12 @@ class Channel:
                 data.discard()
         self._queue.clear()
         self._backlog = 0
+
+    def reset(self) -> None:
+        """As `close`; where it is one of TCP the other side is told by a RST."""
+        if not self.closed:
+            linger_not(self.socket)
+        self.close()
 
     def _send(self, data: bytes | memoryview) -> int:
         try:

@@ -55,10 +55,14 @@ class Gate:
         round_trip = request.round_trip(time.monotonic_ns())
         if not self.decide(round_trip, side):
             return False
+        self.held = Held(round_trip, side, self.shut_now())
+        return True
+
+    def shut_now(self) -> int:
+        """Let nothing pass from now on; the instant, CLOCK_MONOTONIC."""
         self.shut = True
         self._passed_at_freeze = self.meter.passed
-        self.held = Held(round_trip, side, time.monotonic_ns())
-        return True
+        return time.monotonic_ns()
 
     @property
     def passed_since(self) -> int:

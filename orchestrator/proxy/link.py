@@ -70,6 +70,8 @@ class Link:
         self.requests = Framer(FRONTEND_KINDS, untyped=True, joins_rows=True)
         self.answers = Framer(BACKEND_KINDS, joins_rows=True)
         self.over = False
+        self.backend_pid: int | None = None
+        """Of its session, once the server has said so."""
         self._answer_bytes = Spool(around.folder)
         self._holds_answer = False
         self._waiting: Piece | None = None
@@ -116,6 +118,18 @@ class Link:
     def unread(self) -> int:
         """Bytes of the worker that lie in the kernel or were read and not looked at."""
         return 0 if self.over else self.worker.unread()
+
+    def unread_of_both(self) -> tuple[int, int]:
+        """Bytes of the worker, and of the server, that lie in the kernel."""
+        return self.unread(), 0 if self.over or self.server is None else self.server.unread()
+
+    def reset(self) -> int | None:
+        """Reset both sides; what is held is lost. The session's backend."""
+        for channel in (self.worker, self.server):
+            if channel is not None:
+                channel.reset()
+        self.close()
+        return self.backend_pid
 
     def gather(self, request: Request) -> None:
         """Take in what the worker has already sent of the request that is held."""
@@ -270,8 +284,8 @@ class Link:
 
     def _handshake(self, piece: Piece) -> None:
         if piece.kind == _KEY_DATA:
-            (pid,) = _CODE.unpack_from(piece.data, _PID_AT)
-            self._around.tally.backend_pids.append(pid)
+            (self.backend_pid,) = _CODE.unpack_from(piece.data, _PID_AT)
+            self._around.tally.backend_pids.append(self.backend_pid)
         self._is_up = piece.kind == _READY
 
     def _worker_ended(self) -> None:

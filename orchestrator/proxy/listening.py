@@ -13,6 +13,8 @@ PORT = 5432
 """Of the Unix socket, only its name."""
 SOCKET = f".s.PGSQL.{PORT}"
 LOOPBACK = "127.0.0.1"
+ASKS_FOR_TLS = bytes.fromhex("0000000804d2162f")
+"""SSLRequest: the first that a client may say."""
 
 _SOCKET_PATH_BYTES = 107
 _BACKLOG = 1024

@@ -23,6 +23,7 @@ from orchestrator.proxy.channel import Channel
 from orchestrator.proxy.delayed import Delayed
 from orchestrator.proxy.gate import Decide, Gate, Held
 from orchestrator.proxy.link import Link, Surroundings, Tally
+from orchestrator.proxy.outage import HeldBack, Outage, reset_all
 from orchestrator.proxy.poller import Poller
 
 Answer = TypeVar("Answer")
@@ -46,6 +47,8 @@ class Facts:
     """Connections that ended although the worker had neither closed nor taken its leave."""
     unexplained: int
     """Bytes that passed as they were and that we could not read as PostgreSQL's protocol."""
+    refused: int
+    """Connections that were reset as soon as they had been opened."""
 
 
 class Proxy:
@@ -68,6 +71,7 @@ class Proxy:
         self._tally = Tally()
         self._around = Surroundings(self._upstream, folder, self._gate, self._poller, self._tally)
         self._links: list[Link] = []
+        self._outage = Outage()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._failure: BaseException | None = None
         self._ends = False
@@ -120,6 +124,43 @@ class Proxy:
     def facts(self) -> Facts:
         """What is known now."""
         return self._do(self._facts)
+
+    def shut(self) -> int:
+        """Let nothing pass any more, wherever it stands, until `release`; the instant of it.
+
+        Who connects meanwhile is taken, and gets no answer.
+        """
+        return self._do(self._gate.shut_now)
+
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """Of each connection: what has come since nothing passes."""
+        return self._do(lambda: self._outage.held_back(self._links))
+
+    def reset(self) -> tuple[int | None, ...]:
+        """Reset all connections, and each new one until `accept_again`. The backends of those that
+        there were; None = of one that had no session."""
+        return self._do(self._reset)
+
+    def refuses(self, limit_s: float) -> bool:
+        """Whether who connects over TCP now is reset, and not answered or kept waiting; such a try
+        counts as refused. Not to be called in the proxy's thread."""
+        port = self._do(self._listen_tcp)
+        try:
+            with socket.create_connection((listening.LOOPBACK, port), limit_s) as tried:
+                tried.sendall(listening.ASKS_FOR_TLS)
+                return not tried.recv(1)
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+    def accept_again(self) -> None:
+        """Take new connections as before."""
+
+        def accept() -> None:
+            self._outage.refuses = False
+
+        self._do(accept)
 
     def release(self) -> None:
         """Let everything flow again, in order and byte for byte."""
@@ -218,6 +259,9 @@ class Proxy:
         if listener is self._tcp and not listening.is_ours(peer, listener.getsockname()):
             accepted.close()
             return
+        if self._outage.refuses:
+            self._outage.refuse(accepted)
+            return
         self._links = [link for link in self._links if not link.over]
         self._links.append(Link(accepted, self._around))
 
@@ -230,6 +274,7 @@ class Proxy:
         self._connections_at_freeze = self._tally.connections
         self._unread_at_freeze = self._unread()
         self._arrived = 0
+        self._outage.begin(self._links)
         self._gate.tell()
 
     def _release(self) -> None:
@@ -241,6 +286,12 @@ class Proxy:
             link.resume()
             if self._gate.shut:
                 break
+
+    def _reset(self) -> tuple[int | None, ...]:
+        self._outage.refuses = True
+        backends = reset_all(self._links)
+        self._links.clear()
+        return backends
 
     def _drop(self) -> None:
         self._arrived = self._arrived_since_freeze()
@@ -278,6 +329,7 @@ class Proxy:
             backend_pids=tuple(tally.backend_pids),
             cancels=tally.cancels,
             broken=tally.broken,
+            refused=self._outage.refused,
             unexplained=tally.unexplained + sum(talk.unexplained for talk in talks),
         )
 

@@ -7,10 +7,10 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -121,7 +121,10 @@ def _supervise(
         spawner = Spawner(files.partial_logs, mark)
         proxy = stack.enter_context(_proxy_of(plan, server, janitor))
         producers = _producers_of(plan, server, janitor)
-        parts = assemble(plan, server, recorder, tracker, spawner, janitor, proxy, producers)
+        networks = stack.enter_context(_networks_of(plan, server, janitor))
+        parts = assemble(
+            plan, server, recorder, tracker, spawner, janitor, proxy, networks, producers
+        )
         watch = None if proxy is None else _watch(proxy, plan, parts)
         if watch is not None:
             stack.callback(watch.close)
@@ -141,6 +144,7 @@ def _supervise(
             closed_loop=closed_loop,
             observe=observe,
             watch=watch,
+            networks=networks,
         ).run()
 
 
@@ -152,12 +156,13 @@ def assemble(
     spawner: Spawner,
     janitor: Janitor,
     proxy: Proxy | None = None,
+    networks: Mapping[int, Proxy] = MappingProxyType({}),
     producers: ProducerProcesses | None = None,
 ) -> RunParts:
     """Make the parts of a run; no worker is spawned yet. Raises psycopg.Error.
 
-    `proxy` stands before the first process of slot 0; `producers` are there where a fault is to hit
-    one.
+    `proxy` stands before the first process of slot 0, `networks` by their slots before all of each;
+    `producers` are there where a fault is to hit one.
     """
     limits, workers = plan.scenario.limits, plan.scenario.workers
     absence = ServerAbsence()
@@ -166,6 +171,8 @@ def assemble(
         dsn = server.worker_dsn
         if proxy is not None and (slot, incarnation) == WATCHED:
             dsn = proxy.dsn(dsn)
+        elif slot in networks:
+            dsn = networks[slot].dsn(dsn, tcp=True)
         return worker_init(plan, dsn, recorder.clock_anchor, slot, incarnation)
 
     return RunParts(
@@ -223,6 +230,19 @@ def _producers_of(plan: RunPlan, server: Server, janitor: Janitor) -> ProducerPr
         janitor.directory(Path(tempfile.gettempdir())),
         session_name=parent_session_name(plan.run_id, PRODUCER),
     )
+
+
+@contextmanager
+def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[dict[int, Proxy]]:
+    """Where a fault harms the network: what stands before the workers of each of its slots."""
+    parts = [part for fault in plan.scenario.faults if fault.NEEDS_NETWORK for part in fault.each]
+    with ExitStack() as stack:
+        yield {
+            slot: stack.enter_context(
+                Proxy(server.worker_dsn, janitor.directory(Path(tempfile.gettempdir())))
+            )
+            for slot in sorted({slot for part in parts for slot in part.slots})
+        }
 
 
 def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:

@@ -7,7 +7,8 @@ the sampler have threads of their own. What is due comes from plans that are pur
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import psycopg
@@ -33,6 +34,7 @@ from orchestrator.observe.hiccup import HiccupMeter
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, parent_session_name
 from orchestrator.observe.sampler import WorkersSeen
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.drain import LOOK_EVERY_NS, Drain
 from orchestrator.run.final_read import final_records, sessions_that_remain
 from orchestrator.run.run_plan import RunPlan
@@ -71,6 +73,7 @@ class Supervisor:
         closed_loop: ClosedLoop | None,
         observe: Callable[[Status], None],
         watch: RoundTripWatch | None = None,
+        networks: Mapping[int, Proxy] = MappingProxyType({}),
     ) -> None:
         scenario = plan.scenario
         self._plan = plan
@@ -100,6 +103,7 @@ class Supervisor:
             rescue=plan.preset.rescue,
             held=self._held,
             watch=watch,
+            networks=networks,
         )
         self._watch = watch
         self._waves: Waves | None = None
@@ -301,8 +305,9 @@ class Supervisor:
     def _respawn_unexpected_exits(self) -> None:
         if self._parts.absence.on or self._parts.absence.shut:
             return  # it would find no server: whoever died is replaced once that answers again
-        while self._parts.fleet.died:
-            child = self._parts.fleet.died.pop()
+        died, cut_off = self._parts.fleet.died, self._parts.absence.cut_off
+        for child in [child for child in died if child.slot not in cut_off]:
+            died.remove(child)
             self._note("worker_died", f"worker {child.slot}:{child.incarnation} died unasked")
             self._restarts += 1
             limit = _RESTARTS_LIMIT + self._restarts_by_faults()

@@ -211,6 +211,49 @@ class BackendTerminate(
         return (self.slot,)
 
 
+class Blackhole(Triggered, frozen=True, kw_only=True, tag_field="what", tag="blackhole"):
+    """The network between workers and the database swallows everything for a while, both ways: no
+    byte passes, no connection ends, and whoever opens one gets no answer. Then all of it arrives,
+    late and in order."""
+
+    NEEDS_NETWORK = True
+    slots: Slots = (0,)
+    """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
+    for_s: Seconds
+    """How long nothing passes."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until everything flows again."""
+        return self.for_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        return tuple(replace(self, slots=(slot,)) for slot in self.slots)
+
+
+class Reset(Triggered, frozen=True, kw_only=True, tag_field="what", tag="reset"):
+    """All connections of workers with the database are reset, with what they carry, and for a while
+    each new one is as well, as soon as it is there."""
+
+    NEEDS_NETWORK = True
+    slots: Slots = (0,)
+    """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
+    for_s: Seconds
+    """How long new connections are reset."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until new connections are taken."""
+        return self.for_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        return tuple(replace(self, slots=(slot,)) for slot in self.slots)
+
+
 class DatabaseRestart(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_restart"
 ):
@@ -245,6 +288,8 @@ Fault = (
     | Pause
     | KillDuringEnqueue
     | BackendTerminate
+    | Blackhole
+    | Reset
     | DatabaseRestart
     | DatabaseCrash
     | ReadOnly

@@ -60,6 +60,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
     """While it lasts nobody has a server, the run itself included."""
+    NEEDS_NETWORK: ClassVar[bool] = False
+    """All processes of its slots reach the database through a proxy, which is their network."""
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
     at_s: Seconds | None = None

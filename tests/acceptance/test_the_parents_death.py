@@ -132,6 +132,8 @@ FAULTS = {
     "storm": "what = 'storm', slots = [0, 1], at_s = 0.5, rounds = 3, every_s = 0.7, "
     "respawn_after_s = 0.1",
     "kill_during_enqueue": "what = 'kill_during_enqueue', at_s = 0.5",
+    "blackhole": "what = 'blackhole', slots = [0, 1], at_s = 0.5, for_s = 60",
+    "reset": "what = 'reset', slots = [0, 1], at_s = 0.5, for_s = 60",
     "crash_loop": "what = 'crash_loop', at_s = 0.5, successors = 9, respawn_after_s = 0.1",
 }
 """By a fault's word: an entry under which its parent is killed while the fault lasts."""
