@@ -14,6 +14,7 @@ from orchestrator.history.records import (
     HISTORY_VERSION,
     KINDS,
     CacheAnswered,
+    Delivery,
     Freeze,
     Invocation,
     Rescue,
@@ -56,6 +57,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     RoundTripSeen,
     CacheAnswered,
     Freeze,
+    Delivery,
     *dict.fromkeys(part for parts in FAULT_PARTS.values() for part in parts),
 ]
 """What the lines of a history are made of, the scenario apart."""

@@ -14,6 +14,7 @@ from orchestrator.scenario.capacity import longest_length_s
 from orchestrator.scenario.draws import rational
 from orchestrator.scenario.fault_checks import (
     check_certificates,
+    check_delays,
     check_endless,
     check_held,
     check_nobody_left,
@@ -323,7 +324,10 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ),
     (("workload.payload", "workload.errors", "workload.cache"), check_payload),
     (("workload.errors", "workload.mix", "workload.duration_s", "workload.endless"), check_errors),
-    (("workload.held", "workload.endless", "workers", "faults"), check_held),
+    (
+        ("workload.held", "workload.waves", "workload.endless", "workers", "faults"),
+        check_held,
+    ),
     (("nobody_left", "workers", "faults"), check_nobody_left),
     (("faults",), check_triggers),
     (("workers.slots", "faults"), check_victims),
@@ -334,6 +338,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
+    (("faults",), check_delays),
     (("faults",), check_taken_servers),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),

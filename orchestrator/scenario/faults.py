@@ -19,7 +19,7 @@ from orchestrator.scenario.values import (
 PointPhase = Literal["starting up", "idle", "waiting", "started", "effect", "completed", "failed"]
 """Where a worker stands at a round trip: not yet ready; ready, without a job; or where the least
 advanced job stands that has been enqueued and is not done."""
-PointSide = Literal["before", "after"]
+PointSide = Literal["before", "after", "delayed"]
 
 
 class When(Section, frozen=True, kw_only=True):
@@ -49,7 +49,8 @@ class AtPoint(Section, frozen=True, kw_only=True):
     then, as they end a transaction; else whether they did or not."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
-    come, and nothing of it has reached the worker."""
+    come, and nothing of it has reached the worker; ``delayed`` = as before, and the request reaches
+    the server when another process has the worker's place: see `deliver_within_s`."""
 
 
 TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]
@@ -102,6 +103,10 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """Whose worker it hits, from 0."""
     respawn_after_s: SecondsFromZero | None = None
     """When a new process fills the slot, from the kill; none = never."""
+    deliver_within_s: Seconds | None = None
+    """With `at_point.side` = delayed: the held request is delivered once the new process is ready
+    and the jobs of the last wave have been started again; at the latest so long after it is
+    ready."""
 
     @property
     def slots(self) -> tuple[int, ...]:

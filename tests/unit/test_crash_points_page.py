@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -115,8 +116,28 @@ def test_each_point_is_a_cell_that_leads_to_its_evidence(tmp_path: Path) -> None
 
 
 def test_a_point_that_was_tried_on_one_side_alone_leaves_a_gap() -> None:
-    (strips,) = strips_of([table(outcome("before", "clean"))])
-    assert [strip.cells[0] is None for strip in strips.strips] == [False, True]
+    other = msgspec.structs.replace(outcome("after", "clean"), id="89abcdef")
+    (strips,) = strips_of([table(outcome("before", "clean"), other)])
+    gaps = [[cell is None for cell in strip.cells] for strip in strips.strips]
+    assert gaps == [[False, True], [True, False]]
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"late_rows": 1}, "duplicated, 1 row"),
+        ({"late_rows": 0, "concurrent": True}, "duplicated at once, 0 rows"),
+        ({"late_refused": "40001 no"}, "duplicated, refused"),
+        ({}, "duplicated"),
+    ],
+)
+def test_a_delayed_request_says_what_it_did_when_it_came(run: dict[str, Any], words: str) -> None:
+    made = outcome("delayed", "duplicated")
+    late = msgspec.structs.replace(made, runs=(msgspec.structs.replace(made.runs[0], **run),))
+    page = crash_points_page([table(outcome("before", "clean"), late)])
+    (row,) = [line for line in page.splitlines() if line.startswith("| 0123abcd")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[-2:] == ["clean", words]
 
 
 def test_tables_are_found_beside_histories_and_alone(tmp_path: Path) -> None:

@@ -184,7 +184,8 @@ def test_a_run_without_harm_that_did_not_pass_is_repeated_and_then_relied_on(
 ) -> None:
     lanes = PlantedLanes([unfinished, healthy])
     table = enumerate_(subject, lanes)
-    assert table.complete and {p.statement for p in table.points} == {CLAIM, ACK}
+    said = {p.statement for p in table.points if p.side != "body"}
+    assert table.complete and said == {CLAIM, ACK}
     listings = [run_id for run_id in lanes.carried if run_id.startswith("crash_points_")]
     assert len(listings) == 7 and len(set(listings)) == 6
 

@@ -12,9 +12,11 @@ import typer
 
 from analysis.compare.crash_points import (
     ACTIONS,
+    SIDES,
     WORST_FIRST,
     Action,
     CrashPoints,
+    TriedSide,
     exit_code_of,
     read_table,
 )
@@ -24,7 +26,7 @@ from orchestrator.commands.calibration.trials import server_for_all
 from orchestrator.commands.crash_points.enumeration import Enumeration, Wish
 from orchestrator.commands.crash_points.kept import Kept
 from orchestrator.commands.crash_points.lanes import Lanes
-from orchestrator.commands.crash_points.plan import Subject
+from orchestrator.commands.crash_points.plan import USUAL_SIDES, Subject
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
     SMALLEST_FIRST,
@@ -68,9 +70,21 @@ def crash_points(
             "there, then flow again."
         ),
     ] = ",".join(ACTIONS),
+    sides: Annotated[
+        str,
+        typer.Option(
+            help="With commas: before, after; body = the places of a job's body; delayed = the "
+            "worker is killed before it, and the request is delivered when another has its jobs."
+        ),
+    ] = ",".join(USUAL_SIDES),
     max_bound: Annotated[
         float,
-        typer.Option(min=1, max=3600, help="Stalls of a longer rescue are not tried, seconds."),
+        typer.Option(
+            min=1,
+            max=3600,
+            help="Stalls of a longer rescue are not tried, and no delayed request waits longer, "
+            "seconds.",
+        ),
     ] = Wish.max_bound_s,
     every: Annotated[
         bool,
@@ -114,7 +128,14 @@ def crash_points(
             f"--fail-on {', '.join(sorted(unknown))}: no such verdict; there are "
             f"{', '.join(WORST_FIRST)}"
         )
-    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
+    wish = Wish(
+        frozenset(only or ()),
+        repetitions,
+        _actions(actions),
+        _sides(sides),
+        max_bound,
+        fold=not every,
+    )
     console = HarmlessConsole()
     subject, needed = _subject(library, preset, tuple(setting or ()), results)
     count = lanes or max(1, min(_MOST_LANES, _LANES_A_CORE * _cores(), _SESSIONS // needed))
@@ -149,6 +170,16 @@ def _actions(text: str) -> tuple[Action, ...]:
             f"--actions {', '.join(unknown) or 'names none'}: there are {', '.join(ACTIONS)}"
         )
     return tuple(action for action in ACTIONS if action in given)
+
+
+def _sides(text: str) -> tuple[TriedSide, ...]:
+    given = listed(text)
+    unknown = sorted(set(given) - set(SIDES))
+    if unknown or not given:
+        raise UnknownNameError(
+            f"--sides {', '.join(unknown) or 'names none'}: there are {', '.join(SIDES)}"
+        )
+    return tuple(side for side in SIDES if side in given)
 
 
 def _subject(

@@ -16,8 +16,10 @@ from analysis.compare.crash_points import (
     ListedPoint,
     PointOutcome,
     PointRun,
+    TriedSide,
     worst_of,
 )
+from orchestrator.commands.crash_points.body import body_points
 from orchestrator.commands.crash_points.kept import (
     REPEATED,
     Kept,
@@ -34,6 +36,7 @@ from orchestrator.commands.crash_points.listing import (
     list_points,
 )
 from orchestrator.commands.crash_points.plan import (
+    USUAL_SIDES,
     Subject,
     Trial,
     harmless_requests,
@@ -45,7 +48,6 @@ from orchestrator.commands.crash_points.plan import (
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
-from orchestrator.scenario.faults import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3
@@ -76,6 +78,7 @@ class Wish:
     """Ids of points; empty = all."""
     repetitions: int = 1
     actions: tuple[Action, ...] = ACTIONS
+    sides: tuple[TriedSide, ...] = USUAL_SIDES
     max_bound_s: float = 60.0
     """Longer rescues are not waited for."""
     fold: bool = True
@@ -125,8 +128,17 @@ class Enumeration:
         """
         begun_s = time.monotonic()
         listings = self._list()
-        points = self._wished(points_to_try(listings))
-        planned = trials(self._subject, points, self._actions(), self._wish.repetitions)
+        listed = points_to_try(listings)
+        # A worker that was not seen to say anything is not vouched for by its body alone.
+        points = self._wished([*listed, *(body_points() if listed else ())])
+        planned = trials(
+            self._subject,
+            points,
+            self._actions(),
+            self._wish.sides,
+            self._wish.repetitions,
+            self._wish.max_bound_s,
+        )
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
             yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
@@ -226,7 +238,7 @@ class Enumeration:
     ) -> CrashPoints:
         subject = self._subject
         request = planned[0].request if planned else None
-        runs: dict[tuple[Point, PointSide, Action], list[PointRun]] = {}
+        runs: dict[tuple[Point, TriedSide, Action], list[PointRun]] = {}
         for trial in planned:
             if trial.request.run_id in results:
                 key = (trial.point, trial.side, trial.action)
@@ -296,7 +308,7 @@ def _flaw_of(request: Request) -> str | None:
 
 
 def _outcome(
-    point: Point, side: PointSide, action: Action, runs: Sequence[PointRun]
+    point: Point, side: TriedSide, action: Action, runs: Sequence[PointRun]
 ) -> PointOutcome:
     name = point.name
     return PointOutcome(
@@ -331,6 +343,7 @@ def _listed(point: Point) -> ListedPoint:
 def _command(subject: Subject, wish: Wish) -> str:
     words = ["crashbench", "crash-points", subject.library, "--preset", subject.preset_name]
     words += [] if wish.actions == ACTIONS else ["--actions", ",".join(wish.actions)]
+    words += [] if wish.sides == USUAL_SIDES else ["--sides", ",".join(wish.sides)]
     if wish.max_bound_s != Wish.max_bound_s:
         words += ["--max-bound", f"{wish.max_bound_s:g}"]
     words += [word for setting in subject.settings for word in ("--setting", setting)]

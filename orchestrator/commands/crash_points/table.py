@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from analysis.compare.crash_points import CrashPoints, PointOutcome, PointRun, PointVerdict
+from analysis.report.crash_points_page import late_words
 from orchestrator.commands.crash_points.enumeration import Progress
 
 STYLES: dict[PointVerdict, str] = {
@@ -41,7 +42,7 @@ def print_progress(progress: Progress, console: Console) -> None:
     name, verdict = progress.trial.point.name, progress.result.verdict
     console.print(
         Text.assemble(
-            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<6} ",
+            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<7} ",
             (f"{verdict:<11}", STYLES[verdict]),
             f" {name.phase or 'idle, too'}: {short(name.statement)}",
             (left, "dim"),
@@ -123,6 +124,8 @@ def _verdict(point: PointOutcome) -> Text:
         text.append(" at once")
     elif any(run.still_owed for run in point.runs):
         text.append(", row left")
+    if late := late_words(point):
+        text.append(f", {late}")
     return text
 
 
