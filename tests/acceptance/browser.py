@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 LIMIT_S = 60.0
@@ -191,6 +192,12 @@ def _high(descriptor: int) -> int:
 @contextmanager
 def browser(executable: str, folder: Path) -> Iterator[Browser]:
     """A browser whose profile lies in `folder`; gone afterwards, with all of its processes."""
+    # A name of its own: the path of a socket in it must not be long, and pytest's folders are.
+    with TemporaryDirectory(prefix="cbt-", ignore_cleanup_errors=True) as temporary:
+        yield from _browser(executable, folder, temporary)
+
+
+def _browser(executable: str, folder: Path, temporary: str) -> Iterator[Browser]:
     in_read, in_write, out_read, out_write = map(_high, (*os.pipe(), *os.pipe()))
     arguments = [
         executable,
@@ -209,7 +216,7 @@ def browser(executable: str, folder: Path) -> Iterator[Browser]:
     pid = os.posix_spawn(
         executable,
         arguments,
-        {**os.environ, "HOME": str(folder)},
+        {**os.environ, "HOME": str(folder), "TMPDIR": temporary},
         file_actions=[
             (os.POSIX_SPAWN_DUP2, in_read, 3),
             (os.POSIX_SPAWN_DUP2, out_write, 4),

@@ -11,24 +11,11 @@ from analysis.report.reach import duration
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.planted import A, crash, healthy
+from tests.unit.test_answer import quick
 
 
 def said(story: Story, folder: Path) -> str:
     return " ".join(answer(analyse(story.write(folder))).details)
-
-
-def done_twice(**expectations: object) -> Story:
-    story = Story(expectations=expectations)
-    first = story.worker()
-    story.enqueue(A)
-    first.run(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.wait(4)
-    second.run(A)
-    story.exit(second)
-    story.end()
-    return story
 
 
 def test_a_run_without_harm_says_nothing_of_a_crash(tmp_path: Path) -> None:
@@ -50,25 +37,14 @@ def test_a_run_with_a_kill_does_not_say_so(tmp_path: Path) -> None:
 def test_a_pass_over_duplicates_says_whether_they_were_judged(
     expectations: dict[str, int], sentence: str, tmp_path: Path
 ) -> None:
-    assert sentence in said(done_twice(**expectations), tmp_path)
+    assert sentence in said(crash(expectations=expectations), tmp_path)
 
 
 def test_what_had_not_finished_and_began_anew_is_told_beside_what_was_done_twice(
     tmp_path: Path,
 ) -> None:
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.start(A)
-    story.kill(first, held=[A])
-    second = story.worker()
-    story.wait(2)
-    second.run(A)
-    story.exit(second)
-    story.end()
-
-    assert "1 job began a second time: it had not finished" in said(story, tmp_path)
-    assert "began a second time" not in said(done_twice(), tmp_path)
+    assert "1 job began a second time: it had not finished" in said(quick(), tmp_path)
+    assert "began a second time" not in said(healthy(), tmp_path)
 
 
 def test_what_may_yet_come_back_is_told_with_how_long_that_may_take(tmp_path: Path) -> None:

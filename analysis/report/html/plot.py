@@ -53,6 +53,27 @@ class Plot:
         return {"data": self.traces, "layout": {**self.layout, "height": self.height_px}}
 
 
+def rows_axis(names: Sequence[str]) -> Json:
+    """A y axis of named rows, the first at the top."""
+    return {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": list(names),
+        "range": [len(names) - 0.5, -0.5],
+        "dtick": 1,
+        "showgrid": False,
+    }
+
+
+def bar_marker(colour: str, pattern: str, edge_px: float = 0.5) -> Json:
+    """How a bar looks: its pattern tells it apart where its colour does not."""
+    return {
+        "color": colour,
+        "line": {"color": "--edge", "width": edge_px},
+        "pattern": {"shape": pattern, "fillmode": "overlay", "size": 6},
+    }
+
+
 @dataclass(frozen=True)
 class NoPlot:
     """A chart that does not apply, and why."""

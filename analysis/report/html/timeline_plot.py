@@ -16,7 +16,7 @@ from analysis.ledger.ledger import judge
 from analysis.metrics.kill_types import Recovery
 from analysis.report.grid import Grid
 from analysis.report.html.broken_axis import BrokenAxis, broken_axis
-from analysis.report.html.plot import Clock, Json, NoPlot, Plot, Shown
+from analysis.report.html.plot import Clock, Json, NoPlot, Plot, Shown, bar_marker, rows_axis
 from analysis.report.number_format import seconds, words
 
 MOST_BARS: Final = 60
@@ -258,11 +258,7 @@ def _traces(shown: list[Crossing], kill_ns: int, axis: BrokenAxis) -> list[Json]
                 ],
                 "hovertext": texts,
                 "hoverinfo": "text",
-                "marker": {
-                    "color": colour,
-                    "line": {"color": "--edge", "width": 0.5},
-                    "pattern": {"shape": pattern, "fillmode": "overlay", "size": 6},
-                },
+                "marker": bar_marker(colour, pattern),
                 **({"width": [0.3] * len(bars)} if what == "waiting" else {}),
             }
         )
@@ -296,14 +292,7 @@ def _layout(shown: list[Crossing], axis: BrokenAxis, marks: Sequence[Mark]) -> J
             "zeroline": False,
             **axis.ticks(),
         },
-        "yaxis": {
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": [_row_name(crossing) for crossing in shown],
-            "range": [len(shown) - 0.5, -0.5],
-            "dtick": 1,
-            "showgrid": False,
-        },
+        "yaxis": rows_axis([_row_name(crossing) for crossing in shown]),
         "shapes": [*gaps, *(_line(axis, mark) for mark in drawn)],
         "annotations": [*lengths, *_labels(axis, lettered, last_s)],
     }

@@ -17,7 +17,17 @@ from analysis.evidence.presence import (
 )
 from analysis.ledger.case import Case
 from analysis.metrics.idleness import Idleness, idleness
-from analysis.report.html.plot import Clock, Json, NoPlot, Plot, Shown, bands_said, over_time
+from analysis.report.html.plot import (
+    Clock,
+    Json,
+    NoPlot,
+    Plot,
+    Shown,
+    bands_said,
+    bar_marker,
+    over_time,
+    rows_axis,
+)
 from analysis.report.number_format import words
 
 MOST_WORKERS: Final = 60
@@ -70,14 +80,7 @@ def workers_plot(case: Case, clock: Clock) -> Shown:
     layout = over_time(clock, "")
     names = [_name(one) for one in shown]
     layout["barmode"] = "overlay"
-    layout["yaxis"] = {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": names,
-        "range": [len(names) - 0.5, -0.5],
-        "dtick": 1,
-        "showgrid": False,
-    }
+    layout["yaxis"] = rows_axis(names)
     height_px = FRAME_PX + ROW_PX * len(shown)
     return Plot(key, title, says, _traces(lives, clock), layout, height_px, over_time=True)
 
@@ -165,11 +168,7 @@ def _traces(lives: Sequence[tuple[Incarnation, list[State]]], clock: Clock) -> l
                 "x": lengths,
                 "hovertext": texts,
                 "hoverinfo": "text",
-                "marker": {
-                    "color": colour,
-                    "line": {"color": "--edge", "width": 0},
-                    "pattern": {"shape": pattern, "fillmode": "overlay", "size": 6},
-                },
+                "marker": bar_marker(colour, pattern, edge_px=0),
             }
         )
     return traces
