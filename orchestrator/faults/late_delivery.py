@@ -13,10 +13,9 @@ from itertools import chain
 from orchestrator.errors import ProxyError
 from orchestrator.history.records import Delivery
 from orchestrator.proxy.delayed import Delayed
+from orchestrator.scenario.faults import DELIVERY_LIMIT_S
 from orchestrator.workers.tracker import Incarnation, Tracker
 
-DELIVERY_LIMIT_S = 10.0
-"""The server may keep it waiting for a lock that another worker holds."""
 _NS_PER_S = 1_000_000_000
 
 

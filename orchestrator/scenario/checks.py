@@ -338,7 +338,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
-    (("faults",), check_delays),
+    (("faults", "limits"), check_delays),
     (("faults",), check_taken_servers),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Kill, Stall, Triggered, TriggerKey
+from orchestrator.scenario.faults import DELIVERY_LIMIT_S, Kill, Stall, Triggered, TriggerKey
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Scenario
 
@@ -216,6 +216,13 @@ def check_waves(scenario: Scenario) -> Iterator[Flaw]:
     for key, is_given in beside.items():
         if is_given:
             yield Flaw(f"workload.{key}", " does not go with workload.waves")
+    holding = [index for index, wave in enumerate(settings.waves) if wave.hold is not None]
+    sent_first = settings.waves_from == "before" and len(settings.waves) == 1
+    if len(holding) > 1 or (holding == [len(settings.waves) - 1] and not sent_first):
+        yield Flaw(
+            "workload.waves",
+            ": one wave alone may hold its jobs, and not the last: that goes out after the fault",
+        )
     for index, fault in enumerate(scenario.faults):
         if fault.at_point is None and not fault.when_held:
             yield Flaw(
@@ -258,6 +265,16 @@ def check_delays(scenario: Scenario) -> Iterator[Flaw]:
                 f"faults.{index}.respawn_after_s",
                 " is missing: a late request waits for the next process",
             )
+        if delayed and within_s is not None and fault.respawn_after_s is not None:
+            limits = scenario.limits
+            at_most_s = fault.respawn_after_s + limits.ready_s + within_s + DELIVERY_LIMIT_S
+            if limits.sessions_gone_s <= at_most_s:
+                yield Flaw(
+                    "limits.sessions_gone_s",
+                    f" = {limits.sessions_gone_s:g}: a late request may take {at_most_s:g} s from "
+                    "the kill (respawn_after_s, limits.ready_s, deliver_within_s and "
+                    f"{DELIVERY_LIMIT_S:g} s for its answer), and its session lives until then",
+                )
 
 
 def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:

@@ -95,6 +95,11 @@ class Triggered(Section, frozen=True, kw_only=True):
         return (self,)  # type: ignore[return-value]  # whoever adds a sort adds it to Fault
 
 
+DELIVERY_LIMIT_S = 10.0
+"""So long a late request may take to be answered: the server may keep it waiting for a lock that
+another worker holds."""
+
+
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """SIGKILL of a worker's process group. `what` may be left out."""
 

@@ -242,13 +242,13 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     ),
     (
         "crash_recovery_no_fault",
-        ["workload.waves=[{ hold = 'effect' }]", "workers.slots=1"],
+        ["workload.waves=[{ hold = 'effect' }, {}]", "workers.slots=1"],
         "workload.waves: held jobs wait for one kill, and it must be the run's only fault",
     ),
     (
         "crash_recovery",
         [
-            "workload.waves=[{ hold = 'effect', count = 99 }]",
+            "workload.waves=[{ hold = 'effect', count = 99 }, {}]",
             "faults=[{ when_held = true, respawn_after_s = 1 }]",
         ],
         "workload.waves: 99 jobs cannot be held at once by concurrency",
@@ -267,6 +267,41 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         "crash_recovery",
         ["faults=[{ at_s = 9, respawn_after_s = 1, deliver_within_s = 1 }]"],
         "faults.0.deliver_within_s needs a round trip, at_point.side = delayed",
+    ),
+    (
+        "crash_recovery",
+        [
+            WAVES,
+            f"faults=[{{ respawn_after_s = 1, deliver_within_s = 4, {DELAYED} }}]",
+            "limits.sessions_gone_s=35",
+        ],
+        "limits.sessions_gone_s = 35: a late request may take 35 s from the kill",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{}, { hold = 'effect' }]",
+            "faults=[{ when_held = true, respawn_after_s = 1 }]",
+        ],
+        "workload.waves: one wave alone may hold its jobs, and not the last",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{ hold = 'effect' }, { hold = 'started' }, {}]",
+            "faults=[{ when_held = true, respawn_after_s = 1 }]",
+        ],
+        "workload.waves: one wave alone may hold its jobs, and not the last",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{ hold = 'effect' }, {}]",
+            "faults=[{ what = 'kill_at_once', slots = [0], when_held = true }]",
+            "nobody_left=true",
+            "workers.slots=1",
+        ],
+        "faults.0.when_held is no trigger of a kill_at_once",
     ),
     (
         "crash_recovery",

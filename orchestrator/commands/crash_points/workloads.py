@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.run.request import offers_of
-from orchestrator.scenario.faults import AtPoint
+from orchestrator.scenario.faults import DELIVERY_LIMIT_S, AtPoint
 from orchestrator.scenario.load import scenario_from_resolved
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Adapter, Preset
@@ -127,7 +127,12 @@ def delay_scenario(
         "The worker is killed before one of its round trips with the database, and the request is "
         "delivered when another worker is there."
     )
-    limits = {"drain_s": _DRAIN_S + within_s, "sessions_gone_s": 2 * _DRAIN_S + within_s}
+    limits = {
+        "drain_s": _DRAIN_S + within_s,
+        "ready_s": _READY_S,
+        # The certificate waits for the delivery, then for the end of its session.
+        "sessions_gone_s": _RESPAWN_AFTER_S + _READY_S + within_s + DELIVERY_LIMIT_S + _DRAIN_S,
+    }
     return _scenario(
         name, description, workload, ability, quiet_s, {"faults": [fault]}, limits=limits
     )
