@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -83,6 +83,8 @@ class PointRun(Section, frozen=True, kw_only=True):
     bound_s: float | None = None
     """At most so long, by the preset's own settings, seconds; left out where it never rescues, and
     after a stall."""
+    stalled_s: float | None = None
+    """How long the worker's connections stood still, seconds; left out after a kill."""
     late_rows: int | None = None
     """How many rows the delayed request returned or changed when it came; left out where none was
     delayed, where the server refused it, and where its command counts none."""
@@ -169,6 +171,8 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     """How long the runs took that were carried out by the last call, seconds."""
     runs: int
     """How many runs that were, those without harm included."""
+    kept: int = 0
+    """How many further runs were taken as an earlier call had left them."""
     complete: bool
     """Every steady point was tried on every side; else single ones were asked for, or it was
     interrupted."""
@@ -193,6 +197,7 @@ def judge_point(summary: Summary) -> PointRun:
     """What one run says of its point."""
     kill = next(iter(summary.recovery), None)
     verdict, jobs = _worst(summary)
+    stall = next(iter(summary.stalls), None)
     late = None if kill is None else kill.certificate.late_request
     return PointRun(
         run_id=summary.run_id,
@@ -202,6 +207,7 @@ def judge_point(summary: Summary) -> PointRun:
         still_owed=summary.jobs.flags.get("still_owed", 0) > 0,
         recovery_s=None if kill is None else kill.first_orphan_pickup_s,
         bound_s=None if kill is None else kill.predicted_bound_s,
+        stalled_s=None if stall is None else stall.stalled_s,
         late_rows=None if late is None else late.rows,
         late_refused=None if late is None else late.refused,
         why=tuple(_why(summary, verdict)),
@@ -274,6 +280,31 @@ def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:
         for name, count in summary.jobs.ambiguous_by_reason.items():
             if count:
                 yield f"{count} ambiguous: {name.replace('_', ' ')}."
+
+
+class Pace(NamedTuple):
+    """How long a whole enumeration took, measured by what it had to wait for."""
+
+    longest_s: float
+    """The longest single recovery wait: of a kill until the first job that its victim held was
+    started again, of a stall all of it; seconds."""
+    ratio: float
+    """What it took, over that wait x runs / lanes."""
+
+
+def pace_of(table: CrashPoints) -> Pace | None:
+    """None = nothing was waited for, or the last call did not carry out all of it."""
+    waits_s = [
+        wait_s
+        for point in table.points
+        for run in point.runs
+        for wait_s in (run.recovery_s, run.stalled_s)
+        if wait_s is not None
+    ]
+    longest_s = max(waits_s, default=0.0)
+    if not table.complete or table.kept or not table.runs or longest_s <= 0:
+        return None
+    return Pace(longest_s, table.took_s / (longest_s * table.runs / table.lanes))
 
 
 def read_table(path: Path) -> CrashPoints:

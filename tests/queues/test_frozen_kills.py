@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from analysis.compare.crash_points import PointRun, judge_point
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
-from orchestrator.commands.crash_points.enumeration import read_round_trips
+from orchestrator.commands.crash_points.notes import read_round_trips
 from orchestrator.commands.crash_points.workloads import (
     Ability,
     body_scenario,
@@ -124,6 +124,7 @@ def test_a_stalled_worker_comes_back_to_a_job_that_is_anothers_by_now(
     assert stall.certificate.missing == [] and stall.lived
     assert stall.stalled_s is not None and 6.0 <= stall.stalled_s < 8.0
     assert stall.taken == (("j000000",) if stall.contested else ())
+    assert judge_point(summary).stalled_s == stall.stalled_s
     assert summary.crash.kills == 0 and summary.verdict == "pass"
 
 

@@ -231,6 +231,7 @@ def test_what_was_carried_out_is_kept(subject: Subject, this_run: dict[str, Any]
     again = PlantedLanes([healthy])
     table = enumerate_(subject, again, first)
     assert again.carried == [] and table.points == first.points
+    assert (first.kept, table.runs, table.kept) == (0, 0, first.runs)
 
 
 @pytest.mark.parametrize(

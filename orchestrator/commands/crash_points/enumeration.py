@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import msgspec
 
 from analysis.compare.crash_points import (
     ACTIONS,
@@ -31,10 +28,10 @@ from orchestrator.commands.crash_points.lanes import Lanes
 from orchestrator.commands.crash_points.listing import (
     Listing,
     Point,
-    RoundTripNote,
     idle_says,
     list_points,
 )
+from orchestrator.commands.crash_points.notes import read_round_trips
 from orchestrator.commands.crash_points.plan import (
     USUAL_SIDES,
     Subject,
@@ -119,6 +116,7 @@ class Enumeration:
         self._kept = kept
         self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
         self._carried = 0
+        self._taken_over = 0
         self._busy_s = 0.0
 
     def carry_out(self) -> Iterator[CrashPoints]:
@@ -165,6 +163,7 @@ class Enumeration:
         kept = [request for request in every if self._kept.has(request) and not _flaw_of(request)]
         left = [request for request in every if request not in kept]
         done = len(kept)
+        self._taken_over += done
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
             for request, failed in self._run(left, attempt):
@@ -194,6 +193,7 @@ class Enumeration:
         for trial in planned:
             if (kept := self._kept.result(trial.request)) is not None:
                 results[trial.request.run_id] = kept
+        self._taken_over += len(results)
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
@@ -256,6 +256,7 @@ class Enumeration:
             lanes=self._lane_count,
             took_s=round(took_s, 3),
             runs=self._carried,
+            kept=self._taken_over,
             complete=not self._wish.only and len(results) == len(planned),
             points=tuple(_outcome(*key, runs[key]) for key in in_order),
             not_tried=self._not_tried,
@@ -273,29 +274,6 @@ class Enumeration:
             ),
             before_unknown=tuple(_listed(point) for point in undecidable(points)),
         )
-
-
-def read_round_trips(history: Path) -> list[RoundTripNote]:
-    """The round trips that a harmless run has noted. Raises OSError, msgspec.DecodeError."""
-    found = []
-    with history.open("rb") as file:
-        for line in file:
-            if b'"round_trip"' not in line:
-                continue
-            note = msgspec.json.decode(line, type=_NoteLine)
-            if note.kind == "note" and note.fields.code == "round_trip":
-                found.append(msgspec.convert(note.fields.detail, RoundTripNote))
-    return found
-
-
-class _NoteFields(msgspec.Struct):
-    code: str = ""
-    detail: dict[str, object] = {}
-
-
-class _NoteLine(msgspec.Struct):
-    kind: str
-    fields: _NoteFields
 
 
 def _flaw_of(request: Request) -> str | None:
