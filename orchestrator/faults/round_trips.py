@@ -195,8 +195,9 @@ class RoundTripWatch:
         self._held.answer(stop=True)
         if not self._proxy.stopped.wait(FREEZE_LIMIT_S):
             raise ProxyError(f"the proxy did not freeze within {FREEZE_LIMIT_S:g} s")
-        assert self._proxy.held is not None
-        return self._proxy.held.frozen_ns
+        if (held := self._proxy.held) is None:
+            raise ProxyError("the proxy failed at the point at which it was to freeze")
+        return held.frozen_ns
 
     def drop(self) -> Freeze:
         """Say what the freeze let through, and close what the frozen worker had open, save for a

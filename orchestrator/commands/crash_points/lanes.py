@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
@@ -127,7 +126,6 @@ class Lanes:
         self._dsn = dsn
         self._count = count
         self._lanes: list[_Lane] = []
-        self._stack = ExitStack()
 
     def carry_out(self, requests: Sequence[Request]) -> Iterator[Carried]:
         """Each run as it ends, in whatever order.
