@@ -9,9 +9,15 @@ from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
-from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
+from orchestrator.history.records import (
+    FaultEnded,
+    FaultInjected,
+    Freeze,
+    ProcessEnd,
+    SessionsBefore,
+)
 from orchestrator.scenario.triggered import AtPoint
-from worker_child.protocol import Note
+from worker_child.protocol import ChildReady, Note
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
@@ -62,6 +68,22 @@ def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
     return point.with_rows and (rows == 0 or (rows is None and point.side == "after"))
 
 
+def _late(history: History) -> Iterator[str]:
+    """A delayed request reaches the server when the next process has said that it is ready."""
+    ready_ns = {(line.slot, line.incarnation): line.t_ns for line in history.records.of(ChildReady)}
+    for seen in history.records.of(FaultEnded):
+        end = seen.after
+        if not isinstance(end, ProcessEnd) or end.delivery is None or end.delivery.sent_ns is None:
+            continue
+        for victim in seen.target.workers:
+            next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
+            if next_ns is None or end.delivery.sent_ns < next_ns:
+                yield (
+                    f"The request that fault {seen.fault} delayed was delivered before the next "
+                    f"process of slot {victim.slot} was ready."
+                )
+
+
 _UNLISTED = {
     "unexplained_bytes": "bytes passed that the proxy did not understand",
     "broken": "a connection was lost although nobody was harmed",
@@ -88,5 +110,6 @@ def _listed(history: History) -> Iterator[str]:
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _silent,
     _planned_point,
+    _late,
     _listed,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,8 @@ worse stands above what is known to be better."""
 
 Action = Literal["kill", "stall"]
 ACTIONS: tuple[Action, ...] = ("kill", "stall")
+TriedSide = PointSide | Literal["body"]
+SIDES: tuple[TriedSide, ...] = ("before", "after", "delayed", "body")
 FILE_VERSION: Literal[1] = 1
 
 SCHEMA = Path(__file__).with_name("crash_points.schema.json")
@@ -81,6 +83,13 @@ class PointRun(Section, frozen=True, kw_only=True):
     bound_s: float | None = None
     """At most so long, by the preset's own settings, seconds; left out where it never rescues, and
     after a stall."""
+    stalled_s: float | None = None
+    """How long the worker's connections stood still, seconds; left out after a kill."""
+    late_rows: int | None = None
+    """How many rows the delayed request returned or changed when it came; left out where none was
+    delayed, where the server refused it, and where its command counts none."""
+    late_refused: str | None = None
+    """The server's error to the delayed request, SQLSTATE first."""
     why: tuple[str, ...] = ()
     """Sentences: why it is invalid, not reached or unknown."""
 
@@ -101,10 +110,12 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     ordinal: int
     """Which of those that are equal in all of this, from 1; of what an idle worker says too, among
     those with rows."""
-    side: PointSide
+    side: TriedSide
     """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
     nothing of the answer has reached the worker: ever after a kill, until it flows again after a
-    stall."""
+    stall; ``delayed`` = as before, and the request reached the server once the next process was
+    ready and others had the jobs; ``body`` = it is no round trip: the job was held at this place of
+    its body."""
     action: Action
     """What was done there: the worker was killed; or its connections stood still while another
     worker was there, and flowed again."""
@@ -160,6 +171,8 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     """How long the runs took that were carried out by the last call, seconds."""
     runs: int
     """How many runs that were, those without harm included."""
+    kept: int = 0
+    """How many further runs were taken as an earlier call had left them."""
     complete: bool
     """Every steady point was tried on every side; else single ones were asked for, or it was
     interrupted."""
@@ -184,6 +197,8 @@ def judge_point(summary: Summary) -> PointRun:
     """What one run says of its point."""
     kill = next(iter(summary.recovery), None)
     verdict, jobs = _worst(summary)
+    stall = next(iter(summary.stalls), None)
+    late = None if kill is None else kill.certificate.late_request
     return PointRun(
         run_id=summary.run_id,
         verdict=verdict,
@@ -192,6 +207,9 @@ def judge_point(summary: Summary) -> PointRun:
         still_owed=summary.jobs.flags.get("still_owed", 0) > 0,
         recovery_s=None if kill is None else kill.first_orphan_pickup_s,
         bound_s=None if kill is None else kill.predicted_bound_s,
+        stalled_s=None if stall is None else stall.stalled_s,
+        late_rows=None if late is None else late.rows,
+        late_refused=None if late is None else late.refused,
         why=tuple(_why(summary, verdict)),
     )
 
@@ -264,12 +282,43 @@ def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:
                 yield f"{count} ambiguous: {name.replace('_', ' ')}."
 
 
+class Pace(NamedTuple):
+    """How long a whole enumeration took, measured by what it had to wait for."""
+
+    longest_s: float
+    """The longest single recovery wait: of a kill until the first job that its victim held was
+    started again, of a stall all of it; seconds."""
+    ratio: float
+    """What it took, over that wait x runs / lanes."""
+
+
+def pace_of(table: CrashPoints) -> Pace | None:
+    """None = nothing was waited for, or the last call did not carry out all of it."""
+    waits_s = [
+        wait_s
+        for point in table.points
+        for run in point.runs
+        for wait_s in (run.recovery_s, run.stalled_s)
+        if wait_s is not None
+    ]
+    longest_s = max(waits_s, default=0.0)
+    if not table.complete or table.kept or not table.runs or longest_s <= 0:
+        return None
+    return Pace(longest_s, table.took_s / (longest_s * table.runs / table.lanes))
+
+
 def read_table(path: Path) -> CrashPoints:
     """A table that was written before. Raises OSError, and CrashPointsError where it is none."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=CrashPoints)
     except msgspec.DecodeError as error:
         raise CrashPointsError(path, error) from error
+
+
+def tried(points: Collection[PointOutcome]) -> list[tuple[Action, TriedSide]]:
+    """What was done, and on which side, at some point."""
+    found = {(point.action, point.side) for point in points}
+    return [(action, side) for action in ACTIONS for side in SIDES if (action, side) in found]
 
 
 def worst_verdicts(verdicts: Collection[PointVerdict]) -> list[PointVerdict]:

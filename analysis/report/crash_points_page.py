@@ -10,6 +10,7 @@ from analysis.compare.crash_points import (
     Action,
     CrashPoints,
     PointOutcome,
+    tried,
     worst_verdicts,
 )
 from analysis.report.markdown import code, escaped, table
@@ -21,7 +22,6 @@ The worker is killed (or stalled, where the columns say so) before and after eac
 with the database, one a run. What a point is, what is folded and what each verdict means stands in
 METHODOLOGY.md, *Crash points*. A point whose repetitions disagree shows every verdict."""
 _SQL_WIDTH = 110
-_SIDES = ("before", "after")
 
 
 def crash_points_page(tables: Sequence[CrashPoints]) -> str:
@@ -33,8 +33,7 @@ def crash_points_page(tables: Sequence[CrashPoints]) -> str:
 
 
 def _section(found: CrashPoints) -> list[str]:
-    actions = [action for action in ACTIONS if any(p.action == action for p in found.points)]
-    columns = [(action, side) for action in actions for side in _SIDES]
+    columns = tried(found.points)
     headings = ("point", "workload", "wave", "phase", "n", "SQL", *map(" ".join, columns))
     lines = [
         f"## {escaped(found.library)} {escaped(found.library_version)}, {escaped(found.preset)}",
@@ -102,10 +101,22 @@ def verdict_words(point: PointOutcome | None) -> str:
         return "-"
     if point.nondeterministic:
         return " / ".join(run.verdict for run in point.runs)
+    words = str(point.verdict)
     if any(run.concurrent for run in point.runs):
-        return f"{point.verdict} at once"
-    left = any(run.still_owed for run in point.runs)
-    return f"{point.verdict}, row left" if left else point.verdict
+        words += " at once"
+    elif any(run.still_owed for run in point.runs):
+        words += ", row left"
+    return f"{words}, {late}" if (late := late_words(point)) else words
+
+
+def late_words(point: PointOutcome) -> str:
+    """What the delayed request of a point did when it came; "" = none did, or it counts no rows."""
+    if any(run.late_refused for run in point.runs):
+        return "refused"
+    rows = [run.late_rows for run in point.runs if run.late_rows is not None]
+    if not rows:
+        return ""
+    return "1 row" if max(rows) == 1 else f"{max(rows)} rows"
 
 
 def short_statement(statement: str, width: int) -> str:

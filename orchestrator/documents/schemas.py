@@ -17,6 +17,7 @@ from orchestrator.history.records import (
     KINDS,
     CacheAnswered,
     DatabaseTarget,
+    Delivery,
     Freeze,
     Invocation,
     ProducerTarget,
@@ -64,6 +65,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     RoundTripSeen,
     CacheAnswered,
     Freeze,
+    Delivery,
     *dict.fromkeys(part for parts in FAULT_PARTS.values() for part in parts),
 ]
 """What the lines of a history are made of, the scenario apart."""

@@ -13,7 +13,14 @@ from typing import Protocol
 import msgspec
 
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import Freeze, ProcessEnd, RowRead, Session, SessionsBefore
+from orchestrator.history.records import (
+    Delivery,
+    Freeze,
+    ProcessEnd,
+    RowRead,
+    Session,
+    SessionsBefore,
+)
 from orchestrator.workers.child import ChildHandle
 
 
@@ -78,14 +85,16 @@ class Stage(Enum):
     REAPED = "the exit status"
     EOF = "the end of its pipe"
     ALONE = "the end of its process group"
+    DELIVERED = "the late delivery of the request"
     SESSIONS_GONE = "the end of its sessions"
     DONE = "nothing"
 
 
 class EndOfAProcess:
     """A worker's process is gone with all that it had: reaped, its pipe read to the end, nobody of
-    it left, its sessions gone; then the rows that it held are read. The respawn comes at its own
-    time and waits for none of this.
+    it left, its sessions gone; then the rows that it held are read. A request of its that is to be
+    late is delivered before: until then that session is there. The respawn comes at its own time
+    and waits for none of this.
     """
 
     def __init__(self, reach: Reach, victim: Victim) -> None:
@@ -98,6 +107,7 @@ class EndOfAProcess:
         self._sessions_left: list[Session] = []
         self._sessions_gone_ns: int | None = None
         self._freeze: Freeze | None = None
+        self._delivery: Delivery | None = None
 
     def before(self) -> SessionsBefore:
         """The victim's sessions, and those of nobody."""
@@ -113,7 +123,9 @@ class EndOfAProcess:
             self._survivors = self._child.survivors()
             if not self._survivors or overdue:
                 self._thaw()
-                self.stage = Stage.SESSIONS_GONE
+                self.stage = Stage.DELIVERED
+        if self.stage is Stage.DELIVERED and (self._is_delivered() or overdue):
+            self.stage = Stage.SESSIONS_GONE
         if self.stage is Stage.SESSIONS_GONE:
             sessions = self._reach.probe.sessions([self._child.init.application_name])
             self._sessions_left = sessions
@@ -128,6 +140,13 @@ class EndOfAProcess:
         watch = self._reach.watch
         if watch is not None and watch.seen is not None:
             self._freeze = watch.drop()
+
+    def _is_delivered(self) -> bool:
+        """Whether there is no request that is on its way still."""
+        watch = self._reach.watch
+        late = None if watch is None else watch.late
+        self._delivery = None if late is None else late.step()
+        return late is None or self._delivery is not None
 
     def close(self, fault: int) -> Closed:
         """Read the rows, and say what was seen."""
@@ -153,6 +172,7 @@ class EndOfAProcess:
             sessions_left=self._sessions_left,
             rows_read_ns=None if reading.error else reading.t_ns,
             freeze=self._freeze,
+            delivery=self._delivery,
         )
         held = reading.lines_claimed_by({ready.identity}) if ready else []
         return Closed(

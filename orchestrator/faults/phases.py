@@ -20,13 +20,16 @@ class Phases:
 
     def __init__(self, worker: Incarnation, tracker: Tracker) -> None:
         self._worker = worker
+        self.latest: frozenset[str] = frozenset()
+        """The jobs that were enqueued last, together."""
         self._tracker = tracker
         self._enqueued: set[str] = set()
         self._effects = 0
 
     def enqueue(self, job_ids: Iterable[str]) -> None:
         """These are on their way into the queue."""
-        self._enqueued.update(job_ids)
+        self.latest = frozenset(job_ids)
+        self._enqueued |= self.latest
 
     def executed(self, statement: str) -> None:
         """The worker has been given the whole answer to a statement."""

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.errors import ProxyError
+from orchestrator.faults.late_delivery import LateDelivery
 from orchestrator.faults.phases import Phases
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import Freeze, RoundTripSeen
 from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.triggered import AtPoint, PointPhase
+from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Note
@@ -77,7 +78,7 @@ class PointSeeker:
         counts = bool(round_trip.rows) if point.with_rows else True
         self._begun += counts
         self._unanswered[_place(round_trip)] = self._begun
-        return counts and point.side == "before" and self._begun == point.ordinal
+        return counts and point.side != "after" and self._begun == point.ordinal
 
     def after(self, round_trip: RoundTrip) -> bool:
         """Whether to stop where the whole answer has come."""
@@ -111,6 +112,7 @@ class RoundTripWatch:
         *,
         point: AtPoint | None,
         listing: bool,
+        deliver_within_s: float | None = None,
     ) -> None:
         self.reached_ns: int | None = None
         """When the worker came to the point that is asked for."""
@@ -120,14 +122,19 @@ class RoundTripWatch:
         """From when on everything flowed again."""
         self.seen: RoundTripSeen | None = None
         """The round trip at which it is held."""
+        self.late: LateDelivery | None = None
+        """The request that was held, on its way since its worker died."""
         self.wave = -1
         """The wave that is under way; -1 = none has gone out yet."""
         self.phases = Phases(WATCHED, tracker)
         self._proxy = proxy
         self._fleet = fleet
         self._recorder = recorder
+        self._tracker = tracker
         self._probe = probe
         self._listing = listing
+        self._point = point
+        self._deliver_within_s = deliver_within_s
         self._seeker = None if point is None else PointSeeker(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -188,14 +195,25 @@ class RoundTripWatch:
         self._held.answer(stop=True)
         if not self._proxy.stopped.wait(FREEZE_LIMIT_S):
             raise ProxyError(f"the proxy did not freeze within {FREEZE_LIMIT_S:g} s")
-        assert self._proxy.held is not None
-        return self._proxy.held.frozen_ns
+        if (held := self._proxy.held) is None:
+            raise ProxyError("the proxy failed at the point at which it was to freeze")
+        return held.frozen_ns
 
     def drop(self) -> Freeze:
-        """Say what the freeze let through, and close what the frozen worker had open."""
+        """Say what the freeze let through, and close what the frozen worker had open, save for a
+        request that is to be late."""
         if self.frozen is None:
             self.frozen = self._look_at_freeze()
-            self._proxy.drop()
+            if self._deliver_within_s is None:
+                self._proxy.drop()
+            else:
+                self.late = LateDelivery(
+                    self._proxy.drop_keeping_held(),
+                    WATCHED,
+                    self.phases.latest,
+                    self._tracker,
+                    within_s=self._deliver_within_s,
+                )
         return self.frozen
 
     def release(self) -> int:
@@ -222,6 +240,8 @@ class RoundTripWatch:
     def close(self) -> None:
         """Let everything pass, end the proxy."""
         self._closed.set()
+        if self.late is not None:
+            self.late.close()
         if self._held is not None:
             self._held.answer(stop=False)
         self._let_pass()
@@ -268,7 +288,8 @@ class RoundTripWatch:
         self._seeker = None
         self._held = question
         self.reached_ns = time.monotonic_ns()
-        self.seen = _seen(question.round_trip, question.side, phase)
+        assert self._point is not None, "nobody is stopped where no point is asked for"
+        self.seen = _seen(question.round_trip, self._point.side, phase)
 
     def _list(self, round_trip: RoundTrip, begun: _Begun) -> None:
         if self._listing:
@@ -286,7 +307,7 @@ class RoundTripWatch:
             self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
 
 
-def _seen(round_trip: RoundTrip, side: Side, phase: PointPhase) -> RoundTripSeen:
+def _seen(round_trip: RoundTrip, side: PointSide, phase: PointPhase) -> RoundTripSeen:
     return RoundTripSeen(
         statement=round_trip.statement,
         sql=round_trip.sql,

@@ -262,7 +262,7 @@ class RoundTripSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the worker's jobs stood when the request had come."""
     side: PointSide
     """``before`` = nothing of it has reached the server; ``after`` = nothing of the answer has
-    reached the worker."""
+    reached the worker; ``delayed`` = as before, and it is to reach the server later."""
     rows: int | None = None
     """How many rows it returned or changed; left out before the answer."""
 
@@ -285,6 +285,24 @@ class Freeze(msgspec.Struct, frozen=True, omit_defaults=True):
     """Forwarded at any time without being understood; there must be none."""
     broken: int = 0
     """Connections that were lost before the freeze was over."""
+
+
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of a request that was held back, once its worker was dead."""
+
+    sent_ns: int | None = None
+    """From when on the server may have executed it, CLOCK_MONOTONIC; left out where it was not
+    sent."""
+    answered_ns: int | None = None
+    """Its whole answer had come, CLOCK_MONOTONIC."""
+    sent_bytes: int = 0
+    """What the server was sent, all of the request."""
+    rows: int | None = None
+    """How many rows it returned or changed; left out where no command counts."""
+    refused: str | None = None
+    """The server's error, SQLSTATE first."""
+    why: str | None = None
+    """Why it was not delivered."""
 
 
 class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -317,6 +335,8 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     rows_read_ns: int | None = None
     freeze: Freeze | None = None
     """Of a victim that was held at a round trip: what its frozen connections let through."""
+    delivery: Delivery | None = None
+    """Of a victim whose request was delayed."""
 
 
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):

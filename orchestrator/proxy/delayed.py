@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import select
+import socket
 import time
 from dataclasses import dataclass
 
@@ -28,6 +29,10 @@ class Delivered:
     """The server's refusal, SQLSTATE first; None where it executed everything."""
     sent_ns: int
     """CLOCK_MONOTONIC: from then on the server may have executed it."""
+    sent_bytes: int
+    """What the server was sent, all of the request."""
+    answered_ns: int
+    """CLOCK_MONOTONIC: its whole answer had come."""
 
 
 class Delayed:
@@ -47,6 +52,7 @@ class Delayed:
         session, or no whole answer came within `limit_s` seconds; the connection is closed then.
         """
         deadline = time.monotonic() + limit_s
+        sent_bytes = self._link.request_bytes.size
         try:
             sent_ns = self._send(deadline)
             self._pump()
@@ -56,7 +62,13 @@ class Delayed:
             raise ProxyError(f"the delayed request was not delivered: {error}") from None
         finally:
             self.close()
-        return Delivered(self._request.round_trip(time.monotonic_ns()), self._error, sent_ns)
+        answered_ns = time.monotonic_ns()
+        round_trip = self._request.round_trip(answered_ns)
+        return Delivered(round_trip, self._error, sent_ns, sent_bytes, answered_ns)
+
+    def abort(self) -> None:
+        """Make a `deliver` that goes on in another thread raise; for one that has not ended."""
+        self._server.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; what was not delivered is lost. Idempotent."""

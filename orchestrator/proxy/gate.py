@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,15 +35,13 @@ class Meter:
 
 
 class Gate:
-    """One proxy's. Belongs to its thread, save `stopped` and `wakeup`."""
+    """One proxy's. Belongs to its thread, save `stopped`."""
 
     def __init__(self, decide: Decide | None) -> None:
         self.decide = decide
         self.shut = False
         self.held: Held | None = None
         self.stopped = threading.Event()
-        self.wakeup = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Readable while `stopped` is set."""
         self.meter = Meter()
         self._passed_at_freeze = 0
 
@@ -69,15 +66,8 @@ class Gate:
         """Bytes that have passed although the gate is shut."""
         return self.meter.passed - self._passed_at_freeze if self.shut else 0
 
-    def tell(self) -> None:
-        """Wake whoever waits for the stop."""
-        self.stopped.set()
-        os.eventfd_write(self.wakeup, 1)
-
     def open(self) -> None:
         """Let everything pass again."""
         self.shut = False
         self.held = None
-        if self.stopped.is_set():
-            os.eventfd_read(self.wakeup)
-            self.stopped.clear()
+        self.stopped.clear()

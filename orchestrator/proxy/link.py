@@ -38,7 +38,6 @@ class Tally:
     """What all connections of a proxy add up to."""
 
     connections: int = 0
-    cancels: int = 0
     broken: int = 0
     unexplained: int = 0
     backend_pids: list[int] = field(default_factory=list)
@@ -277,7 +276,6 @@ class Link:
             return
         self.requests.untyped = False
         self._cancels = code == CANCEL_REQUEST
-        self._around.tally.cancels += self._cancels
         dialled = self._around.upstream.dial()
         self.server = Channel(dialled, self, self._gate.meter, self._around.watcher)
         self.server.write(piece.data)

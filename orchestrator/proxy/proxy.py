@@ -37,12 +37,8 @@ class Facts:
     """Bytes that were written to any socket, either way, since the worker was stopped."""
     arrived_since_freeze: int
     """Bytes that the worker has sent since, and that were held."""
-    connections: int
-    connections_since_freeze: int
     backend_pids: tuple[int, ...]
     """Of all sessions that there were, by the server's own word."""
-    cancels: int
-    """Cancel requests, which are connections, too."""
     broken: int
     """Connections that ended although the worker had neither closed nor taken its leave."""
     unexplained: int
@@ -75,7 +71,6 @@ class Proxy:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._failure: BaseException | None = None
         self._ends = False
-        self._connections_at_freeze = 0
         self._unread_at_freeze = 0
         self._arrived = 0
         self._tcp: socket.socket | None = None
@@ -88,7 +83,8 @@ class Proxy:
 
     @property
     def stopped(self) -> threading.Event:
-        """Set once the worker is stopped and everything is frozen; `held` says where."""
+        """Set once the worker is stopped and everything is frozen, `held` says where; and once the
+        proxy has failed."""
         return self._gate.stopped
 
     @property
@@ -96,15 +92,11 @@ class Proxy:
         """Where the worker is stopped."""
         return self._gate.held
 
-    @property
-    def wakeup(self) -> int:
-        """A descriptor that is readable while `stopped` is set, and after the proxy has failed."""
-        return self._gate.wakeup
-
     def dsn(self, dsn: str, *, tcp: bool = False) -> str:
-        """The worker's conninfo `dsn` so changed that it leads here; `tcp` = by loopback TCP."""
+        """The worker's conninfo `dsn` so changed that it leads here, by a Unix socket where it did
+        so before and else by loopback TCP: not every driver knows both. `tcp` = by TCP anyway."""
         password = self._upstream.password
-        if not tcp:
+        if not tcp and not upstream.is_by_tcp(dsn):
             return upstream.redirected(dsn, str(self._folder.absolute()), listening.PORT, password)
         port = self._do(self._listen_tcp)
         return upstream.redirected(dsn, listening.LOOPBACK, port, password)
@@ -194,7 +186,6 @@ class Proxy:
                 listener.close()
         self._poller.close()
         os.close(self._wake)
-        os.close(self._gate.wakeup)
 
     def __enter__(self) -> Self:
         return self
@@ -215,7 +206,7 @@ class Proxy:
                 self._poller.wait(self._freeze_if_shut)
         except BaseException as error:  # noqa: BLE001 - it is raised where the supervisor asks
             self._failure = error
-            self._gate.tell()
+            self.stopped.set()
             self._serve_calls()
 
     def _do(self, call: Callable[[], Answer]) -> Answer:
@@ -271,11 +262,10 @@ class Proxy:
         if not self._gate.shut or self.stopped.is_set():
             return
         self._poller.still(_channels(self._links))
-        self._connections_at_freeze = self._tally.connections
         self._unread_at_freeze = self._unread()
         self._arrived = 0
         self._outage.begin(self._links)
-        self._gate.tell()
+        self.stopped.set()
 
     def _release(self) -> None:
         self._gate.open()
@@ -322,12 +312,7 @@ class Proxy:
         return Facts(
             passed_since_freeze=gate.passed_since,
             arrived_since_freeze=self._arrived_since_freeze() if is_shut else 0,
-            connections=tally.connections,
-            connections_since_freeze=(
-                tally.connections - self._connections_at_freeze if is_shut else 0
-            ),
             backend_pids=tuple(tally.backend_pids),
-            cancels=tally.cancels,
             broken=tally.broken,
             refused=self._outage.refused,
             unexplained=tally.unexplained + sum(talk.unexplained for talk in talks),

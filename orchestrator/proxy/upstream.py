@@ -84,6 +84,13 @@ def _address(target: external.Target, sslmode: str) -> Upstream:
         return Upstream(host, info.port, None if given else info.password or None)
 
 
+def is_by_tcp(dsn: str) -> bool:
+    """Whether a conninfo names a host or an address, and not the folder of a Unix socket."""
+    parameters = conninfo_to_dict(dsn)
+    host = str(parameters.get("hostaddr") or parameters.get("host") or "/")
+    return not host.startswith(("/", "@"))
+
+
 def redirected(dsn: str, host: str, port: int, password: str | None) -> str:
     """The same conninfo, save that it leads to another place."""
     parameters = conninfo_to_dict(dsn)

@@ -39,7 +39,7 @@ from orchestrator.run.run_start import run_start
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
-from orchestrator.scenario.faults import KillDuringEnqueue
+from orchestrator.scenario.faults import Kill, KillDuringEnqueue
 from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.spawner import Spawner
@@ -246,15 +246,16 @@ def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[di
 
 
 def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
-    points = [fault.at_point for fault in plan.scenario.faults if fault.at_point is not None]
+    fault = next((f for f in plan.scenario.faults if f.at_point is not None), None)
     return RoundTripWatch(
         proxy,
         parts.fleet,
         parts.tracker,
         parts.recorder,
         parts.probe,
-        point=points[0] if points else None,
+        point=None if fault is None else fault.at_point,
         listing=plan.scenario.list_round_trips,
+        deliver_within_s=fault.deliver_within_s if isinstance(fault, Kill) else None,
     )
 
 

@@ -85,7 +85,7 @@ class Supervisor:
         self._observe = observe
         self._hiccups = HiccupMeter()
         self._held = Held(
-            plan.workload.held(),
+            [*plan.workload.held(), *plan.workload.held_in_waves()],
             parts,
             claims_visible=plan.preset.claims_visible,
             acknowledges_in_transaction=plan.preset.acknowledges_in_transaction,

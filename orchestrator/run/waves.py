@@ -50,6 +50,7 @@ class Waves:
         self._injector = injector
         self._tracker = tracker
         self._watch = watch
+        self._held = {job.plan.job_id for job in workload.held_in_waves()}
         self._number = -1
         self._sent: set[str] = set()
 
@@ -101,11 +102,12 @@ class Waves:
 
     def _settle(self, turns: Turns) -> None:
         """Nothing is left in the queue; and as long as nobody was harmed, each job has ended: a
-        queue may forget a job as soon as it hands it out."""
+        queue may forget a job as soon as it hands it out. One that is held ends by a fault."""
         turns.drain()
         limit_ns = time.monotonic_ns() + round(self._turn_s * _NS_PER_S)
         while not self._injector.injected and time.monotonic_ns() < limit_ns:
-            if self._sent <= self._tracker.completions.keys() | self._tracker.discarded:
+            done = self._sent <= self._tracker.completions.keys() | self._tracker.discarded
+            if done and not self._held & self._sent:
                 return
             turns.step("the jobs of the wave to end")
 

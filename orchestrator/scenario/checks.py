@@ -14,6 +14,7 @@ from orchestrator.scenario.capacity import longest_length_s
 from orchestrator.scenario.draws import rational
 from orchestrator.scenario.fault_checks import (
     check_certificates,
+    check_delays,
     check_endless,
     check_held,
     check_nobody_left,
@@ -325,7 +326,10 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     ),
     (("workload.payload", "workload.errors", "workload.cache"), check_payload),
     (("workload.errors", "workload.mix", "workload.duration_s", "workload.endless"), check_errors),
-    (("workload.held", "workload.endless", "workers", "faults"), check_held),
+    (
+        ("workload.held", "workload.waves", "workload.endless", "workers", "faults"),
+        check_held,
+    ),
     (("nobody_left", "workers", "faults"), check_nobody_left),
     (("faults",), check_triggers),
     (("workers.slots", "faults"), check_victims),
@@ -337,6 +341,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
     (("workload.cache", "workload.closed_loop", "faults"), check_producers),
+    (("faults", "limits"), check_delays),
     (("faults",), check_taken_servers),
     (("faults",), check_stopped_work),
     (("faults",), check_order),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import KillDuringEnqueue, Stall
+from orchestrator.scenario.faults import DELIVERY_LIMIT_S, Kill, KillDuringEnqueue, Stall
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
@@ -162,15 +162,22 @@ def check_nobody_left(scenario: Scenario) -> Iterator[Flaw]:
 
 def check_held(scenario: Scenario) -> Iterator[Flaw]:
     """Held jobs fit into the one worker that holds them, and a kill comes for them."""
-    held = scenario.workload.held
+    held = [
+        *(group.count for group in scenario.workload.held),
+        *(wave.count for wave in scenario.workload.waves if wave.hold is not None),
+    ]
+    where = "workload.held" if scenario.workload.held else "workload.waves"
     kills = [index for index, fault in enumerate(scenario.faults) if fault.when_held]
     if kills and not held:
-        yield Flaw(f"faults.{kills[0]}.when_held", " = true, but workload.held names no jobs")
+        yield Flaw(
+            f"faults.{kills[0]}.when_held",
+            " = true, but neither workload.held nor workload.waves holds any jobs",
+        )
     if not held:
         return
     if len(scenario.faults) != 1 or not kills:
         yield Flaw(
-            "workload.held",
+            where,
             f": held jobs wait for one kill, and it must be the run's only fault: when_held = true "
             f"(found {len(scenario.faults)} faults, {len(kills)} of them so)",
         )
@@ -182,10 +189,10 @@ def check_held(scenario: Scenario) -> Iterator[Flaw]:
         )
     if scenario.workload.endless:
         yield Flaw("workload.endless", " = true: the stream must end before jobs are held")
-    count, concurrency = sum(group.count for group in held), scenario.workers.concurrency
+    count, concurrency = sum(held), scenario.workers.concurrency
     if count > concurrency:
         yield Flaw(
-            "workload.held",
+            where,
             f": {count} jobs cannot be held at once by concurrency = {concurrency}",
         )
 
@@ -213,9 +220,19 @@ def check_waves(scenario: Scenario) -> Iterator[Flaw]:
     for key, is_given in beside.items():
         if is_given:
             yield Flaw(f"workload.{key}", " does not go with workload.waves")
+    holding = [index for index, wave in enumerate(settings.waves) if wave.hold is not None]
+    sent_first = settings.waves_from == "before" and len(settings.waves) == 1
+    if len(holding) > 1 or (holding == [len(settings.waves) - 1] and not sent_first):
+        yield Flaw(
+            "workload.waves",
+            ": one wave alone may hold its jobs, and not the last: that goes out after the fault",
+        )
     for index, fault in enumerate(scenario.faults):
-        if fault.at_point is None:
-            yield Flaw(f"faults.{index}", ": in workload.waves a fault has the trigger at_point")
+        if fault.at_point is None and not fault.when_held:
+            yield Flaw(
+                f"faults.{index}",
+                ": in workload.waves a fault has the trigger at_point, or when_held",
+            )
 
 
 def check_points(scenario: Scenario) -> Iterator[Flaw]:
@@ -230,6 +247,38 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " stands beside other faults; it must be alone")
         if fault.slots != (0,):
             yield Flaw(at, ": the proxy stands before the worker of slot 0")
+
+
+def check_delays(scenario: Scenario) -> Iterator[Flaw]:
+    """A request is late when its worker was killed at it and another process has its place."""
+    for index, fault in enumerate(scenario.faults):
+        delayed = fault.at_point is not None and fault.at_point.side == "delayed"
+        if not isinstance(fault, Kill):
+            if delayed:
+                yield Flaw(f"faults.{index}.at_point.side", " = delayed goes with a kill alone")
+            continue
+        within_s = fault.deliver_within_s
+        if delayed and within_s is None:
+            yield Flaw(f"faults.{index}.deliver_within_s", " is missing: the side is delayed")
+        if not delayed and within_s is not None:
+            yield Flaw(
+                f"faults.{index}.deliver_within_s", " needs a round trip, at_point.side = delayed"
+            )
+        if delayed and fault.respawn_after_s is None:
+            yield Flaw(
+                f"faults.{index}.respawn_after_s",
+                " is missing: a late request waits for the next process",
+            )
+        if delayed and within_s is not None and fault.respawn_after_s is not None:
+            limits = scenario.limits
+            at_most_s = fault.respawn_after_s + limits.ready_s + within_s + DELIVERY_LIMIT_S
+            if limits.sessions_gone_s <= at_most_s:
+                yield Flaw(
+                    "limits.sessions_gone_s",
+                    f" = {limits.sessions_gone_s:g}: a late request may take {at_most_s:g} s from "
+                    "the kill (respawn_after_s, limits.ready_s, deliver_within_s and "
+                    f"{DELIVERY_LIMIT_S:g} s for its answer), and its session lives until then",
+                )
 
 
 def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:

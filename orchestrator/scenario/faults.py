@@ -11,6 +11,10 @@ from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.triggered import PointSide, Triggered
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 
+DELIVERY_LIMIT_S = 10.0
+"""So long a late request may take to be answered: the server may keep it waiting for a lock that
+another worker holds."""
+
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """SIGKILL of a worker's process group. `what` may be left out."""
@@ -20,6 +24,10 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     """Whose worker it hits, from 0."""
     respawn_after_s: SecondsFromZero | None = None
     """When a new process fills the slot, from the kill; none = never."""
+    deliver_within_s: Seconds | None = None
+    """With `at_point.side` = delayed: the held request is delivered once the new process is ready
+    and the jobs of the last wave have been started again; at the latest so long after it is
+    ready."""
 
     @property
     def slots(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PointPhase = Literal["starting up", "idle", "waiting", "started", "effect", "completed", "failed"]
 """Where a worker stands at a round trip: not yet ready; ready, without a job; or where the least
 advanced job stands that has been enqueued and is not done."""
-PointSide = Literal["before", "after"]
+PointSide = Literal["before", "after", "delayed"]
 
 
 class When(Section, frozen=True, kw_only=True):
@@ -44,7 +44,8 @@ class AtPoint(Section, frozen=True, kw_only=True):
     then, as they end a transaction; else whether they did or not."""
     side: PointSide
     """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
-    come, and nothing of it has reached the worker."""
+    come, and nothing of it has reached the worker; ``delayed`` = as before, and the request reaches
+    the server when another process has the worker's place: see `deliver_within_s`."""
 
 
 TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]

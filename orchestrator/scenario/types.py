@@ -177,6 +177,9 @@ class Wave(Section, frozen=True, kw_only=True):
     """How long each works."""
     failures: Annotated[int, Meta(ge=0, le=100)] = 0
     """How many executions of each fail, as `transient`; the next one succeeds."""
+    hold: HoldPoint | None = None
+    """Where in their body they stop until their process is killed: after started, after the effect,
+    after completed, or before the return to the library. The fault is then `when_held`."""
 
 
 class WorkloadSettings(Section, frozen=True, kw_only=True):

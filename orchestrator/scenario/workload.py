@@ -119,6 +119,10 @@ class Workload:
         """The held jobs, in the file's order."""
         return [self._held_job(index, group) for index, group in enumerate(self._held_groups)]
 
+    def held_in_waves(self) -> list[PlannedJob]:
+        """Those of the waves that are held."""
+        return [self.job(index) for index, wave in enumerate(self._waves) if wave.hold is not None]
+
     def waves(self) -> Iterator[list[PlannedJob]]:
         """The stream, wave by wave; nothing where it comes by the rate."""
         begin = 0
@@ -222,6 +226,8 @@ class Workload:
         plan = self._plan(stream_job_id(index), wave.kind, length_us, drawn[3])
         if wave.failures:
             plan = msgspec.structs.replace(plan, fail=("transient",) * wave.failures)
+        if wave.hold is not None:
+            plan = msgspec.structs.replace(plan, hold=wave.hold)
         return self._planned(plan, _WHEN_CALLED_NS, drawn[4])
 
     def _held_job(self, index: int, group: HeldJobs) -> PlannedJob:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from orchestrator.proxy.points import RoundTrip, Side
 from tests.conftest import Database
@@ -43,6 +44,11 @@ class Diary:
         return [
             (trip.statement, trip.rows) for at, trip in self.seen if at == "after" and trip.executes
         ]
+
+
+def by_tcp(dsn: str) -> str:
+    """The same conninfo of a worker that is given a host: its driver may know no Unix sockets."""
+    return make_conninfo(dsn, host="localhost")
 
 
 def aside(call: Callable[[], Value]) -> Future[Value]:

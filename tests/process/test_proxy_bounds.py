@@ -15,7 +15,7 @@ import pytest
 from orchestrator.errors import ProxyError
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import LIMIT_S, Diary, aside, asked, wait_until
+from tests.process.proxied import LIMIT_S, Diary, aside, asked, by_tcp, wait_until
 
 pytestmark = pytest.mark.database
 
@@ -135,7 +135,7 @@ def test_a_worker_that_does_not_read_holds_up_nobody_else(proxy: Proxy, database
 def test_nobody_elses_processes_get_in_by_loopback_tcp(
     proxy: Proxy, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dsn = proxy.dsn(database.worker_dsn, tcp=True)
+    dsn = proxy.dsn(by_tcp(database.worker_dsn))
     with psycopg.connect(dsn) as worker:
         assert worker.execute("SELECT 1").fetchone() == (1,)
     us = os.geteuid()
@@ -143,7 +143,7 @@ def test_nobody_elses_processes_get_in_by_loopback_tcp(
         changed.setattr(os, "geteuid", lambda: us + 1)
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(dsn)
-    assert proxy.facts().connections == 1
+    assert len(proxy.facts().backend_pids) == 1
 
 
 def test_a_folder_that_cannot_hold_a_socket_is_refused(database: Database, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_hold_a_socket_is_refused(database: Database, tmp_p
 def test_bytes_that_are_no_protocol_are_refused_before_a_session_is_up(
     proxy: Proxy, database: Database
 ) -> None:
-    port = int(proxy.dsn("", tcp=True).split("port=")[1].split()[0])
+    port = int(proxy.dsn("host=localhost").split("port=")[1].split()[0])
     with socket.create_connection(("127.0.0.1", port), LIMIT_S) as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert stranger.recv(100) == b""

@@ -7,7 +7,6 @@ COPY included, and at random points the worker is stopped and let go again.
 from __future__ import annotations
 
 import random
-import select
 import socket
 import struct
 import threading
@@ -170,7 +169,7 @@ class Releasing:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            if select.select([self._proxy.wakeup], [], [], 0.05)[0]:
+            if self._proxy.stopped.wait(0.05):
                 assert self._proxy.facts().passed_since_freeze == 0
                 self._count += 1
                 self._proxy.release()

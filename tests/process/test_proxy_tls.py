@@ -17,6 +17,7 @@ from orchestrator.errors import ServerUnreachableError, TlsDemandedError
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.proxy.upstream import locate, redirected
 from tests.conftest import Database
+from tests.process.proxied import by_tcp
 from tests.toolchain import need_program
 
 SSL_REQUEST = 80877103
@@ -117,16 +118,16 @@ def test_a_server_by_tcp_is_found_with_the_password_that_libpq_finds_for_it(
 ) -> None:
     """The worker speaks to another address, for which ~/.pgpass has no line."""
     with Proxy(database.worker_dsn, tmp_path / "p") as plain:
-        by_tcp = plain.dsn(database.worker_dsn, tcp=True)
-        port = conninfo_to_dict(by_tcp)["port"]
+        loopback = plain.dsn(by_tcp(database.worker_dsn))
+        port = conninfo_to_dict(loopback)["port"]
         passfile = tmp_path / "pgpass"
         passfile.write_text(f"127.0.0.1:{port}:*:*:its-password\n")
         passfile.chmod(0o600)
         monkeypatch.setenv("PGPASSFILE", str(passfile))
-        upstream = locate(by_tcp)
+        upstream = locate(loopback)
     assert (upstream.host, str(upstream.port)) == ("127.0.0.1", str(port))
     assert upstream.password == "its-password"  # noqa: S105 - this test's own
-    parameters = conninfo_to_dict(redirected(by_tcp, "/folder", 5432, upstream.password))
+    parameters = conninfo_to_dict(redirected(loopback, "/folder", 5432, upstream.password))
     assert (parameters["host"], parameters["password"]) == ("/folder", "its-password")
 
 

@@ -13,31 +13,40 @@ from psycopg.conninfo import make_conninfo
 from analysis.compare.crash_points import PointRun, judge_point
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
-from orchestrator.commands.crash_points.round_trips import read_round_trips
+from orchestrator.commands.crash_points.notes import read_round_trips
 from orchestrator.commands.crash_points.workloads import (
     Ability,
+    body_scenario,
+    delay_scenario,
     kill_scenario,
     listing_scenario,
     stall_scenario,
 )
+from orchestrator.errors import ProxyError
 from orchestrator.faults.round_trips import RoundTripWatch, _Question
 from orchestrator.history.records import Freeze
 from orchestrator.postgres.server import Server
+from orchestrator.proxy.delayed import Delayed, Delivered
 from orchestrator.proxy.gate import Gate
 from orchestrator.proxy.points import Side
 from orchestrator.proxy.request import Request as ProxyRequest
+from orchestrator.proxy.statements import named
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Workers
-from worker_child.protocol import session_name
+from worker_child.controls import statements
+from worker_child.protocol import HoldPoint, session_name
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
 PLAIN = Ability(fans_out=False, retries=False, least=(1, 1))
 EFFECT = "INSERT INTO bench_effect VALUES ($1, $2, $3, $4, $5)"
+ACKNOWLEDGE = named(
+    statements.ACKNOWLEDGE.as_string().replace("%(ids)s", "$1").replace("%(identity)s", "$2")
+)
 COMMIT = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side="before")
 
 
@@ -115,7 +124,72 @@ def test_a_stalled_worker_comes_back_to_a_job_that_is_anothers_by_now(
     assert stall.certificate.missing == [] and stall.lived
     assert stall.stalled_s is not None and 6.0 <= stall.stalled_s < 8.0
     assert stall.taken == (("j000000",) if stall.contested else ())
+    assert judge_point(summary).stalled_s == stall.stalled_s
     assert summary.crash.kills == 0 and summary.verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("library", "hold", "verdict", "jobs"),
+    [
+        # The queue is empty while it is held, and it has said that it is done.
+        ("control_delete_first", "completed", "clean", ()),
+        ("control_late_ack", "effect", "duplicated", ("j000000",)),
+    ],
+)
+def test_a_worker_is_killed_while_its_job_stands_at_a_place_of_its_body(
+    server: Server,
+    tmp_path: Path,
+    library: str,
+    hold: HoldPoint,
+    verdict: str,
+    jobs: tuple[str, ...],
+) -> None:
+    summary = analyse(carry(server, tmp_path, body_scenario("b", "single", PLAIN, hold), library))
+    run = judge_point(summary)
+    assert (run.verdict, run.jobs) == (verdict, jobs), summary.reasons
+    (kill,) = summary.recovery
+    assert (kill.trigger, kill.certificate.missing) == ("held", [])
+
+
+def delayed_at(server: Server, results: Path, library: str, at: AtPoint) -> Summary:
+    scenario = delay_scenario("point", "single", PLAIN, at, 0.0, 5.2)
+    return analyse(carry(server, results, scenario, library))
+
+
+def test_a_completion_that_comes_late_takes_the_row_that_is_anothers_by_now(
+    server: Server, tmp_path: Path
+) -> None:
+    at = AtPoint(statement=ACKNOWLEDGE, phase="completed", side="delayed")
+    summary = delayed_at(server, tmp_path, "control_late_ack", at)
+    run = judge_point(summary)
+    assert (run.verdict, run.late_rows, run.late_refused) == ("duplicated", 1, None), (
+        summary.reasons
+    )
+    (kill,) = summary.recovery
+    late = kill.certificate.late_request
+    assert kill.certificate.missing == [] and late is not None
+    assert late.sent_s is not None and kill.ready_s is not None and kill.reaped_s is not None
+    assert late.sent_s > kill.ready_s > kill.reaped_s
+
+
+def test_a_commit_that_comes_late_is_a_commit(server: Server, tmp_path: Path) -> None:
+    at = msgspec.structs.replace(COMMIT, side="delayed")
+    summary = delayed_at(server, tmp_path, "control_holding", at)
+    assert judge_point(summary).verdict == "clean", summary.reasons
+
+
+def test_a_delayed_request_that_is_never_delivered_voids_the_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keeping_it(self: Delayed, limit_s: float) -> Delivered:
+        self.close()
+        raise ProxyError("kept")
+
+    monkeypatch.setattr(Delayed, "deliver", keeping_it)
+    at = msgspec.structs.replace(COMMIT, side="delayed")
+    summary = delayed_at(server, tmp_path, "control_holding", at)
+    assert judge_point(summary).verdict == "invalid"
+    assert "the delayed request was never delivered" in " ".join(summary.reasons)
 
 
 def test_bytes_that_pass_during_a_stall_void_the_run(

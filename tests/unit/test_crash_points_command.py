@@ -28,6 +28,8 @@ def preset(rescue: Rescue | None, **periods_s: float) -> Preset:
     [
         ({"actions": "nap"}, "--actions nap: there are kill, stall"),
         ({"actions": ","}, "--actions names none: there are kill, stall"),
+        ({"sides": "beside"}, "--sides beside: there are before, after, delayed"),
+        ({"sides": ","}, "--sides names none: there are before, after, delayed"),
         ({"fail_on": ["bad"]}, "--fail-on bad: no such verdict"),
         ({"dask": "tcp://127.0.0.1:9", "lanes": 2}, "--lanes cannot go with --dask"),
         ({"preset": "turned"}, "control_holding has no preset 'turned'"),
@@ -43,6 +45,7 @@ def test_a_wrong_wish_is_refused_in_a_sentence(
         "only": None,
         "repetitions": 1,
         "actions": "kill",
+        "sides": "before",
         "max_bound": 60.0,
         "every": False,
         "fail_on": None,

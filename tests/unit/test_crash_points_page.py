@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,6 +100,32 @@ def test_the_page_and_the_terminal_say_before_how_many_points_nothing_was_tried(
     assert not any("nothing" in line for line in summary_lines(BOTH) if "Before" in line)
 
 
+def test_a_whole_enumeration_is_measured_by_its_longest_wait() -> None:
+    killed = outcome("before", "duplicated", recovery_s=2.0)
+    found = table(killed, outcome("after", "clean", "stall", stalled_s=3.0), took_s=9.0)
+    # 9 s over 3 s x 8 runs / 4 lanes
+    said = "The whole enumeration took 9 s = 1.5 times its longest single recovery wait (3.0 s) x"
+    assert f"{said} 8 runs / 4 lanes." in summary_lines(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"complete": False}, "8 runs on 4 lanes took 9 s."),
+        ({"kept": 3}, "8 runs on 4 lanes took 9 s, and 3 were there from an earlier call."),
+        ({"kept": 3, "runs": 0}, "0 runs on 4 lanes took 9 s, and 3 were there from an earlier"),
+        ({"points": (outcome("before", "clean"),)}, "8 runs on 4 lanes took 9 s."),
+    ],
+)
+def test_what_is_not_whole_or_waited_for_nothing_is_measured_by_no_wait(
+    changed: dict[str, Any], says: str
+) -> None:
+    points = (outcome("before", "late", recovery_s=2.0),)
+    lines = summary_lines(table(**({"points": points} | changed)))
+    assert any(line.startswith(says) for line in lines)
+    assert not any("whole enumeration" in line for line in lines)
+
+
 def test_each_point_is_a_cell_that_leads_to_its_evidence(tmp_path: Path) -> None:
     (strips,) = strips_of([BOTH])
     assert [(strip.name, len(strip.cells)) for strip in strips.strips] == [
@@ -115,8 +142,28 @@ def test_each_point_is_a_cell_that_leads_to_its_evidence(tmp_path: Path) -> None
 
 
 def test_a_point_that_was_tried_on_one_side_alone_leaves_a_gap() -> None:
-    (strips,) = strips_of([table(outcome("before", "clean"))])
-    assert [strip.cells[0] is None for strip in strips.strips] == [False, True]
+    other = msgspec.structs.replace(outcome("after", "clean"), id="89abcdef")
+    (strips,) = strips_of([table(outcome("before", "clean"), other)])
+    gaps = [[cell is None for cell in strip.cells] for strip in strips.strips]
+    assert gaps == [[False, True], [True, False]]
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"late_rows": 1}, "duplicated, 1 row"),
+        ({"late_rows": 0, "concurrent": True}, "duplicated at once, 0 rows"),
+        ({"late_refused": "40001 no"}, "duplicated, refused"),
+        ({}, "duplicated"),
+    ],
+)
+def test_a_delayed_request_says_what_it_did_when_it_came(run: dict[str, Any], words: str) -> None:
+    made = outcome("delayed", "duplicated")
+    late = msgspec.structs.replace(made, runs=(msgspec.structs.replace(made.runs[0], **run),))
+    page = crash_points_page([table(outcome("before", "clean"), late)])
+    (row,) = [line for line in page.splitlines() if line.startswith("| 0123abcd")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[-2:] == ["clean", words]
 
 
 def test_tables_are_found_beside_histories_and_alone(tmp_path: Path) -> None:

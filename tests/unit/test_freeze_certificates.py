@@ -207,6 +207,97 @@ def test_a_folded_point_may_be_met_in_any_phase(tmp_path: Path) -> None:
     assert analyse(story.write(tmp_path)).verdict == "pass"
 
 
+def delayed() -> Story:
+    """The same kill; its request reaches the server once the next process is ready."""
+    story = frozen()
+    sent, seen = story.first("fault_injected"), story.first("fault_ended")
+    sent["parts"]["at_point"]["side"] = "delayed"
+    planned = story.first("run_start")["scenario"]["faults"][0]
+    planned.update(respawn_after_s=0.1, deliver_within_s=2.0)
+    planned["at_point"]["side"] = "delayed"
+    ready_ns = next(
+        fields["t_ns"]
+        for kind, fields in story.records
+        if kind == "child_ready" and fields["incarnation"] == 1
+    )
+    seen["t_ns"] = ready_ns + 9000
+    seen["parts"]["sessions_gone_ns"] = ready_ns + 5000
+    move_read(story, ready_ns + 6000)
+    seen["parts"]["delivery"] = {
+        "sent_ns": ready_ns + 1000,
+        "answered_ns": ready_ns + 2000,
+        "sent_bytes": 12,
+        "rows": 1,
+    }
+    return story
+
+
+def move_read(story: Story, at_ns: int) -> None:
+    """The rows were read at another instant."""
+    story.first("fault_ended")["parts"]["rows_read_ns"] = at_ns
+    for kind, fields in story.records:
+        if kind == "row_read" and fields.get("fault") is not None:
+            fields["t_ns"] = at_ns
+
+
+def delivery(**values: Any) -> Callable[[Story], object]:
+    return lambda story: story.first("fault_ended")["parts"]["delivery"].update(values)
+
+
+def test_a_delayed_request_is_certified_and_says_what_it_did(tmp_path: Path) -> None:
+    summary = analyse(delayed().write(tmp_path))
+    assert summary.verdict == "pass", summary.reasons
+    late = summary.recovery[0].certificate.late_request
+    assert late is not None and (late.rows, late.refused) == (1, None)
+    run = judge_point(summary)
+    assert (run.late_rows, run.late_refused) == (1, None)
+
+
+def test_a_delayed_request_that_the_server_refuses_is_delivered_all_the_same(
+    tmp_path: Path,
+) -> None:
+    story = delayed()
+    delivery(rows=None, refused="40001 could not serialize")(story)
+    run = judge_point(analyse(story.write(tmp_path)))
+    assert run.verdict != "invalid" and run.late_refused == "40001 could not serialize"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda story: story.first("fault_ended")["parts"].pop("delivery"),
+            "the delayed request was never delivered",
+        ),
+        (delivery(sent_bytes=0), "the delayed request was never delivered"),
+        (delivery(answered_ns=None), "the delayed request was never delivered"),
+        (delivery(sent_ns=None, why="too late"), "the delayed request was never delivered"),
+        (before(side="before"), "a request was delivered late that was not to be"),
+        (delivery(sent_ns=1), "was delivered before its worker's end"),
+        (
+            lambda story: delivery(sent_ns=story.first("fault_ended")["parts"]["reaped_ns"] + 1)(
+                story
+            ),
+            "was delivered before the next process of slot 0 was ready",
+        ),
+        (
+            lambda story: story.first("fault_ended")["parts"].update(
+                sessions_gone_ns=story.first("fault_ended")["parts"]["delivery"]["sent_ns"]
+            ),
+            "or after its session's",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_delayed_request_voids_the_run(
+    change: Callable[[Story], object], says: str, tmp_path: Path
+) -> None:
+    story = delayed()
+    change(story)
+    summary = analyse(story.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert says in " ".join(summary.reasons)
+
+
 SEEN_ALL: Parts = {"unexplained_bytes": 0, "broken": 0, "sessions": 2, "outside": []}
 
 

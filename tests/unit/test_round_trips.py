@@ -63,6 +63,13 @@ def test_the_nth_is_met_after_its_own_answer_and_no_other_one() -> None:
     assert seeker.after(trip(1, rows=1))
 
 
+def test_a_request_that_is_to_be_late_is_stopped_before_the_server() -> None:
+    seeker = PointSeeker(point("delayed", ordinal=2))
+    assert not seeker.before(trip(0), "waiting", 0)
+    assert not seeker.after(trip(0, rows=1))
+    assert seeker.before(trip(1), "waiting", 0)
+
+
 def test_polls_without_rows_do_not_count_after_them_where_rows_name_the_point() -> None:
     seeker = PointSeeker(point("after", with_rows=True, ordinal=2))
     assert not seeker.before(trip(0), "waiting", 0)

@@ -15,6 +15,7 @@ from orchestrator.scenario.load import load_scenario, resolved, scenario_from_re
 from worker_child.protocol import Plan
 
 WAVES = "workload.waves=[{}, {}]"
+DELAYED = "at_point = { statement = 'COMMIT', side = 'delayed' }"
 POINT = "at_point = { statement = 'COMMIT', side = 'before' }"
 PRODUCERS = (
     "{ what = 'kill_during_enqueue', at_s = 9, rounds = 2 }",
@@ -211,13 +212,13 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
     (
         "crash_recovery",
         ["faults=[{ when_held = true }]", "nobody_left=true"],
-        "workload.held names no jobs",
+        "neither workload.held nor workload.waves holds any jobs",
     ),
     ("crash_recovery", [HELD], "it must be the run's only fault: when_held = true"),
     ("crash_recovery_exact", ["workers.slots=2"], "with held jobs there must be one"),
     ("crash_recovery", ["list_round_trips=true"], "only a stream that comes in waves has it"),
     ("crash_recovery", ["workload.idle_s=1"], "only a stream that comes in waves has it"),
-    ("crash_recovery", [WAVES], "in workload.waves a fault has the trigger at_point"),
+    ("crash_recovery", [WAVES], "in workload.waves a fault has the trigger at_point, or when_held"),
     (
         "crash_recovery_no_fault",
         [WAVES, "workload.errors=[{ share = 0.1, error_class = 'transient' }]"],
@@ -257,6 +258,74 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         "crash_recovery",
         [f"faults=[{', '.join(PRODUCERS)}]"],
         "faults.1.at_s = 11.2: less than 0.5 s from another kill_during_enqueue",
+    ),
+    (
+        "crash_recovery_no_fault",
+        ["workload.waves=[{ hold = 'effect' }, {}]", "workers.slots=1"],
+        "workload.waves: held jobs wait for one kill, and it must be the run's only fault",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{ hold = 'effect', count = 99 }, {}]",
+            "faults=[{ when_held = true, respawn_after_s = 1 }]",
+        ],
+        "workload.waves: 99 jobs cannot be held at once by concurrency",
+    ),
+    (
+        "crash_recovery",
+        [WAVES, f"faults=[{{ respawn_after_s = 1, {DELAYED} }}]"],
+        "faults.0.deliver_within_s is missing: the side is delayed",
+    ),
+    (
+        "crash_recovery",
+        [WAVES, f"faults=[{{ deliver_within_s = 1, {DELAYED} }}]", "workers.slots=2"],
+        "faults.0.respawn_after_s is missing: a late request waits for the next process",
+    ),
+    (
+        "crash_recovery",
+        ["faults=[{ at_s = 9, respawn_after_s = 1, deliver_within_s = 1 }]"],
+        "faults.0.deliver_within_s needs a round trip, at_point.side = delayed",
+    ),
+    (
+        "crash_recovery",
+        [
+            WAVES,
+            f"faults=[{{ respawn_after_s = 1, deliver_within_s = 4, {DELAYED} }}]",
+            "limits.sessions_gone_s=35",
+        ],
+        "limits.sessions_gone_s = 35: a late request may take 35 s from the kill",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{}, { hold = 'effect' }]",
+            "faults=[{ when_held = true, respawn_after_s = 1 }]",
+        ],
+        "workload.waves: one wave alone may hold its jobs, and not the last",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{ hold = 'effect' }, { hold = 'started' }, {}]",
+            "faults=[{ when_held = true, respawn_after_s = 1 }]",
+        ],
+        "workload.waves: one wave alone may hold its jobs, and not the last",
+    ),
+    (
+        "crash_recovery",
+        [
+            "workload.waves=[{ hold = 'effect' }, {}]",
+            "faults=[{ what = 'kill_at_once', slots = [0], when_held = true }]",
+            "nobody_left=true",
+            "workers.slots=1",
+        ],
+        "faults.0.when_held is no trigger of a kill_at_once",
+    ),
+    (
+        "crash_recovery",
+        [WAVES, f"faults=[{{ what = 'stall', stall_s = 1, {DELAYED} }}]", "workers.slots=2"],
+        "faults.0.at_point.side = delayed goes with a kill alone",
     ),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),

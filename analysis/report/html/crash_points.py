@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.compare.crash_points import ACTIONS, CrashPoints, PointOutcome
+from analysis.compare.crash_points import CrashPoints, PointOutcome, tried
 from analysis.report.crash_points_page import (
     points_by_id,
     short_statement,
@@ -14,7 +14,6 @@ from analysis.report.crash_points_page import (
     verdict_words,
 )
 
-_SIDES = ("before", "after")
 _SQL_WIDTH = 200
 
 
@@ -67,9 +66,7 @@ def _strips(table: CrashPoints, number: int) -> Strips:
                 for cells in by_id.values()
             ),
         )
-        for action in ACTIONS
-        if any(point.action == action for point in table.points)
-        for side in _SIDES
+        for action, side in tried(table.points)
     ]
     return Strips(
         f"{table.library} {table.library_version}, {table.preset}",

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from analysis.compare.crash_points import (
     ACTIONS,
+    SIDES,
     WORST_FIRST,
     Action,
     CrashPoints,
+    TriedSide,
     exit_code_of,
     read_table,
 )
@@ -22,7 +24,7 @@ from analysis.errors import CrashPointsError
 from analysis.report.console import HarmlessConsole
 from orchestrator.commands.crash_points.enumeration import Enumeration, Progress, Wish
 from orchestrator.commands.crash_points.kept import Kept
-from orchestrator.commands.crash_points.plan import Subject, harmless_requests
+from orchestrator.commands.crash_points.plan import USUAL_SIDES, Subject, harmless_requests
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
     SMALLEST_FIRST,
@@ -68,9 +70,21 @@ def crash_points(
             "there, then flow again."
         ),
     ] = ",".join(ACTIONS),
+    sides: Annotated[
+        str,
+        typer.Option(
+            help="With commas: before, after; body = the places of a job's body; delayed = the "
+            "worker is killed before it, and the request is delivered when another has its jobs."
+        ),
+    ] = ",".join(USUAL_SIDES),
     max_bound: Annotated[
         float,
-        typer.Option(min=1, max=3600, help="Stalls of a longer rescue are not tried, seconds."),
+        typer.Option(
+            min=1,
+            max=3600,
+            help="Stalls of a longer rescue are not tried, and no delayed request waits longer, "
+            "seconds.",
+        ),
     ] = Wish.max_bound_s,
     every: Annotated[
         bool,
@@ -115,7 +129,14 @@ def crash_points(
             f"--fail-on {', '.join(sorted(unknown))}: no such verdict; there are "
             f"{', '.join(WORST_FIRST)}"
         )
-    wish = Wish(frozenset(only or ()), repetitions, _actions(actions), max_bound, fold=not every)
+    wish = Wish(
+        frozenset(only or ()),
+        repetitions,
+        _actions(actions),
+        _sides(sides),
+        max_bound,
+        fold=not every,
+    )
     console = HarmlessConsole()
     if dask is not None and lanes is not None:
         raise ClusterError("--lanes cannot go with --dask: each machine has one run at a time")
@@ -162,6 +183,16 @@ def _actions(text: str) -> tuple[Action, ...]:
             f"--actions {', '.join(unknown) or 'names none'}: there are {', '.join(ACTIONS)}"
         )
     return tuple(action for action in ACTIONS if action in given)
+
+
+def _sides(text: str) -> tuple[TriedSide, ...]:
+    given = listed(text)
+    unknown = sorted(set(given) - set(SIDES))
+    if unknown or not given:
+        raise UnknownNameError(
+            f"--sides {', '.join(unknown) or 'names none'}: there are {', '.join(SIDES)}"
+        )
+    return tuple(side for side in SIDES if side in given)
 
 
 def _subject(

@@ -14,8 +14,10 @@ from analysis.compare.crash_points import (
     ListedPoint,
     PointOutcome,
     PointRun,
+    TriedSide,
     worst_of,
 )
+from orchestrator.commands.crash_points.body import body_points
 from orchestrator.commands.crash_points.kept import (
     REPEATED,
     Kept,
@@ -29,7 +31,9 @@ from orchestrator.commands.crash_points.listing import (
     idle_says,
     list_points,
 )
+from orchestrator.commands.crash_points.notes import read_round_trips
 from orchestrator.commands.crash_points.plan import (
+    USUAL_SIDES,
     Subject,
     Trial,
     harmless_requests,
@@ -38,14 +42,12 @@ from orchestrator.commands.crash_points.plan import (
     trials,
     undecidable,
 )
-from orchestrator.commands.crash_points.round_trips import read_round_trips
 from orchestrator.commands.crash_points.under_way import UnderWay
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
 from orchestrator.commands.engine.engine import Block, Engine
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import IsInterrupted
-from orchestrator.scenario.triggered import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3
@@ -78,6 +80,7 @@ class Wish:
     """Ids of points; empty = all."""
     repetitions: int = 1
     actions: tuple[Action, ...] = ACTIONS
+    sides: tuple[TriedSide, ...] = USUAL_SIDES
     max_bound_s: float = 60.0
     """Longer rescues are not waited for."""
     fold: bool = True
@@ -122,6 +125,7 @@ class Enumeration:
         self._kept = kept
         self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
         self._carried = 0
+        self._taken_over = 0
         self._busy_s = 0.0
 
     def carry_out(self, interrupted: IsInterrupted) -> Iterator[CrashPoints]:
@@ -132,8 +136,17 @@ class Enumeration:
         self._interrupted = interrupted
         begun_s = time.monotonic()
         listings = self._list()
-        points = self._wished(points_to_try(listings))
-        planned = trials(self._subject, points, self._actions(), self._wish.repetitions)
+        listed = points_to_try(listings)
+        # A worker that was not seen to say anything is not vouched for by its body alone.
+        points = self._wished([*listed, *(body_points() if listed else ())])
+        planned = trials(
+            self._subject,
+            points,
+            self._actions(),
+            self._wish.sides,
+            self._wish.repetitions,
+            self._wish.max_bound_s,
+        )
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
             yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
@@ -160,6 +173,7 @@ class Enumeration:
         kept = [request for request in every if self._kept.has(request) and not _flaw_of(request)]
         left = [request for request in every if request not in kept]
         done = len(kept)
+        self._taken_over += done
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
             for request, failed, machine in self._run(left, attempt):
@@ -190,6 +204,7 @@ class Enumeration:
         for trial in planned:
             if (kept := self._kept.result(trial.request)) is not None:
                 results[trial.request.run_id] = kept
+        self._taken_over += len(results)
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
@@ -245,7 +260,7 @@ class Enumeration:
     ) -> CrashPoints:
         subject = self._subject
         request = planned[0].request if planned else None
-        runs: dict[tuple[Point, PointSide, Action], list[PointRun]] = {}
+        runs: dict[tuple[Point, TriedSide, Action], list[PointRun]] = {}
         for trial in planned:
             if trial.request.run_id in results:
                 key = (trial.point, trial.side, trial.action)
@@ -263,6 +278,7 @@ class Enumeration:
             lanes=self._engine.machines(),
             took_s=round(took_s, 3),
             runs=self._carried,
+            kept=self._taken_over,
             complete=not self._wish.only and len(results) == len(planned),
             points=tuple(_outcome(*key, runs[key]) for key in in_order),
             not_tried=self._not_tried,
@@ -292,7 +308,7 @@ def _flaw_of(request: Request) -> str | None:
 
 
 def _outcome(
-    point: Point, side: PointSide, action: Action, runs: Sequence[PointRun]
+    point: Point, side: TriedSide, action: Action, runs: Sequence[PointRun]
 ) -> PointOutcome:
     name = point.name
     return PointOutcome(
@@ -327,6 +343,7 @@ def _listed(point: Point) -> ListedPoint:
 def _command(subject: Subject, wish: Wish) -> str:
     words = ["crashbench", "crash-points", subject.library, "--preset", subject.preset_name]
     words += [] if wish.actions == ACTIONS else ["--actions", ",".join(wish.actions)]
+    words += [] if wish.sides == USUAL_SIDES else ["--sides", ",".join(wish.sides)]
     if wish.max_bound_s != Wish.max_bound_s:
         words += ["--max-bound", f"{wish.max_bound_s:g}"]
     words += [word for setting in subject.settings for word in ("--setting", setting)]

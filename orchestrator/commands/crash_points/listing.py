@@ -11,6 +11,7 @@ import msgspec
 
 from orchestrator.commands.crash_points.workloads import WorkloadName
 from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
+from worker_child.protocol import HoldPoint
 
 _ID_DIGITS = 8
 _NO_HANDLER: frozenset[PointPhase] = frozenset({"waiting", "completed"})
@@ -69,12 +70,14 @@ class Point:
     among_all: int | None
     """Which it is of all of its statement, phase and wave, with rows or without, from 1; None =
     that was not the same in every run."""
+    hold: HoldPoint | None = None
+    """Where the job's body is held; None = it is a round trip."""
 
     def at(self, side: PointSide) -> AtPoint | None:
         """As a fault's trigger; None = before it nobody can tell it from those without rows."""
         name = self.name
         ordinal, with_rows = name.ordinal, name.with_rows
-        if side == "before" and with_rows and not self.foretold:
+        if side != "after" and with_rows and not self.foretold:
             if self.among_all is None:
                 return None
             ordinal, with_rows = self.among_all, False

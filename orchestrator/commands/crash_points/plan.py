@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from analysis.compare.crash_points import Action
+from analysis.compare.crash_points import Action, TriedSide
 from orchestrator.commands.crash_points.listing import Listing, Point
 from orchestrator.commands.crash_points.workloads import (
     WORKLOADS,
     Ability,
     WorkloadName,
+    body_scenario,
+    delay_scenario,
+    deliver_within_s,
     idle_s,
     kill_scenario,
     listing_scenario,
@@ -20,11 +23,11 @@ from orchestrator.commands.crash_points.workloads import (
     stall_scenario,
 )
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.triggered import PointPhase, PointSide
+from orchestrator.scenario.triggered import PointPhase
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 
-SIDES: tuple[PointSide, ...] = ("before", "after")
+USUAL_SIDES: tuple[TriedSide, ...] = ("before", "after", "body")
 HARMLESS_RUNS = 3
 _TRIED_IN: Mapping[PointPhase | None, WorkloadName] = MappingProxyType(
     {"starting up": "batch", None: "single"}
@@ -63,7 +66,7 @@ class Trial:
     """One point on one side, one thing done to it, once."""
 
     point: Point
-    side: PointSide
+    side: TriedSide
     action: Action
     request: Request
 
@@ -94,19 +97,26 @@ def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
 
 
 def trials(
-    subject: Subject, points: Sequence[Point], actions: Sequence[Action], repetitions: int
+    subject: Subject,
+    points: Sequence[Point],
+    actions: Sequence[Action],
+    sides: Sequence[TriedSide],
+    repetitions: int,
+    max_bound_s: float,
 ) -> list[Trial]:
     """Every run of these points, the first of each before the second of any.
 
-    A side on which a point cannot be told from others is left out: see `undecidable`.
+    A point of the body has one side alone; a worker that is stalled sends no late request, and none
+    is stalled in its body. A side on which a point cannot be told from others is left out: see
+    `undecidable`.
     """
     return [
         Trial(point, side, action, subject.request(scenario, ordinal))
         for ordinal in range(1, repetitions + 1)
         for action in actions
-        for side in SIDES
+        for side in sides
         for point in points
-        if (scenario := _scenario_of(subject, point, side, action)) is not None
+        if (scenario := _scenario_of(subject, point, side, action, max_bound_s)) is not None
     ]
 
 
@@ -130,14 +140,24 @@ def not_tried(preset: Preset, actions: Sequence[Action], max_bound_s: float) -> 
 
 
 def _scenario_of(
-    subject: Subject, point: Point, side: PointSide, action: Action
+    subject: Subject, point: Point, side: TriedSide, action: Action, max_bound_s: float
 ) -> Scenario | None:
     name, preset = point.name, subject.preset
+    if (side == "body") != (point.hold is not None):
+        return None
+    if action == "stall" and side in ("body", "delayed"):
+        return None
     quiet_s = idle_s(preset) if name.phase is None else 0.0
     called = f"point_{name.id}_{side}_{action}"
+    if side == "body":
+        assert point.hold is not None, "asked for just above"
+        return body_scenario(called, name.workload, subject.ability, point.hold)
     at = point.at(side)
     if at is None:
         return None
+    if side == "delayed":
+        within_s = deliver_within_s(preset.rescue, max_bound_s)
+        return delay_scenario(called, name.workload, subject.ability, at, quiet_s, within_s)
     if action == "kill":
         return kill_scenario(called, name.workload, subject.ability, at, quiet_s)
     assert preset.rescue is not None, "not tried where nobody rescues"

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from analysis.compare.crash_points import CrashPoints, PointOutcome, PointRun, PointVerdict
+from analysis.compare.crash_points import (
+    CrashPoints,
+    PointOutcome,
+    PointRun,
+    PointVerdict,
+    pace_of,
+)
+from analysis.report.crash_points_page import late_words
 from orchestrator.commands.crash_points.enumeration import Progress
 
 STYLES: dict[PointVerdict, str] = {
@@ -42,7 +49,7 @@ def print_progress(progress: Progress, console: Console) -> None:
     name, verdict = progress.trial.point.name, progress.result.verdict
     console.print(
         Text.assemble(
-            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<6} ",
+            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<7} ",
             (f"{verdict:<11}", STYLES[verdict]),
             f" {name.phase or 'idle, too'}: {short(name.statement)}",
             (left, "dim"),
@@ -100,12 +107,25 @@ def summary_lines(table: CrashPoints) -> list[str]:
         f"execute nothing, {unsteady} were not in every run without harm.",
         *_before_unknown(len(table.before_unknown)),
         *(f"{action}: not tried, as {why}." for action, why in table.not_tried.items()),
-        f"{table.runs} runs, {table.lanes} side by side, took {table.took_s:.0f} s.",
+        *_pace(table),
     ]
     disagree = sorted({point.id for point in table.points if point.nondeterministic})
     if disagree:
         lines.append(f"Repetitions disagree at {', '.join(disagree)}.")
     return lines
+
+
+def _pace(table: CrashPoints) -> Iterator[str]:
+    pace = pace_of(table)
+    if pace is not None:
+        yield (
+            f"The whole enumeration took {table.took_s:.0f} s = {pace.ratio:.1f} times its longest "
+            f"single recovery wait ({pace.longest_s:.1f} s) x {table.runs} runs / {table.lanes} "
+            "lanes."
+        )
+    else:
+        earlier = f", and {table.kept} were there from an earlier call" if table.kept else ""
+        yield f"{table.runs} runs on {table.lanes} lanes took {table.took_s:.0f} s{earlier}."
 
 
 def _before_unknown(count: int) -> Iterator[str]:
@@ -124,6 +144,8 @@ def _verdict(point: PointOutcome) -> Text:
         text.append(" at once")
     elif any(run.still_owed for run in point.runs):
         text.append(", row left")
+    if late := late_words(point):
+        text.append(f", {late}")
     return text
 
 

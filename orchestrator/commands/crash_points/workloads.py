@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.run.request import offers_of
+from orchestrator.scenario.faults import DELIVERY_LIMIT_S
 from orchestrator.scenario.load import scenario_from_resolved
 from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Adapter, Preset
-from worker_child.protocol import Rescue
+from worker_child.protocol import HoldPoint, Rescue
 
 WorkloadName = Literal["single", "batch"]
 WORKLOADS: tuple[WorkloadName, ...] = ("single", "batch")
@@ -95,6 +96,49 @@ def kill_scenario(
     return _scenario(name, description, workload, ability, quiet_s, {"faults": [fault]})
 
 
+def body_scenario(name: str, workload: WorkloadName, ability: Ability, hold: HoldPoint) -> Scenario:
+    """A kill while the first job, or all three of *batch*, stand at one place of their body."""
+    fault = {"what": "kill", "respawn_after_s": _RESPAWN_AFTER_S, "when_held": True}
+    description = "The worker is killed while its jobs are held at one place of their body."
+    return _scenario(name, description, workload, ability, 0.0, {"faults": [fault]}, hold=hold)
+
+
+def deliver_within_s(rescue: Rescue | None, max_bound_s: float) -> float:
+    """How long a delayed request waits at most, so that its jobs can be rescued meanwhile, once the
+    next worker is ready, seconds."""
+    return _RESCUER_READY_S if rescue is None else min(stall_s(rescue), max_bound_s)
+
+
+def delay_scenario(
+    name: str,
+    workload: WorkloadName,
+    ability: Ability,
+    point: AtPoint,
+    quiet_s: float,
+    within_s: float,
+) -> Scenario:
+    """A kill before one round trip, whose request is delivered when the next worker is there."""
+    fault = {
+        "what": "kill",
+        "respawn_after_s": _RESPAWN_AFTER_S,
+        "deliver_within_s": within_s,
+        "at_point": _table_of(point),
+    }
+    description = (
+        "The worker is killed before one of its round trips with the database, and the request is "
+        "delivered when another worker is there."
+    )
+    limits = {
+        "drain_s": _DRAIN_S + within_s,
+        "ready_s": _READY_S,
+        # The certificate waits for the delivery, then for the end of its session.
+        "sessions_gone_s": _RESPAWN_AFTER_S + _READY_S + within_s + DELIVERY_LIMIT_S + _DRAIN_S,
+    }
+    return _scenario(
+        name, description, workload, ability, quiet_s, {"faults": [fault]}, limits=limits
+    )
+
+
 def stall_s(rescue: Rescue) -> float:
     """How long a worker stands still, so that its jobs can be rescued meanwhile, seconds."""
     return rescue.bound_s(_RESCUER_READY_S) + _RESCUER_READY_S
@@ -141,12 +185,15 @@ def _scenario(
     *,
     slots: int = 1,
     limits: Mapping[str, float] = MappingProxyType({}),
+    hold: HoldPoint | None = None,
 ) -> Scenario:
     waves = (
         _single(ability)
         if workload == "single"
         else [{"count": _BATCH, "length_s": _BATCH_LENGTH_S}]
     )
+    if hold is not None:
+        waves = [{**waves[0], "hold": hold}]
     concurrency, pool_size = ability.least if workload == "single" else (_CONCURRENCY, _BATCH)
     return scenario_from_resolved(
         {

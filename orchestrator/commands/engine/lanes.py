@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self
 
@@ -131,7 +130,6 @@ class LanesEngine:
         self._dsn = dsn
         self._count = count
         self._lanes: list[_Lane] = []
-        self._stack = ExitStack()
 
     def machines(self) -> int:
         """The lanes."""

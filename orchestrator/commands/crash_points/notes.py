@@ -1,4 +1,4 @@
-"""Reads the round trips that a run has noted."""
+"""What a run without harm has noted of its worker's round trips, read from its history."""
 
 from __future__ import annotations
 
