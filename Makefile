@@ -79,8 +79,8 @@ test-conformance: adapters ## every library, and adapters that are wrong on purp
 test-crash-points: setup ## every crash point of the controls and of pgqueuer (some four minutes)
 	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
 
-test-dask: setup ## a matrix over a real Dask scheduler and two workers (some two minutes)
-	$(BIN)/pytest -q -m on_dask -n 2 -o faulthandler_timeout=880 tests/acceptance/test_matrix_on_dask.py $(ARGS)
+test-dask: setup ## everything that is spread, over a real Dask scheduler and two workers (some five minutes)
+	$(BIN)/pytest -q -m on_dask -n 2 -o faulthandler_timeout=1480 tests/acceptance/test_*_on_dask.py $(ARGS)
 
 nightly: adapters ## wrong adapters asked everything, crash points of every library (hours): findings do not stop it
 	$(BIN)/pytest -q -m every_check -n 2 tests/queues/test_conformance.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,9 @@ import pytest
 from orchestrator.paths import ROOT
 from tests.process.dask_machines import QUIET, DaskMachines
 
-SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml"
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+SCENARIO = SCENARIOS / "tiny_matrix.toml"
+HELD = SCENARIOS / "tiny_held.toml"
 CELLS = [
     f"tiny_matrix-{library}-stock-{ordinal:03d}"
     for library in ("control_holding", "control_late_ack")
@@ -29,6 +32,8 @@ CELLS = [
 NANNYS = {"OMP_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """What a worker's nanny would have set."""
 LIMIT_S = 400
+COUNTS_OF_A_CRASH = ("kills", "duplicated", "duplicates_live", "re_executions")
+"""The others are of a moment: how many claims a kill happened to find."""
 
 pytestmark = [pytest.mark.database, pytest.mark.on_dask, pytest.mark.timeout(900)]
 
@@ -93,10 +98,15 @@ def figures(results: Path, run_id: str) -> dict[str, Any]:
     summary = json.loads((results / f"{run_id}.summary.json").read_bytes())
     with (results / f"{run_id}.jsonl").open() as history:
         start = json.loads(history.readline())["fields"]
-    counted = {name: count for name, count in summary["jobs"].items() if isinstance(count, int)}
+    counted = {
+        f"{section}.{name}": count
+        for section, names in (("jobs", summary["jobs"]), ("crash", COUNTS_OF_A_CRASH))
+        for name in names
+        if isinstance(count := summary[section][name], int)
+    }
     return {
         "verdict": summary["verdict"],
-        "jobs": counted,
+        "counts": counted,
         "cell": start["cell_hash"],
         "hardware": start["environment"]["hardware_hash"],
         "scenario": start["scenario_sha256"],
@@ -137,6 +147,30 @@ def test_a_killed_worker_loses_only_its_unfinished_runs_and_every_figure_is_as_o
     assert {cell: figures(results, cell) for cell in CELLS} == {
         cell: figures(alone, cell) for cell in CELLS
     }
+
+
+def test_a_matrix_over_two_workers_gives_the_cells_verdicts_and_exact_counts_of_one_machine(
+    machines: DaskMachines, folder: Path
+) -> None:
+    for _ in range(2):
+        machines.add_worker()
+    registered(machines, 2)
+    results, alone = folder / "r", folder / "alone"
+    words = ("--libraries", "pgqueuer,control_late_ack", "--scenarios", str(HELD))
+    cells = [
+        f"tiny_held-{library}-stock-{ordinal:03d}"
+        for library in ("pgqueuer", "control_late_ack")
+        for ordinal in (1, 2)
+    ]
+    printed, _ = start(results, *words, "--dask", machines.address).communicate(timeout=LIMIT_S)
+    said, _ = start(alone, *words).communicate(timeout=LIMIT_S)
+
+    found = {cell: figures(results, cell) for cell in cells}
+    assert found == {cell: figures(alone, cell) for cell in cells}, printed + said
+    assert {figure["verdict"] for figure in found.values()} == {"pass"}, printed
+    assert {figure["counts"]["crash.duplicated"] for figure in found.values()} == {3}
+    assert {figure["counts"]["crash.re_executions"] for figure in found.values()} == {5}
+    assert len(set(re.findall(r" on (127\.0\.0\.1:\d+)", printed))) == 2, printed
 
 
 def test_a_lost_scheduler_ends_the_matrix_and_the_same_command_goes_on(

@@ -20,10 +20,12 @@ from orchestrator.libraries.build import require_built
 from orchestrator.libraries.guard import guard
 from orchestrator.libraries.library import find_library
 from orchestrator.paths import ROOT
+from orchestrator.postgres.cluster import usual_places
 from orchestrator.postgres.server import version_of
 from orchestrator.run.environment import describe_code
 from orchestrator.run.request import DSN_VARIABLE
 from orchestrator.run.subprocess_run import IsInterrupted, wait_for
+from worker_child.adapters.program import ProgramFailedError
 from worker_child.paths import OUR_PYTHON
 
 ROOM_BYTES = 256 << 20
@@ -63,7 +65,7 @@ def _library_flaws(wanted: NeededLibrary) -> Iterator[str]:
         library = find_library(wanted.given)
         require_built(library)
         version = guard(library).version()
-    except CrashbenchError as error:
+    except (CrashbenchError, ProgramFailedError) as error:
         yield str(error)
         return
     if library.sha256() != wanted.adapter_sha256:
@@ -117,13 +119,14 @@ def _carried_out(
     except OSError as error:
         if error.errno not in _NO_ROOM:
             return Parcel(None, f"the run cannot be started: {error}", 0.0)
-        return Parcel(None, "", 0.0, unfit=f"{scratch} cannot be written: {error.strerror}")
+        place = error.filename or scratch
+        return Parcel(None, "", 0.0, unfit=f"{place} cannot be written: {error.strerror}")
 
 
 def _run(
     order: Order, folder: Path, environment: Mapping[str, str], interrupted: IsInterrupted
 ) -> Parcel:
-    _require_room(folder)
+    _require_room(folder.parent)
     results = folder / "results"
     ended = wait_for(
         [*OUR_PYTHON, "-m", *_words(order, folder, results)],
@@ -135,7 +138,7 @@ def _run(
     parcel = Parcel(ended.exit_code, ended.said, ended.took_s)
     if ended.complaint is None and (results / f"{order.run_id}.jsonl").exists():
         return msgspec.structs.replace(parcel, files=packed(results, order.run_id))
-    _require_room(folder)
+    _require_room(folder.parent)
     said = ended.complaint or f"{ended.said}\nIt left no finished history"
     return msgspec.structs.replace(parcel, said=said, no_verdict=True)
 
@@ -152,11 +155,16 @@ def _words(order: Order, folder: Path, results: Path) -> list[str]:
     return ["orchestrator", *order.words, f"--results={results}"]
 
 
-def _require_room(folder: Path) -> None:
-    """Raises OSError (ENOSPC) where the disk is full: then the machine is at fault, not the run."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < ROOM_BYTES:
-        told = (
-            f"only {free_bytes >> 20} MiB of the {ROOM_BYTES >> 20} MiB that a run needs are free"
-        )
-        raise OSError(errno.ENOSPC, told, str(folder))
+def _require_room(scratch: Path) -> None:
+    """Raises OSError (ENOSPC) where the disk is full: then the machine is at fault, not the run.
+
+    Its history goes to `scratch`, the server's data to where temporary files go.
+    """
+    for place in (scratch, next(place for place in usual_places() if place.is_dir())):
+        free_bytes = shutil.disk_usage(place).free
+        if free_bytes < ROOM_BYTES:
+            told = (
+                f"only {free_bytes >> 20} MiB of the {ROOM_BYTES >> 20} MiB that a run needs are "
+                "free"
+            )
+            raise OSError(errno.ENOSPC, told, str(place))
