@@ -9,6 +9,7 @@ from typing import Final
 from analysis.history.history import History
 from orchestrator.history.records import HISTORY_VERSION
 from orchestrator.scenario.job_kinds import needed_offers
+from orchestrator.scenario.types import CHECK_INTERVALS
 
 PRESET_HASH: Final = re.compile(r"[0-9a-f]{16}")
 CHANGED_PRESET: Final = re.compile(r"\.[0-9a-f]{8}\Z")
@@ -67,9 +68,22 @@ def _asked_for(history: History) -> Iterator[str]:
         yield f"The preset {start.preset!r} and the changed settings do not go together."
 
 
+def _server_condition(history: History) -> Iterator[str]:
+    """What the server said of its sessions is what the scenario asks for; older ones cannot say."""
+    postgres = history.start.environment.get("postgres", {})
+    said = postgres.get("settings", {}).get("client_connection_check_interval")
+    condition = history.start.scenario.server
+    if said is not None and said != CHECK_INTERVALS[condition]:
+        yield (
+            f"The run was to be under the server condition {condition}, and its server's "
+            f"client_connection_check_interval was {said}."
+        )
+
+
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _bytes_written,
     _scenario_digest,
     _run_id,
     _asked_for,
+    _server_condition,
 )

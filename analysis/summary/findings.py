@@ -21,6 +21,7 @@ from analysis.summary.server_findings import server_findings
 from analysis.summary.types import JobsSection
 from analysis.summary.verdict import worker_deaths
 from orchestrator.history.records import EnqueueFailed, RunStart
+from orchestrator.scenario.types import CHECK_INTERVALS, Scenario
 from worker_child.protocol import Note
 
 NOTES = frozenset(
@@ -58,6 +59,7 @@ def findings(
     )
     return [
         *_changed_settings(case.history.start),
+        *_server_condition(case.scenario),
         *worker_deaths(case.history, ours=False),
         *_unplanned_failures(case.history),
         *_two_counts(tally),
@@ -72,6 +74,15 @@ def findings(
         *_pauses(paused),
         *server_findings(case.history),
     ]
+
+
+def _server_condition(scenario: Scenario) -> Iterator[str]:
+    if scenario.server != "check_off":
+        interval = CHECK_INTERVALS[scenario.server]
+        yield (
+            f"Server condition {scenario.server}: a backend that is busy looks every {interval} "
+            "whether its client is still there, which PostgreSQL by itself does not."
+        )
 
 
 def _jobs(count: int, one: str, several: str) -> str:

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
-from orchestrator.errors import ServerUnreachableError
+from orchestrator.errors import ServerTooOldError, ServerUnreachableError
 from orchestrator.postgres import binaries, external
 from orchestrator.postgres.binaries import Binaries
 from orchestrator.postgres.cluster import Cluster, Limits
@@ -25,9 +25,13 @@ from orchestrator.postgres.facts import (
 )
 from orchestrator.postgres.sessions import session_settings
 from orchestrator.processes.janitor import Janitor
+from orchestrator.scenario.types import CHECK_INTERVALS, ServerCondition
 
 DATABASE = "crashbench"
 WORKER_ROLE = "crashbench_worker"
+
+_CHECKS_SINCE = 140000
+"""The version from which on there is such a setting."""
 
 __all__ = ["DATABASE", "WORKER_ROLE", "Limits", "Server", "open_server", "version_of"]
 
@@ -88,20 +92,26 @@ class Server:
 
 
 def open_server(
-    dsn: str | None, *, run_id: str, janitor: Janitor, limits: Limits | None = None
+    dsn: str | None,
+    *,
+    run_id: str,
+    janitor: Janitor,
+    limits: Limits | None = None,
+    condition: ServerCondition = "check_off",
 ) -> Server:
-    """A server with an empty database for the run `run_id`. Call it in the main thread.
+    """A server with an empty database for the run `run_id`, whose sessions are under `condition`.
+    Call it in the main thread.
 
     Raises a `ServerError` that says what is wrong and what to do.
     """
     limits = limits or Limits()
     if dsn is not None:
-        return _given(dsn, run_id, janitor, limits)
+        return _given(dsn, run_id, janitor, limits, condition)
     found = binaries.locate()
     _log.info("PostgreSQL from %s (%s)", found.origin, found.package)
     cluster = Cluster(found, janitor, limits)
     try:
-        return _ephemeral(cluster, found)
+        return _ephemeral(cluster, found, condition)
     except BaseException:
         cluster.stop()
         raise
@@ -114,11 +124,12 @@ def version_of(dsn: str | None) -> str:
     return external.version_at(external.parse(dsn), Limits().connect_s)
 
 
-def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:
+def _ephemeral(cluster: Cluster, binaries: Binaries, condition: ServerCondition) -> Server:
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         worker, database = Identifier(WORKER_ROLE), Identifier(DATABASE)
         connection.execute(SQL("CREATE ROLE {} LOGIN").format(worker))
         connection.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, worker))
+        _put_under(condition, connection, DATABASE)
     with psycopg.connect(cluster.dsn(DATABASE), autocommit=True) as connection:
         has_statistics = _add_statistics(connection)
         facts = server_facts(connection)
@@ -143,12 +154,16 @@ def _ephemeral(cluster: Cluster, binaries: Binaries) -> Server:
     )
 
 
-def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
+def _given(
+    dsn: str, run_id: str, janitor: Janitor, limits: Limits, condition: ServerCondition
+) -> Server:
     target = external.parse(dsn)
     _log.info("PostgreSQL as given: %s", target)
     name = external.make_database(target, run_id, janitor, limits.connect_s)
     own_dsn = target.dsn(name)
     try:
+        with psycopg.connect(own_dsn, autocommit=True) as connection:
+            _put_under(condition, connection, name)
         with psycopg.connect(own_dsn, autocommit=True) as connection:
             session = session_settings(connection, str(target))
             has_statistics = _add_statistics(connection)
@@ -170,6 +185,21 @@ def _given(dsn: str, run_id: str, janitor: Janitor, limits: Limits) -> Server:
         "measured": {"fdatasync_us": None, "fdatasync_us_why": why},
     }
     return Server(own_dsn, own_dsn, description, cluster=None, maintenance_dsn=target.dsn())
+
+
+def _put_under(
+    condition: ServerCondition, connection: psycopg.Connection[Any], database: str
+) -> None:
+    """From its next session on. Raises `ServerTooOldError` where it cannot be had."""
+    if connection.info.server_version < _CHECKS_SINCE:
+        if condition != "check_off":
+            raise ServerTooOldError(
+                f"the server is PostgreSQL {connection.info.server_version // 10000}, and the "
+                f"server condition {condition} needs {_CHECKS_SINCE // 10000} or newer"
+            )
+        return
+    order = SQL("ALTER DATABASE {} SET client_connection_check_interval = {}")
+    connection.execute(order.format(Identifier(database), Literal(CHECK_INTERVALS[condition])))
 
 
 def _add_statistics(connection: psycopg.Connection[Any]) -> bool:

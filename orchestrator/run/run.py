@@ -63,7 +63,12 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         _interruptible() as interrupted,
         _without_the_callers_settings(request.dsn),
         Janitor() as janitor,
-        open_server(request.dsn, run_id=request.run_id, janitor=janitor) as server,
+        open_server(
+            request.dsn,
+            run_id=request.run_id,
+            janitor=janitor,
+            condition=request.scenario.server,
+        ) as server,
     ):
         try:
             with psycopg.connect(server.worker_dsn, autocommit=True) as connection:

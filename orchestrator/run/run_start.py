@@ -11,7 +11,7 @@ from orchestrator.run import environment
 from orchestrator.run.request import Request, offers_of
 from orchestrator.scenario.job_kinds import needed_offers
 
-_COMPARABLE = ("workload", "workers", "faults", "effects", "limits")
+_COMPARABLE = ("server", "workload", "workers", "faults", "effects", "limits")
 """The parts of a scenario that must be equal before two runs may be pooled."""
 
 

@@ -346,6 +346,12 @@ class Expectations(Section, frozen=True, kw_only=True):
     """The longest time from the end of a fault until a worker that it concerned started a job."""
 
 
+ServerCondition = Literal["check_off", "check_100ms"]
+"""Whether a backend that is busy looks if its client is still there."""
+CHECK_INTERVALS: dict[ServerCondition, str] = {"check_off": "0", "check_100ms": "100ms"}
+"""By the condition: PostgreSQL's client_connection_check_interval, as it shows that."""
+
+
 class Scenario(Section, frozen=True, kw_only=True):
     """A whole scenario file, defaults filled in."""
 
@@ -366,6 +372,10 @@ class Scenario(Section, frozen=True, kw_only=True):
     list_round_trips: bool = False
     """The first process of slot 0 reaches the database through a proxy, and each of its round trips
     is noted in the history; needs `workload.waves`."""
+    server: ServerCondition = "check_off"
+    """How soon a backend that is busy notices that its client is gone, in the run's own database:
+    ``check_off`` = not before it has finished (client_connection_check_interval = 0, as PostgreSQL
+    has it); ``check_100ms`` = it looks every 100 ms (PostgreSQL 14 or newer)."""
     workload: WorkloadSettings
     """Which jobs come, and when."""
     workers: WorkerSettings

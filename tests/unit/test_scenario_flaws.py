@@ -26,6 +26,7 @@ HELD = "workload.held=[{ point = 'started', count = 2 }]"
 ONE_FLAW: list[tuple[str, list[str], str]] = [
     # (scenario, overrides, the one flaw)
     ("crash_recovery", ["workload.rate_per_sec=3"], 'did you mean "rate_per_s"?'),
+    ("crash_recovery", ["server=check_1s"], "'check_1s' is unknown; did you mean \"check_100ms\"?"),
     ("crash_recovery", ["colour=blue"], "colour: unknown key at the top of the file; there are "),
     ("crash_recovery", ["limits.redy_s=3"], 'unknown key in [limits]; did you mean "ready_s"?'),
     ("crash_recovery", ["faults.0.slto=1"], 'unknown key in [faults.0]; did you mean "slot"?'),

@@ -32,6 +32,7 @@ from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
 from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
 from analysis.summary.types import Summary
+from orchestrator.scenario.types import CHECK_INTERVALS
 from worker_child.protocol import ChildReady
 
 
@@ -182,6 +183,9 @@ def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
         yield "changed settings", ", ".join(start.setting_words)
     yield "ordinal and seed", f"{run.ordinal}, {run.seed}"
     yield "time_scale", f"{run.time_scale:g} (multiplies medium and long jobs)"
+    condition = case.scenario.server
+    interval = f"client_connection_check_interval = {CHECK_INTERVALS[condition]}"
+    yield "server condition", f"{condition} ({interval})"
     environment = dict(flattened(case.history.start.environment))
     for title, keys in MACHINE_ROWS:
         values = [plain_text(environment[key]) for key in keys if environment.get(key) is not None]
