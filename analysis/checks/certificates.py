@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY
+from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY, TABLE_LOCK
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
-from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
+from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_PAUSE, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
 from analysis.history.history import Records
@@ -27,6 +27,8 @@ FORMS: dict[str, Form] = {
     "database_crash": DATABASE_CRASH,
     "read_only": READ_ONLY,
     "pool_exhaustion": POOL_EXHAUSTION,
+    "table_lock": TABLE_LOCK,
+    "database_pause": DATABASE_PAUSE,
 }
 """By a fault's `what`."""
 

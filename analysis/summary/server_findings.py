@@ -60,6 +60,31 @@ def _shut(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     return f"{text}, and new ones were {was} for {_since(sent, end.open_ns)}; {followed}"
 
 
+def _locked(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.had_ns is None or end.gone_ns is None:
+        return "the queue's tables were not seen to be locked, and free again"
+    waited = sum(waiter.worker for waiter in end.waiters)
+    sessions = f"{waited} session{'' if waited == 1 else 's'} of the workers"
+    followed = _followed(history, sent, end.gone_ns)
+    return (
+        f"{' and '.join(sent.before.tables)} {'was' if len(sent.before.tables) == 1 else 'were'} "
+        f"locked for {_since(sent, end.gone_ns)}, and "
+        f"{sessions} were seen to wait for it; {followed}"
+    )
+
+
+def _paused(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.continued_ns is None or end.answered_ns is None:
+        return "the server was not seen to answer again"
+    followed = _followed(history, sent, end.answered_ns)
+    return (
+        f"the server's {len(end.pids)} processes were stopped for "
+        f"{_since(sent, end.continued_ns)}; {followed}"
+    )
+
+
 def _followed(history: History, sent: FaultInjected, back_ns: int) -> str:
     """Who died of it, and when work began again."""
     lost = sum(
@@ -94,5 +119,7 @@ _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "database_crash": _away,
     "read_only": _shut,
     "pool_exhaustion": _shut,
+    "table_lock": _locked,
+    "database_pause": _paused,
 }
 """By a fault's `what`."""

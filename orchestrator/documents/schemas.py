@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.database_faults import Waiter
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
@@ -52,6 +53,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Invocation,
     Session,
     EndedSession,
+    Waiter,
     WorkerTarget,
     ServerTarget,
     DatabaseTarget,

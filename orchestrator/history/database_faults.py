@@ -48,3 +48,41 @@ class DoorEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sessions of the workers that had begun under it, and were told to end as it was over."""
     open_ns: int | None = None
     """When a new session could read and write again, CLOCK_MONOTONIC."""
+
+
+class Waiter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A session that was seen to wait for a lock."""
+
+    pid: int
+    """Its backend's."""
+    backend_start: str
+    """When that began: with the pid it names a session once and for all."""
+    query: str | None = None
+    """What it waited with."""
+    worker: bool = False
+    """It was a worker's."""
+
+
+class LockBefore(msgspec.Struct, frozen=True):
+    """The `parts` of a `fault_injected` whose `what` is `table_lock`: seen just before it."""
+
+    tables: list[str]
+    """Those that were to be locked: what a count of the queue's jobs reads."""
+
+
+class LockEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `table_lock`. What is left out was not
+    seen."""
+
+    holder_pid: int
+    """The backend of the session that was to take the lock."""
+    waiters: list[Waiter] = []
+    """Who was seen to wait for it, at any time."""
+    had_ns: int | None = None
+    """When all tables were first seen to be locked by it, CLOCK_MONOTONIC."""
+    still_ns: int | None = None
+    """When that was last seen, CLOCK_MONOTONIC."""
+    unlocked_ns: int | None = None
+    """When it was let go, stamped just before, CLOCK_MONOTONIC."""
+    gone_ns: int | None = None
+    """When none of these locks was there any more, CLOCK_MONOTONIC."""

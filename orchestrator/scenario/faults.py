@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
+from orchestrator.scenario.database_faults import DatabasePause, PoolExhaustion, ReadOnly, TableLock
 from orchestrator.scenario.triggered import Triggered
 from orchestrator.scenario.values import Seconds, SecondsFromZero
 
@@ -220,6 +220,8 @@ Fault = (
     | DatabaseCrash
     | ReadOnly
     | PoolExhaustion
+    | TableLock
+    | DatabasePause
 )
 """Every fault there is: the union of the types whose tag `what` is."""
 

@@ -59,7 +59,7 @@ class Triggered(Section, frozen=True, kw_only=True):
     NEEDS_OWN_SERVER: ClassVar[bool] = False
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
-    """While it lasts nobody has a server, the run itself included."""
+    """While it lasts nobody has a server, or gets at the queue, the run itself included."""
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
     at_s: Seconds | None = None
