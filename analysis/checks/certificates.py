@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY, TABLE_LOCK
+from analysis.checks.forms.database import PINNED_SNAPSHOT, POOL_EXHAUSTION, READ_ONLY, TABLE_LOCK
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
@@ -29,6 +29,7 @@ FORMS: dict[str, Form] = {
     "pool_exhaustion": POOL_EXHAUSTION,
     "table_lock": TABLE_LOCK,
     "database_pause": DATABASE_PAUSE,
+    "pinned_snapshot": PINNED_SNAPSHOT,
 }
 """By a fault's `what`."""
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from analysis.evidence.run_spec import started_ns
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
+from analysis.metrics.latency import NEVER, Instants, instants
 from analysis.section import seconds
 from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected, WorkerTarget
 
@@ -85,6 +87,37 @@ def _paused(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     )
 
 
+def _pinned(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.size is None or end.let_go_ns is None or end.xmin is None:
+        return "no snapshot was seen to be held until its end"
+    first, last = sent.before.size, end.size
+    times = instants(history, None)
+    begun_ns = started_ns(history) or sent.t_ns
+    warm_ns = begun_ns + round(history.start.scenario.workload.warmup_s * 1e9)
+    load_ns = begun_ns + round(history.start.scenario.workload.duration_s * 1e9)
+    before = _pace(times, warm_ns, sent.t_ns)
+    during = _pace(times, sent.t_ns, min(end.let_go_ns, load_ns))
+    return (
+        f"an idle transaction held xmin {end.xmin} for {_since(sent, end.let_go_ns)}; dead rows of "
+        f"the queue's tables: {first.dead_rows} before, {last.dead_rows} at its end; their size: "
+        f"{first.bytes} and {last.bytes} bytes; {before} before, {during} meanwhile"
+    )
+
+
+def _pace(times: Instants, from_ns: int, to_ns: int) -> str:
+    """What was completed in a stretch of the load, and how soon its jobs were picked up."""
+    if to_ns <= from_ns:
+        return "nothing"
+    done = int(np.sum((times.completed >= from_ns) & (times.completed < to_ns)))
+    mine = (times.intended >= from_ns) & (times.intended < to_ns)
+    waited_ns = np.sort(times.started[mine].astype(np.int64) - times.intended[mine])
+    text = f"{done / seconds(to_ns - from_ns):.1f} jobs/s completed"
+    if not waited_ns.size or int(waited_ns[(waited_ns.size - 1) // 2]) > NEVER // 2:
+        return text
+    return f"{text}, picked up in {waited_ns[(waited_ns.size - 1) // 2] / 1e6:.1f} ms (median)"
+
+
 def _followed(history: History, sent: FaultInjected, back_ns: int) -> str:
     """Who died of it, and when work began again."""
     lost = sum(
@@ -121,5 +154,6 @@ _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "pool_exhaustion": _shut,
     "table_lock": _locked,
     "database_pause": _paused,
+    "pinned_snapshot": _pinned,
 }
 """By a fault's `what`."""

@@ -9,7 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
-from orchestrator.history.database_faults import Waiter
+from orchestrator.history.database_faults import QueueSize, Waiter
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
@@ -54,6 +54,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     Session,
     EndedSession,
     Waiter,
+    QueueSize,
     WorkerTarget,
     ServerTarget,
     DatabaseTarget,

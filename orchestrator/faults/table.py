@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.faults import (
     database,
     pause,
+    pinned_snapshot,
     server,
     sessions,
     signals,
@@ -24,7 +25,13 @@ from orchestrator.faults import (
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.database_faults import DatabasePause, PoolExhaustion, ReadOnly, TableLock
+from orchestrator.scenario.database_faults import (
+    DatabasePause,
+    PinnedSnapshot,
+    PoolExhaustion,
+    ReadOnly,
+    TableLock,
+)
 from orchestrator.scenario.faults import (
     BackendTerminate,
     CrashLoop,
@@ -182,6 +189,17 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healing="SIGCONT",
         healed="the server to answer again",
+    ),
+    PinnedSnapshot: Row(
+        target=pinned_snapshot.victim,
+        inject=pinned_snapshot.pin,
+        heal=pinned_snapshot.let_go,
+        certificate=pinned_snapshot.SnapshotHeld,
+        ends_process=False,
+        describe=pinned_snapshot.describe,
+        spans_outage=True,
+        healing="let go",
+        healed="the transaction's session to be gone",
     ),
 }
 """By the type of the scenario's entry."""

@@ -86,3 +86,43 @@ class LockEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it was let go, stamped just before, CLOCK_MONOTONIC."""
     gone_ns: int | None = None
     """When none of these locks was there any more, CLOCK_MONOTONIC."""
+
+
+class QueueSize(msgspec.Struct, frozen=True):
+    """How large the queue's tables are, all together."""
+
+    dead_rows: int
+    """n_dead_tup of pg_stat_all_tables: as the server's statistics have it."""
+    bytes: int
+    """pg_total_relation_size."""
+
+
+class SnapshotBefore(msgspec.Struct, frozen=True):
+    """The `parts` of a `fault_injected` whose `what` is `pinned_snapshot`: seen just before it."""
+
+    tables: list[str]
+    """Those of the queue: what a count of its jobs reads."""
+    size: QueueSize
+    """Of these."""
+
+
+class SnapshotEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `pinned_snapshot`. What is left out was not
+    seen."""
+
+    pid: int
+    """The backend of the session that held it."""
+    xmin: str | None = None
+    """Its backend_xmin, as pg_stat_activity showed it at first."""
+    seen_ns: int | None = None
+    """When that was, CLOCK_MONOTONIC."""
+    still_xmin: str | None = None
+    """Its backend_xmin when it was last seen."""
+    still_ns: int | None = None
+    """When that was, CLOCK_MONOTONIC."""
+    size: QueueSize | None = None
+    """Of the queue's tables, just before it was let go."""
+    let_go_ns: int | None = None
+    """When its session was ended, stamped just before, CLOCK_MONOTONIC."""
+    gone_ns: int | None = None
+    """When there was no such session any more, CLOCK_MONOTONIC."""

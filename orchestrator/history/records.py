@@ -13,7 +13,14 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from orchestrator.history.database_faults import DoorBefore, DoorEnd, LockBefore, LockEnd
+from orchestrator.history.database_faults import (
+    DoorBefore,
+    DoorEnd,
+    LockBefore,
+    LockEnd,
+    SnapshotBefore,
+    SnapshotEnd,
+)
 from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.triggered import PointPhase, PointSide
@@ -337,6 +344,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "pool_exhaustion": PartsOfAFault(DoorBefore, DoorEnd),
     "table_lock": PartsOfAFault(LockBefore, LockEnd),
     "database_pause": PartsOfAFault(ServerSeen, ServerPaused),
+    "pinned_snapshot": PartsOfAFault(SnapshotBefore, SnapshotEnd),
 }
 """By `what`."""
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from orchestrator.history.database_faults import FreshSaw
+from orchestrator.history.database_faults import FreshSaw, QueueSize
 from orchestrator.history.records import RowRead, Session
 from orchestrator.history.server_faults import ServerSeen
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
@@ -59,6 +59,14 @@ SELECT DISTINCT pid, backend_start::text, state, left(query, 300), application_n
 {_LOCKED} JOIN pg_stat_activity USING (pid)
 WHERE NOT granted ORDER BY pid
 """
+_SIZE = """
+SELECT coalesce(sum(n_dead_tup), 0)::bigint,
+       coalesce(sum(pg_total_relation_size(relid)), 0)::bigint
+FROM pg_stat_all_tables
+     JOIN unnest(%s::text[], %s::text[]) AS wanted (schemaname, relname)
+          USING (schemaname, relname)
+"""
+_XMIN = "SELECT backend_xmin::text FROM pg_stat_activity WHERE pid = %s"
 _MARKER = """
 CREATE UNLOGGED TABLE IF NOT EXISTS crashbench_marker (planted timestamptz);
 TRUNCATE crashbench_marker;
@@ -203,6 +211,22 @@ class Probe:
         psycopg.Error."""
         rows = self._connection.execute(_WAITERS, _columns(tables)).fetchall()
         return [(Session(*row), name) for *row, name in rows]
+
+    def size_of(self, tables: Collection[tuple[str, str]]) -> QueueSize:
+        """How large these tables are, all together. Raises psycopg.Error."""
+        row = self._connection.execute(_SIZE, _columns(tables)).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return QueueSize(*row)
+
+    def xmin_of(self, pid: int) -> str | None:
+        """The backend_xmin of a backend; None = it holds none, or is not there. Raises
+        psycopg.Error."""
+        row = self._connection.execute(_XMIN, (pid,)).fetchone()
+        return None if row is None else row[0]
+
+    def lives(self, pid: int) -> bool:
+        """Whether there is such a backend. Raises psycopg.Error."""
+        return self._connection.execute(_XMIN, (pid,)).fetchone() is not None
 
     def try_session(self, dsn: str) -> tuple[FreshSaw, str | None]:
         """What a new session of `dsn` may do, and why there was none to be had."""

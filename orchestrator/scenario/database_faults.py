@@ -64,3 +64,17 @@ class DatabasePause(Triggered, frozen=True, kw_only=True, tag_field="what", tag=
     def outage_s(self) -> float | None:
         """Until they go on."""
         return self.for_s
+
+
+class PinnedSnapshot(Triggered, frozen=True, kw_only=True, tag_field="what", tag="pinned_snapshot"):
+    """A transaction that does nothing holds its snapshot for a while: no row that dies meanwhile is
+    removed, and whoever looks for the next job reads over all of them."""
+
+    HOLDS_UP = False
+    for_s: Seconds
+    """How long."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until it is let go."""
+        return self.for_s

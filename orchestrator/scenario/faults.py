@@ -7,7 +7,13 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from orchestrator.scenario.database_faults import DatabasePause, PoolExhaustion, ReadOnly, TableLock
+from orchestrator.scenario.database_faults import (
+    DatabasePause,
+    PinnedSnapshot,
+    PoolExhaustion,
+    ReadOnly,
+    TableLock,
+)
 from orchestrator.scenario.triggered import Triggered
 from orchestrator.scenario.values import Seconds, SecondsFromZero
 
@@ -222,6 +228,7 @@ Fault = (
     | PoolExhaustion
     | TableLock
     | DatabasePause
+    | PinnedSnapshot
 )
 """Every fault there is: the union of the types whose tag `what` is."""
 

@@ -62,6 +62,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     """While it lasts nobody has a server, or gets at the queue, the run itself included."""
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
+    HOLDS_UP: ClassVar[bool] = True
+    """Whoever it hits and does not end cannot be expected to get on while it lasts."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,13 @@ from orchestrator.faults.targets import Reach, Victim
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.database_faults import DatabasePause, PoolExhaustion, ReadOnly, TableLock
+from orchestrator.scenario.database_faults import (
+    DatabasePause,
+    PinnedSnapshot,
+    PoolExhaustion,
+    ReadOnly,
+    TableLock,
+)
 from orchestrator.scenario.faults import Fault
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
@@ -33,6 +40,7 @@ READ_ONLY = ReadOnly(at_s=1.5, for_s=1.0)
 EXHAUSTED = PoolExhaustion(at_s=1.5, for_s=1.0)
 LOCKED = TableLock(at_s=1.5, for_s=4.0)
 STOPPED = DatabasePause(at_s=1.5, for_s=4.0)
+PINNED = PinnedSnapshot(at_s=1.0, for_s=3.0)
 
 
 def carry(results: Path, library: str, *faults: Fault, dsn: str | None = None) -> Summary:
@@ -107,6 +115,18 @@ def test_every_process_of_the_server_stands_still_and_goes_on(tmp_path: Path) ->
     assert " processes were stopped for " in told(summary, "Database pause")
 
 
+def test_a_snapshot_that_is_held_on_a_given_server_keeps_dead_rows_and_holds_nobody_up(
+    server: Server, tmp_path: Path
+) -> None:
+    summary = carry(tmp_path, "pgqueuer", PINNED, dsn=server.dsn)
+    assert summary.verdict == "pass", summary.reasons
+    assert (summary.crash.certificates, summary.jobs.completed_once) == (1, 60)
+    said = told(summary, "Pinned snapshot")
+    assert " jobs/s completed, picked up in " in said
+    dead = re.search(r"dead rows of the queue's tables: (\d+) before, (\d+) at its end", said)
+    assert dead is not None and int(dead[2]) > 0
+
+
 def test_a_server_of_somebody_else_is_not_stopped(tmp_path: Path) -> None:
     with pytest.raises(NotPossibleHereError, match="the fault database_pause, which harms"):
         carry(tmp_path, "pgqueuer", STOPPED, dsn="postgresql://nobody@localhost:1/none")
@@ -120,6 +140,7 @@ def test_a_server_of_somebody_else_is_not_stopped(tmp_path: Path) -> None:
         (EXHAUSTED, "no new session was seen to be refused"),
         (LOCKED, "the lock was not seen to be held"),
         (STOPPED, "its processes were not seen stopped"),
+        (PINNED, "no snapshot was seen to be held"),
     ],
 )
 def test_a_database_that_nothing_was_done_to_makes_the_run_invalid(

@@ -135,6 +135,32 @@ SPOILT += [
     ),
 ]
 
+TARGETS["pinned_snapshot"] = DatabaseTarget("crashbench")
+SIZE = {"dead_rows": 3, "bytes": 8192}
+WHOLE["pinned_snapshot"] = (
+    {"tables": ["public.jobs"], "size": SIZE},
+    {
+        "pid": 7,
+        "xmin": "741",
+        "seen_ns": 2_000,
+        "still_xmin": "741",
+        "still_ns": 5_000,
+        "size": SIZE,
+        "let_go_ns": 6_000,
+        "gone_ns": 7_000,
+    },
+)
+SPOILT += [
+    ("pinned_snapshot", {"tables": []}, {}, "no table of the queue was found"),
+    ("pinned_snapshot", {}, {"seen_ns": None}, "no snapshot was seen to be held"),
+    ("pinned_snapshot", {}, {"still_ns": None}, "it was not seen to be held until its end"),
+    ("pinned_snapshot", {}, {"still_xmin": "742"}, "it was not seen to be held until its end"),
+    ("pinned_snapshot", {}, {"size": None}, "the dead rows were not counted"),
+    ("pinned_snapshot", {}, {"let_go_ns": None}, "nothing shows that it was let go"),
+    ("pinned_snapshot", {}, {"gone_ns": None}, "its session was not seen to go"),
+    ("pinned_snapshot", {}, {"still_ns": 6_001}, "it was let go before it was last seen"),
+]
+
 
 def missing(what: str, before: Parts, after: Parts) -> list[str]:
     target = TARGETS[what]
