@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from analysis.checks.forms.database import POOL_EXHAUSTION, READ_ONLY
+from analysis.checks.forms.database import PINNED_SNAPSHOT, POOL_EXHAUSTION, READ_ONLY, TABLE_LOCK
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
-from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_RESTART
+from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_PAUSE, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
 from analysis.checks.forms.stall import STALL
 from analysis.faults_named import fault_named
@@ -33,6 +33,9 @@ FORMS: dict[str, Form] = {
     "database_crash": DATABASE_CRASH,
     "read_only": READ_ONLY,
     "pool_exhaustion": POOL_EXHAUSTION,
+    "table_lock": TABLE_LOCK,
+    "database_pause": DATABASE_PAUSE,
+    "pinned_snapshot": PINNED_SNAPSHOT,
 }
 """By a fault's `what`."""
 

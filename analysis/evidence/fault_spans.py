@@ -31,10 +31,12 @@ class FaultSpan:
     """Their slots."""
     ends_process: bool
     """The workers that it hit are dead by it."""
+    holds_up: bool = True
+    """Whoever it hit could not get on while it lasted."""
 
     def hits(self, worker: int) -> bool:
         """Whether it held up the incarnation of this key."""
-        return not self.workers or worker in self.workers
+        return self.holds_up and (not self.workers or worker in self.workers)
 
 
 def fault_spans(history: History) -> tuple[FaultSpan, ...]:
@@ -62,6 +64,7 @@ def fault_spans(history: History) -> tuple[FaultSpan, ...]:
             workers=frozenset(worker_key(w.slot, w.incarnation) for w in sent.target.workers),
             slots=frozenset(worker.slot for worker in sent.target.workers),
             ends_process=sent.ends_process,
+            holds_up=not 0 <= sent.fault < len(planned) or planned[sent.fault].HOLDS_UP,
         )
 
     spans = [span(sent) for sent in history.records.of(FaultInjected)]
@@ -79,5 +82,9 @@ def _as_planned(sent: FaultInjected, planned: Sequence[Fault]) -> int | None:
 
 
 def outages(spans: Sequence[FaultSpan]) -> tuple[Outage, ...]:
-    """Those that ended no process: deadlines count from their ends."""
-    return tuple(Outage(span.began_ns, span.healed_ns) for span in spans if not span.ends_process)
+    """Those that held somebody up and ended no process: deadlines count from their ends."""
+    return tuple(
+        Outage(span.began_ns, span.healed_ns)
+        for span in spans
+        if span.holds_up and not span.ends_process
+    )

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from analysis.evidence.run_spec import started_ns
 from analysis.faults_named import fault_named
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
+from analysis.metrics.latency import NEVER, Instants, instants
 from analysis.section import seconds
 from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected, WorkerTarget
 
@@ -60,6 +62,62 @@ def _shut(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     was = "refused" if end.saw == "refused" else "read-only"
     followed = _followed(history, sent, end.open_ns)
     return f"{text}, and new ones were {was} for {_since(sent, end.open_ns)}; {followed}"
+
+
+def _locked(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.had_ns is None or end.gone_ns is None:
+        return "the queue's tables were not seen to be locked, and free again"
+    waited = sum(waiter.worker for waiter in end.waiters)
+    sessions = f"{waited} session{'' if waited == 1 else 's'} of the workers"
+    followed = _followed(history, sent, end.gone_ns)
+    return (
+        f"{' and '.join(sent.before.tables)} {'was' if len(sent.before.tables) == 1 else 'were'} "
+        f"locked for {_since(sent, end.gone_ns)}, and "
+        f"{sessions} were seen to wait for it; {followed}"
+    )
+
+
+def _paused(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.continued_ns is None or end.answered_ns is None:
+        return "the server was not seen to answer again"
+    followed = _followed(history, sent, end.answered_ns)
+    return (
+        f"the server's {len(end.pids)} processes were stopped for "
+        f"{_since(sent, end.continued_ns)}; {followed}"
+    )
+
+
+def _pinned(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
+    end = seen.after
+    if end.size is None or end.let_go_ns is None or end.xmin is None:
+        return "no snapshot was seen to be held until its end"
+    first, last = sent.before.size, end.size
+    times = instants(history, None)
+    begun_ns = started_ns(history) or sent.t_ns
+    warm_ns = begun_ns + round(history.start.scenario.workload.warmup_s * 1e9)
+    load_ns = begun_ns + round(history.start.scenario.workload.duration_s * 1e9)
+    before = _pace(times, warm_ns, sent.t_ns)
+    during = _pace(times, sent.t_ns, min(end.let_go_ns, load_ns))
+    return (
+        f"an idle transaction held xmin {end.xmin} for {_since(sent, end.let_go_ns)}; dead rows of "
+        f"the queue's tables: {first.dead_rows} before, {last.dead_rows} at its end; their size: "
+        f"{first.bytes} and {last.bytes} bytes; {before} before, {during} meanwhile"
+    )
+
+
+def _pace(times: Instants, from_ns: int, to_ns: int) -> str:
+    """What was completed in a stretch of the load, and how soon its jobs were picked up."""
+    if to_ns <= from_ns:
+        return "nothing"
+    done = int(np.sum((times.completed >= from_ns) & (times.completed < to_ns)))
+    mine = (times.intended >= from_ns) & (times.intended < to_ns)
+    waited_ns = np.sort(times.started[mine].astype(np.int64) - times.intended[mine])
+    text = f"{done / seconds(to_ns - from_ns):.1f} jobs/s completed"
+    if not waited_ns.size or int(waited_ns[(waited_ns.size - 1) // 2]) > NEVER // 2:
+        return text
+    return f"{text}, picked up in {waited_ns[(waited_ns.size - 1) // 2] / 1e6:.1f} ms (median)"
 
 
 def _followed(history: History, sent: FaultInjected, back_ns: int) -> str:
@@ -167,5 +225,8 @@ _TOLD: Mapping[str, Callable[[History, FaultInjected, FaultEnded], Any]] = {
     "database_crash": _away,
     "read_only": _shut,
     "pool_exhaustion": _shut,
+    "table_lock": _locked,
+    "database_pause": _paused,
+    "pinned_snapshot": _pinned,
 }
 """By a fault's `what`."""

@@ -9,6 +9,7 @@ import msgspec
 
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
+from orchestrator.history.database_faults import QueueSize, Waiter
 from orchestrator.history.network_faults import HeldConnection
 from orchestrator.history.producer_faults import ProducerSession
 from orchestrator.history.records import (
@@ -58,6 +59,8 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     EndedSession,
     ProducerSession,
     HeldConnection,
+    Waiter,
+    QueueSize,
     WorkerTarget,
     ProducerTarget,
     ServerTarget,

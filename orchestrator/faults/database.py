@@ -54,9 +54,15 @@ class RunDatabase:
 
 def victim(reach: Reach, entry: Triggered) -> RunDatabase | None:
     """The database, once some worker uses it."""
+    name = database_of(reach)
+    return None if name is None else RunDatabase(name)
+
+
+def database_of(reach: Reach) -> str | None:
+    """The name of the run's database; None = no worker lives that could use it."""
     if not reach.fleet.living():
         return None
-    return RunDatabase(str(conninfo_to_dict(server_of(reach).dsn)["dbname"]))
+    return str(conninfo_to_dict(server_of(reach).dsn)["dbname"])
 
 
 def make_read_only(reach: Reach, victim: RunDatabase, fault: int) -> int:

@@ -157,6 +157,7 @@ class FaultInjector:
             Outage(fault.sent_ns, fault.healed_ns())
             for fault in self.injected
             if not row_of(fault.plan.entry).ends_process
+            and fault.plan.entry.HOLDS_UP
             and (fault.healed_ns() or fault.heal_due_ns() or not fault.certified)
         ]
 

@@ -1,4 +1,4 @@
-"""The run's own server is taken away from everybody for a while: a restart, a crash."""
+"""The run's own server is taken away from everybody for a while: a restart, a crash, a pause."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from orchestrator.faults.certificate import Closed
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.records import ServerTarget
-from orchestrator.history.server_faults import ServerBack, ServerSeen
+from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen
 from orchestrator.postgres.server import Server
+from orchestrator.processes import linux
+from orchestrator.scenario.database_faults import DatabasePause
 from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart
 from orchestrator.scenario.triggered import Triggered
 
@@ -87,6 +89,21 @@ def await_recovery(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
     return _Return(reach, victim, begun=lambda: True, is_it=lambda seen: seen.marker_rows == 0)
 
 
+def pause(reach: Reach, victim: RunServer, fault: int) -> int:
+    """SIGSTOP all of its processes; returns the instant, stamped just before."""
+    reach.absence.begin()
+    at_ns = time.monotonic_ns()
+    victim.back["pids"] = _server(reach).cluster.pause()
+    return at_ns
+
+
+def go_on(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
+    """SIGCONT to all of them; healed when it answers."""
+    victim.back["continued_ns"] = time.monotonic_ns()
+    _server(reach).cluster.go_on()
+    return _Return(reach, victim, begun=lambda: True, is_it=lambda seen: True)
+
+
 def describe_restart(entry: DatabaseRestart) -> str:
     """For a person, before the run."""
     return "a fast stop of the server"
@@ -95,6 +112,11 @@ def describe_restart(entry: DatabaseRestart) -> str:
 def describe_crash(entry: DatabaseCrash) -> str:
     """For a person, before the run."""
     return "SIGKILL of one of the server's backends"
+
+
+def describe_pause(entry: DatabasePause) -> str:
+    """For a person, before the run."""
+    return "SIGSTOP of every process of the server"
 
 
 class _Return:
@@ -170,6 +192,34 @@ class AwayAndBack:
         if self._victim.idle is not None:
             self._victim.idle.close()
         return Closed(ServerBack(**self._victim.back))
+
+
+class PausedAndBack:
+    """All of the server's processes were seen stopped, until it answered again as it was."""
+
+    def __init__(self, reach: Reach, victim: Victim) -> None:
+        assert isinstance(victim, RunServer), f"{victim} is no server"
+        self._reach = reach
+        self._victim = victim
+
+    def before(self) -> ServerSeen:
+        """Its start, and the marker's row."""
+        return self._reach.probe.plant_marker()
+
+    def missing(self, *, overdue: bool) -> str | None:
+        """Its processes are looked at while they are stopped."""
+        back = self._victim.back
+        if "continued_ns" in back:
+            return None
+        states = [linux.thread_states(pid) for pid in back.get("pids", [])]
+        if states and all(of_one == {"T"} for of_one in states):
+            now_ns = back["still_stopped_ns"] = time.monotonic_ns()
+            back.setdefault("stopped_ns", now_ns)
+        return "the end of the pause"
+
+    def close(self, fault: int) -> Closed:
+        """What was seen."""
+        return Closed(ServerPaused(**self._victim.back))
 
 
 def _server(reach: Reach) -> Server:

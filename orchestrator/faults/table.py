@@ -15,17 +15,25 @@ from orchestrator.faults import (
     database,
     network,
     pause,
+    pinned_snapshot,
     producers,
     server,
     sessions,
     signals,
     stall,
+    table_lock,
     targets,
 )
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
-from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
+from orchestrator.scenario.database_faults import (
+    DatabasePause,
+    PinnedSnapshot,
+    PoolExhaustion,
+    ReadOnly,
+    TableLock,
+)
 from orchestrator.scenario.faults import (
     BackendTerminate,
     Blackhole,
@@ -195,6 +203,39 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healing="sessions again",
         healed="a new session to be taken",
+    ),
+    TableLock: Row(
+        target=table_lock.victim,
+        inject=table_lock.lock,
+        heal=table_lock.unlock,
+        certificate=table_lock.LockHeld,
+        ends_process=False,
+        describe=table_lock.describe,
+        spans_outage=True,
+        healing="let go",
+        healed="the lock to be gone",
+    ),
+    DatabasePause: Row(
+        target=server.victim,
+        inject=server.pause,
+        heal=server.go_on,
+        certificate=server.PausedAndBack,
+        ends_process=False,
+        describe=server.describe_pause,
+        spans_outage=True,
+        healing="SIGCONT",
+        healed="the server to answer again",
+    ),
+    PinnedSnapshot: Row(
+        target=pinned_snapshot.victim,
+        inject=pinned_snapshot.pin,
+        heal=pinned_snapshot.let_go,
+        certificate=pinned_snapshot.SnapshotHeld,
+        ends_process=False,
+        describe=pinned_snapshot.describe,
+        spans_outage=True,
+        healing="let go",
+        healed="the transaction's session to be gone",
     ),
 }
 """By the type of the scenario's entry."""

@@ -13,10 +13,17 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from orchestrator.history.database_faults import DoorBefore, DoorEnd
+from orchestrator.history.database_faults import (
+    DoorBefore,
+    DoorEnd,
+    LockBefore,
+    LockEnd,
+    SnapshotBefore,
+    SnapshotEnd,
+)
 from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
-from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
+from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
 from orchestrator.scenario.triggered import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
@@ -373,6 +380,9 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
     "read_only": PartsOfAFault(DoorBefore, DoorEnd),
     "pool_exhaustion": PartsOfAFault(DoorBefore, DoorEnd),
+    "table_lock": PartsOfAFault(LockBefore, LockEnd),
+    "database_pause": PartsOfAFault(ServerSeen, ServerPaused),
+    "pinned_snapshot": PartsOfAFault(SnapshotBefore, SnapshotEnd),
 }
 """By `what`."""
 

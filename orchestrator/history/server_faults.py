@@ -41,6 +41,25 @@ class ServerSeen(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rows of an unlogged table, which a crash recovery empties and a restart keeps."""
 
 
+class ServerPaused(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `database_pause`. What is left out was not
+    seen."""
+
+    pids: list[int] = []
+    """The server's processes that were stopped."""
+    stopped_ns: int | None = None
+    """When every thread of all of them was first seen in state T (proc_pid_stat(5)),
+    CLOCK_MONOTONIC."""
+    still_stopped_ns: int | None = None
+    """When that was last seen, CLOCK_MONOTONIC."""
+    continued_ns: int | None = None
+    """When they were sent SIGCONT, stamped just before, CLOCK_MONOTONIC."""
+    answered_ns: int | None = None
+    """When a new session was first had, CLOCK_MONOTONIC."""
+    after: ServerSeen | None = None
+    """What that saw."""
+
+
 class ServerBack(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` that took the server away. What is left out was not seen."""
 

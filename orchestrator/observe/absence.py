@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg
+
 
 class ServerAbsence:
     """Begun and ended by the main loop; any thread may look. Whoever has a session with the server
@@ -12,6 +16,8 @@ class ServerAbsence:
         """The server is away, or about to be."""
         self.back = 0
         """How often it has come back."""
+        self.through: psycopg.Connection[Any] | None = None
+        """A session that sees the queue all the same: it is the one that keeps the others out."""
         self.shut = False
         """It is there, and of no use to any worker: whoever died is not replaced meanwhile."""
         self.cut_off: set[int] = set()

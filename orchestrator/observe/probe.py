@@ -11,7 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from orchestrator.history.database_faults import FreshSaw
+from orchestrator.history.database_faults import FreshSaw, QueueSize
 from orchestrator.history.records import RowRead, Session
 from orchestrator.history.server_faults import ServerSeen
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
@@ -36,6 +36,37 @@ _TERMINATE_OLDER = """
 SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
 FROM pg_stat_activity WHERE application_name = %s AND backend_start < %s::timestamptz ORDER BY pid
 """
+_READ_TABLES = """
+SELECT DISTINCT nspname::text, relname::text
+FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+     JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pid = pg_backend_pid() AND locktype = 'relation' AND relkind IN ('r', 'p')
+  AND nspname NOT IN ('pg_catalog', 'information_schema')
+ORDER BY 1, 2
+"""
+_LOCKED = """
+FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+     JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     JOIN unnest(%s::text[], %s::text[]) AS wanted (nspname, relname)
+          USING (nspname, relname)
+"""
+_LOCKS_OF = f"""
+SELECT count(DISTINCT relation) {_LOCKED}
+WHERE granted AND mode = 'AccessExclusiveLock' AND pid = %s
+"""
+_WAITERS = f"""
+SELECT DISTINCT pid, backend_start::text, state, left(query, 300), application_name
+{_LOCKED} JOIN pg_stat_activity USING (pid)
+WHERE NOT granted ORDER BY pid
+"""
+_SIZE = """
+SELECT coalesce(sum(n_dead_tup), 0)::bigint,
+       coalesce(sum(pg_total_relation_size(relid)), 0)::bigint
+FROM pg_stat_all_tables
+     JOIN unnest(%s::text[], %s::text[]) AS wanted (schemaname, relname)
+          USING (schemaname, relname)
+"""
+_XMIN = "SELECT backend_xmin::text FROM pg_stat_activity WHERE pid = %s"
 _MARKER = """
 CREATE UNLOGGED TABLE IF NOT EXISTS crashbench_marker (planted timestamptz);
 TRUNCATE crashbench_marker;
@@ -162,6 +193,41 @@ class Probe:
         rows = self._connection.execute(_TERMINATE_OLDER, (name, than)).fetchall()
         return [Session(*row) for *row, was_told in rows if was_told]
 
+    def inbox_tables(self) -> list[tuple[str, str]]:
+        """(schema, name) of the tables that a count of the queue's jobs reads, by the locks that it
+        takes. Raises psycopg.Error."""
+        with self._connection.transaction():
+            self._adapter.counts(self._connection)
+            return [(schema, name) for schema, name in self._connection.execute(_READ_TABLES)]
+
+    def locks_of(self, pid: int, tables: Collection[tuple[str, str]]) -> int:
+        """How many of these tables a backend has locked, ACCESS EXCLUSIVE. Raises psycopg.Error."""
+        row = self._connection.execute(_LOCKS_OF, (*_columns(tables), pid)).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return int(row[0])
+
+    def waiters_for(self, tables: Collection[tuple[str, str]]) -> list[tuple[Session, str]]:
+        """The sessions that wait for one of these tables, each with its application name. Raises
+        psycopg.Error."""
+        rows = self._connection.execute(_WAITERS, _columns(tables)).fetchall()
+        return [(Session(*row), name) for *row, name in rows]
+
+    def size_of(self, tables: Collection[tuple[str, str]]) -> QueueSize:
+        """How large these tables are, all together. Raises psycopg.Error."""
+        row = self._connection.execute(_SIZE, _columns(tables)).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return QueueSize(*row)
+
+    def xmin_of(self, pid: int) -> str | None:
+        """The backend_xmin of a backend; None = it holds none, or is not there. Raises
+        psycopg.Error."""
+        row = self._connection.execute(_XMIN, (pid,)).fetchone()
+        return None if row is None else row[0]
+
+    def lives(self, pid: int) -> bool:
+        """Whether there is such a backend. Raises psycopg.Error."""
+        return self._connection.execute(_XMIN, (pid,)).fetchone() is not None
+
     def try_session(self, dsn: str) -> tuple[FreshSaw, str | None]:
         """What a new session of `dsn` may do, and why there was none to be had."""
         name = parent_session_name(self._run_id, "trial")
@@ -239,6 +305,10 @@ class Probe:
             effects[job_id].append((key[0], key[1], key[2]))
         failures: dict[str, int] = dict(self._connection.execute(_FAILURES, parameters).fetchall())
         return effects, failures
+
+
+def _columns(tables: Collection[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [schema for schema, _ in tables], [name for _, name in tables]
 
 
 def _group(

@@ -132,14 +132,21 @@ class Sampler:
         return [*gap, self._snapshot(t_ns, counts)]
 
     def _counted(self, t_ns: int) -> tuple[QueueCounts | None, Note | None]:
-        """The rows, or why there are none; nothing of either while the server is away."""
-        if not self._absence.on:
-            try:
-                return self._adapter.counts(self._connection), None
-            except psycopg.Error as error:
-                self._reconnect()
-                if not self._absence.on:
-                    return None, Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
+        """The rows, or why there are none; nothing of either while the server is away.
+
+        What was asked before it went, and answered once it was back, is of no known instant.
+        """
+        went_on, back = self._absence.on, self._absence.back
+        connection = self._absence.through if went_on else self._connection
+        try:
+            if connection is not None:
+                counts = self._adapter.counts(connection)
+                if (self._absence.on, self._absence.back) == (went_on, back):
+                    return counts, None
+        except psycopg.Error as error:
+            self._reconnect()
+            if not (went_on or self._absence.on):
+                return None, Note(t_ns=t_ns, code="queue_unreadable", message=str(error))
         self._blind_since_ns = self._blind_since_ns or t_ns
         return None, None
 
@@ -192,7 +199,7 @@ class Sampler:
         notes: list[HistoryRecord] = []
         calls = None
         try:
-            if not self._absence.on:
+            if not self._absence.on or self._absence.through is not None:
                 calls = self._calls.read()
         except psycopg.Error as error:
             self._reconnect()

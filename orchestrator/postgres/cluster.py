@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 from orchestrator.errors import ServerBinariesError, ServerStartError
 from orchestrator.postgres.binaries import Binaries
 from orchestrator.postgres.facts import VOLATILE_FILE_SYSTEMS, file_system_type
+from orchestrator.processes import linux
 from orchestrator.processes.death_signal import Account, tethered
 from orchestrator.processes.janitor import Janitor
 
@@ -135,6 +137,9 @@ class Cluster:
         """
         assert threading.current_thread() is threading.main_thread(), "the tether is the thread's"
         self._limits = limits
+        self._janitor = janitor
+        self._stopped: list[int] = []
+        """Those of its processes that are stopped."""
         self._account = server_account()
         must_move = self._account is not None and not can_run(binaries, self._account)
         place = choose_place(usual_places(), self._account, holds_programs=must_move)
@@ -157,6 +162,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Shut down fast, ending all sessions; by force if that takes too long. Idempotent."""
+        self.go_on()
         died = self._process.poll()
         if died not in (None, 0):
             _log.warning("the server ended by itself, exit code %s: %s", died, self._log_tail())
@@ -220,6 +226,33 @@ class Cluster:
     def shut_down(self) -> None:
         """Begin a fast shutdown, as ``pg_ctl stop -m fast`` does; `is_down` once it is over."""
         self._process.send_signal(signal.SIGINT)
+
+    def pause(self) -> list[int]:
+        """SIGSTOP every process of the server, the first one first: it starts no other from then
+        on. The janitor knows of each before it is stopped. Returns them."""
+        self._stop_process(self.pid)
+        while running := [
+            process.pid
+            for process in linux.living_below(self.directory)
+            if process.pid not in self._stopped
+        ]:
+            for pid in running:
+                self._stop_process(pid)
+        return list(self._stopped)
+
+    def _stop_process(self, pid: int) -> None:
+        self._janitor.will_stop(pid)
+        self._stopped.append(pid)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT whoever is stopped; nothing where nobody is."""
+        for pid in self._stopped:
+            with suppress(ProcessLookupError):  # it was killed meanwhile
+                os.kill(pid, signal.SIGCONT)
+            self._janitor.goes_on(pid)
+        self._stopped.clear()
 
     @property
     def is_down(self) -> bool:

@@ -71,6 +71,11 @@ class Server:
         assert self._cluster is not None, "a server given by DSN is nobody's to stop"
         return self._cluster
 
+    def wake(self) -> None:
+        """Have it go on, where a fault has stopped it."""
+        if self._cluster:
+            self._cluster.go_on()
+
     def stop(self) -> None:
         """Stop an ephemeral server gently. Directory and database are the janitor's to clear."""
         if self._cluster:

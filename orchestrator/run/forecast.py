@@ -138,7 +138,7 @@ def _fault_lines(
         row = row_of(fault)
         healing = f", {_healing(fault, row.healing)}" if row.healing else ""
         lines.append(f"fault: {row.describe(fault)} {_when(fault)}{healing}")
-        if fault.outage_s and not (fault.when_held or fault.at_point):
+        if fault.outage_s and fault.HOLDS_UP and not (fault.when_held or fault.at_point):
             out = (
                 1 if fault.at_s is None else scenario.workers.slots - _filled(scenario, fault.at_s)
             )

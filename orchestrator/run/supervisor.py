@@ -376,6 +376,8 @@ class Supervisor:
         """Stop everything, keep what is known; what fails on the way is our caller's error."""
         if self._producer is not None:
             self._producer.stop()
+        if self._parts.server is not None:
+            self._parts.server.wake()  # who waits for an answer of it can be closed only then
         try:
             for child in self._parts.fleet.living():
                 self._parts.fleet.kill(child, None)

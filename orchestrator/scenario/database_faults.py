@@ -34,3 +34,47 @@ class PoolExhaustion(Triggered, frozen=True, kw_only=True, tag_field="what", tag
     def outage_s(self) -> float | None:
         """Until new sessions are taken again."""
         return self.for_s
+
+
+class TableLock(Triggered, frozen=True, kw_only=True, tag_field="what", tag="table_lock"):
+    """ACCESS EXCLUSIVE on the tables in which the queue keeps its jobs, as a migration takes it:
+    whoever comes to them waits. Who finishes a job meanwhile cannot say so."""
+
+    TAKES_SERVER = True
+    for_s: Seconds
+    """How long it is held, from when it is asked for."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until it is let go."""
+        return self.for_s
+
+
+class DatabasePause(Triggered, frozen=True, kw_only=True, tag_field="what", tag="database_pause"):
+    """Every process of the server is stopped (SIGSTOP) and goes on after a while (SIGCONT), as when
+    its disk or its machine stalls: no session ends, and none gets an answer. Only of a server that
+    is the run's own."""
+
+    NEEDS_OWN_SERVER = True
+    TAKES_SERVER = True
+    for_s: Seconds
+    """How long they are stopped."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until they go on."""
+        return self.for_s
+
+
+class PinnedSnapshot(Triggered, frozen=True, kw_only=True, tag_field="what", tag="pinned_snapshot"):
+    """A transaction that does nothing holds its snapshot for a while: no row that dies meanwhile is
+    removed, and whoever looks for the next job reads over all of them."""
+
+    HOLDS_UP = False
+    for_s: Seconds
+    """How long."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until it is let go."""
+        return self.for_s

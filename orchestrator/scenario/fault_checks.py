@@ -287,7 +287,8 @@ def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
         if fault.TAKES_SERVER and len(scenario.faults) > 1:
             yield Flaw(
                 f"faults.{index}",
-                " takes the server away, from the run's own eyes as well; it must be alone",
+                " takes the server or the queue away, from the run's own eyes as well; it must be "
+                "alone",
             )
 
 

@@ -7,7 +7,13 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
+from orchestrator.scenario.database_faults import (
+    DatabasePause,
+    PinnedSnapshot,
+    PoolExhaustion,
+    ReadOnly,
+    TableLock,
+)
 from orchestrator.scenario.triggered import PointSide, Triggered
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 
@@ -302,6 +308,9 @@ Fault = (
     | DatabaseCrash
     | ReadOnly
     | PoolExhaustion
+    | TableLock
+    | DatabasePause
+    | PinnedSnapshot
 )
 """Every fault there is: the union of the types whose tag `what` is."""
 

@@ -60,11 +60,13 @@ class Triggered(Section, frozen=True, kw_only=True):
     NEEDS_OWN_SERVER: ClassVar[bool] = False
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
-    """While it lasts nobody has a server, the run itself included."""
+    """While it lasts nobody has a server, or gets at the queue, the run itself included."""
     NEEDS_NETWORK: ClassVar[bool] = False
     """All processes of its slots reach the database through a proxy, which is their network."""
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
+    HOLDS_UP: ClassVar[bool] = True
+    """Whoever it hits and does not end cannot be expected to get on while it lasts."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None

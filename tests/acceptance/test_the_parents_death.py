@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+
+from orchestrator.postgres.server import Server
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 RUN_ID = "tiny_kill-pgqueuer-tuned-001"
@@ -144,6 +147,7 @@ FAULTS = {
     "backend_terminate": "what = 'backend_terminate', at_s = 0.5",
     "database_restart": "what = 'database_restart', at_s = 0.5, down_s = 30",
     "database_crash": "what = 'database_crash', at_s = 0.5",
+    "database_pause": "what = 'database_pause', at_s = 0.5, for_s = 60",
     "crash_loop": "what = 'crash_loop', at_s = 0.5, successors = 9, respawn_after_s = 0.1",
 }
 """By a fault's word: an entry under which its parent is killed while the fault lasts."""
@@ -207,3 +211,52 @@ def test_a_parent_that_is_killed_while_its_server_is_down_leaves_it_down_and_no_
         family = psutil.Process(parent.pid).children(recursive=True)
     finally:
         kill_and_look(parent, family, temporary, run_id)
+
+
+DATABASE_FAULTS = {
+    "closed and pinned": ("read_only", "pool_exhaustion", "pinned_snapshot"),
+    "locked": ("table_lock",),
+}
+"""The words of faults that harm the database of a run, by what it is then."""
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("what", DATABASE_FAULTS)
+def test_a_parent_that_is_killed_during_a_fault_leaves_no_database_on_a_given_server(
+    temporary: Path, tmp_path: Path, server: Server, what: str
+) -> None:
+    words = DATABASE_FAULTS[what]
+    entries = ", ".join(f"{{ what = '{word}', at_s = 0.5, for_s = 60 }}" for word in words)
+    parent = start(
+        temporary,
+        tmp_path,
+        f"--scenario={SCENARIO}",
+        "--library=control_short_lease",
+        "--preset=stock",
+        f"--dsn={server.dsn}",
+        f"--set=faults=[{entries}]",
+    )
+    run_id = "tiny_kill-control_short_lease-stock-001"
+    partial = tmp_path / f"{run_id}.jsonl.partial"
+    family: list[psutil.Process] = []
+    try:
+        wait_for(
+            lambda: (
+                partial.exists()
+                and partial.read_bytes().count(b'"kind":"fault_injected"') == len(words)
+            ),
+            90.0,
+            "the faults",
+        )
+        assert databases_of_runs(server), "it is there while the fault lasts"
+        family = psutil.Process(parent.pid).children(recursive=True)
+    finally:
+        kill_and_look(parent, family, temporary, run_id)
+    assert databases_of_runs(server) == []
+
+
+def databases_of_runs(server: Server) -> list[str]:
+    """The names of the databases that runs have made on a given server."""
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        names = connection.execute("SELECT datname FROM pg_database").fetchall()
+    return [name for (name,) in names if name.startswith("crashbench_")]

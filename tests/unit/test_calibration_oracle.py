@@ -67,7 +67,7 @@ def effect(job_id: str, incarnation: int, execution: int) -> Line:
 
 def killed(incarnation: int) -> Line:
     target = {"kind": "worker", "slot": 0, "incarnation": incarnation}
-    return "fault_injected", {"what": "kill", "target": target}
+    return "fault_injected", {"what": "kill", "target": target, "ends_process": True}
 
 
 def paused(incarnation: int, t_ns: int) -> Line:

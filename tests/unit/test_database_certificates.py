@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from analysis.checks.certificates import certificate
-from orchestrator.history.records import DatabaseTarget, FaultEnded, FaultInjected, Target
+from orchestrator.history.records import (
+    DatabaseTarget,
+    FaultEnded,
+    FaultInjected,
+    ServerTarget,
+    Target,
+)
 
 Parts = dict[str, Any]
 SENT_NS, SEEN_NS = 1_000, 9_000
@@ -52,6 +58,107 @@ for _what, _saw, _said in [
 SPOILT += [
     ("read_only", {}, {"saw": "refused"}, "no new session was seen to be read-only"),
     ("pool_exhaustion", {}, {"saw": "read_only"}, "no new session was seen to be refused"),
+]
+
+TARGETS["table_lock"] = DatabaseTarget("crashbench")
+WAITER = {"pid": 8, "backend_start": "then", "query": "SELECT", "worker": True}
+WHOLE["table_lock"] = (
+    {"tables": ["public.jobs"]},
+    {
+        "holder_pid": 7,
+        "waiters": [WAITER],
+        "had_ns": 2_000,
+        "still_ns": 5_000,
+        "unlocked_ns": 6_000,
+        "gone_ns": 7_000,
+    },
+)
+SPOILT += [
+    ("table_lock", {"tables": []}, {}, "no table of the queue was found"),
+    ("table_lock", {}, {"had_ns": None}, "the lock was not seen to be held"),
+    ("table_lock", {}, {"still_ns": None}, "the lock was not seen to be held"),
+    ("table_lock", {}, {"waiters": None}, "no worker was seen to wait for it"),
+    (
+        "table_lock",
+        {},
+        {"waiters": [WAITER | {"worker": False}]},
+        "no worker was seen to wait for it",
+    ),
+    ("table_lock", {}, {"unlocked_ns": None}, "nothing shows that it was let go"),
+    ("table_lock", {}, {"gone_ns": None}, "it was not seen to be gone"),
+    ("table_lock", {}, {"still_ns": 6_001}, "it was let go before it was last seen"),
+]
+
+TARGETS["database_pause"] = ServerTarget(41)
+AS_IT_WAS = {"start_time": "then", "marker_rows": 1}
+WHOLE["database_pause"] = (
+    AS_IT_WAS,
+    {
+        "pids": [41, 42],
+        "stopped_ns": 2_000,
+        "still_stopped_ns": 5_000,
+        "continued_ns": 6_000,
+        "answered_ns": 7_000,
+        "after": AS_IT_WAS,
+    },
+)
+SPOILT += [
+    (
+        "database_pause",
+        {"marker_rows": 0},
+        {"after": AS_IT_WAS | {"marker_rows": 0}},
+        "no row of the unlogged marker was seen before it",
+    ),
+    ("database_pause", {}, {"stopped_ns": None}, "its processes were not seen stopped"),
+    ("database_pause", {}, {"still_stopped_ns": None}, "its processes were not seen stopped"),
+    ("database_pause", {}, {"pids": [42]}, "its first process was not among them"),
+    ("database_pause", {}, {"continued_ns": None}, "nothing shows that SIGCONT was sent"),
+    (
+        "database_pause",
+        {},
+        {"still_stopped_ns": 6_001},
+        "it went on before it was last seen stopped",
+    ),
+    ("database_pause", {}, {"answered_ns": None}, "the server was not seen to answer again"),
+    ("database_pause", {}, {"after": None}, "the server was not seen to answer again"),
+    (
+        "database_pause",
+        {},
+        {"after": AS_IT_WAS | {"start_time": "later"}},
+        "the server has another start time: it was started anew",
+    ),
+    (
+        "database_pause",
+        {},
+        {"after": AS_IT_WAS | {"marker_rows": 0}},
+        "the unlogged marker is gone: the server had crashed",
+    ),
+]
+
+TARGETS["pinned_snapshot"] = DatabaseTarget("crashbench")
+SIZE = {"dead_rows": 3, "bytes": 8192}
+WHOLE["pinned_snapshot"] = (
+    {"tables": ["public.jobs"], "size": SIZE},
+    {
+        "pid": 7,
+        "xmin": "741",
+        "seen_ns": 2_000,
+        "still_xmin": "741",
+        "still_ns": 5_000,
+        "size": SIZE,
+        "let_go_ns": 6_000,
+        "gone_ns": 7_000,
+    },
+)
+SPOILT += [
+    ("pinned_snapshot", {"tables": []}, {}, "no table of the queue was found"),
+    ("pinned_snapshot", {}, {"seen_ns": None}, "no snapshot was seen to be held"),
+    ("pinned_snapshot", {}, {"still_ns": None}, "it was not seen to be held until its end"),
+    ("pinned_snapshot", {}, {"still_xmin": "742"}, "it was not seen to be held until its end"),
+    ("pinned_snapshot", {}, {"size": None}, "the dead rows were not counted"),
+    ("pinned_snapshot", {}, {"let_go_ns": None}, "nothing shows that it was let go"),
+    ("pinned_snapshot", {}, {"gone_ns": None}, "its session was not seen to go"),
+    ("pinned_snapshot", {}, {"still_ns": 6_001}, "it was let go before it was last seen"),
 ]
 
 

@@ -28,7 +28,7 @@ from worker_child.protocol import Note
 
 LIMIT_S = 10.0
 CALM = QueueCounts(queued=3, claimed=2, retrying=1, dead=0, table_bytes=8192)
-Look = QueueCounts | BaseException
+Look = QueueCounts | BaseException | Callable[[], QueueCounts]
 Record = TypeVar("Record", bound=HistoryRecord)
 
 
@@ -42,7 +42,7 @@ class ToldQueue(PgQueuerAdapter):
         look = next(self._looks)
         if isinstance(look, BaseException):
             raise look
-        return look
+        return look if isinstance(look, QueueCounts) else look()
 
 
 class TickingRecorder(KeepingRecorder):
@@ -202,6 +202,36 @@ def test_a_server_that_a_fault_keeps_away_is_not_asked_and_its_absence_is_told_f
     assert blind.code == "blind"
     assert blind.detail["from_ns"] < blind.detail["to_ns"] == blind.t_ns == first.t_ns
     assert len(connections.made) == 2, "a session of its own that is as fresh as the server"
+
+
+def test_a_queue_that_is_locked_is_seen_through_the_session_that_locks_it(
+    start: Start, recorder: TickingRecorder, connections: Connections
+) -> None:
+    absence = ServerAbsence()
+    absence.begin()
+    absence.through = cast("psycopg.Connection[Any]", connections.connect())
+    start(CALM, absence=absence)
+    wait_for(lambda: len(recorder.of(QueueSnapshot)) >= 2, "two samples")
+    assert recorder.of(Note) == []
+
+
+def test_counts_that_were_asked_for_before_the_server_went_are_of_no_known_instant(
+    start: Start, recorder: TickingRecorder
+) -> None:
+    absence = ServerAbsence()
+
+    def late() -> QueueCounts:
+        absence.begin()
+        absence.end()
+        return CALM
+
+    sampler = start(late, CALM, absence=absence)
+    wait_for(lambda: len(recorder.of(QueueSnapshot)) >= 1, "a sample")
+    sampler.stop()
+    (blind,) = recorder.of(Note)
+    first, *_ = recorder.of(QueueSnapshot)
+    assert (blind.code, blind.detail["to_ns"]) == ("blind", first.t_ns)
+    assert blind.detail["from_ns"] < first.t_ns
 
 
 def test_a_queue_that_cannot_be_read_is_noted_and_read_again(

@@ -35,3 +35,40 @@ def _door(saw: FreshSaw, said: str) -> Form:
 
 READ_ONLY = _door("read_only", "read-only")
 POOL_EXHAUSTION = _door("refused", "refused")
+TABLE_LOCK = Form(
+    {
+        "no table of the queue was found": lambda f: not f.before.tables,
+        "the lock was not seen to be held": lambda f: (
+            f.after.had_ns is None or f.after.still_ns is None
+        ),
+        "no worker was seen to wait for it": lambda f: (
+            not any(waiter.worker for waiter in f.after.waiters)
+        ),
+        "nothing shows that it was let go": lambda f: f.after.unlocked_ns is None,
+        "it was not seen to be gone": lambda f: f.after.gone_ns is None,
+        "it was let go before it was last seen": lambda f: (
+            None not in (f.after.still_ns, f.after.unlocked_ns)
+            and f.after.unlocked_ns < f.after.still_ns
+        ),
+    },
+    _complete,
+)
+PINNED_SNAPSHOT = Form(
+    {
+        "no table of the queue was found": lambda f: not f.before.tables,
+        "no snapshot was seen to be held": lambda f: (
+            f.after.xmin is None or f.after.seen_ns is None
+        ),
+        "it was not seen to be held until its end": lambda f: (
+            f.after.still_ns is None or f.after.still_xmin != f.after.xmin
+        ),
+        "the dead rows were not counted": lambda f: f.after.size is None,
+        "nothing shows that it was let go": lambda f: f.after.let_go_ns is None,
+        "its session was not seen to go": lambda f: f.after.gone_ns is None,
+        "it was let go before it was last seen": lambda f: (
+            None not in (f.after.still_ns, f.after.let_go_ns)
+            and f.after.let_go_ns < f.after.still_ns
+        ),
+    },
+    _complete,
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
+from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerSeen
 
 
@@ -23,6 +24,11 @@ _BACK: Mapping[str, Part] = {
         f.after.answered_ns is None or f.after.after is None
     ),
 }
+
+
+def _spared_the_first(fault: Witnessed) -> bool:
+    target = fault.sent.target
+    return not (isinstance(target, ServerTarget) and target.postmaster_pid in fault.after.pids)
 
 
 def _complete(_: Witnessed, missing: list[str]) -> Certificate:
@@ -52,6 +58,27 @@ DATABASE_CRASH = Form(
         ),
         "the unlogged marker is still there: no crash recovery took place": _was_seen(
             lambda before, after: after.marker_rows > 0
+        ),
+    },
+    _complete,
+)
+DATABASE_PAUSE = Form(
+    {
+        **_BACK,
+        "its processes were not seen stopped": lambda f: (
+            f.after.stopped_ns is None or f.after.still_stopped_ns is None
+        ),
+        "its first process was not among them": _spared_the_first,
+        "nothing shows that SIGCONT was sent": lambda f: f.after.continued_ns is None,
+        "it went on before it was last seen stopped": lambda f: (
+            None not in (f.after.still_stopped_ns, f.after.continued_ns)
+            and f.after.continued_ns < f.after.still_stopped_ns
+        ),
+        "the server has another start time: it was started anew": _was_seen(
+            lambda before, after: after.start_time != before.start_time
+        ),
+        "the unlogged marker is gone: the server had crashed": _was_seen(
+            lambda before, after: after.marker_rows != before.marker_rows
         ),
     },
     _complete,

@@ -135,11 +135,11 @@ def _ready(fields: Fields) -> Iterator[Statement]:
 
 
 def _fault(fields: Fields) -> Iterator[Statement]:
-    worker = _worker(fields["target"])
+    target = fields["target"]
     if fields["what"] == "pause":
-        yield "INSERT INTO paused VALUES (?, ?)", (worker, fields["t_ns"])
-    else:
-        yield "INSERT INTO killed VALUES (?)", (worker,)
+        yield "INSERT INTO paused VALUES (?, ?)", (_worker(target), fields["t_ns"])
+    elif fields["ends_process"]:
+        yield "INSERT INTO killed VALUES (?)", (_worker(target),)
 
 
 def _execution(fields: Fields) -> tuple[Any, ...]:
