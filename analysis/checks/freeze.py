@@ -9,7 +9,7 @@ from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected, Freeze, SessionsBefore
-from orchestrator.scenario.faults import AtPoint
+from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import Note
 
 

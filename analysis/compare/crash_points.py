@@ -16,7 +16,7 @@ from analysis.errors import CrashPointsError
 from analysis.ledger.tally import NotableJob
 from analysis.section import Section
 from analysis.summary.types import Summary
-from orchestrator.scenario.faults import PointPhase, PointSide
+from orchestrator.scenario.triggered import PointPhase, PointSide
 
 PointVerdict = Literal[
     "invalid",

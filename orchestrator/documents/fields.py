@@ -126,10 +126,15 @@ def _meaning(struct: type[msgspec.Struct], name: str) -> str:
 @cache
 def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The strings that stand under the fields, inherited ones too, each on one line."""
-    bases = [base for base in struct.__mro__[1:-1] if base.__module__ == struct.__module__]
+    bases = [base for base in struct.__mro__[1:-1] if _is_ours(base)]
     docs = {name: doc for base in reversed(bases) for name, doc in _own_docs(base).items()}
     known = docs | _own_docs(struct)
     return {name: doc for name, doc in known.items() if name in struct.__struct_fields__}
+
+
+def _is_ours(base: type[Any]) -> bool:
+    """Whether its source is Python of this project: that of msgspec's own types is not."""
+    return not base.__module__.startswith("msgspec")
 
 
 def _own_docs(struct: type[Any]) -> dict[str, str]:

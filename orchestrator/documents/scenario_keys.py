@@ -14,9 +14,10 @@ import msgspec
 from msgspec import NODEFAULT, Meta
 
 from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
-from orchestrator.scenario.faults import AtPoint, Fault, When
+from orchestrator.scenario.faults import Fault
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
+from orchestrator.scenario.triggered import AtPoint, When
 from orchestrator.scenario.types import (
     Burst,
     Cache,

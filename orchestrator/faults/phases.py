@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from orchestrator.scenario.faults import PointPhase
+from orchestrator.scenario.triggered import PointPhase
 from orchestrator.workers.tracker import Incarnation, Tracker
 
 EFFECT_TABLE = "bench_effect"

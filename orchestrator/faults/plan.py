@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
-from orchestrator.scenario.faults import Fault, When
+from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.triggered import When
 
 Trigger = Literal["timed", "state", "held", "point"]
 

@@ -20,7 +20,7 @@ from orchestrator.history.records import Freeze, RoundTripSeen
 from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.faults import AtPoint, PointPhase
+from orchestrator.scenario.triggered import AtPoint, PointPhase
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Note

@@ -18,7 +18,8 @@ from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerBack, ServerSeen
 from orchestrator.postgres.server import Server
-from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Triggered
+from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart
+from orchestrator.scenario.triggered import Triggered
 
 BACK_LIMIT_S = 30.0
 """From when the server should come back until it is given up."""

@@ -25,8 +25,8 @@ from orchestrator.scenario.faults import (
     Pause,
     Stall,
     Storm,
-    Triggered,
 )
+from orchestrator.scenario.triggered import Triggered
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 

@@ -10,7 +10,7 @@ from orchestrator.history.records import Session, Target, WorkerTarget
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe
 from orchestrator.postgres.server import Server
-from orchestrator.scenario.faults import Triggered
+from orchestrator.scenario.triggered import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker

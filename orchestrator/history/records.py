@@ -15,7 +15,7 @@ import msgspec
 
 from orchestrator.history.server_faults import ServerBack, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import PauseEnd
-from orchestrator.scenario.faults import PointPhase, PointSide
+from orchestrator.scenario.triggered import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
     ChildReady,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Stall, Triggered, TriggerKey
+from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.reader import Flaw
+from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
 
 

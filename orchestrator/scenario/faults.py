@@ -1,97 +1,14 @@
-"""What a scenario file may say of faults: what they have in common, and one table for each sort."""
+"""What a scenario file may say of faults: one table for each sort."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import replace
 
-from orchestrator.scenario.values import (
-    AtLeastOne,
-    Count,
-    Seconds,
-    SecondsFromZero,
-    Section,
-    Text,
-)
-
-PointPhase = Literal["starting up", "idle", "waiting", "started", "effect", "completed", "failed"]
-"""Where a worker stands at a round trip: not yet ready; ready, without a job; or where the least
-advanced job stands that has been enqueued and is not done."""
-PointSide = Literal["before", "after"]
-
-
-class When(Section, frozen=True, kw_only=True):
-    """A state of the run that triggers a fault: all that is given must hold at once."""
-
-    completed: Count | None = None
-    """At least so many jobs were completed."""
-    in_flight: Count | None = None
-    """At least so many rows of the inbox are claimed."""
-
-
-class AtPoint(Section, frozen=True, kw_only=True):
-    """One round trip between a worker's first process and the database, by what names it."""
-
-    statement: Text
-    """Its SQL, literals replaced by ?."""
-    phase: PointPhase | None = None
-    """Where its worker's jobs stand when the request has come; none = wherever they stand, once
-    the worker is ready."""
-    wave: Annotated[int, Meta(ge=0)] | None = None
-    """Of those that come once this wave, from 0, has begun to be enqueued and before the next; none
-    = whenever they come."""
-    ordinal: AtLeastOne = 1
-    """Which of those that are equal in all of this, from 1."""
-    with_rows: bool = False
-    """Of those that returned or changed rows, and before them of those of which that is known by
-    then, as they end a transaction; else whether they did or not."""
-    side: PointSide
-    """``before`` = nothing of the request has reached the server; ``after`` = the whole answer has
-    come, and nothing of it has reached the worker."""
-
-
-TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]
-
-
-class Triggered(Section, frozen=True, kw_only=True):
-    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
-
-    TRIGGERS: ClassVar[tuple[TriggerKey, ...]] = ("at_s", "when", "repeat")
-    """Those that its sort takes: held jobs wait for the end of their process, and a round trip for
-    whoever holds it."""
-    NEEDS_OWN_SERVER: ClassVar[bool] = False
-    """It harms more than the run's own database: nothing for a server given by DSN."""
-    TAKES_SERVER: ClassVar[bool] = False
-    """While it lasts nobody has a server, the run itself included."""
-    at_s: Seconds | None = None
-    """Trigger: an instant after T = 0, while jobs are enqueued."""
-    when: When | None = None
-    """Trigger: a state of the run."""
-    when_held: bool = False
-    """Trigger: all held jobs stand at their points."""
-    at_point: AtPoint | None = None
-    """Trigger: a round trip of the worker's first process, at which all of its connections are
-    frozen by a proxy; needs `workload.waves`, and is the run's only fault."""
-    repeat: Annotated[int, Meta(ge=1, le=10_000)] | None = None
-    """Trigger: this many times, each after the last has settled; needs an endless stream."""
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """Whose workers it hits; empty = no worker's."""
-        return ()
-
-    @property
-    def outage_s(self) -> float | None:
-        """From the fault until it is healed; None = never."""
-        return 0.0
-
-    @property
-    def each(self) -> tuple[Fault, ...]:
-        """The faults that it comes to, each with a number and a certificate of its own; those of
-        one trigger or instant are done together."""
-        return (self,)  # type: ignore[return-value]  # whoever adds a sort adds it to Fault
+from orchestrator.scenario.triggered import Slots, Triggered, shifted
+from orchestrator.scenario.values import Seconds, SecondsFromZero
 
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
@@ -112,9 +29,6 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     def outage_s(self) -> float | None:
         """Until the slot is filled again."""
         return self.respawn_after_s
-
-
-Slots = Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]
 
 
 class KillAtOnce(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_at_once"):
@@ -160,7 +74,7 @@ class Storm(Triggered, frozen=True, kw_only=True, tag_field="what", tag="storm")
     def each(self) -> tuple[Fault, ...]:
         """One for each slot in each round."""
         return tuple(
-            replace(self, slots=(slot,), at_s=_later(self.at_s, place * self.every_s), rounds=1)
+            replace(self, slots=(slot,), at_s=shifted(self.at_s, place * self.every_s), rounds=1)
             for place in range(self.rounds)
             for slot in self.slots
         )
@@ -194,17 +108,13 @@ class CrashLoop(Triggered, frozen=True, kw_only=True, tag_field="what", tag="cra
     def each(self) -> tuple[Fault, ...]:
         """The worker, then its successors, each planned as one of none."""
         period_s = self.respawn_after_s + self.killed_after_s
-        later = (_later(self.at_s, place * period_s) for place in range(1, self.successors + 1))
+        later = (shifted(self.at_s, place * period_s) for place in range(1, self.successors + 1))
         return (self, *(replace(self, at_s=at_s, successors=0) for at_s in later))
 
     @property
     def is_first(self) -> bool:
         """Whether it is the kill that the loop begins with, and not that of a successor."""
         return self.successors > 0
-
-
-def _later(at_s: float | None, by_s: float) -> float | None:
-    return None if at_s is None else round(at_s + by_s, 9)
 
 
 class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall"):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from orchestrator.scenario import faults, types
+from orchestrator.scenario import faults, triggered, types
 
 
-class Nudge(faults.Triggered, frozen=True, kw_only=True, tag_field="what", tag="nudge"):
+class Nudge(triggered.Triggered, frozen=True, kw_only=True, tag_field="what", tag="nudge"):
     """A look at a worker, from which it must not change."""
 
     slot: int = 0

@@ -18,8 +18,9 @@ from orchestrator.faults.server import RunServer
 from orchestrator.faults.targets import Reach
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Fault, Triggered
+from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Fault
 from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.triggered import Triggered
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(240)]
 

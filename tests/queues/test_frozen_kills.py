@@ -28,7 +28,7 @@ from orchestrator.proxy.points import Side
 from orchestrator.proxy.request import Request as ProxyRequest
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.faults import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Workers

@@ -16,8 +16,9 @@ from orchestrator.faults.targets import Reach, Worker
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
-from orchestrator.scenario.faults import BackendTerminate, Triggered
+from orchestrator.scenario.faults import BackendTerminate
 from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.triggered import Triggered
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 

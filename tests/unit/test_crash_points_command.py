@@ -12,7 +12,7 @@ from orchestrator.commands.crash_points.command import crash_points
 from orchestrator.commands.crash_points.plan import not_tried
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
 from orchestrator.errors import UnknownNameError
-from orchestrator.scenario.faults import AtPoint
+from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Preset, Workers

@@ -24,7 +24,7 @@ from analysis.report.crash_points_page import crash_points_page
 from analysis.report.html.crash_points import strips_of
 from analysis.report.html.page import report_page
 from orchestrator.commands.crash_points.table import print_table, summary_lines
-from orchestrator.scenario.faults import PointSide
+from orchestrator.scenario.triggered import PointSide
 from tests.histories.planted import PLANTED
 
 SQL = "SELECT '<b>|x' FROM t -- <script>"

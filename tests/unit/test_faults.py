@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.faults.plan import PlannedFault, View, due_ns, plan_faults, stratified
-from orchestrator.scenario.faults import Kill, When
+from orchestrator.scenario.faults import Kill
+from orchestrator.scenario.triggered import When
 
 S = 1_000_000_000
 STARTED_NS = 500 * S

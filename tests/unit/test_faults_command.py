@@ -31,8 +31,9 @@ from orchestrator.errors import UnknownNameError
 from orchestrator.faults.table import TABLE, Row, short_scenario
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
-from orchestrator.scenario.faults import Kill, Triggered
+from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import resolve_scenario
+from orchestrator.scenario.triggered import Triggered
 from tests.histories.planted import crash
 from tests.unit.test_fault_figures import stalled
 

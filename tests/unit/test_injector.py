@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
-from orchestrator.scenario.faults import Kill, When
+from orchestrator.scenario.faults import Kill
+from orchestrator.scenario.triggered import When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts

@@ -11,7 +11,7 @@ from orchestrator.commands.crash_points.listing import (
     list_points,
 )
 from orchestrator.commands.crash_points.plan import points_to_try, undecidable
-from orchestrator.scenario.faults import AtPoint, PointPhase
+from orchestrator.scenario.triggered import AtPoint, PointPhase
 
 CLAIM, ACK, COMMIT = "UPDATE q SET claimed", "DELETE FROM q", "COMMIT"
 BEGIN, EFFECT, BEAT = "BEGIN", "INSERT INTO bench_effect", "UPSERT heartbeat"

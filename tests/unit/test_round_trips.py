@@ -16,7 +16,8 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.faults import AtPoint, Kill, PointPhase, PointSide
+from orchestrator.scenario.faults import Kill
+from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read

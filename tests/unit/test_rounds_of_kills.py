@@ -11,8 +11,9 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.summary.summary import analyse
 from orchestrator.faults.plan import plan_faults
 from orchestrator.history.records import FaultInjected
-from orchestrator.scenario.faults import CrashLoop, Fault, Kill, KillAtOnce, Storm, When
+from orchestrator.scenario.faults import CrashLoop, Fault, Kill, KillAtOnce, Storm
 from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.triggered import When
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.planted import A, B
 from tests.unit.campaign_world import Make, make_world

@@ -14,8 +14,8 @@ import pytest
 from orchestrator.documents.contents import contents
 from orchestrator.documents.fields import attribute_docs
 from orchestrator.documents.scenario_keys import TABLES, toml_type
-from orchestrator.scenario.faults import Triggered
 from orchestrator.scenario.load import load_scenario, scenario_names
+from orchestrator.scenario.triggered import Triggered
 from orchestrator.scenario.types import Expectations, Kind, Points, Scenario, WorkloadSettings
 from orchestrator.scenario.values import Section
 

@@ -21,8 +21,9 @@ from analysis.summary.summary import analyse
 from orchestrator.errors import ScenarioError
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.scenario.capacity import capacity
-from orchestrator.scenario.faults import Kill, When
+from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import load_scenario
+from orchestrator.scenario.triggered import When
 from tests.histories.builder import Story
 from tests.histories.planted import crash
 from tests.histories.side_by_side import everything

@@ -45,7 +45,7 @@ from orchestrator.commands.crash_points.plan import (
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
-from orchestrator.scenario.faults import PointSide
+from orchestrator.scenario.triggered import PointSide
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3

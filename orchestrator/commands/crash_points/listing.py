@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from orchestrator.commands.crash_points.workloads import WorkloadName
-from orchestrator.scenario.faults import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 
 _ID_DIGITS = 8
 _NO_HANDLER: frozenset[PointPhase] = frozenset({"waiting", "completed"})

@@ -20,7 +20,7 @@ from orchestrator.commands.crash_points.workloads import (
     stall_scenario,
 )
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.faults import PointPhase, PointSide
+from orchestrator.scenario.triggered import PointPhase, PointSide
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.run.request import offers_of
-from orchestrator.scenario.faults import AtPoint
 from orchestrator.scenario.load import scenario_from_resolved
+from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Adapter, Preset
 from worker_child.protocol import Rescue

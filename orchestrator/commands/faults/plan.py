@@ -12,9 +12,10 @@ from orchestrator.errors import NotOfferedError, UnknownNameError
 from orchestrator.faults.table import TABLE, short_scenario
 from orchestrator.libraries.library import find_library
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.faults import Kill, Triggered
+from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import resolve_scenario
 from orchestrator.scenario.reader import nearest_and_all
+from orchestrator.scenario.triggered import Triggered
 from worker_child.adapters.contract import Adapter
 
 PREFERRED = "tuned"
