@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from analysis.checks.forms.departure import DEPARTURE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
@@ -21,6 +22,7 @@ FORMS: dict[str, Form] = {
     "crash_loop": KILL,
     "stall": STALL,
     "pause": PAUSE,
+    "deploy": DEPARTURE,
     "backend_terminate": BACKEND_TERMINATE,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,

@@ -38,6 +38,7 @@ from orchestrator.history.records import (
     ChildExited,
     ChildSpawned,
     ClockAnchorRecord,
+    Departure,
     EnqueueFailed,
     FaultEnded,
     FaultInjected,
@@ -128,17 +129,38 @@ def _fault_lines(history: History) -> Iterator[str]:
 def _agree(sent: FaultInjected, left: list[ChildExited], seen: FaultEnded | None) -> bool:
     if seen is not None and seen.target != sent.target:
         return False
+    end = None if seen is None else seen.after
+    if isinstance(end, Departure):
+        return _left_as_told(sent, left, end)
+    if seen is None and sent.lets_go:
+        return _who(left) <= _victims(sent)
     if not sent.ends_process:
         return not left
-    victims = {(worker.slot, worker.incarnation, worker.pid) for worker in sent.target.workers}
     signals = {record.signal for record in left}
-    if seen is not None and isinstance(end := seen.after, ProcessEnd) and end.reaped_ns is not None:
+    if isinstance(end, ProcessEnd) and end.reaped_ns is not None:
         signals.add(end.signal)
     return (
-        victims == {(record.slot, record.incarnation, record.pid) for record in left}
+        _victims(sent) == _who(left)
         and len(signals) == 1
         and all(record.reason == "killed" for record in left)
     )
+
+
+def _left_as_told(sent: FaultInjected, left: list[ChildExited], end: Departure) -> bool:
+    """Of a worker that was told to leave; one that was not told has not left for that."""
+    if end.told_ns is None:
+        return not left
+    seen = {(end.killed_ns is not None, end.exit_code, end.signal)}
+    told = {(record.reason == "killed", record.exit_code, record.signal) for record in left}
+    return _victims(sent) == _who(left) and (end.reaped_ns is None or told == seen)
+
+
+def _victims(sent: FaultInjected) -> set[tuple[int, int, int]]:
+    return {(worker.slot, worker.incarnation, worker.pid) for worker in sent.target.workers}
+
+
+def _who(left: list[ChildExited]) -> set[tuple[int, int, int]]:
+    return {(record.slot, record.incarnation, record.pid) for record in left}
 
 
 def _seen_workers(history: History) -> set[int]:

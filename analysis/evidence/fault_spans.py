@@ -31,6 +31,8 @@ class FaultSpan:
     """Their slots."""
     ends_process: bool
     """The workers that it hit are dead by it."""
+    lets_go: bool = False
+    """The workers that it hit were told to leave: it holds them up in nothing."""
 
     def hits(self, worker: int) -> bool:
         """Whether it held up the incarnation of this key."""
@@ -62,6 +64,7 @@ def fault_spans(history: History) -> tuple[FaultSpan, ...]:
             workers=frozenset(worker_key(w.slot, w.incarnation) for w in sent.target.workers),
             slots=frozenset(worker.slot for worker in sent.target.workers),
             ends_process=sent.ends_process,
+            lets_go=sent.lets_go,
         )
 
     spans = [span(sent) for sent in history.records.of(FaultInjected)]

@@ -120,7 +120,8 @@ def _items(wanted: Any) -> str:
 
 
 def _meaning(struct: type[msgspec.Struct], name: str) -> str:
-    return MEANINGS.get(f"{struct.__name__}.{name}") or MEANINGS[name]
+    keys = [f"{base.__name__}.{name}" for base in struct.__mro__]
+    return next((MEANINGS[key] for key in keys if key in MEANINGS), None) or MEANINGS[name]
 
 
 @cache

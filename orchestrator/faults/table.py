@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.faults import pause, server, sessions, signals, stall, targets
+from orchestrator.faults import departure, pause, server, sessions, signals, stall, targets
 from orchestrator.faults.certificate import EndOfAProcess, MakeCertificate
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
@@ -27,6 +27,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
+from orchestrator.scenario.worker_faults import Deploy
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -52,6 +53,9 @@ class Row:
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
+    go_on: Callable[[Reach, Any, int], int | None] | None = None
+    """Of one that comes in steps: takes it further, at every turn until it is healed; returns when
+    that is to be, monotonic ns; None = `outage_s` after it."""
     spans_outage: bool = False
     """Its certificate is closed only once it has been healed; the limit of what is still to be seen
     counts from then."""
@@ -99,6 +103,17 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healing="SIGCONT",
         healed="the paused worker to go on",
+    ),
+    Deploy: Row(
+        target=departure.leaver,
+        inject=departure.begin,
+        go_on=departure.go_on,
+        heal=departure.finish,
+        certificate=departure.DepartureCertificate,
+        ends_process=False,
+        describe=departure.describe,
+        spans_outage=True,
+        healed="the next worker of the slot to become ready",
     ),
     BackendTerminate: Row(
         target=targets.worker,

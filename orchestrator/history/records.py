@@ -291,6 +291,17 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a victim that was held at a round trip: what its frozen connections let through."""
 
 
+class Departure(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` that has a worker leave, and kills it only where it has not
+    left in time (`deploy`)."""
+
+    told_ns: int | None = None
+    """When it was told to stop, stamped just before, CLOCK_MONOTONIC."""
+    killed_ns: int | None = None
+    """When SIGKILL was sent to what had not left by then, stamped just before, CLOCK_MONOTONIC;
+    left out where it left by itself."""
+
+
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
     flowed again."""
@@ -317,6 +328,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
+    "deploy": PartsOfAFault(SessionsBefore, Departure),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),
@@ -344,6 +356,11 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     phases_s: dict[str, float] = {}
     """Repeated faults: where in each of the library's periods the intended instant lies, seconds
     counted from the child's ready."""
+
+    @property
+    def lets_go(self) -> bool:
+        """The workers that it hits are told to leave, and killed only if they do not."""
+        return issubclass(FAULT_PARTS[self.what].after, Departure)
 
     @property
     def before(self) -> Any:

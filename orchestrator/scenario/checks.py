@@ -14,6 +14,7 @@ from orchestrator.scenario.capacity import longest_length_s
 from orchestrator.scenario.draws import rational
 from orchestrator.scenario.fault_checks import (
     check_certificates,
+    check_deploys,
     check_endless,
     check_held,
     check_nobody_left,
@@ -334,6 +335,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
+    (("faults",), check_deploys),
     (("faults",), check_taken_servers),
     (("faults",), check_order),
     (("faults", "expectations"), check_certificates),

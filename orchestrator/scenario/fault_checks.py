@@ -9,6 +9,7 @@ from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.worker_faults import Deploy
 
 
 def triggers(fault: Triggered) -> list[TriggerKey]:
@@ -237,6 +238,18 @@ def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
                 f"faults.{index}",
                 " takes the server away, from the run's own eyes as well; it must be alone",
             )
+
+
+def check_deploys(scenario: Scenario) -> Iterator[Flaw]:
+    """Several slots have their turns one after the other."""
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, Deploy):
+            continue
+        at = f"faults.{index}.every_s"
+        if len(fault.slots) > 1 and (fault.every_s is None or fault.at_s is None):
+            yield Flaw(at, " is missing, or at_s: several slots are told to stop one by one")
+        if len(fault.slots) == 1 and fault.every_s is not None:
+            yield Flaw(at, " is given, and only one slot is told to stop")
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:

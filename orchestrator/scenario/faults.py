@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.scenario.triggered import Slots, Triggered, shifted
 from orchestrator.scenario.values import Seconds, SecondsFromZero
+from orchestrator.scenario.worker_faults import Deploy
 
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
@@ -207,6 +208,7 @@ Fault = (
     | CrashLoop
     | Stall
     | Pause
+    | Deploy
     | BackendTerminate
     | DatabaseRestart
     | DatabaseCrash

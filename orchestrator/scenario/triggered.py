@@ -83,6 +83,16 @@ class Triggered(Section, frozen=True, kw_only=True):
         return 0.0
 
     @property
+    def empty_s(self) -> float | None:
+        """How long nobody in its slots takes any job, at the most; None = for ever."""
+        return self.outage_s
+
+    @property
+    def overlaps(self) -> bool:
+        """For a while its slots have two workers each."""
+        return False
+
+    @property
     def each(self) -> tuple[Fault, ...]:
         """The faults that it comes to, each with a number and a certificate of its own; those of
         one trigger or instant are done together."""

@@ -134,6 +134,13 @@ class Fleet:
         while child.eof_ns is None and self._read(child):
             pass
 
+    def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
+        """Ask a child to stop, for a fault; returns the instant, stamped just before."""
+        self._fault_of[child.slot, child.incarnation] = fault
+        told_ns = time.monotonic_ns()
+        child.stop()
+        return told_ns
+
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
         key = child.slot, child.incarnation
@@ -166,8 +173,15 @@ class Fleet:
         ]
 
     def in_slot(self, slot: int) -> ChildHandle | None:
-        """The living incarnation of a slot."""
-        return next((child for child in self.living() if child.slot == slot), None)
+        """The living incarnation of a slot; one that was told to stop is on its way out."""
+        return next(
+            (
+                child
+                for child in self.living()
+                if child.slot == slot and child.state is not State.STOPPING
+            ),
+            None,
+        )
 
     def abandon_held_pipes(self) -> None:
         """Close the pipes of those that have ended while somebody who fled holds the other end."""
@@ -313,7 +327,8 @@ class Fleet:
             )
         )
         if reason == "died":
-            self.died.append(child)
+            if (child.slot, child.incarnation) not in self._fault_of:
+                self.died.append(child)
             self._died_ns[child.slot, child.incarnation] = exit_.reaped_ns
             if not was_ready:
                 raise ChildFailedError(
