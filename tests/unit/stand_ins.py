@@ -108,12 +108,20 @@ class StillFleet(Fleet):
         """The slot's worker, spawned if there is none, announces itself under `identity`."""
         child = self.in_slot(slot) or self.spawn(slot)
         assert isinstance(child, StillChild)
+        self.announce(slot, child.incarnation)
+        return child
+
+    def announce(self, slot: int, incarnation: int) -> None:
+        """This very one says that it is ready."""
+        child, key = self.children[slot, incarnation], (slot, incarnation)
         child.state = State.READY
-        key = slot, child.incarnation
         self._tracker.ready[key] = ChildReady(
             self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
         )
-        return child
+
+    def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.STOPPING
+        return self._clock.now_ns
 
     def pause(self, child: ChildHandle) -> int:
         child.paused_ns = self._clock.now_ns
