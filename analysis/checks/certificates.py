@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from analysis.checks.forms.departure import DEPARTURE
+from analysis.checks.forms.departure import DEPARTURE, TERMINATE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.pause import PAUSE
@@ -23,6 +23,7 @@ FORMS: dict[str, Form] = {
     "stall": STALL,
     "pause": PAUSE,
     "deploy": DEPARTURE,
+    "terminate": TERMINATE,
     "backend_terminate": BACKEND_TERMINATE,
     "database_restart": DATABASE_RESTART,
     "database_crash": DATABASE_CRASH,

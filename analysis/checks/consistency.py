@@ -5,6 +5,7 @@ Each check takes the whole history and yields sentences; `CHECKS` lists those of
 
 from __future__ import annotations
 
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -239,7 +240,8 @@ def _ways_of_leaving(history: History) -> Iterator[str]:
         name = worker_name(worker_key(left.slot, left.incarnation)).capitalize()
         if left.reason == "killed" and left.fault is None:
             yield f"{name} was killed by no fault."
-        if left.reason == "stopped" and (left.exit_code != 0 or left.signal is not None):
+        by_sigterm = left.fault is not None and left.signal == signal.SIGTERM
+        if left.reason == "stopped" and left.exit_code != 0 and not by_sigterm:
             yield f"{name} stopped when asked, by its wait status it did not."
         if left.signal is not None and left.exit_code is not None:
             yield f"{name} left by a signal and by itself."

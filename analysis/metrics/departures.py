@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -56,9 +57,9 @@ class DepartureFound(Section, frozen=True, kw_only=True):
     told_ns: int | None
     """When it was told to leave, CLOCK_MONOTONIC nanoseconds; null = it was not."""
     outcome: DepartureOutcome
-    """``drained`` = it left by itself, with exit code 0 and nothing open; ``abandoned`` = the same
-    with executions open; ``died`` = it left by itself in another way; ``killed`` = it had not left
-    when its grace was over; ``unknown`` = its end was not seen."""
+    """``drained`` = it left by itself, with exit code 0 or by our SIGTERM, and nothing open;
+    ``abandoned`` = the same with executions open; ``died`` = it left by itself in another way;
+    ``killed`` = it had not left when its grace was over; ``unknown`` = its end was not seen."""
     left_s: float | None
     """From when it was told until it was gone, by itself or killed, seconds."""
     open: int
@@ -136,7 +137,7 @@ def _outcome(end: Departure, left_open: int) -> DepartureOutcome:
         return "killed"
     if end.reaped_ns is None or end.told_ns is None:
         return "unknown"
-    if end.exit_code != 0:
+    if end.exit_code != 0 and end.signal != signal.SIGTERM:
         return "died"
     return "abandoned" if left_open else "drained"
 

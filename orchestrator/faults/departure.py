@@ -11,7 +11,7 @@ from orchestrator.faults.certificate import Closed, EndOfAProcess
 from orchestrator.faults.signals import HealedAt, ready_ns_of
 from orchestrator.faults.targets import Reach, Victim, Worker, worker
 from orchestrator.history.records import Departure
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 from orchestrator.workers.child import ChildHandle
 
 _NS_PER_S = 1_000_000_000
@@ -24,6 +24,7 @@ class Course:
     fault: int | None = None
     """Its number, once it has begun."""
     told_ns: int | None = None
+    again_ns: int | None = None
     killed_ns: int | None = None
     successor: ChildHandle | None = None
 
@@ -32,14 +33,33 @@ class Course:
 class Leaver(Worker):
     """The worker that is to leave."""
 
-    entry: Deploy
+    entry: Deploy | Terminate
     course: Course = field(default_factory=Course)
 
 
-def leaver(reach: Reach, entry: Deploy) -> Leaver | None:
+def leaver(reach: Reach, entry: Deploy | Terminate) -> Leaver | None:
     """The worker of the entry's only slot, as for every fault of one."""
     found = worker(reach, entry)
     return None if found is None else Leaver(found.child, entry)
+
+
+def terminate(reach: Reach, victim: Leaver, fault: int) -> int:
+    """SIGTERM to its first process; returns the instant, stamped just before."""
+    victim.course.fault = fault
+    victim.course.told_ns = reach.fleet.terminate(victim.child, fault)
+    return victim.course.told_ns
+
+
+def terminate_again(reach: Reach, victim: Leaver, fault: int) -> int | None:
+    """A second SIGTERM where it still runs; it is over when it has left, or at the end of its
+    grace."""
+    course, entry = victim.course, victim.entry
+    assert isinstance(entry, Terminate), f"{entry} knows no second signal"
+    if course.told_ns is not None and course.again_ns is None and victim.child.exit is None:
+        due_ns = course.told_ns + round(entry.again_after_s * _NS_PER_S)
+        if time.monotonic_ns() >= due_ns:
+            course.again_ns = reach.fleet.terminate(victim.child, fault)
+    return go_on(reach, victim, fault)
 
 
 def begin(reach: Reach, victim: Leaver, fault: int) -> int:
@@ -47,6 +67,7 @@ def begin(reach: Reach, victim: Leaver, fault: int) -> int:
     the instant, stamped just before."""
     begun_ns = time.monotonic_ns()
     victim.course.fault = fault
+    assert isinstance(victim.entry, Deploy), f"{victim.entry} says nothing of a successor"
     if victim.entry.successor == "before":
         victim.course.successor = reach.fleet.spawn(victim.child.slot, after_fault=fault)
         return begun_ns
@@ -102,6 +123,14 @@ def describe(entry: Deploy) -> str:
     )
 
 
+def describe_terminate(entry: Terminate) -> str:
+    """For a person, before the run."""
+    return (
+        f"SIGTERM to slot {entry.slot} (once more after {entry.again_after_s:g} s, killed after "
+        f"{entry.grace_s:g} s)"
+    )
+
+
 _SUCCESSORS = {
     "before": "ready before that",
     "at": "started at that moment",
@@ -140,5 +169,10 @@ class DepartureCertificate:
         closed = self._closed or self._end.close(fault)
         course = self._victim.course
         seen = msgspec.structs.asdict(closed.parts)
-        parts = Departure(**seen, told_ns=course.told_ns, killed_ns=course.killed_ns)
+        parts = Departure(
+            **seen,
+            told_ns=course.told_ns,
+            again_ns=course.again_ns,
+            killed_ns=course.killed_ns,
+        )
         return replace(closed, parts=parts)

@@ -27,7 +27,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -112,6 +112,17 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=departure.DepartureCertificate,
         ends_process=False,
         describe=departure.describe,
+        spans_outage=True,
+        healed="the next worker of the slot to become ready",
+    ),
+    Terminate: Row(
+        target=departure.leaver,
+        inject=departure.terminate,
+        go_on=departure.terminate_again,
+        heal=departure.finish,
+        certificate=departure.DepartureCertificate,
+        ends_process=False,
+        describe=departure.describe_terminate,
         spans_outage=True,
         healed="the next worker of the slot to become ready",
     ),

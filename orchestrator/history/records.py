@@ -293,10 +293,13 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Departure(ProcessEnd, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` that has a worker leave, and kills it only where it has not
-    left in time (`deploy`)."""
+    left in time (`deploy`, `terminate`)."""
 
     told_ns: int | None = None
     """When it was told to stop, stamped just before, CLOCK_MONOTONIC."""
+    again_ns: int | None = None
+    """Of `terminate`: when the second SIGTERM was sent, CLOCK_MONOTONIC; left out where it had left
+    before."""
     killed_ns: int | None = None
     """When SIGKILL was sent to what had not left by then, stamped just before, CLOCK_MONOTONIC;
     left out where it left by itself."""
@@ -329,6 +332,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "deploy": PartsOfAFault(SessionsBefore, Departure),
+    "terminate": PartsOfAFault(SessionsBefore, Departure),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "database_restart": PartsOfAFault(ServerSeen, ServerBack),
     "database_crash": PartsOfAFault(ServerSeen, ServerBack),

@@ -9,7 +9,7 @@ from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 
 
 def triggers(fault: Triggered) -> list[TriggerKey]:
@@ -250,6 +250,17 @@ def check_deploys(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " is missing, or at_s: several slots are told to stop one by one")
         if len(fault.slots) == 1 and fault.every_s is not None:
             yield Flaw(at, " is given, and only one slot is told to stop")
+
+
+def check_terminations(scenario: Scenario) -> Iterator[Flaw]:
+    """The second signal comes before the kill."""
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, Terminate) and fault.again_after_s >= fault.grace_s:
+            yield Flaw(
+                f"faults.{index}.again_after_s",
+                f" = {fault.again_after_s:g}: it must come before the kill, grace_s = "
+                f"{fault.grace_s:g}",
+            )
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.scenario.triggered import Slots, Triggered, shifted
 from orchestrator.scenario.values import Seconds, SecondsFromZero
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 
 
 class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
@@ -209,6 +209,7 @@ Fault = (
     | Stall
     | Pause
     | Deploy
+    | Terminate
     | BackendTerminate
     | DatabaseRestart
     | DatabaseCrash

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from orchestrator.scenario.values import AtLeastOne, Count, Seconds, Section, Text
+from worker_child.adapters.contract import Offer
 
 if TYPE_CHECKING:
     from orchestrator.scenario.faults import Fault
@@ -60,6 +61,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
     """While it lasts nobody has a server, the run itself included."""
+    NEEDS: ClassVar[tuple[Offer, ...]] = ()
+    """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None

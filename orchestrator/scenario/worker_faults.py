@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from msgspec import Meta
 from msgspec.structs import replace
 
 from orchestrator.scenario.triggered import Slots, Triggered, shifted
@@ -51,3 +52,27 @@ class Deploy(Triggered, frozen=True, kw_only=True, tag_field="what", tag="deploy
             replace(self, slots=(slot,), at_s=shifted(self.at_s, place * period_s), every_s=None)
             for place, slot in enumerate(self.slots)
         )
+
+
+class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="terminate"):
+    """A worker's first process gets SIGTERM, as a supervisor sends it, and once more if it still
+    runs; then its process group is killed. Only for a library that handles the signal itself
+    (``sigterm`` among what its adapter offers). A new process fills the slot after its end."""
+
+    NEEDS = ("sigterm",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker gets it, from 0."""
+    again_after_s: Seconds
+    """When it gets the second one, from the first: sooner than the end of the grace."""
+    grace_s: Seconds
+    """When it is killed, from the first signal."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one that is terminated."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """The grace: what has not left by then is killed, and its slot filled again."""
+        return self.grace_s

@@ -11,13 +11,14 @@ import pytest
 
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
+from orchestrator.errors import NotOfferedError
 from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -106,3 +107,36 @@ def test_a_deploy_that_is_none_makes_the_run_invalid(
     assert "Deploy 0 has no complete certificate: it was not told to leave" in " ".join(
         summary.reasons
     )
+
+
+TERMINATE = "faults=[{ what = 'terminate', at_s = 1.5, again_after_s = 50, grace_s = 60 }]"
+
+
+def test_a_worker_that_handles_sigterm_drains_by_it(run: Run) -> None:
+    summary = run("control_holding", TERMINATE)
+    assert summary.verdict == "pass", summary.reasons
+    (gone,) = summary.departures
+    assert (gone.what, gone.outcome, gone.certificate.missing) == ("terminate", "drained", [])
+    assert (gone.left_open, summary.crash.kills, summary.crash.duplicated) == (0, 0, 0)
+
+
+def test_a_sigterm_that_is_none_makes_the_run_invalid(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(reach: Reach, victim: Worker, fault: int) -> int:
+        return time.monotonic_ns()
+
+    without = dict(table.TABLE)
+    without[Terminate] = replace(without[Terminate], inject=nothing)
+    monkeypatch.setattr(table, "TABLE", without)
+    soon = TERMINATE.replace("50", "0.1").replace("60", "0.2")
+    summary = run("control_holding", soon, "limits.sessions_gone_s=0.5")
+    assert summary.verdict == "invalid"
+    assert "Terminate 0 has no complete certificate: it was not told to leave" in " ".join(
+        summary.reasons
+    )
+
+
+def test_to_a_library_without_a_handler_it_is_not_applicable(run: Run) -> None:
+    with pytest.raises(NotOfferedError, match="needs sigterm, which pgqueuer's"):
+        run("pgqueuer", TERMINATE)

@@ -67,6 +67,7 @@ class StillChild(ChildHandle):
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
         self.killed_ns: int | None = None
+        self.terminated_ns: list[int] = []
         self.paused_ns: int | None = None
         self.resumed_ns: int | None = None
         self.exit: Exit | None = None
@@ -118,6 +119,12 @@ class StillFleet(Fleet):
         self._tracker.ready[key] = ChildReady(
             self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
         )
+
+    def terminate(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.STOPPING
+        assert isinstance(child, StillChild)
+        child.terminated_ns.append(self._clock.now_ns)
+        return self._clock.now_ns
 
     def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
         child.state = State.STOPPING

@@ -12,7 +12,7 @@ from analysis.metrics.departures import DepartureFound
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
-from orchestrator.scenario.worker_faults import Deploy
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 from orchestrator.workers.child import State
 from tests.histories.builder import Story
 from tests.histories.planted import A, B
@@ -102,6 +102,30 @@ def test_where_the_successor_comes_first_nobody_is_told_to_stop_until_it_is_read
     world.turn(0.5)
     (seen,) = world.records(FaultEnded)
     assert seen.after.told_ns > world.records(FaultInjected)[0].t_ns + GRACE_S * S
+
+
+def test_sigterm_is_sent_twice_and_then_sigkill_to_who_stays(make: Make) -> None:
+    world = make(Terminate(at_s=1.0, again_after_s=10.0, grace_s=GRACE_S))
+    world.start()
+    world.turn(1.0 + GRACE_S + 0.5)
+    first_ns, second_ns = world.victim().terminated_ns
+    killed_ns = world.victim().killed_ns
+    assert killed_ns is not None
+    assert 0 <= second_ns - first_ns - 10 * S < 0.1 * S
+    assert 0 <= killed_ns - first_ns - GRACE_S * S < 0.1 * S
+
+
+def test_who_leaves_at_the_first_sigterm_is_sent_no_other(make: Make) -> None:
+    world = make(Terminate(at_s=1.0, again_after_s=10.0, grace_s=GRACE_S))
+    world.start()
+    world.turn(2.0)
+    leave(world, signal=15)
+    world.turn(0.1)
+    world.fleet.ready()
+    world.turn(0.5)
+    (seen,) = world.records(FaultEnded)
+    assert len(world.victim().terminated_ns) == 1
+    assert (seen.after.again_ns, seen.after.killed_ns, seen.after.signal) == (None, None, 15)
 
 
 def test_several_slots_have_their_turns_one_after_the_other() -> None:

@@ -37,6 +37,11 @@ def _certificate(departure: Witnessed, missing: list[str]) -> Certificate:
     return kill_certificate(counted, missing)
 
 
+def _not_told_again(departure: Witnessed) -> bool:
+    """Whether it ran on to its kill after one signal alone."""
+    return departure.after.killed_ns is not None and departure.after.again_ns is None
+
+
 DEPARTURE = Form(
     {
         **SESSIONS_BEFORE,
@@ -47,4 +52,7 @@ DEPARTURE = Form(
         **GONE,
     },
     _certificate,
+)
+TERMINATE = Form(
+    {**DEPARTURE.parts, "it was sent no second SIGTERM": _not_told_again}, _certificate
 )

@@ -57,7 +57,8 @@ async function work(child) {
     parsedCronItems: [],
     preset: { plugins: [announcer], worker },
   });
-  await Promise.race([child.stop, endedUnasked(runner)]);
+  const terminated = new Promise((resolve) => process.once("SIGTERM", resolve));
+  await Promise.race([child.stop, terminated, endedUnasked(runner)]);
   await runner.stop();
   await rescuer?.end();
   await pgPool.end();
