@@ -118,8 +118,6 @@ class GraphileWorkerAdapter(SqlInbox):
             "dedup": "job_key with job_key_mode unsafe_dedupe: one row a key, also while it runs "
             "and when it has been given up",
             "fan_out": "addJobs of the job's helpers, one call for all",
-            "sigterm": "run's own handlers, on by default: it waits for its jobs, then sends the "
-            "signal to itself",
         }
     )
 

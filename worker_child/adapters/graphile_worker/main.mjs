@@ -57,8 +57,7 @@ async function work(child) {
     parsedCronItems: [],
     preset: { plugins: [announcer], worker },
   });
-  const terminated = new Promise((resolve) => process.once("SIGTERM", resolve));
-  await Promise.race([child.stop, terminated, endedUnasked(runner)]);
+  await Promise.race([child.stop, endedUnasked(runner)]);
   await runner.stop();
   await rescuer?.end();
   await pgPool.end();
