@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from analysis.checks.forms.database import PINNED_SNAPSHOT, POOL_EXHAUSTION, READ_ONLY, TABLE_LOCK
+from analysis.checks.forms.departure import DEPARTURE, TERMINATE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.network import BLACKHOLE, RESET
@@ -26,6 +27,8 @@ FORMS: dict[str, Form] = {
     "stall": STALL,
     "pause": PAUSE,
     "kill_during_enqueue": KILL_DURING_ENQUEUE,
+    "deploy": DEPARTURE,
+    "terminate": TERMINATE,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
     "reset": RESET,

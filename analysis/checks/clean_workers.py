@@ -15,7 +15,8 @@ from worker_child.protocol import JobDiscarded, JobRetried
 
 
 def _clean_workers(history: History) -> Iterator[str]:
-    """Who stopped when asked has told the end of all that it began.
+    """Who stopped with all others has told the end of all that it began. One that was told to stop
+    while the others went on may leave what it is at to them.
 
     Counted first: `misused_executions` sees to it that each end has a start of its own.
     """
@@ -23,7 +24,7 @@ def _clean_workers(history: History) -> Iterator[str]:
     stopped = sorted(
         worker_key(left.slot, left.incarnation)
         for left in history.records.of(ChildExited)
-        if left.reason == "stopped"
+        if left.reason == "stopped" and left.fault is None
     )
     begun, completed, failed = (
         _by_worker(table.key, stopped)

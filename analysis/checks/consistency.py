@@ -5,6 +5,7 @@ Each check takes the whole history and yields sentences; `CHECKS` lists those of
 
 from __future__ import annotations
 
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -41,6 +42,7 @@ from orchestrator.history.records import (
     ChildExited,
     ChildSpawned,
     ClockAnchorRecord,
+    Departure,
     EnqueueFailed,
     FaultEnded,
     FaultInjected,
@@ -133,17 +135,38 @@ def _fault_lines(history: History) -> Iterator[str]:
 def _agree(sent: FaultInjected, left: list[ChildExited], seen: FaultEnded | None) -> bool:
     if seen is not None and seen.target != sent.target:
         return False
+    end = None if seen is None else seen.after
+    if isinstance(end, Departure):
+        return _left_as_told(sent, left, end)
+    if seen is None and sent.lets_go:
+        return _who(left) <= _victims(sent)
     if not sent.ends_process:
         return not left
-    victims = {(worker.slot, worker.incarnation, worker.pid) for worker in sent.target.workers}
     signals = {record.signal for record in left}
-    if seen is not None and isinstance(end := seen.after, ProcessEnd) and end.reaped_ns is not None:
+    if isinstance(end, ProcessEnd) and end.reaped_ns is not None:
         signals.add(end.signal)
     return (
-        victims == {(record.slot, record.incarnation, record.pid) for record in left}
+        _victims(sent) == _who(left)
         and len(signals) == 1
         and all(record.reason == "killed" for record in left)
     )
+
+
+def _left_as_told(sent: FaultInjected, left: list[ChildExited], end: Departure) -> bool:
+    """Of a worker that was told to leave; one that was not told has not left for that."""
+    if end.told_ns is None:
+        return not left
+    seen = {(end.killed_ns is not None, end.exit_code, end.signal)}
+    told = {(record.reason == "killed", record.exit_code, record.signal) for record in left}
+    return _victims(sent) == _who(left) and (end.reaped_ns is None or told == seen)
+
+
+def _victims(sent: FaultInjected) -> set[tuple[int, int, int]]:
+    return {(worker.slot, worker.incarnation, worker.pid) for worker in sent.target.workers}
+
+
+def _who(left: list[ChildExited]) -> set[tuple[int, int, int]]:
+    return {(record.slot, record.incarnation, record.pid) for record in left}
 
 
 def _seen_workers(history: History) -> set[int]:
@@ -222,7 +245,8 @@ def _ways_of_leaving(history: History) -> Iterator[str]:
         name = worker_name(worker_key(left.slot, left.incarnation)).capitalize()
         if left.reason == "killed" and left.fault is None:
             yield f"{name} was killed by no fault."
-        if left.reason == "stopped" and (left.exit_code != 0 or left.signal is not None):
+        by_sigterm = left.fault is not None and left.signal == signal.SIGTERM
+        if left.reason == "stopped" and left.exit_code != 0 and not by_sigterm:
             yield f"{name} stopped when asked, by its wait status it did not."
         if left.signal is not None and left.exit_code is not None:
             yield f"{name} left by a signal and by itself."

@@ -50,7 +50,7 @@ def _asked_for(history: History) -> Iterator[str]:
     if history.version != HISTORY_VERSION or history.by_hand:
         return
     workload = start.scenario.workload
-    needs = needed_offers(workload)
+    needs = needed_offers(start.scenario)
     if [*start.needs] != needs:
         yield f"run_start needs {[*start.needs]} of a library; by its scenario that is {needs}."
     lacking = [need for need in needs if need not in start.offers]

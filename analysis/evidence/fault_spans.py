@@ -33,6 +33,8 @@ class FaultSpan:
     """The workers that it hit are dead by it."""
     holds_up: bool = True
     """Whoever it hit could not get on while it lasted."""
+    lets_go: bool = False
+    """The workers that it hit were told to leave: it holds them up in nothing."""
 
     def hits(self, worker: int) -> bool:
         """Whether it held up the incarnation of this key."""
@@ -65,6 +67,7 @@ def fault_spans(history: History) -> tuple[FaultSpan, ...]:
             slots=frozenset(worker.slot for worker in sent.target.workers),
             ends_process=sent.ends_process,
             holds_up=not 0 <= sent.fault < len(planned) or planned[sent.fault].HOLDS_UP,
+            lets_go=sent.lets_go,
         )
 
     spans = [span(sent) for sent in history.records.of(FaultInjected)]

@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from analysis.history.columns import worker_key
 from analysis.history.history import Records
 from orchestrator.history.records import (
     ChildExited,
     ChildSpawned,
+    Departure,
     FaultEnded,
     FaultInjected,
     ProcessEnd,
@@ -33,7 +36,8 @@ class Incarnation:
     ready_ns: int | None
     exited: ChildExited | None
     fault: FaultInjected | None
-    """The fault that ended its process; None = none did, whatever else may have hit it."""
+    """The fault that ended its process, as of when it did; None = none did, whatever else may have
+    hit it."""
     certificate: FaultEnded | None
     """Of that fault."""
     end: ProcessEnd | None
@@ -46,6 +50,8 @@ class Incarnation:
     (METHODOLOGY, predicted_bound_s). None = there was no rescuer."""
     left_early: bool
     """It was told to stop, and had left before the run asked its workers to: others went on."""
+    told_ns: int | None
+    """When a fault told it to stop, as a deploy does; None = none did."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""
 
@@ -147,6 +153,15 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     hits = [(r, w) for r in reversed(records.of(FaultInjected)) for w in r.target.workers]
     faults = {(w.slot, w.incarnation): r for r, w in hits if r.ends_process}
     certificates = {r.fault: r for r in records.of(FaultEnded)}
+    departures = {(w.slot, w.incarnation): _departure(certificates.get(r.fault)) for r, w in hits}
+    told = {place: end.told_ns for place, end in departures.items() if end is not None}
+    faults |= {
+        (w.slot, w.incarnation): msgspec.structs.replace(
+            r, t_ns=end.killed_ns, ends_process=True, intended_ns=None
+        )
+        for r, w in hits
+        if (end := departures[w.slot, w.incarnation]) is not None and end.killed_ns is not None
+    }
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
     stopped = {place: r.t_ns for place, r in exited.items() if place not in died}
@@ -179,6 +194,7 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
             rescuer=rescuer,
             bound_s=_bound_s(rescue, died_ns, rescuer),
             left_early=place in early,
+            told_ns=told.get(place),
             successor=_successor(place, spawned),
         )
 
@@ -189,6 +205,11 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
 def _process_end(certificate: FaultEnded | None) -> ProcessEnd | None:
     after = None if certificate is None else certificate.after
     return after if isinstance(after, ProcessEnd) else None
+
+
+def _departure(certificate: FaultEnded | None) -> Departure | None:
+    after = None if certificate is None else certificate.after
+    return after if isinstance(after, Departure) else None
 
 
 def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | None:

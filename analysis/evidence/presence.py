@@ -40,21 +40,21 @@ def presences(
         for member in incarnations
         if member.ready_ns is not None
         for stretch in without(
-            (member.ready_ns, min(last_ns, _left_ns(member, spans, last_ns))),
-            [(s.began_ns, s.healed_ns or last_ns) for s in spans if s.hits(member.key)],
+            (member.ready_ns, min(last_ns, _left_ns(member, last_ns))),
+            [
+                (span.began_ns, span.healed_ns or last_ns)
+                for span in spans
+                if span.hits(member.key) and not span.lets_go
+            ],
         )
     ]
 
 
-def told_to_stop_ns(
-    member: Incarnation, spans: Sequence[FaultSpan], stop_ns: int | None
-) -> int | None:
+def told_to_stop_ns(member: Incarnation, stop_ns: int | None) -> int | None:
     """When a worker was told to stop: by a fault, or with all others; None = never, or nobody
-    knows. One that a fault killed outright was told nothing."""
-    if member.exited is not None and member.exited.fault is not None:
-        for span in spans:
-            if span.fault == member.exited.fault:
-                return span.began_ns
+    knows. One that was killed outright was told nothing."""
+    if member.told_ns is not None:
+        return member.told_ns
     if member.dead:
         return None
     if member.exited is not None and member.left_early:
@@ -62,10 +62,10 @@ def told_to_stop_ns(
     return stop_ns
 
 
-def _left_ns(member: Incarnation, spans: Sequence[FaultSpan], last_ns: int) -> int:
+def _left_ns(member: Incarnation, last_ns: int) -> int:
     """When it died, or was told to stop, or left."""
     known = [last_ns]
-    told_ns = told_to_stop_ns(member, spans, None)
+    told_ns = told_to_stop_ns(member, None)
     if told_ns is not None:
         known.append(told_ns)
     if member.dead:

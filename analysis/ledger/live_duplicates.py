@@ -35,7 +35,8 @@ class LiveCauses:
     def cause(self, evidence: Evidence) -> LiveCause:
         """The first that holds, in the order of `LIVE_CAUSES`.
 
-        ``drain`` = its worker had been told to stop and was not done with it; ``pause`` = a fault
+        ``drain`` = its worker had been told to stop and was not done with it, or a fault told one
+        of the two to stop meanwhile; ``pause`` = a fault
         held that worker up meanwhile, or the other one, which may have claimed it before;
         ``outage`` = one that hit nobody in particular was on meanwhile; ``short_lease`` = it ran
         for longer than the lease; ``rescue`` = none of these.
@@ -56,6 +57,8 @@ class LiveCauses:
             and span.began_ns < taken_ns
             and (span.healed_ns is None or span.healed_ns > begun_ns)
         ]
+        if any(span.lets_go for span in held_up):
+            return "drain"
         if held_up:
             return "pause" if any(span.workers for span in held_up) else "outage"
         if self.lease_s is not None:
@@ -68,5 +71,5 @@ class LiveCauses:
         member = self.incarnations.get(execution.slot, execution.incarnation)
         if member is None:
             return False
-        told_ns = told_to_stop_ns(member, self.spans, self.stop_ns)
+        told_ns = told_to_stop_ns(member, self.stop_ns)
         return told_ns is not None and told_ns < min(taken_ns, execution.over_ns)

@@ -121,7 +121,8 @@ def _taken(case: Case, span: FaultSpan) -> Iterator[tuple[int, int]]:
     for worker in sorted(span.workers):
         member = case.incarnations.by_key(worker)
         gone_ns = FAR_FUTURE_NS if member is None or member.gone_ns is None else member.gone_ns
-        until_ns = gone_ns if span.ends_process else min(gone_ns, span.healed_ns or gone_ns)
+        leaves = span.ends_process or span.lets_go
+        until_ns = gone_ns if leaves else min(gone_ns, span.healed_ns or gone_ns)
         mine = (starts.key >> EXECUTION_BITS) == worker
         at_work = mine & (starts.t_ns <= until_ns)
         at_work &= ~np.isin(starts.key, _ended_keys(case.history, worker, span.began_ns))

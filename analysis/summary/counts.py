@@ -125,7 +125,7 @@ def crash_section(
     effects = tally.duplicate_effects if case.rules.effects else None
     surface, why_no_surface = _surface_at_kill(case)
     return CrashSection(
-        kills=sum(sent.ends_process for sent in case.history.records.of(FaultInjected)),
+        kills=_kills_sent(case),
         certificates=sum(fault.complete for fault in faults),
         duplicated=tally.causes.total(),
         duplicate_executions=tally.duplicate_executions,
@@ -152,6 +152,13 @@ def crash_section(
         integrity_surface_at_kill_why=why_no_surface,
         integrity_surface_final=tally.verdicts["ambiguous"],
     )
+
+
+def _kills_sent(case: Case) -> int:
+    """Faults that are kills, and those that killed a worker which did not leave."""
+    sent = {one.fault for one in case.history.records.of(FaultInjected) if one.ends_process}
+    dead = {death.victim.fault.fault for death in case.deaths if death.victim.fault is not None}
+    return len(sent | dead)
 
 
 def _surface_at_kill(case: Case) -> tuple[int | None, str | None]:

@@ -24,6 +24,7 @@ from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
 from analysis.metrics.cache import cache_section
+from analysis.metrics.departures import departures
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
@@ -36,6 +37,7 @@ from analysis.metrics.resources import resources_section
 from analysis.metrics.stalls import stalls
 from analysis.metrics.throughput import load_window, throughput, warm_ns
 from analysis.summary.counts import crash_section, jobs_section, run_section
+from analysis.summary.departure_findings import departure_findings
 from analysis.summary.expectations import judge_expectations
 from analysis.summary.findings import (
     contradictions,
@@ -108,6 +110,7 @@ def summarise(case: Case) -> Summary:
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)
     paused = pauses(history, found_certificates)
+    departed = departures(history, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited),
@@ -136,7 +139,10 @@ def summarise(case: Case) -> Summary:
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
-        findings=findings(case, tally, jobs, recovery, cache, paused),
+        findings=[
+            *findings(case, tally, jobs, recovery, cache, paused),
+            *departure_findings(departed),
+        ],
         run=run_section(case),
         jobs=jobs,
         crash=crash,
@@ -154,6 +160,7 @@ def summarise(case: Case) -> Summary:
         faults=faults,
         stalls=stalls(history, found_certificates),
         pauses=paused,
+        departures=departed,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

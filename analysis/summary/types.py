@@ -14,6 +14,7 @@ import orjson
 from analysis.ledger.tally import NotableJob
 from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
+from analysis.metrics.departures import DepartureFound
 from analysis.metrics.failures import Errors
 from analysis.metrics.fairness import ByLabel, Tenants
 from analysis.metrics.faults import CostsAttempt, FaultFound
@@ -338,6 +339,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers whose connections stood still for a while; left out where there is none."""
     pauses: tuple[PauseFound, ...] = ()
     """Workers that were stopped for a while; left out where there is none."""
+    departures: tuple[DepartureFound, ...] = ()
+    """Workers that a fault told to leave; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

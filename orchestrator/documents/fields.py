@@ -120,7 +120,8 @@ def _items(wanted: Any) -> str:
 
 
 def _meaning(struct: type[msgspec.Struct], name: str) -> str:
-    return MEANINGS.get(f"{struct.__name__}.{name}") or MEANINGS[name]
+    keys = [f"{base.__name__}.{name}" for base in struct.__mro__]
+    return next((MEANINGS[key] for key in keys if key in MEANINGS), None) or MEANINGS[name]
 
 
 @cache
@@ -130,6 +131,11 @@ def attribute_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     docs = {name: doc for base in reversed(bases) for name, doc in _own_docs(base).items()}
     known = docs | _own_docs(struct)
     return {name: doc for name, doc in known.items() if name in struct.__struct_fields__}
+
+
+def _is_ours(base: type[Any]) -> bool:
+    """Whether its source is Python of this project: that of msgspec's own types is not."""
+    return not base.__module__.startswith("msgspec")
 
 
 def _own_docs(struct: type[Any]) -> dict[str, str]:

@@ -48,6 +48,8 @@ class InjectedFault:
         self._before: msgspec.Struct | None = None
         self._heal_begun_ns: int | None = None
         self._healed_at: HealedAt | None = None
+        self._heal_due_ns: int | None = None
+        """Of one that comes in steps: when it is to be healed, as far as that is known."""
 
     @property
     def lasts(self) -> bool:
@@ -116,10 +118,17 @@ class InjectedFault:
         spans = self._row.spans_outage and self.plan.heal_after_ns is not None
         return self.healed_ns() if spans else self.sent_ns
 
+    def go_on(self) -> None:
+        """Take one that comes in steps further. To be called at every turn."""
+        if self._row.go_on is not None and self._heal_begun_ns is None:
+            self._heal_due_ns = self._row.go_on(self._reach, self.victim, self.plan.fault)
+
     def heal_due_ns(self) -> int | None:
         """When it is to be healed; None once it is, or when it never is."""
         if self._healed_at is not None or self.plan.heal_after_ns is None:
             return None
+        if self._heal_due_ns is not None:
+            return self._heal_due_ns
         return self.sent_ns + self.plan.heal_after_ns
 
     def heal(self) -> None:

@@ -132,6 +132,7 @@ class FaultInjector:
         """Heal, certify and send whatever is due now. Raises psycopg.Error."""
         now_ns = time.monotonic_ns()
         for fault in self.injected:
+            fault.go_on()
             due = fault.heal_due_ns()
             if due is not None and now_ns >= due:
                 fault.heal()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.scenario.faults import CrashLoop, Kill, KillAtOnce, Storm
+from orchestrator.workers.child import ChildHandle
 
 HealedAt = Callable[[], int | None]
 """When the fault was healed, monotonic ns; None = not yet."""
@@ -24,12 +25,13 @@ def kill(reach: Reach, victim: Worker, fault: int) -> int:
 def respawn(reach: Reach, victim: Worker, fault: int) -> HealedAt:
     """Fill the slot with its next incarnation; healed when that is ready."""
     child = reach.fleet.spawn(victim.child.slot, after_fault=fault)
+    return lambda: ready_ns_of(reach, child)
 
-    def ready_ns() -> int | None:
-        ready = reach.tracker.ready.get((child.slot, child.incarnation))
-        return ready.t_ns if ready else None
 
-    return ready_ns
+def ready_ns_of(reach: Reach, child: ChildHandle) -> int | None:
+    """When a worker said that it was ready; None = not yet."""
+    ready = reach.tracker.ready.get((child.slot, child.incarnation))
+    return ready.t_ns if ready else None
 
 
 def describe_kill(entry: Kill) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.faults import (
     database,
+    departure,
     network,
     pause,
     pinned_snapshot,
@@ -49,6 +50,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -74,6 +76,9 @@ class Row:
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
+    go_on: Callable[[Reach, Any, int], int | None] | None = None
+    """Of one that comes in steps: takes it further, at every turn until it is healed; returns when
+    that is to be, monotonic ns; None = `outage_s` after it."""
     spans_outage: bool = False
     """Its certificate is closed only once it has been healed; the limit of what is still to be seen
     counts from then."""
@@ -130,6 +135,28 @@ TABLE: dict[type[Triggered], Row] = {
         ends_process=False,
         describe=producers.describe,
         healed="another producer to come",
+    ),
+    Deploy: Row(
+        target=departure.leaver,
+        inject=departure.begin,
+        go_on=departure.go_on,
+        heal=departure.finish,
+        certificate=departure.DepartureCertificate,
+        ends_process=False,
+        describe=departure.describe,
+        spans_outage=True,
+        healed="the next worker of the slot to become ready",
+    ),
+    Terminate: Row(
+        target=departure.leaver,
+        inject=departure.terminate,
+        go_on=departure.terminate_again,
+        heal=departure.finish,
+        certificate=departure.DepartureCertificate,
+        ends_process=False,
+        describe=departure.describe_terminate,
+        spans_outage=True,
+        healed="the next worker of the slot to become ready",
     ),
     BackendTerminate: Row(
         target=targets.worker,

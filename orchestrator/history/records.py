@@ -346,6 +346,20 @@ class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of a victim whose request was delayed."""
 
 
+class Departure(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` that has a worker leave, and kills it only where it has not
+    left in time (`deploy`, `terminate`)."""
+
+    told_ns: int | None = None
+    """When it was told to stop, stamped just before, CLOCK_MONOTONIC."""
+    again_ns: int | None = None
+    """Of `terminate`: when the second SIGTERM was sent, CLOCK_MONOTONIC; left out where it had left
+    before."""
+    killed_ns: int | None = None
+    """When SIGKILL was sent to what had not left by then, stamped just before, CLOCK_MONOTONIC;
+    left out where it left by itself."""
+
+
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
     flowed again."""
@@ -373,6 +387,8 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
+    "deploy": PartsOfAFault(SessionsBefore, Departure),
+    "terminate": PartsOfAFault(SessionsBefore, Departure),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
     "reset": PartsOfAFault(SessionsBefore, ResetEnd),
@@ -407,6 +423,11 @@ class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     phases_s: dict[str, float] = {}
     """Repeated faults: where in each of the library's periods the intended instant lies, seconds
     counted from the child's ready."""
+
+    @property
+    def lets_go(self) -> bool:
+        """The workers that it hits are told to leave, and killed only if they do not."""
+        return issubclass(FAULT_PARTS[self.what].after, Departure)
 
     @property
     def before(self) -> Any:

@@ -101,6 +101,7 @@ class Demand:
     """How many sessions a run keeps open at once."""
 
     slots: int
+    """Workers that live at once at the most: two in a slot whose next one is there early."""
     jobs: int
     """Of each worker, for the jobs' own queries: workers.pool_size."""
     library: int
@@ -119,9 +120,10 @@ def demand(scenario: Scenario, preset: Preset) -> Demand:
     producers = 1 if dedup is None else dedup.enqueuers
     producers = producers if cache is None else cache.concurrent_hits
     workers = scenario.workers
-    return Demand(
-        workers.slots, workers.pool_size, preset.library_connections, OURS + 2 * producers
-    )
+    twice = {slot for fault in scenario.faults if fault.overlaps for slot in fault.slots}
+    living = workers.slots + len(twice)
+    ours = OURS + 2 * producers
+    return Demand(living, workers.pool_size, preset.library_connections, ours)
 
 
 def require_room(connection: psycopg.Connection[Any], wanted: Demand) -> None:
@@ -144,8 +146,8 @@ def require_room(connection: psycopg.Connection[Any], wanted: Demand) -> None:
         room, how = role_limit, f"the role's own limit (CONNECTION LIMIT {role_limit})"
     if wanted.total > room:
         raise ServerConnectionsError(
-            f"the run needs {wanted.total} sessions ({wanted.slots} slots x ({wanted.jobs} for the "
-            f"jobs + {wanted.library} of the library) + {wanted.harness} of the harness), and the "
-            f"server has room for {room}: {how}. Lower workers.slots or workers.pool_size, or give "
-            "a server with room for more by --dsn"
+            f"the run needs {wanted.total} sessions ({wanted.slots} workers x ({wanted.jobs} for "
+            f"the jobs + {wanted.library} of the library) + {wanted.harness} of the harness), and "
+            f"the server has room for {room}: {how}. Lower workers.slots or workers.pool_size, or "
+            "give a server with room for more by --dsn"
         )

@@ -101,7 +101,7 @@ def _filled(scenario: Scenario, at_s: float) -> int:
         slot
         for fault in _parts(scenario)
         if fault.at_s is not None
-        and fault.at_s <= at_s < fault.at_s + (inf if fault.outage_s is None else fault.outage_s)
+        and fault.at_s <= at_s < fault.at_s + (inf if fault.empty_s is None else fault.empty_s)
         for slot in fault.slots
     }
     return scenario.workers.slots - len(empty)
@@ -138,12 +138,12 @@ def _fault_lines(
         row = row_of(fault)
         healing = f", {_healing(fault, row.healing)}" if row.healing else ""
         lines.append(f"fault: {row.describe(fault)} {_when(fault)}{healing}")
-        if fault.outage_s and fault.HOLDS_UP and not (fault.when_held or fault.at_point):
+        if fault.empty_s and fault.HOLDS_UP and not (fault.when_held or fault.at_point):
             out = (
                 1 if fault.at_s is None else scenario.workers.slots - _filled(scenario, fault.at_s)
             )
-            catch_up_s = load.catch_up_s(fault.outage_s, out)
-            backlog = load.backlog(fault.outage_s, out)
+            catch_up_s = load.catch_up_s(fault.empty_s, out)
+            backlog = load.backlog(fault.empty_s, out)
             lines.append(
                 f"the outage leaves a backlog of about {backlog:.0f} jobs; catching up takes "
                 + ("for ever at this load" if catch_up_s is None else f"about {catch_up_s:.0f} s")

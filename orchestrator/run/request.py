@@ -176,7 +176,7 @@ def _check_server(scenario: Scenario, dsn: str | None) -> None:
 
 def _check_offers(scenario: Scenario, library: str, adapter: Adapter) -> None:
     offers = offers_of(adapter)
-    missing = [offer for offer in needed_offers(scenario.workload) if offer not in offers]
+    missing = [offer for offer in needed_offers(scenario) if offer not in offers]
     if missing:
         raise NotOfferedError(
             f"not offered: {scenario.name} needs {' and '.join(missing)}, which {library}'s "

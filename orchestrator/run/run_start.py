@@ -54,7 +54,7 @@ def run_start(request: Request, server: Server) -> RunStart:
         parity=dict(preset.parity),
         adapter_sha256=request.adapter_sha256,
         offers=offers_of(request.adapter),
-        needs=tuple(needed_offers(resolved.scenario.workload)),
+        needs=tuple(needed_offers(resolved.scenario)),
         planned_stream_jobs=_planned_stream_jobs(request),
         changed_settings=dict(request.changes),
         preset_hash=request.preset_hash,

@@ -9,6 +9,7 @@ from orchestrator.scenario.faults import DELIVERY_LIMIT_S, Kill, KillDuringEnque
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 
 PRODUCERS_APART_S = 0.5
 """So far apart producers are killed: the next one has to be there."""
@@ -300,6 +301,29 @@ def check_stopped_work(scenario: Scenario) -> Iterator[Flaw]:
         if fault.STOPS_WORK and what in seen:
             yield Flaw(f"faults.{index}", f" is a second {what}: one entry of it, or `repeat`")
         seen.add(what)
+
+
+def check_deploys(scenario: Scenario) -> Iterator[Flaw]:
+    """Several slots have their turns one after the other."""
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, Deploy):
+            continue
+        at = f"faults.{index}.every_s"
+        if len(fault.slots) > 1 and (fault.every_s is None or fault.at_s is None):
+            yield Flaw(at, " is missing, or at_s: several slots are told to stop one by one")
+        if len(fault.slots) == 1 and fault.every_s is not None:
+            yield Flaw(at, " is given, and only one slot is told to stop")
+
+
+def check_terminations(scenario: Scenario) -> Iterator[Flaw]:
+    """The second signal comes before the kill."""
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, Terminate) and fault.again_after_s >= fault.grace_s:
+            yield Flaw(
+                f"faults.{index}.again_after_s",
+                f" = {fault.again_after_s:g}: it must come before the kill, grace_s = "
+                f"{fault.grace_s:g}",
+            )
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:

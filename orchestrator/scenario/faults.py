@@ -14,8 +14,9 @@ from orchestrator.scenario.database_faults import (
     ReadOnly,
     TableLock,
 )
-from orchestrator.scenario.triggered import PointSide, Triggered
+from orchestrator.scenario.triggered import PointSide, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 
 DELIVERY_LIMIT_S = 10.0
 """So long a late request may take to be answered: the server may keep it waiting for a lock that
@@ -44,9 +45,6 @@ class Kill(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill"):
     def outage_s(self) -> float | None:
         """Until the slot is filled again."""
         return self.respawn_after_s
-
-
-Slots = Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]
 
 
 class KillAtOnce(Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_at_once"):
@@ -92,7 +90,7 @@ class Storm(Triggered, frozen=True, kw_only=True, tag_field="what", tag="storm")
     def each(self) -> tuple[Fault, ...]:
         """One for each slot in each round."""
         return tuple(
-            replace(self, slots=(slot,), at_s=_later(self.at_s, place * self.every_s), rounds=1)
+            replace(self, slots=(slot,), at_s=shifted(self.at_s, place * self.every_s), rounds=1)
             for place in range(self.rounds)
             for slot in self.slots
         )
@@ -126,17 +124,13 @@ class CrashLoop(Triggered, frozen=True, kw_only=True, tag_field="what", tag="cra
     def each(self) -> tuple[Fault, ...]:
         """The worker, then its successors, each planned as one of none."""
         period_s = self.respawn_after_s + self.killed_after_s
-        later = (_later(self.at_s, place * period_s) for place in range(1, self.successors + 1))
+        later = (shifted(self.at_s, place * period_s) for place in range(1, self.successors + 1))
         return (self, *(replace(self, at_s=at_s, successors=0) for at_s in later))
 
     @property
     def is_first(self) -> bool:
         """Whether it is the kill that the loop begins with, and not that of a successor."""
         return self.successors > 0
-
-
-def _later(at_s: float | None, by_s: float) -> float | None:
-    return None if at_s is None else round(at_s + by_s, 9)
 
 
 class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall"):
@@ -206,7 +200,7 @@ class KillDuringEnqueue(
     @property
     def each(self) -> tuple[Fault, ...]:
         """One for each round."""
-        instants = (_later(self.at_s, place * self.every_s) for place in range(self.rounds))
+        instants = (shifted(self.at_s, place * self.every_s) for place in range(self.rounds))
         return tuple(replace(self, at_s=at_s, rounds=1) for at_s in instants)
 
 
@@ -301,6 +295,8 @@ Fault = (
     | Stall
     | Pause
     | KillDuringEnqueue
+    | Deploy
+    | Terminate
     | BackendTerminate
     | Blackhole
     | Reset

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, log
 
 from orchestrator.scenario.draws import rational
-from orchestrator.scenario.types import JobClass, Kind, KindOverride, WorkloadSettings
+from orchestrator.scenario.types import JobClass, Kind, KindOverride, Scenario, WorkloadSettings
 from worker_child.adapters.contract import Offer
 from worker_child.protocol import Profile
 
@@ -109,12 +109,15 @@ def kinds_at_work(settings: WorkloadSettings) -> set[Kind]:
     return enqueued | fanned if settings.fan_out else enqueued
 
 
-def needed_offers(settings: WorkloadSettings) -> list[Offer]:
-    """What the workload needs of a library beyond what every adapter does."""
+def needed_offers(scenario: Scenario) -> list[Offer]:
+    """What the scenario needs of a library beyond what every adapter does."""
+    settings = scenario.workload
+    of_faults = {offer for fault in scenario.faults for offer in fault.NEEDS}
     needs: dict[Offer, bool] = {
         "fan_out": settings.fan_out > 0,
         "dedup": settings.dedup is not None,
         "cache": settings.cache is not None,
+        "sigterm": "sigterm" in of_faults,
     }
     return [offer for offer, needed in needs.items() if needed]
 

@@ -1,4 +1,4 @@
-"""What makes a fault due, and what all sorts of faults have in common."""
+"""What all faults of a scenario have in common: what makes one due, and what it comes to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from orchestrator.scenario.values import AtLeastOne, Count, Seconds, Section, Text
+from worker_child.adapters.contract import Offer
 
 if TYPE_CHECKING:
     from orchestrator.scenario.faults import Fault
@@ -67,6 +68,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     """While it lasts the server is there, and no worker gets anything done."""
     HOLDS_UP: ClassVar[bool] = True
     """Whoever it hits and does not end cannot be expected to get on while it lasts."""
+    NEEDS: ClassVar[tuple[Offer, ...]] = ()
+    """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None
     """Trigger: an instant after T = 0, while jobs are enqueued."""
     when: When | None = None
@@ -90,7 +93,25 @@ class Triggered(Section, frozen=True, kw_only=True):
         return 0.0
 
     @property
+    def empty_s(self) -> float | None:
+        """How long nobody in its slots takes any job, at the most; None = for ever."""
+        return self.outage_s
+
+    @property
+    def overlaps(self) -> bool:
+        """For a while its slots have two workers each."""
+        return False
+
+    @property
     def each(self) -> tuple[Fault, ...]:
         """The faults that it comes to, each with a number and a certificate of its own; those of
         one trigger or instant are done together."""
         return (self,)  # type: ignore[return-value]  # whoever adds a sort adds it to Fault
+
+
+Slots = Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]
+
+
+def shifted(at_s: float | None, by_s: float) -> float | None:
+    """An instant, so much later."""
+    return None if at_s is None else round(at_s + by_s, 9)

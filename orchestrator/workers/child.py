@@ -149,6 +149,15 @@ class ChildHandle:
         self.move(State.STOPPING)
         self.send(msgspec.json.encode(Command("stop")) + b"\n")
 
+    def terminate(self) -> int:
+        """SIGTERM to its first process alone; return the instant stamped just before."""
+        if self.state is not State.STOPPING:
+            self.move(State.STOPPING)
+        sent_ns = time.monotonic_ns()
+        if self.exit is None:
+            os.kill(self.pid, signal.SIGTERM)
+        return sent_ns
+
     def kill(self) -> int:
         """SIGKILL the whole process group; return the instant stamped just before."""
         if self.state is not State.KILLED:

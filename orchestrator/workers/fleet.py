@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -62,6 +63,8 @@ class Fleet:
         """When a fault killed it, or it died unasked."""
         self._ignored_stop: set[Incarnation] = set()
         """Those that were asked to stop, and had to be killed."""
+        self._terminated: set[Incarnation] = set()
+        """Those that were sent SIGTERM."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -134,6 +137,20 @@ class Fleet:
         while child.eof_ns is None and self._read(child):
             pass
 
+    def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
+        """Ask a child to stop, for a fault; returns the instant, stamped just before."""
+        self._fault_of[child.slot, child.incarnation] = fault
+        told_ns = time.monotonic_ns()
+        child.stop()
+        return told_ns
+
+    def terminate(self, child: ChildHandle, fault: int) -> int:
+        """SIGTERM to a child's first process, for a fault; returns the instant, stamped just
+        before."""
+        self._fault_of[child.slot, child.incarnation] = fault
+        self._terminated.add((child.slot, child.incarnation))
+        return child.terminate()
+
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
         key = child.slot, child.incarnation
@@ -166,8 +183,15 @@ class Fleet:
         ]
 
     def in_slot(self, slot: int) -> ChildHandle | None:
-        """The living incarnation of a slot."""
-        return next((child for child in self.living() if child.slot == slot), None)
+        """The living incarnation of a slot; one that was told to stop is on its way out."""
+        return next(
+            (
+                child
+                for child in self.living()
+                if child.slot == slot and child.state is not State.STOPPING
+            ),
+            None,
+        )
 
     def abandon_held_pipes(self) -> None:
         """Close the pipes of those that have ended while somebody who fled holds the other end."""
@@ -313,7 +337,8 @@ class Fleet:
             )
         )
         if reason == "died":
-            self.died.append(child)
+            if (child.slot, child.incarnation) not in self._fault_of:
+                self.died.append(child)
             self._died_ns[child.slot, child.incarnation] = exit_.reaped_ns
             if not was_ready:
                 raise ChildFailedError(
@@ -326,8 +351,10 @@ class Fleet:
             return "stop_ignored"
         if child.state is State.KILLED:
             return "killed"
-        asked = child.state is State.STOPPING and exit_.exit_code == 0
-        return "stopped" if asked else "died"
+        key = child.slot, child.incarnation
+        by_sigterm = key in self._terminated and exit_.signal == signal.SIGTERM
+        in_order = exit_.exit_code == 0 or by_sigterm
+        return "stopped" if child.state is State.STOPPING and in_order else "died"
 
     def _note(self, child: ChildHandle, code: str, message: str) -> None:
         self._recorder.record(

@@ -346,6 +346,77 @@ class Story:
             healed_ns=self.now_ns,
         )
 
+    def tell_to_stop(self, worker: Worker, *, grace_s: float = 5.0) -> int:
+        """A deploy tells it to stop; returns the fault's number. `depart` brings its end."""
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": worker.pid}
+        what = {"what": "deploy", "target": {"kind": "worker", **target}}
+        fault = self.faults
+        self.faults += 1
+        at_s = (self.now_ns - ORIGIN_NS) / 1e9
+        entry = {"what": "deploy", "slots": [worker.slot], "at_s": at_s, "grace_s": grace_s}
+        self.first("run_start")["scenario"]["faults"].append(entry)
+        self.record(
+            "fault_injected",
+            fault=fault,
+            **what,
+            ends_process=False,
+            trigger="timed",
+            biased=False,
+            intended_ns=self.now_ns,
+            parts={"sessions": [{"pid": 7, "backend_start": "then"}]},
+        )
+        return fault
+
+    def depart(
+        self,
+        worker: Worker,
+        fault: int,
+        held: Iterable[str] = (),
+        *,
+        killed: bool = False,
+        exit_code: int = 0,
+    ) -> Worker:
+        """It leaves, by itself or killed; its rows are read, and its slot is filled again."""
+        sent = self.first("fault_injected", fault=fault)
+        told_ns = sent["t_ns"]
+        killed_ns = self.now_ns if killed else None
+        if killed:
+            how: Fields = {"signal": 9}
+            gone = self.exit(worker, "killed", **how, fault=fault)
+        elif exit_code:
+            how = {"exit_code": exit_code}
+            gone = self.exit(worker, "died", **how, fault=fault)
+        else:
+            how = {"exit_code": 0}
+            gone = self.exit(worker, fault=fault)
+        rows = list(held)
+        read_ns = self.now_ns + 2 * MILLISECOND_NS
+        for job_id in rows:
+            self.record(
+                "row_read",
+                read="kill",
+                fault=fault,
+                job_id=job_id,
+                state="claimed",
+                claimed_by=worker.identity,
+                effects=list(self.effects[job_id]),
+            )["t_ns"] = read_ns
+        self.record("row_read", read="kill", fault=fault, lines=len(rows))["t_ns"] = read_ns
+        self.wait(0.01)
+        successor = self.worker(worker.slot)
+        seen = {"reaped_ns": gone["t_ns"], "eof_ns": gone["t_ns"], "sessions_gone_ns": read_ns}
+        seen |= {"rows_read_ns": read_ns, "told_ns": told_ns, **how}
+        self.record(
+            "fault_ended",
+            fault=fault,
+            what="deploy",
+            target=sent["target"],
+            parts=seen if killed_ns is None else {**seen, "killed_ns": killed_ns},
+            raced=True,
+            healed_ns=self.now_ns,
+        )
+        return successor
+
     def row(self, job_id: str, state: str = "done", **fields: Any) -> Fields:
         effects = self.effects.pop(job_id, [])
         if state != "absent" and "inbox_id" not in fields:

@@ -67,6 +67,7 @@ class StillChild(ChildHandle):
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
         self.killed_ns: int | None = None
+        self.terminated_ns: list[int] = []
         self.paused_ns: int | None = None
         self.resumed_ns: int | None = None
         self.exit: Exit | None = None
@@ -108,12 +109,26 @@ class StillFleet(Fleet):
         """The slot's worker, spawned if there is none, announces itself under `identity`."""
         child = self.in_slot(slot) or self.spawn(slot)
         assert isinstance(child, StillChild)
+        self.announce(slot, child.incarnation)
+        return child
+
+    def announce(self, slot: int, incarnation: int) -> None:
+        """This very one says that it is ready."""
+        child, key = self.children[slot, incarnation], (slot, incarnation)
         child.state = State.READY
-        key = slot, child.incarnation
         self._tracker.ready[key] = ChildReady(
             self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
         )
-        return child
+
+    def terminate(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.STOPPING
+        assert isinstance(child, StillChild)
+        child.terminated_ns.append(self._clock.now_ns)
+        return self._clock.now_ns
+
+    def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.STOPPING
+        return self._clock.now_ns
 
     def pause(self, child: ChildHandle) -> int:
         child.paused_ns = self._clock.now_ns

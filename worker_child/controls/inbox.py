@@ -65,6 +65,11 @@ SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORD
 """
 
 
+SIGTERM: Mapping[Offer, str] = MappingProxyType(
+    {"sigterm": "it claims nothing more, and leaves when its jobs are done"}
+)
+
+
 class ControlAdapter(SqlInbox):
     """See `worker_child.adapters.contract.Adapter`. A control names itself and its rescue.
 
@@ -74,6 +79,7 @@ class ControlAdapter(SqlInbox):
     name: str
     presets: Sequence[str] = ("stock",)
     rescue: Rescue | None
+    offers: Mapping[Offer, str] = SIGTERM
     claims_visible = True
     """Whether a claim shows in the row for others to see."""
     settings: Mapping[str, float] = MappingProxyType({})
@@ -181,7 +187,10 @@ class CacheAdapter(ControlAdapter):
     presets = ("stock", "runs_twice", "serves_torn")
     rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
     offers: Mapping[Offer, str] = MappingProxyType(
-        {"cache": "rows of a table, each committed together with its job's acknowledgement"}
+        {
+            "cache": "rows of a table, each committed together with its job's acknowledgement",
+            **SIGTERM,
+        }
     )
 
     def preset(

@@ -6,6 +6,7 @@ That order is the control; the init says which of them this worker is.
 from __future__ import annotations
 
 import asyncio
+import signal
 from functools import partial
 
 from psycopg.sql import Composed
@@ -73,5 +74,7 @@ CONTROLS: dict[str, Work] = {
 
 
 async def work(child: Child) -> None:
-    """Serve jobs until the parent asks to stop. Raises KeyError for what is no control."""
+    """Serve jobs until the parent or SIGTERM asks to stop. Raises KeyError for what is no
+    control."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, child.stop.set)
     await CONTROLS[child.init.library](child)

@@ -55,7 +55,8 @@ class KillCertificate(Certificate, frozen=True, kw_only=True):
     """What became of the request that was delayed, where one was."""
 
 
-def _kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
+def kill_certificate(kill: Witnessed, missing: list[str]) -> KillCertificate:
+    """What the summary shows of it."""
     return KillCertificate(
         complete=not missing,
         missing=missing,
@@ -123,11 +124,19 @@ DELAYED: dict[str, Part] = {
 """The further parts of a kill whose request is delayed."""
 
 
+GONE: dict[str, Part] = {
+    "members of its process group live on": lambda k: bool(k.after.survivors),
+    "its sessions were not seen to go": lambda k: k.after.sessions_gone_ns is None,
+    "sessions of the victim are left": lambda k: bool(k.after.sessions_left),
+    "its pipe was not read to the end": lambda k: k.after.eof_ns is None,
+    "the rows were not read": lambda k: k.after.rows_read_ns is None,
+}
+"""What shows of a worker that has ended that nothing of it is left."""
+
 KILL = Form(
     {
         "the victim was not reaped": lambda k: k.after.reaped_ns is None,
         "the wait status is not SIGKILL": lambda k: k.after.signal != signal.SIGKILL,
-        "members of its process group live on": lambda k: bool(k.after.survivors),
         "no session of the victim was seen before the kill": lambda k: (
             k.before.ready and not k.before.sessions
         ),
@@ -135,12 +144,9 @@ KILL = Form(
         "sessions that bear no name of the run were open": lambda k: bool(
             k.before.unknown_sessions
         ),
-        "its sessions were not seen to go": lambda k: k.after.sessions_gone_ns is None,
-        "sessions of the victim are left": lambda k: bool(k.after.sessions_left),
-        "its pipe was not read to the end": lambda k: k.after.eof_ns is None,
-        "the rows were not read": lambda k: k.after.rows_read_ns is None,
+        **GONE,
         **FROZEN,
         **DELAYED,
     },
-    _kill_certificate,
+    kill_certificate,
 )

@@ -92,11 +92,11 @@ def states_of(case: Case, one: Incarnation, idle: Idleness, end_ns: int) -> Iter
     died_ns = one.died_ns if one.dead else gone_ns
     ready_ns = gone_ns if one.ready_ns is None else one.ready_ns
     yield State("starting", one.spawned_ns, min(ready_ns, died_ns))
-    told_ns = told_to_stop_ns(one, case.spans, stop_asked_ns(case.history.records))
+    told_ns = told_to_stop_ns(one, stop_asked_ns(case.history.records))
     if told_ns is not None and told_ns < gone_ns and told_ns != died_ns:
         yield State("draining", max(told_ns, ready_ns), gone_ns)
     for span in case.spans:
-        if not span.ends_process and span.hits(one.key):
+        if not (span.ends_process or span.lets_go) and span.hits(one.key):
             until_ns = min(gone_ns, gone_ns if span.healed_ns is None else span.healed_ns)
             if span.began_ns < until_ns:
                 name = fault_named(span.what, span.fault)

@@ -121,6 +121,8 @@ class ProcrastinateAdapter(SqlInbox):
         {
             "dedup": "queueing_lock: one row a key that waits; a claimed one no longer counts",
             "fan_out": "batch_defer_async from within the job, one call for all",
+            "sigterm": "Worker's own handlers, on by default: it fetches nothing more, and waits "
+            "for its jobs",
         }
     )
 

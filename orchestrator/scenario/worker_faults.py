@@ -1,0 +1,78 @@
+"""Faults that a worker is told of, or that leave a part of it alive: a table of a file for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from orchestrator.scenario.triggered import Slots, Triggered, shifted
+from orchestrator.scenario.values import Seconds
+
+if TYPE_CHECKING:
+    from orchestrator.scenario.faults import Fault
+
+
+class Deploy(Triggered, frozen=True, kw_only=True, tag_field="what", tag="deploy"):
+    """A worker is told to stop in the wire's own way, as a deploy does it: it is to take nothing
+    more and to finish what it has. If it still runs after `grace_s` it is killed. A new process
+    fills its slot. Several slots have their turns one after the other: a rolling deploy."""
+
+    slots: Slots = (0,)
+    """Whose workers are told to stop, from 0, in this order."""
+    grace_s: Seconds
+    """How long a worker may take to leave, from when it was told."""
+    every_s: Seconds | None = None
+    """From one slot's turn to the next; needed where there are several."""
+    successor: Literal["before", "at", "after"] = "after"
+    """When a new process fills the slot: ``before`` = its predecessor is told to stop once it is
+    ready; ``at`` = it is started at that moment; ``after`` = once its predecessor is gone."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """The grace: what has not left by then is killed, and its slot filled again."""
+        return self.grace_s
+
+    @property
+    def empty_s(self) -> float | None:
+        """Who is told to stop takes nothing from then on."""
+        return self.grace_s if self.successor == "after" else 0.0
+
+    @property
+    def overlaps(self) -> bool:
+        """Unless the next process waits for the end of the last."""
+        return self.successor != "after"
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each slot."""
+        period_s = self.every_s or 0.0
+        return tuple(
+            replace(self, slots=(slot,), at_s=shifted(self.at_s, place * period_s), every_s=None)
+            for place, slot in enumerate(self.slots)
+        )
+
+
+class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="terminate"):
+    """A worker's first process gets SIGTERM, as a supervisor sends it, and once more if it still
+    runs; then its process group is killed. Only for a library that handles the signal itself
+    (``sigterm`` among what its adapter offers). A new process fills the slot after its end."""
+
+    NEEDS = ("sigterm",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker gets it, from 0."""
+    again_after_s: Seconds
+    """When it gets the second one, from the first: sooner than the end of the grace."""
+    grace_s: Seconds
+    """When it is killed, from the first signal."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one that is terminated."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """The grace: what has not left by then is killed, and its slot filled again."""
+        return self.grace_s
