@@ -103,10 +103,10 @@ TABLE: dict[type[Triggered], Row] = {
         healed="the paused worker to go on",
     ),
     BackendTerminate: Row(
-        target=targets.worker,
+        target=sessions.victim,
         inject=sessions.terminate,
         heal=None,
-        certificate=sessions.SessionsGone,
+        certificate=sessions.certificate,
         ends_process=False,
         describe=sessions.describe,
     ),

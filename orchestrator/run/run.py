@@ -212,7 +212,7 @@ def _proxy_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[Proxy
 @contextmanager
 def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[dict[int, Proxy]]:
     """Where a fault harms the network: what stands before the workers of each of its slots."""
-    parts = [part for fault in plan.scenario.faults if fault.NEEDS_NETWORK for part in fault.each]
+    parts = [part for fault in plan.scenario.faults if fault.needs_network for part in fault.each]
     with ExitStack() as stack:
         yield {
             slot: stack.enter_context(
