@@ -1,5 +1,5 @@
-"""A network was out for as long as was planned, and nothing came of its worker meanwhile that needs
-the database."""
+"""What a proxy vouches for: a network was out for as long as was planned, and nothing came of its
+worker meanwhile that needs the database; the sessions that listened were ended, and no others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.records import FaultEnded, FaultInjected
-from orchestrator.scenario.faults import Blackhole, Reset
+from orchestrator.history.server_faults import SessionsEnded
+from orchestrator.scenario.faults import BackendTerminate, Blackhole, Reset
 
 IN_HAND_NS = 1_000_000_000
 """What had reached a worker before is worked off far sooner than this."""
@@ -60,7 +61,23 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
                 )
 
 
+def _listeners_alone(history: History) -> Iterator[str]:
+    """Those that were to end, where not all were."""
+    planned = planned_faults(history.start.scenario.faults)
+    for seen in history.records.of(FaultEnded):
+        end = seen.after
+        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        if not isinstance(end, SessionsEnded) or not isinstance(entry, BackendTerminate):
+            continue  # said elsewhere
+        ended = {session.pid for session in end.terminated}
+        if entry.which == "listener" and ended != set(end.listeners):
+            yield f"Fault {seen.fault} ended other sessions than those that listened."
+        if entry.which == "all" and (end.listeners or end.listening_again_ns is not None):
+            yield f"Fault {seen.fault} was to end all sessions, and tells of those that listened."
+
+
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _as_long_as_planned,
     _no_effect_meanwhile,
+    _listeners_alone,
 )

@@ -16,6 +16,8 @@ from analysis.history.history import History
 from analysis.ledger.case import Case, last_ns
 from analysis.metrics.idleness import Idleness
 from analysis.metrics.kill_cost import attempts_between, attempts_used_up
+from analysis.metrics.latency import Instants, Percentiles
+from analysis.metrics.pickup_around import Around, pickup_around
 from analysis.section import Section, duration, seconds, why_none
 
 CostsAttempt = Literal["yes", "no", "not_told"]
@@ -55,21 +57,32 @@ class FaultFound(Section, frozen=True, kw_only=True):
     rescue_costs_attempt: CostsAttempt
     """Whether being rescued or taken counts as an attempt; ``not_told`` = the library counts none,
     or no job was started again."""
+    pickup_before: Percentiles
+    """From the intended enqueue to the first start, of jobs that were intended before it, after the
+    warm-up and whatever fault was over before."""
+    pickup_after: Percentiles
+    """The same of jobs that were intended after it was over, and before the next."""
 
 
 def faults_found(
-    case: Case, certificates: Mapping[int, Certificate], idle: Idleness
+    case: Case, certificates: Mapping[int, Certificate], idle: Idleness, times: Instants
 ) -> tuple[FaultFound, ...]:
     """Every fault, in the order of time."""
+    around = pickup_around(case.spans, times)
     ends_ns = [*(span.began_ns for span in case.spans[1:]), last_ns(case.history)]
     return tuple(
-        _found(case, span, certificates[span.fault], idle, until_ns)
+        _found(case, span, certificates[span.fault], idle, until_ns, around[span.fault])
         for span, until_ns in zip(case.spans, ends_ns, strict=False)
     )
 
 
 def _found(
-    case: Case, span: FaultSpan, certificate: Certificate, idle: Idleness, until_ns: int
+    case: Case,
+    span: FaultSpan,
+    certificate: Certificate,
+    idle: Idleness,
+    until_ns: int,
+    around: Around,
 ) -> FaultFound:
     lasted = duration(span.began_ns, span.healed_ns, "it was not seen to be over")
     work = duration(span.healed_ns, _first_start_ns(case, span), "nobody started a job after it")
@@ -93,6 +106,8 @@ def _found(
         attempts_used_up=used_up,
         attempts_used_up_why=no_count,
         rescue_costs_attempt=costs_attempt([used_up]),
+        pickup_before=around.before,
+        pickup_after=around.after,
     )
 
 

@@ -6,21 +6,27 @@ from collections.abc import Sequence
 
 from analysis.faults_named import fault_named
 from analysis.metrics.faults import FaultFound
+from analysis.metrics.latency import Percentiles
 from analysis.report.grid import Grid
 from analysis.report.number_format import plain, seconds, words
 
 FAULTS_TITLE = "Faults, seconds"
 
 
+def _median_s(pickup: Percentiles) -> str:
+    return seconds(None if pickup.p50 is None else pickup.p50 / 1000)
+
+
 def faults_table(faults: Sequence[FaultFound]) -> Grid:
     """What each was and did; empty where there is none."""
-    titles = ("", "slot", "lasted", "first work after it", "alive and idle", "live jobs taken")
-    grid = Grid((*titles, "costs an attempt"), text=(0, 1, 6))
+    titles = ("", "slot", "lasted", "pickup before it", "after it", "first work after it")
+    grid = Grid((*titles, "alive and idle", "live jobs taken", "costs an attempt"), text=(0, 1, 8))
     for fault in faults:
         grid.add_row(
             fault_named(fault.what, fault.fault),
             ", ".join(map(str, fault.slots)),
             seconds(fault.lasted_s),
+            *(_median_s(pickup) for pickup in (fault.pickup_before, fault.pickup_after)),
             seconds(fault.first_work_s),
             seconds(fault.alive_and_idle_s),
             plain(fault.live_taken),

@@ -32,9 +32,14 @@ def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> 
     end = seen.after
     count = len(end.terminated)
     whose = f"of slot {worker.slot} incarnation {worker.incarnation}"
-    text = f"{count} session{'' if count == 1 else 's'} {whose} were told to end"
+    text = f"{count} session{'' if count == 1 else 's'} {whose} {_were(count)} told to end"
     if not end.lived:
         return f"{text}; the worker died of it"
+    if end.listeners:
+        text = f"{text}, all that listened"
+        if end.listening_again_ns is None:
+            return f"{text}; none listened again within {_since(sent, seen.t_ns)}"
+        return f"{text}; one listened again {_since(sent, end.listening_again_ns)} later"
     if end.reconnected_ns is None:
         return f"{text}; it opened no other one within {_since(sent, seen.t_ns)}"
     began_ns = _next_start_ns(history, worker, sent.t_ns)
@@ -192,12 +197,25 @@ def _reset(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
 
 def _afterwards(history: History, worker: WorkerTarget, back_ns: int, *, lived: bool) -> str:
     """Whether a worker lived, and worked once the network was there again."""
-    if not lived:
-        return "the worker died of it"
     began_ns = _next_start_ns(history, worker, back_ns)
+    if not lived or (began_ns is None and _died(history, worker)):
+        return "the worker died of it"
     if began_ns is None:
         return "the worker lived, and none of its jobs began any more"
     return f"the worker lived, and one of its jobs began {seconds(began_ns - back_ns):.1f} s later"
+
+
+def _died(history: History, worker: WorkerTarget) -> bool:
+    """Whether it ended unasked."""
+    place = worker.slot, worker.incarnation
+    return any(
+        left.reason == "died" and (left.slot, left.incarnation) == place
+        for left in history.records.of(ChildExited)
+    )
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _connections(count: int) -> str:

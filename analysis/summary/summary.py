@@ -105,7 +105,7 @@ def summarise(case: Case) -> Summary:
     limited = _load_limited(case, hiccups)
     latency = latencies(times, limited)
     idle = idleness(case)
-    faults = faults_found(case, found_certificates, idle)
+    faults = faults_found(case, found_certificates, idle, times)
     crash = crash_section(case, tally, faults, idle)
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)

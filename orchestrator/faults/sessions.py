@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
+import msgspec
+
+from orchestrator.faults import targets
 from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.targets import Reach, Victim, Worker
 from orchestrator.history.records import Session, SessionsBefore
 from orchestrator.history.server_faults import EndedSession, SessionsEnded
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import BackendTerminate
 
 _LOOK_EVERY_NS = 50_000_000
 """So often it is asked whether the worker has a session again."""
 
 
+@dataclass(frozen=True)
+class Listening(Worker):
+    """A worker whose sessions that listen are to end, and no others."""
+
+    network: Proxy
+    listeners: tuple[int, ...]
+    """Their backends."""
+
+
+def victim(reach: Reach, entry: BackendTerminate) -> Worker | None:
+    """The worker of the entry's slot; None = it has none, or none that listens where one is to."""
+    found = targets.worker(reach, entry)
+    if found is None or entry.which == "all":
+        return found
+    proxy = reach.networks[entry.slot]
+    listeners = proxy.listeners()
+    return Listening(found.child, proxy, listeners) if listeners else None
+
+
 def terminate(reach: Reach, victim: Worker, fault: int) -> int:
-    """pg_terminate_backend of all that it has; returns the instant, stamped just before."""
+    """pg_terminate_backend of what is to end; returns the instant, stamped just before."""
+    pids = victim.listeners if isinstance(victim, Listening) else None
     at_ns = time.monotonic_ns()
-    reach.terminated[fault] = reach.probe.terminate(victim.child.init.application_name)
+    reach.terminated[fault] = reach.probe.terminate(victim.child.init.application_name, pids)
     return at_ns
 
 
 def describe(entry: BackendTerminate) -> str:
     """For a person, before the run."""
-    return f"pg_terminate_backend of all sessions of slot {entry.slot}"
+    whose = f"sessions of slot {entry.slot}"
+    listen = f"those {whose} that listen"
+    return f"pg_terminate_backend of {f'all {whose}' if entry.which == 'all' else listen}"
 
 
 class SessionsGone:
@@ -75,15 +102,56 @@ class SessionsGone:
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
-        return Closed(
-            SessionsEnded(
-                terminated=[shown(session) for session in self._reach.terminated.get(fault, [])],
-                sessions_gone_ns=self._gone_ns,
-                sessions_left=[shown(session) for session in self._left],
-                reconnected_ns=self._reconnected_ns,
-                lived=self._child.exit is None,
-            )
+        return Closed(self._parts(fault))
+
+    def _parts(self, fault: int) -> SessionsEnded:
+        return SessionsEnded(
+            terminated=[shown(session) for session in self._reach.terminated.get(fault, [])],
+            sessions_gone_ns=self._gone_ns,
+            sessions_left=[shown(session) for session in self._left],
+            reconnected_ns=self._reconnected_ns,
+            lived=self._child.exit is None,
         )
+
+
+class ListenersGone(SessionsGone):
+    """Of a worker's sessions those that listened are gone; then whether one listens again, as long
+    as that may be waited for."""
+
+    def __init__(self, reach: Reach, victim: Listening) -> None:
+        super().__init__(reach, victim)
+        self._listening = victim
+        self._again_ns: int | None = None
+
+    def missing(self, *, overdue: bool) -> str | None:
+        """That those are gone that listened, then that another one does."""
+        super().missing(overdue=overdue)
+        if self._gone_ns is None:
+            return "the end of the sessions that listen"
+        if self._child.exit is not None:
+            return None
+        now = self._listening.network.listeners()
+        if self._again_ns is None and not set(now) <= set(self._listening.listeners):
+            self._again_ns = time.monotonic_ns()
+        return None if self._again_ns is not None else "a new session that listens"
+
+    def _is_old(self, session: Session) -> bool:
+        return session.pid in self._listening.listeners and super()._is_old(session)
+
+    def _parts(self, fault: int) -> SessionsEnded:
+        return msgspec.structs.replace(
+            super()._parts(fault),
+            reconnected_ns=None,
+            listeners=sorted(self._listening.listeners),
+            listening_again_ns=self._again_ns,
+        )
+
+
+def certificate(reach: Reach, victim: Victim) -> SessionsGone:
+    """By what is to end."""
+    if isinstance(victim, Listening):
+        return ListenersGone(reach, victim)
+    return SessionsGone(reach, victim)
 
 
 def _place(session: Session) -> tuple[int, str]:

@@ -159,10 +159,10 @@ TABLE: dict[type[Triggered], Row] = {
         healed="the next worker of the slot to become ready",
     ),
     BackendTerminate: Row(
-        target=targets.worker,
+        target=sessions.victim,
         inject=sessions.terminate,
         heal=None,
-        certificate=sessions.SessionsGone,
+        certificate=sessions.certificate,
         ends_process=False,
         describe=sessions.describe,
     ),

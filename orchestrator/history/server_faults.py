@@ -28,6 +28,10 @@ class SessionsEnded(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those that did not go."""
     reconnected_ns: int | None = None
     """When a new session of the same worker was first seen, CLOCK_MONOTONIC."""
+    listeners: list[int] = []
+    """Where only those were to end that listen: the backends of these, by the proxy's word."""
+    listening_again_ns: int | None = None
+    """When a session of the same worker was first seen that listens anew, CLOCK_MONOTONIC."""
     lived: bool = False
     """The worker's process was still there."""
 

@@ -30,7 +30,9 @@ ORDER BY pid
 """
 _TERMINATE = """
 SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
-FROM pg_stat_activity WHERE application_name = %s ORDER BY pid
+FROM pg_stat_activity
+WHERE application_name = %(name)s AND (%(pids)s::int[] IS NULL OR pid = ANY(%(pids)s))
+ORDER BY pid
 """
 _TERMINATE_OLDER = """
 SELECT pid, backend_start::text, state, left(query, 300), pg_terminate_backend(pid)
@@ -182,10 +184,11 @@ class Probe:
         ours = f"cb:{run_digest(self._run_id)}:%"
         return [Session(*row) for row in self._connection.execute(_UNKNOWN_SESSIONS, (ours,))]
 
-    def terminate(self, name: str) -> list[Session]:
-        """End every session of this application name (pg_terminate_backend); those that were told
-        to end. Raises psycopg.Error."""
-        rows = self._connection.execute(_TERMINATE, (name,)).fetchall()
+    def terminate(self, name: str, pids: Collection[int] | None = None) -> list[Session]:
+        """End every session of this application name (pg_terminate_backend), or those of these
+        backends alone; those that were told to end. Raises psycopg.Error."""
+        wanted = {"name": name, "pids": None if pids is None else list(pids)}
+        rows = self._connection.execute(_TERMINATE, wanted).fetchall()
         return [Session(*row) for *row, was_told in rows if was_told]
 
     def terminate_older(self, name: str, than: str) -> list[Session]:

@@ -12,6 +12,7 @@ from orchestrator.errors import WireError
 from orchestrator.proxy.channel import BACKLOG_BYTES, READ_BYTES, Channel, Watcher
 from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.gate import Gate
+from orchestrator.proxy.listens import channels_after
 from orchestrator.proxy.request import Request
 from orchestrator.proxy.spool import Spool
 from orchestrator.proxy.upstream import Upstream
@@ -71,6 +72,8 @@ class Link:
         self.over = False
         self.backend_pid: int | None = None
         """Of its session, once the server has said so."""
+        self.channels: frozenset[str] = frozenset()
+        """To which that listens, as far as its statements say it."""
         self._answer_bytes = Spool(around.folder)
         self._holds_answer = False
         self._waiting: Piece | None = None
@@ -257,7 +260,10 @@ class Link:
         """Give the worker each answer that has come as a whole, unless it is stopped there."""
         pending = self.talk.pending
         while pending and pending[0].answered:
-            if self._gate.stops(pending.popleft(), "after"):
+            request = pending.popleft()
+            for sql in request.executed:
+                self.channels = channels_after(self.channels, sql)
+            if self._gate.stops(request, "after"):
                 self._holds_answer = True
                 return
             self._give()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,10 @@ class Proxy:
     def facts(self) -> Facts:
         """What is known now."""
         return self._do(self._facts)
+
+    def listeners(self) -> tuple[int, ...]:
+        """The backends of the sessions that have said LISTEN and are there."""
+        return self._do(lambda: tuple(_listeners(self._links)))
 
     def shut(self) -> int:
         """Let nothing pass any more, wherever it stands, until `release`; the instant of it.
@@ -324,6 +328,12 @@ class Proxy:
             self._accept_on(self._tcp)
         port: int = self._tcp.getsockname()[1]
         return port
+
+
+def _listeners(links: list[Link]) -> Iterator[int]:
+    for link in links:
+        if link.channels and link.backend_pid is not None and not link.over:
+            yield link.backend_pid
 
 
 def _channels(links: list[Link]) -> list[Channel]:

@@ -240,7 +240,7 @@ def _producers_of(plan: RunPlan, server: Server, janitor: Janitor) -> ProducerPr
 @contextmanager
 def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[dict[int, Proxy]]:
     """Where a fault harms the network: what stands before the workers of each of its slots."""
-    parts = [part for fault in plan.scenario.faults if fault.NEEDS_NETWORK for part in fault.each]
+    parts = [part for fault in plan.scenario.faults if fault.needs_network for part in fault.each]
     with ExitStack() as stack:
         yield {
             slot: stack.enter_context(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -207,16 +207,23 @@ class KillDuringEnqueue(
 class BackendTerminate(
     Triggered, frozen=True, kw_only=True, tag_field="what", tag="backend_terminate"
 ):
-    """pg_terminate_backend of all sessions that a worker has with the database; its process goes
-    on."""
+    """pg_terminate_backend of sessions that a worker has with the database; its process goes on."""
 
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker's sessions are ended, from 0."""
+    which: Literal[all, listener] = "all"
+    """``all`` that it has; or those alone that have said LISTEN, which a proxy between the slot and
+    the database knows: the fault waits until there is one."""
 
     @property
     def slots(self) -> tuple[int, ...]:
         """The one whose sessions are ended."""
         return (self.slot,)
+
+    @property
+    def needs_network(self) -> bool:
+        """To know who listens."""
+        return self.which == "listener"
 
 
 class Blackhole(Triggered, frozen=True, kw_only=True, tag_field="what", tag="blackhole"):
@@ -224,11 +231,15 @@ class Blackhole(Triggered, frozen=True, kw_only=True, tag_field="what", tag="bla
     byte passes, no connection ends, and whoever opens one gets no answer. Then all of it arrives,
     late and in order."""
 
-    NEEDS_NETWORK = True
     slots: Slots = (0,)
     """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
     for_s: Seconds
     """How long nothing passes."""
+
+    @property
+    def needs_network(self) -> bool:
+        """It is the network that is harmed."""
+        return True
 
     @property
     def outage_s(self) -> float | None:
@@ -245,11 +256,15 @@ class Reset(Triggered, frozen=True, kw_only=True, tag_field="what", tag="reset")
     """All connections of workers with the database are reset, with what they carry, and for a while
     each new one is as well, as soon as it is there."""
 
-    NEEDS_NETWORK = True
     slots: Slots = (0,)
     """Whose workers' network it is, from 0; for each a fault of its own, at one instant."""
     for_s: Seconds
     """How long new connections are reset."""
+
+    @property
+    def needs_network(self) -> bool:
+        """It is the network that is harmed."""
+        return True
 
     @property
     def outage_s(self) -> float | None:

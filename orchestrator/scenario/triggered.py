@@ -62,8 +62,6 @@ class Triggered(Section, frozen=True, kw_only=True):
     """It harms more than the run's own database: nothing for a server given by DSN."""
     TAKES_SERVER: ClassVar[bool] = False
     """While it lasts nobody has a server, or gets at the queue, the run itself included."""
-    NEEDS_NETWORK: ClassVar[bool] = False
-    """All processes of its slots reach the database through a proxy, which is their network."""
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
     HOLDS_UP: ClassVar[bool] = True
@@ -86,6 +84,11 @@ class Triggered(Section, frozen=True, kw_only=True):
     def slots(self) -> tuple[int, ...]:
         """Whose workers it hits; empty = no worker's."""
         return ()
+
+    @property
+    def needs_network(self) -> bool:
+        """All processes of its slots reach the database through a proxy, which is their network."""
+        return False
 
     @property
     def outage_s(self) -> float | None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from analysis.history.load import load
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
+from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
@@ -28,10 +30,16 @@ SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 TAKEN = "no session of the worker was told to end"
 
 
-def carry(server: Server, results: Path, library: str) -> Summary:
+ALL = BackendTerminate(at_s=1.5)
+LISTENER = BackendTerminate(at_s=1.5, which="listener")
+
+
+def carry(
+    server: Server, results: Path, library: str, fault: BackendTerminate = ALL
+) -> tuple[Summary, Path]:
     whole = load_scenario(str(SCENARIO))
     request = make_request(
-        msgspec.structs.replace(whole, faults=(BackendTerminate(at_s=1.5),)),
+        msgspec.structs.replace(whole, faults=(fault,)),
         library=library,
         preset=None,
         ordinal=1,
@@ -39,7 +47,8 @@ def carry(server: Server, results: Path, library: str) -> Summary:
         results=results,
         overwrite=False,
     )
-    return analyse(carry_out(request, lambda _: None).history)
+    history = carry_out(request, lambda _: None).history
+    return analyse(history), history
 
 
 def told(summary: Summary) -> str:
@@ -51,15 +60,31 @@ def told(summary: Summary) -> str:
 def test_sessions_that_are_ended_are_seen_to_go_whatever_the_library_makes_of_it(
     server: Server, tmp_path: Path
 ) -> None:
-    summary = carry(server, tmp_path, "pgqueuer")
+    summary, _ = carry(server, tmp_path, "pgqueuer")
     assert summary.crash.certificates == 1, summary.reasons
     assert summary.jobs.lost == 0
     assert summary.jobs.enqueued == 60
     assert " sessions of slot 0 incarnation 0 were told to end; " in told(summary)
 
 
+def test_of_a_worker_that_listens_with_one_session_that_one_is_ended(
+    server: Server, tmp_path: Path
+) -> None:
+    summary, history = carry(server, tmp_path, "control_late_ack", LISTENER)
+    assert summary.crash.certificates == 1, summary.reasons
+    records = load(history).records
+    (sent,), (seen,) = records.of(FaultInjected), records.of(FaultEnded)
+    (ended,) = seen.after.terminated
+    assert len(sent.before.sessions) > 1
+    assert ([ended.pid], ended.query) == (seen.after.listeners, 'LISTEN "control_job"')
+    assert "1 session of slot 0 incarnation 0 was told to end; the worker died of it" in told(
+        summary
+    )
+
+
+@pytest.mark.parametrize("fault", [ALL, LISTENER], ids=["all", "listener"])
 def test_sessions_that_are_not_ended_make_the_run_invalid(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BackendTerminate
 ) -> None:
     def nothing(reach: Reach, victim: Worker, fault: int) -> int:
         return time.monotonic_ns()
@@ -67,6 +92,6 @@ def test_sessions_that_are_not_ended_make_the_run_invalid(
     row = replace(table.TABLE[BackendTerminate], inject=nothing)
     without: dict[type[Triggered], table.Row] = {**table.TABLE, BackendTerminate: row}
     monkeypatch.setattr(table, "TABLE", without)
-    summary = carry(server, tmp_path, "control_late_ack")
+    summary, _ = carry(server, tmp_path, "control_late_ack", fault)
     assert summary.verdict == "invalid"
     assert TAKEN in " ".join(summary.reasons)

@@ -222,3 +222,74 @@ def test_an_effect_that_came_about_without_a_network_voids_the_run(
     assert "cut off completed 1 jobs with their effects while nothing is said to have" in " ".join(
         summary.reasons
     )
+
+
+def listener_lost() -> Story:
+    """The session with which the only worker listens is ended, and it has another one soon."""
+    story = Story()
+    worker = story.worker()
+    story.enqueue(A)
+    worker.run(A)
+    story.wait(0.01)
+    common = _common(worker.pid, "backend_terminate")
+    sent = _sent(story)
+    sent["parts"]["sessions"].append({"pid": 8, "backend_start": "then"})
+    sent = story.record("fault_injected", **common, **sent)
+    story.wait(1)
+    parts = {
+        "terminated": [{"pid": 8, "backend_start": "then", "query": "LISTEN jobs"}],
+        "sessions_gone_ns": sent["t_ns"] + 1,
+        "listeners": [8],
+        "listening_again_ns": story.now_ns,
+        "lived": True,
+    }
+    story.record("fault_ended", **common, parts=parts, healed_ns=sent["t_ns"])
+    story.enqueue(B)
+    story.wait(0.25)
+    worker.run(B)
+    story.exit(worker)
+    story.end()
+    entry = {"what": "backend_terminate", "which": "listener", "when": {"completed": 1}}
+    story.first("run_start")["scenario"]["faults"] = [entry]
+    return story
+
+
+def test_a_listener_that_is_lost_is_told_with_the_pickup_before_and_after(tmp_path: Path) -> None:
+    summary = analyse(listener_lost().write(tmp_path))
+    assert summary.verdict == "pass", summary.reasons
+    (told,) = (text for text in summary.findings if text.startswith("Backend terminate 0: "))
+    assert told == (
+        "Backend terminate 0: 1 session of slot 0 incarnation 0 was told to end, all that "
+        "listened; one listened again 1.0 s later."
+    )
+    (fault,) = summary.faults
+    before, after = fault.pickup_before, fault.pickup_after
+    assert (before.n, after.n) == (1, 1)
+    assert before.p50 is not None and after.p50 is not None and before.p50 < 250 <= after.p50
+
+
+def test_a_worker_that_never_listens_again_is_told_of(tmp_path: Path) -> None:
+    changed = listener_lost()
+    changed.first("fault_ended")["parts"].pop("listening_again_ns")
+    (told,) = (t for t in analyse(changed.write(tmp_path)).findings if t.startswith("Backend"))
+    assert "all that listened; none listened again within 1.0 s" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "which", "reason"),
+    [
+        ({"listeners": [7]}, "listener", "ended other sessions than those that listened"),
+        ({"listeners": []}, "listener", "ended other sessions than those that listened"),
+        ({"terminated": []}, "listener", "no session of the worker was told to end"),
+        ({}, "all", "was to end all sessions, and tells of those that listened"),
+    ],
+)
+def test_another_session_than_the_one_that_listened_voids_the_run(
+    tmp_path: Path, change: Parts, which: str, reason: str
+) -> None:
+    changed = listener_lost()
+    changed.first("fault_ended")["parts"].update(change)
+    changed.first("run_start")["scenario"]["faults"][0]["which"] = which
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert reason in " ".join(summary.reasons)
