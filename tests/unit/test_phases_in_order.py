@@ -104,7 +104,7 @@ BOUNDARIES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"wrong": 501, "right": 500},
     ),
 }
-"""By its sentence: a line, and its instants on the right side of a phase and a nanosecond beyond."""
+"""By its sentence: a line, and its instants on the right side of a phase and 1 ns beyond."""
 
 
 @pytest.mark.parametrize("sentence", BOUNDARIES)
