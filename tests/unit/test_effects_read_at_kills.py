@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from analysis.checks import effects_at_kills as effects_at_kills_module
 from analysis.checks.effects_at_kills import effects_at_kills
 from analysis.history.columns import pack_one
 from orchestrator.history.records import (
@@ -91,6 +92,11 @@ def test_what_was_lost_after_the_servers_last_harm_has_no_excuse() -> None:
     assert found == [GONE.format("j0")]
 
 
+def test_reads_before_the_servers_last_harm_do_not_hide_what_is_lost_after_it() -> None:
+    reads = read(0, 100), read(1, 200, "j0", EFFECT), read(2, 300)
+    assert said(*reads, lines=(harm(150, ServerTarget(7)),)) == [GONE.format("j0")]
+
+
 def test_a_fault_that_hit_a_worker_excuses_no_lost_effect() -> None:
     lines = (harm(150, WorkerTarget(0, 0, 1)),)
     found = said(read(0, 100, "j0", EFFECT), read(1, 200), lines=lines)
@@ -148,6 +154,30 @@ def test_each_kill_has_its_own_limit() -> None:
     lines = closed(0, 300), closed(1, 600)
     reads = read(0, 100), read(1, 500, "j0", EFFECT)
     assert said(*reads, lines=lines, began_ns=((EFFECT, 400),)) == []
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 1 << 20])
+def test_each_execution_is_found_wherever_it_stands_among_all(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten began at 1, 2, ... 10; the kills read the effects of every other one, and one closed its
+    certificate at 6."""
+    monkeypatch.setattr(effects_at_kills_module, "_PIECE", piece)
+    began = tuple(((0, 0, n), n) for n in range(1, 11))
+    reads = [read(0, 3, f"j{n}", (0, 0, n)) for n in (2, 4, 6, 8)]
+
+    found = said(*reads, lines=(closed(0, 6),), began_ns=began)
+    assert found == [EARLY.format("j8")]
+
+
+def test_where_no_effect_was_read_no_execution_is_looked_for() -> None:
+    assert said(read(0, 100), lines=(closed(0, 300),), began_ns=((EFFECT, 400),)) == []
+
+
+def test_a_row_that_was_read_for_no_fault_is_held_against_none() -> None:
+    """That it names none is told by another check."""
+    unnamed = RowRead(100, "kill", "j0", state="claimed", effects=[EFFECT])
+    assert said(unnamed, read(1, 200)) == []
 
 
 def test_the_lines_that_close_a_read_are_no_rows_of_a_job() -> None:

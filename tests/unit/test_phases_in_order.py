@@ -144,10 +144,11 @@ def test_waves_may_go_out_before_any_worker_is_ready() -> None:
     assert said(waves=True) == []
 
 
-def test_a_slot_that_was_never_ready_is_named() -> None:
+def test_the_first_slot_that_was_never_ready_is_named() -> None:
     silent = "The load began although slot 1 had never been ready."
     assert said(ready(150), ready(150, slot=2), slots=3) == [silent]
     assert said(ready(150), ready(160, slot=1, incarnation=1), slots=2) == [silent]
+    assert said(ready(150), ready(150, slot=2), slots=5) == [silent], "of several the first"
 
 
 def test_the_first_workers_are_spawned_in_the_order_of_their_slots() -> None:
