@@ -15,7 +15,7 @@ FAULTS_TITLE = "Faults, seconds"
 def faults_table(faults: Sequence[FaultFound]) -> Grid:
     """What each was and did; empty where there is none."""
     titles = ("", "slot", "lasted", "first work after it", "alive and idle", "live jobs taken")
-    grid = Grid((*titles, "costs an attempt"), text=(0, 1, 6))
+    grid = Grid((*titles, "a rescue costs an attempt"), text=(0, 1, 6))
     for fault in faults:
         grid.add_row(
             fault_named(fault.what, fault.fault),
