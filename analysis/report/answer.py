@@ -32,7 +32,7 @@ CUT_SHORT = {
 }
 """By how an invalid run ended, where that alone says enough; None = without a run_end."""
 EXPECTED = {
-    "certificates": "kills proven to have been done",
+    "certificates": "faults proven to have been done",
     "discarded_unplanned": "jobs given up without a planned cause",
     "given_up": "jobs given up though their handler never failed",
     "late_first_orphans": "kills whose first orphan came back too late",
