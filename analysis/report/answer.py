@@ -32,7 +32,7 @@ CUT_SHORT = {
 }
 """By how an invalid run ended, where that alone says enough; None = without a run_end."""
 EXPECTED = {
-    "certificates": "kills proven to have been done",
+    "certificates": "faults proven to have been done",
     "discarded_unplanned": "jobs given up without a planned cause",
     "given_up": "jobs given up though their handler never failed",
     "late_first_orphans": "kills whose first orphan came back too late",
@@ -257,7 +257,17 @@ def _details(summary: Summary) -> Iterator[str]:
     if len(summary.recovery) == 1:
         yield from _one_kill(summary.recovery[0], summary.errors.discards.jobs > 0)
     elif summary.recovery:
-        yield f"The table of recoveries has each of the {len(summary.recovery):,} kills."
+        yield from _many_kills(summary.recovery)
+
+
+def _many_kills(kills: list[Recovery]) -> Iterator[str]:
+    orphans = sum(kill.orphans for kill in kills)
+    if orphans:
+        least = "At least " if any(kill.at_least for kill in kills) else ""
+        jobs = "1 job was" if orphans == 1 else f"{orphans:,} jobs were"
+        named = "the orphan" if orphans == 1 else "the orphans"
+        yield f"{least}{jobs} in the hands of a worker when it was killed ({named})."
+    yield f"The table of recoveries has each of the {len(kills):,} kills."
 
 
 def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:

@@ -56,8 +56,8 @@ Every number can be traced: `crashbench judge RUN.jsonl`, and
 
 - An *orphan* is a job that a worker had in hand when it was killed. It *comes back* when another
   worker starts it; the *bound* is how long that may take by the library's own settings.
-- *Left behind* (also *stranded*): a job that nobody will ever take up any more. *Lost*: never
-  done, and gone from the queue. *Duplicated*: done twice or more.
+- *Left behind* (also *stranded*): a job that was not taken up by its deadline, or that nobody
+  ever will take up. *Lost*: never done, and gone from the queue. *Duplicated*: done twice or more.
 - *In doubt at the kill*: jobs whose row the dead worker held, so that the queue alone cannot say
   whether they had been done.
 - A *certificate* is the proof that a fault was really done: the signal, the process and its

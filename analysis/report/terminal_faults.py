@@ -20,7 +20,9 @@ def _median_s(pickup: Percentiles) -> str:
 def faults_table(faults: Sequence[FaultFound]) -> Grid:
     """What each was and did; empty where there is none."""
     titles = ("", "slot", "lasted", "pickup before it", "after it", "first work after it")
-    grid = Grid((*titles, "alive and idle", "live jobs taken", "costs an attempt"), text=(0, 1, 8))
+    grid = Grid(
+        (*titles, "alive and idle", "live jobs taken", "a rescue costs an attempt"), text=(0, 1, 8)
+    )
     for fault in faults:
         grid.add_row(
             fault_named(fault.what, fault.fault),

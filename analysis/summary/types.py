@@ -212,9 +212,9 @@ class CrashSection(Section, frozen=True, kw_only=True):
     """What all faults together did."""
 
     kills: int
-    """Kills that were sent."""
+    """Faults that ended a worker's process."""
     certificates: int
-    """Those of them whose certificate is complete."""
+    """Faults, of whatever sort, whose certificate is complete."""
     duplicated: int
     """Jobs that the ledger calls duplicated: completed twice or more, or with as many effects. The
     sum of the next three."""

@@ -359,6 +359,7 @@ def check_producers(scenario: Scenario) -> Iterator[Flaw]:
 
 def check_certificates(scenario: Scenario) -> Iterator[Flaw]:
     """The expected certificates can be had."""
-    expected, kills = scenario.expectations.certificates, planned_faults(scenario)
-    if expected is not None and expected > kills:
-        yield Flaw("expectations.certificates", f" = {expected}: the faults come to {kills} kills")
+    expected, planned = scenario.expectations.certificates, planned_faults(scenario)
+    if expected is not None and expected > planned:
+        faults = "fault" if planned == 1 else "faults"
+        yield Flaw("expectations.certificates", f" = {expected}: it plans {planned} {faults}")

@@ -211,7 +211,7 @@ class BackendTerminate(
 
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker's sessions are ended, from 0."""
-    which: Literal[all, listener] = "all"
+    which: Literal["all", "listener"] = "all"
     """``all`` that it has; or those alone that have said LISTEN, which a proxy between the slot and
     the database knows: the fault waits until there is one."""
 

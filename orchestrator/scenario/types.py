@@ -332,7 +332,7 @@ class Expectations(Section, frozen=True, kw_only=True):
     min_re_executions: Count | None = None
     """Jobs with a redelivery: at least so many."""
     certificates: Count | None = None
-    """Kills with a complete certificate."""
+    """Faults, of whatever sort, with a complete certificate."""
     max_time_to_resume_s: Seconds | None = None
     """The longest time from a kill to the next start in its slot, of all kills."""
     max_first_orphan_s: Seconds | None = None

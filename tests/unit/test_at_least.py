@@ -121,3 +121,18 @@ def test_kills_that_found_nothing_are_not_counted_among_those_without_a_return(
     finding = answer(analyse(raced(A, B, kills=3, races=races).write(tmp_path))).finding
 
     assert f"2 of 3 kills {says} job in flight; in the other one the first orphan" in finding
+
+
+@pytest.mark.parametrize(
+    ("races", "says"),
+    [
+        (False, "2 jobs were in the hands of a worker when it was killed (the orphans)."),
+        (True, "At least 2 jobs were in the hands of a worker when it was killed (the orphans)."),
+    ],
+)
+def test_of_many_kills_it_is_said_what_orphans_are_and_how_many_there_were(
+    races: bool, says: str, tmp_path: Path
+) -> None:
+    details = answer(analyse(raced(A, B, kills=3, races=races).write(tmp_path))).details
+
+    assert details[-2:] == (says, "The table of recoveries has each of the 3 kills.")

@@ -264,7 +264,7 @@ def summary_with(folder: Path, **figures: Any) -> Summary:
     [
         ({}, None),
         ({"verdict": "invalid"}, "the run is invalid: no certificate"),
-        ({"certificates": 0}, "0 certificates for 1 kills"),
+        ({"certificates": 0}, "complete certificates: 0, planned faults: 1"),
         ({"ambiguous": 2}, "2 jobs are ambiguous"),
         ({"lost": 3}, "the summary counts 3 lost, the table of jobs 1"),
         ({"re_executions": 7}, "the summary counts 7 redelivered, the table of jobs 0"),

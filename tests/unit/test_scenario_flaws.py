@@ -209,7 +209,7 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         ["faults=[{ when = { completed = 9 } }, { at_s = 60, respawn_after_s = 1 }]"],
         "faults.0.respawn_after_s is missing: the only slot would stay empty",
     ),
-    ("crash_recovery", ["expectations.certificates=2"], "the faults come to 1 kills"),
+    ("crash_recovery", ["expectations.certificates=2"], " = 2: it plans 1 fault"),
     (
         "crash_recovery",
         ["faults=[{ when_held = true }]", "nobody_left=true"],

@@ -96,7 +96,7 @@ def _void(judged: Summary, kills: int) -> Iterator[str]:
     if judged.verdict == "invalid":
         yield "the run is invalid: " + " ".join(judged.reasons)
     if (certificates := judged.crash.certificates) != kills:
-        yield f"{certificates} certificates for {kills} kills"
+        yield f"complete certificates: {certificates}, planned faults: {kills}"
     if ambiguous := judged.jobs.ambiguous:
         yield f"{ambiguous} jobs are ambiguous"
 
