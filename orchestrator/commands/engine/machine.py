@@ -66,7 +66,8 @@ def _library_flaws(wanted: NeededLibrary) -> Iterator[str]:
         require_built(library)
         version = guard(library).version()
     except (CrashbenchError, ProgramFailedError) as error:
-        yield str(error)
+        # Others may have been at work for long.
+        yield str(error).removesuffix("; nothing was started")
         return
     if library.sha256() != wanted.adapter_sha256:
         yield f"its folder {wanted.given} holds another adapter: copy the same one there"
