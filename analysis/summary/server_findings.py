@@ -150,14 +150,13 @@ def _mid_batch(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
         if resumed_ns is None
         else f"another producer was there {_since(sent, resumed_ns)} later"
     )
-    of = "its only job" if len(jobs) == 1 else f"{there} of its {len(jobs)} jobs"
-    has = "has" if there or len(jobs) > 1 else "has not"
     when = (
         "before the server was given its batch"
         if sent.before.side == "before"
         else "when the server had taken its batch, and before it was told so"
     )
-    return f"a producer died {when}; the queue {has} {of}; {went_on}"
+    has = f"of its {len(jobs)} job{'' if len(jobs) == 1 else 's'} the queue has {there}"
+    return f"a producer died {when}; {has}; {went_on}"
 
 
 def _swallowed(history: History, sent: FaultInjected, seen: FaultEnded) -> str:

@@ -165,6 +165,7 @@ class Supervisor:
             self._producer = source_of(
                 self._plan.workload, self._connect, self._parts.recorder, self._closed_loop
             )
+            self._watchdog.rest()  # a producer that is a process takes its time to start
 
     def _wait_until_ready(self) -> None:
         """Every slot that has had a worker; one that is killed meanwhile has a successor."""

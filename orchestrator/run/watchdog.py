@@ -63,6 +63,10 @@ class Watchdog:
             if error is not None:
                 raise InternalError(f"a thread of the parent failed: {error!r}") from error
 
+    def rest(self) -> None:
+        """Nothing is due before the next turn, however late that is."""
+        self._turn_ns = 0
+
     def begin_turn(self) -> None:
         """Note a turn that took far too long: whatever it should have done meanwhile came late."""
         now_ns = time.monotonic_ns()

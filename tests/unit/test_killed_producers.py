@@ -150,7 +150,7 @@ def test_what_the_server_had_taken_is_in_the_queue_though_nobody_was_told(tmp_pa
     assert summary.verdict == "pass", summary.reasons
     assert (summary.jobs.enqueued, summary.jobs.completed_once) == (4, 4)
     assert (summary.jobs.recovered, summary.jobs.not_enqueued) == (2, 0)
-    assert "taken its batch, and before it was told so; the queue has 2 of its 2 jobs" in told(
+    assert "taken its batch, and before it was told so; of its 2 jobs the queue has 2" in told(
         summary
     )
     assert told(summary).endswith("another producer was there 0.5 s later.")
@@ -160,7 +160,7 @@ def test_what_the_server_was_never_given_is_in_no_queue(tmp_path: Path) -> None:
     summary = analyse(story("before", taken=()).write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
     assert (summary.jobs.recovered, summary.jobs.not_enqueued, summary.jobs.lost) == (0, 2, 0)
-    assert "before the server was given its batch; the queue has 0 of its 2 jobs" in told(summary)
+    assert "before the server was given its batch; of its 2 jobs the queue has 0" in told(summary)
 
 
 def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path) -> None:
