@@ -141,7 +141,7 @@ def story(side: str = "after", *, taken: tuple[str, ...] = (B, C)) -> Story:
 
 
 def told(summary: Any) -> str:
-    (text,) = [text for text in summary.findings if text.startswith("Kill during enqueue 0: ")]
+    (text,) = [text for text in summary.findings if text.startswith("Kill during enqueue 1: ")]
     return str(text)
 
 

@@ -113,9 +113,9 @@ def test_a_black_hole_is_told_with_what_it_held_and_what_the_worker_did_after(
 ) -> None:
     summary = analyse(black_hole().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
-    (told,) = (text for text in summary.findings if text.startswith("Blackhole 0: "))
+    (told,) = (text for text in summary.findings if text.startswith("Blackhole 1: "))
     assert told == (
-        "Blackhole 0: nothing passed between slot 0 incarnation 0 and the server for 10.0 s; 100 "
+        "Blackhole 1: nothing passed between slot 0 incarnation 0 and the server for 10.0 s; 100 "
         "bytes were held on 2 connections, 1 of them opened meanwhile; the worker lived, and one "
         "of its jobs began 0.0 s later."
     )
@@ -149,9 +149,9 @@ def test_a_black_hole_without_a_part_of_its_certificate_voids_the_run(
 def test_a_reset_is_told_with_what_was_refused_and_when_the_worker_was_back(tmp_path: Path) -> None:
     summary = analyse(reset().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
-    (told,) = (text for text in summary.findings if text.startswith("Reset 0: "))
+    (told,) = (text for text in summary.findings if text.startswith("Reset 1: "))
     assert told == (
-        "Reset 0: 2 connections of slot 0 incarnation 0 were reset, and 3 new ones within 4.0 s; "
+        "Reset 1: 2 connections of slot 0 incarnation 0 were reset, and 3 new ones within 4.0 s; "
         "after that a new session was there 0.5 s later; the worker lived, and one of its jobs "
         "began 0.5 s later."
     )
@@ -257,9 +257,9 @@ def listener_lost() -> Story:
 def test_a_listener_that_is_lost_is_told_with_the_pickup_before_and_after(tmp_path: Path) -> None:
     summary = analyse(listener_lost().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
-    (told,) = (text for text in summary.findings if text.startswith("Backend terminate 0: "))
+    (told,) = (text for text in summary.findings if text.startswith("Backend terminate 1: "))
     assert told == (
-        "Backend terminate 0: 1 session of slot 0 incarnation 0 was told to end, all that "
+        "Backend terminate 1: 1 session of slot 0 incarnation 0 was told to end, all that "
         "listened; one listened again 1.0 s later."
     )
     (fault,) = summary.faults
