@@ -78,9 +78,10 @@ def test_what_has_not_left_when_its_grace_is_over_is_killed_and_its_jobs_are_don
 def test_jobs_longer_than_a_lease_that_nobody_renews_are_taken_while_their_worker_drains(
     run: Run,
 ) -> None:
-    """Three seconds of lease, jobs of seven."""
+    """Three seconds of lease, jobs of seven, and room for all of them in the other worker."""
     long = ("workload.kinds.entity_enrich.length_s=7", "faults.0.grace_s=60")
-    summary = run("control_short_lease", *long, "workload.rate_per_s=4", "workload.duration_s=2")
+    room = ("workload.duration_s=2", "workers.concurrency=8", "workers.pool_size=8")
+    summary = run("control_short_lease", *long, *room)
     (gone,) = summary.departures
     assert (gone.outcome, gone.certificate.missing) == ("drained", [])
     assert gone.taken >= 1 and len(gone.taken_live) == gone.taken
