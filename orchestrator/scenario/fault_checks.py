@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import Stall, Triggered, TriggerKey
+from orchestrator.scenario.faults import BackendTerminate, Stall, Triggered, TriggerKey
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Scenario
 
@@ -236,6 +236,16 @@ def check_taken_servers(scenario: Scenario) -> Iterator[Flaw]:
                 f"faults.{index}",
                 " takes the server away, from the run's own eyes as well; it must be alone",
             )
+
+
+def check_terminated(scenario: Scenario) -> Iterator[Flaw]:
+    """The session that is at a round trip is found at one, and nothing else is."""
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, BackendTerminate):
+            continue
+        if (fault.which == "acknowledging") != (fault.at_point is not None):
+            needs = 'which = "acknowledging" and at_point need each other'
+            yield Flaw(f"faults.{index}.which", f' = "{fault.which}": {needs}')
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
