@@ -1,5 +1,5 @@
 """What a proxy vouches for: a network was out for as long as was planned, and nothing came of its
-worker meanwhile that needs the database; the sessions that listened were ended, and no others."""
+worker meanwhile that needs the database; no sessions were ended but those that were aimed at."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
                 )
 
 
-def _listeners_alone(history: History) -> Iterator[str]:
+def _as_aimed(history: History) -> Iterator[str]:
     """Those that were to end, where not all were."""
     planned = planned_faults(history.start.scenario.faults)
     for seen in history.records.of(FaultEnded):
@@ -70,14 +70,16 @@ def _listeners_alone(history: History) -> Iterator[str]:
         if not isinstance(end, SessionsEnded) or not isinstance(entry, BackendTerminate):
             continue  # said elsewhere
         ended = {session.pid for session in end.terminated}
-        if entry.which == "listener" and ended != set(end.listeners):
-            yield f"Fault {seen.fault} ended other sessions than those that listened."
-        if entry.which == "all" and (end.listeners or end.listening_again_ns is not None):
-            yield f"Fault {seen.fault} was to end all sessions, and tells of those that listened."
+        if entry.which != "all" and ended != set(end.aimed_at):
+            yield f"Fault {seen.fault} ended other sessions than those that it was aimed at."
+        if entry.which == "acknowledging" and len(end.aimed_at) > 1:
+            yield f"Fault {seen.fault} was aimed at several sessions, and one was held."
+        if entry.which == "all" and end.aimed_at:
+            yield f"Fault {seen.fault} was to end all sessions, and was aimed at some."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _as_long_as_planned,
     _no_effect_meanwhile,
-    _listeners_alone,
+    _as_aimed,
 )

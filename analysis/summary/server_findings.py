@@ -35,7 +35,10 @@ def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> 
     text = f"{count} session{'' if count == 1 else 's'} {whose} {_were(count)} told to end"
     if not end.lived:
         return f"{text}; the worker died of it"
-    if end.listeners:
+    if end.freeze is not None:
+        side = sent.before.at_point.side if sent.before.at_point is not None else "at"
+        return f"{text}, held {side} its round trip; the worker lived"
+    if end.aimed_at:
         text = f"{text}, all that listened"
         if end.listening_again_ns is None:
             return f"{text}; none listened again within {_since(sent, seen.t_ns)}"

@@ -199,6 +199,15 @@ class RoundTripWatch:
             raise ProxyError("the proxy failed at the point at which it was to freeze")
         return held.frozen_ns
 
+    def held_backends(self) -> tuple[int, ...]:
+        """The backend of the session whose round trip is frozen; none where it has gone."""
+        assert self._held is not None, "only what is held has a session"
+        return self._proxy.backends_of(self._held.round_trip.connection)
+
+    def lose_answer(self) -> None:
+        """Forget the answer that is held: the worker will never have it."""
+        self._proxy.lose_answer()
+
     def drop(self) -> Freeze:
         """Say what the freeze let through, and close what the frozen worker had open, save for a
         request that is to be late."""

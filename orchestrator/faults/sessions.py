@@ -9,48 +9,107 @@ import msgspec
 
 from orchestrator.faults import targets
 from orchestrator.faults.certificate import Closed, sessions_before
+from orchestrator.faults.round_trips import RoundTripWatch
+from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
 from orchestrator.history.records import Session, SessionsBefore
 from orchestrator.history.server_faults import EndedSession, SessionsEnded
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import BackendTerminate
 
+_END_LIMIT_NS = 5_000_000_000
+"""So long what is held waits for the end of its session."""
 _LOOK_EVERY_NS = 50_000_000
 """So often it is asked whether the worker has a session again."""
 
 
 @dataclass(frozen=True)
-class Listening(Worker):
-    """A worker whose sessions that listen are to end, and no others."""
+class Aimed(Worker):
+    """A worker of whose sessions only some are to end."""
+
+    backends: list[int]
+    """Theirs, once they are known."""
+
+
+@dataclass(frozen=True)
+class Listening(Aimed):
+    """Those that listen."""
 
     network: Proxy
-    listeners: tuple[int, ...]
-    """Their backends."""
+
+
+@dataclass(frozen=True)
+class Acknowledging(Aimed):
+    """The one whose round trip is held."""
+
+    watch: RoundTripWatch
 
 
 def victim(reach: Reach, entry: BackendTerminate) -> Worker | None:
-    """The worker of the entry's slot; None = it has none, or none that listens where one is to."""
+    """The worker of the entry's slot; None = it has none, or none of the sessions that are to
+    end."""
     found = targets.worker(reach, entry)
     if found is None or entry.which == "all":
         return found
+    if entry.which == "acknowledging":
+        assert reach.watch is not None, "a round trip is watched"
+        return Acknowledging(found.child, [], reach.watch)
     proxy = reach.networks[entry.slot]
     listeners = proxy.listeners()
-    return Listening(found.child, proxy, listeners) if listeners else None
+    return Listening(found.child, list(listeners), proxy) if listeners else None
 
 
 def terminate(reach: Reach, victim: Worker, fault: int) -> int:
     """pg_terminate_backend of what is to end; returns the instant, stamped just before."""
-    pids = victim.listeners if isinstance(victim, Listening) else None
     at_ns = time.monotonic_ns()
+    if isinstance(victim, Acknowledging):
+        # The proxy says nothing before: it waits for what becomes of the round trip.
+        victim.watch.freeze()
+        victim.backends.extend(victim.watch.held_backends())
+    pids = victim.backends if isinstance(victim, Aimed) else None
     reach.terminated[fault] = reach.probe.terminate(victim.child.init.application_name, pids)
     return at_ns
 
 
+def go_on(reach: Reach, victim: Worker, fault: int) -> HealedAt:
+    """What was held at a round trip flows on once its session has ended, without the answer."""
+    if isinstance(victim, Acknowledging):
+        return _GoesOn(reach, victim)
+    ended_ns = time.monotonic_ns()
+    return lambda: ended_ns
+
+
+class _GoesOn:
+    """Asks now and then whether the session has ended; at the limit all flows on without that."""
+
+    def __init__(self, reach: Reach, victim: Acknowledging) -> None:
+        self._probe = reach.probe
+        self._victim = victim
+        self._give_up_ns = time.monotonic_ns() + _END_LIMIT_NS
+        self._looked_ns = 0
+
+    def __call__(self) -> int | None:
+        watch, now_ns = self._victim.watch, time.monotonic_ns()
+        if watch.released_ns is None and now_ns - self._looked_ns >= _LOOK_EVERY_NS:
+            self._looked_ns = now_ns
+            if now_ns > self._give_up_ns or not self._is_there():
+                watch.lose_answer()
+                watch.release()
+        return watch.released_ns
+
+    def _is_there(self) -> bool:
+        seen = self._probe.sessions([self._victim.child.init.application_name])
+        return any(session.pid in self._victim.backends for session in seen)
+
+
 def describe(entry: BackendTerminate) -> str:
     """For a person, before the run."""
-    whose = f"sessions of slot {entry.slot}"
-    listen = f"those {whose} that listen"
-    return f"pg_terminate_backend of {f'all {whose}' if entry.which == 'all' else listen}"
+    which = {
+        "all": f"all sessions of slot {entry.slot}",
+        "listener": f"those sessions of slot {entry.slot} that listen",
+        "acknowledging": f"the session of slot {entry.slot} that is held",
+    }
+    return f"pg_terminate_backend of {which[entry.which]}"
 
 
 class SessionsGone:
@@ -114,9 +173,41 @@ class SessionsGone:
         )
 
 
-class ListenersGone(SessionsGone):
-    """Of a worker's sessions those that listened are gone; then whether one listens again, as long
-    as that may be waited for."""
+class SomeGone(SessionsGone):
+    """Of a worker's sessions those are gone that were to end."""
+
+    def __init__(self, reach: Reach, victim: Aimed) -> None:
+        super().__init__(reach, victim)
+        self._aimed = victim
+
+    def missing(self, *, overdue: bool) -> str | None:
+        """That they are gone."""
+        super().missing(overdue=overdue)
+        return "the end of the sessions" if self._gone_ns is None else None
+
+    def _is_old(self, session: Session) -> bool:
+        return session.pid in self._aimed.backends and super()._is_old(session)
+
+    def _parts(self, fault: int) -> SessionsEnded:
+        parts = super()._parts(fault)
+        aimed_at = sorted(self._aimed.backends)
+        return msgspec.structs.replace(parts, reconnected_ns=None, aimed_at=aimed_at)
+
+
+class HeldOneGone(SomeGone):
+    """The session that was held at a round trip is gone, and nothing had passed until then."""
+
+    def __init__(self, reach: Reach, victim: Acknowledging) -> None:
+        super().__init__(reach, victim)
+        self._watch = victim.watch
+
+    def _parts(self, fault: int) -> SessionsEnded:
+        return msgspec.structs.replace(super()._parts(fault), freeze=self._watch.frozen)
+
+
+class ListenersGone(SomeGone):
+    """Those that listened are gone; then whether one listens again, as long as that may be waited
+    for."""
 
     def __init__(self, reach: Reach, victim: Listening) -> None:
         super().__init__(reach, victim)
@@ -125,32 +216,25 @@ class ListenersGone(SessionsGone):
 
     def missing(self, *, overdue: bool) -> str | None:
         """That those are gone that listened, then that another one does."""
-        super().missing(overdue=overdue)
-        if self._gone_ns is None:
-            return "the end of the sessions that listen"
-        if self._child.exit is not None:
-            return None
+        missing = super().missing(overdue=overdue)
+        if missing is not None or self._child.exit is not None:
+            return missing
         now = self._listening.network.listeners()
-        if self._again_ns is None and not set(now) <= set(self._listening.listeners):
+        if self._again_ns is None and not set(now) <= set(self._listening.backends):
             self._again_ns = time.monotonic_ns()
         return None if self._again_ns is not None else "a new session that listens"
 
-    def _is_old(self, session: Session) -> bool:
-        return session.pid in self._listening.listeners and super()._is_old(session)
-
     def _parts(self, fault: int) -> SessionsEnded:
-        return msgspec.structs.replace(
-            super()._parts(fault),
-            reconnected_ns=None,
-            listeners=sorted(self._listening.listeners),
-            listening_again_ns=self._again_ns,
-        )
+        parts = super()._parts(fault)
+        return msgspec.structs.replace(parts, listening_again_ns=self._again_ns)
 
 
 def certificate(reach: Reach, victim: Victim) -> SessionsGone:
     """By what is to end."""
     if isinstance(victim, Listening):
         return ListenersGone(reach, victim)
+    if isinstance(victim, Acknowledging):
+        return HeldOneGone(reach, victim)
     return SessionsGone(reach, victim)
 
 

@@ -161,10 +161,12 @@ TABLE: dict[type[Triggered], Row] = {
     BackendTerminate: Row(
         target=sessions.victim,
         inject=sessions.terminate,
-        heal=None,
+        heal=sessions.go_on,
         certificate=sessions.certificate,
         ends_process=False,
         describe=sessions.describe,
+        spans_outage=True,
+        healed="what was held to flow on",
     ),
     Blackhole: Row(
         target=network.victim,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from orchestrator.history.freezes import Freeze
+
 
 class EndedSession(msgspec.Struct, frozen=True, omit_defaults=True):
     """A session that was told to end, as pg_stat_activity showed it at that instant."""
@@ -28,10 +30,12 @@ class SessionsEnded(msgspec.Struct, frozen=True, omit_defaults=True):
     """Those that did not go."""
     reconnected_ns: int | None = None
     """When a new session of the same worker was first seen, CLOCK_MONOTONIC."""
-    listeners: list[int] = []
-    """Where only those were to end that listen: the backends of these, by the proxy's word."""
+    aimed_at: list[int] = []
+    """Where not all were to end: the backends of those that were, by the proxy's word."""
     listening_again_ns: int | None = None
     """When a session of the same worker was first seen that listens anew, CLOCK_MONOTONIC."""
+    freeze: Freeze | None = None
+    """Of one that was held at a round trip: what was let through until it had ended."""
     lived: bool = False
     """The worker's process was still there."""
 

@@ -62,7 +62,9 @@ class Link:
     def __init__(self, accepted: socket.socket, around: Surroundings) -> None:
         self.worker = Channel(accepted, self, around.gate.meter, around.watcher)
         self.server: Channel | None = None
-        self.talk = Conversation(around.tally.connections)
+        self.number = around.tally.connections
+        """Among those of its proxy, from 0."""
+        self.talk = Conversation(self.number)
         self.held_request: Request | None = None
         """Stopped before: nothing of it has reached the server."""
         self.request_bytes = Spool(around.folder)
@@ -116,6 +118,12 @@ class Link:
             self._pass_unread()
         except OSError:
             self._lost()
+
+    def lose_answer(self) -> None:
+        """Forget the answer that is held, as if it had never been sent."""
+        if self._holds_answer:
+            self._answer_bytes.discard()
+            self._answer_bytes = Spool(self._around.folder)
 
     def unread(self) -> int:
         """Bytes of the worker that lie in the kernel or were read and not looked at."""

@@ -117,6 +117,25 @@ class Proxy:
         """What is known now."""
         return self._do(self._facts)
 
+    def backends_of(self, connection: int) -> tuple[int, ...]:
+        """The backend of the connection of this number; none where it has none, or has gone."""
+
+        def found() -> Iterator[int]:
+            for link in self._links:
+                if link.number == connection and link.backend_pid is not None:
+                    yield link.backend_pid
+
+        return self._do(lambda: tuple(found()))
+
+    def lose_answer(self) -> None:
+        """Forget the answer at which the worker was stopped, as if it had never been sent."""
+
+        def lose() -> None:
+            for link in self._links:
+                link.lose_answer()
+
+        self._do(lose)
+
     def listeners(self) -> tuple[int, ...]:
         """The backends of the sessions that have said LISTEN and are there."""
         return self._do(lambda: tuple(_listeners(self._links)))

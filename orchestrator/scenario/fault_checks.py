@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.scenario.arrivals import Arrivals
-from orchestrator.scenario.faults import DELIVERY_LIMIT_S, Kill, KillDuringEnqueue, Stall
+from orchestrator.scenario.faults import (
+    DELIVERY_LIMIT_S,
+    BackendTerminate,
+    Kill,
+    KillDuringEnqueue,
+    Stall,
+)
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
@@ -324,6 +330,16 @@ def check_terminations(scenario: Scenario) -> Iterator[Flaw]:
                 f" = {fault.again_after_s:g}: it must come before the kill, grace_s = "
                 f"{fault.grace_s:g}",
             )
+
+
+def check_terminated(scenario: Scenario) -> Iterator[Flaw]:
+    """The session that is at a round trip is found at one, and nothing else is."""
+    for index, fault in enumerate(scenario.faults):
+        if not isinstance(fault, BackendTerminate):
+            continue
+        if (fault.which == "acknowledging") != (fault.at_point is not None):
+            needs = 'which = "acknowledging" and at_point need each other'
+            yield Flaw(f"faults.{index}.which", f' = "{fault.which}": {needs}')
 
 
 def check_stalls(scenario: Scenario) -> Iterator[Flaw]:

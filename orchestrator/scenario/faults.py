@@ -209,11 +209,13 @@ class BackendTerminate(
 ):
     """pg_terminate_backend of sessions that a worker has with the database; its process goes on."""
 
+    TRIGGERS = ("at_s", "when", "at_point", "repeat")
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker's sessions are ended, from 0."""
-    which: Literal["all", "listener"] = "all"
-    """``all`` that it has; or those alone that have said LISTEN, which a proxy between the slot and
-    the database knows: the fault waits until there is one."""
+    which: Literal["all", "listener", "acknowledging"] = "all"
+    """``all`` that it has; those alone that have said LISTEN, which a proxy between the slot and
+    the database knows: the fault waits until there is one; or ``acknowledging``, the one whose
+    round trip `at_point` names: its request never reaches the server, or its answer the worker."""
 
     @property
     def slots(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ import pytest
 from analysis.history.load import load
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
+from orchestrator.commands.crash_points.workloads import Ability, kill_scenario
 from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.history.records import FaultEnded, FaultInjected
@@ -20,7 +21,8 @@ from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import BackendTerminate
 from orchestrator.scenario.load import load_scenario
-from orchestrator.scenario.triggered import Triggered
+from orchestrator.scenario.triggered import AtPoint, PointSide, Triggered
+from orchestrator.scenario.types import Scenario
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -35,11 +37,15 @@ LISTENER = BackendTerminate(at_s=1.5, which="listener")
 
 
 def carry(
-    server: Server, results: Path, library: str, fault: BackendTerminate = ALL
+    server: Server,
+    results: Path,
+    library: str,
+    fault: BackendTerminate = ALL,
+    scenario: Scenario | None = None,
 ) -> tuple[Summary, Path]:
     whole = load_scenario(str(SCENARIO))
     request = make_request(
-        msgspec.structs.replace(whole, faults=(fault,)),
+        scenario or msgspec.structs.replace(whole, faults=(fault,)),
         library=library,
         preset=None,
         ordinal=1,
@@ -76,10 +82,50 @@ def test_of_a_worker_that_listens_with_one_session_that_one_is_ended(
     (sent,), (seen,) = records.of(FaultInjected), records.of(FaultEnded)
     (ended,) = seen.after.terminated
     assert len(sent.before.sessions) > 1
-    assert ([ended.pid], ended.query) == (seen.after.listeners, 'LISTEN "control_job"')
+    assert ([ended.pid], ended.query) == (seen.after.aimed_at, 'LISTEN "control_job"')
     assert "1 session of slot 0 incarnation 0 was told to end; the worker died of it" in told(
         summary
     )
+
+
+def acknowledging(side: PointSide) -> Scenario:
+    """One job after another; the session ends whose COMMIT brings the acknowledgement."""
+    plain = Ability(fans_out=False, retries=False, least=(1, 1))
+    at = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side=side)
+    scenario = kill_scenario("point", "single", plain, at, 0.0)
+    fault = BackendTerminate(which="acknowledging", at_point=at)
+    return msgspec.structs.replace(scenario, faults=(fault,))
+
+
+@pytest.mark.parametrize(("side", "duplicated"), [("before", 1), ("after", 0)])
+def test_a_session_that_ends_in_its_acknowledgement_undoes_it_or_only_leaves_it_untold(
+    server: Server, tmp_path: Path, side: PointSide, duplicated: int
+) -> None:
+    summary, history = carry(server, tmp_path, "control_holding", scenario=acknowledging(side))
+    assert summary.crash.certificates == 1, summary.reasons
+    (seen,) = load(history).records.of(FaultEnded)
+    (ended,) = seen.after.terminated
+    assert ([ended.pid], seen.after.freeze.passed_bytes) == (seen.after.aimed_at, 0)
+    # The control does not survive the loss of a session; who comes after it does what is left.
+    assert (summary.jobs.duplicated, summary.jobs.lost) == (duplicated, 0)
+    assert summary.jobs.completed_once + duplicated == summary.jobs.enqueued
+
+
+def test_a_held_session_that_is_not_ended_makes_the_run_invalid(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def freezing_alone(reach: Reach, victim: Worker, fault: int) -> int:
+        assert reach.watch is not None
+        at_ns = time.monotonic_ns()
+        reach.watch.freeze()
+        return at_ns
+
+    row = replace(table.TABLE[BackendTerminate], inject=freezing_alone)
+    without: dict[type[Triggered], table.Row] = {**table.TABLE, BackendTerminate: row}
+    monkeypatch.setattr(table, "TABLE", without)
+    summary, _ = carry(server, tmp_path, "control_holding", scenario=acknowledging("before"))
+    assert summary.verdict == "invalid"
+    assert TAKEN in " ".join(summary.reasons)
 
 
 @pytest.mark.parametrize("fault", [ALL, LISTENER], ids=["all", "listener"])

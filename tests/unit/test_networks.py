@@ -239,7 +239,7 @@ def listener_lost() -> Story:
     parts = {
         "terminated": [{"pid": 8, "backend_start": "then", "query": "LISTEN jobs"}],
         "sessions_gone_ns": sent["t_ns"] + 1,
-        "listeners": [8],
+        "aimed_at": [8],
         "listening_again_ns": story.now_ns,
         "lived": True,
     }
@@ -278,10 +278,10 @@ def test_a_worker_that_never_listens_again_is_told_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "which", "reason"),
     [
-        ({"listeners": [7]}, "listener", "ended other sessions than those that listened"),
-        ({"listeners": []}, "listener", "ended other sessions than those that listened"),
+        ({"aimed_at": [7]}, "listener", "ended other sessions than those that it was aimed at"),
+        ({"aimed_at": []}, "listener", "ended other sessions than those that it was aimed at"),
         ({"terminated": []}, "listener", "no session of the worker was told to end"),
-        ({}, "all", "was to end all sessions, and tells of those that listened"),
+        ({}, "all", "was to end all sessions, and was aimed at some"),
     ],
 )
 def test_another_session_than_the_one_that_listened_voids_the_run(

@@ -328,6 +328,17 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         [WAVES, f"faults=[{{ what = 'stall', stall_s = 1, {DELAYED} }}]", "workers.slots=2"],
         "faults.0.at_point.side = delayed goes with a kill alone",
     ),
+    (
+        "backend_terminate",
+        ["faults.0.which=acknowledging"],
+        'faults.0.which = "acknowledging": which = "acknowledging" and at_point need each other',
+    ),
+    (
+        "backend_terminate",
+        [WAVES, f"faults=[{{ what = 'backend_terminate', {POINT} }}]"],
+        'faults.0.which = "all": which = "acknowledging" and at_point need each other',
+    ),
+    ("blackhole", ["faults.0.slots=[0, 2]"], "faults.0.slots = 2: workers.slots = 2 makes slots"),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),
     (

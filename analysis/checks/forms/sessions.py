@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form
+from analysis.checks.forms.stall import STALLED
 
 BACKEND_TERMINATE = Form(
     {
         **SESSIONS_BEFORE,
+        **STALLED,
         "no session of the worker was told to end": lambda f: not f.after.terminated,
         "its sessions were not seen to go": lambda f: f.after.sessions_gone_ns is None,
         "sessions that were to end are left": lambda f: bool(f.after.sessions_left),
