@@ -82,7 +82,7 @@ def _locked(history: History, sent: FaultInjected, seen: FaultEnded) -> str:
     return (
         f"{' and '.join(sent.before.tables)} {'was' if len(sent.before.tables) == 1 else 'were'} "
         f"locked for {_since(sent, end.gone_ns)}, and "
-        f"{sessions} were seen to wait for it; {followed}"
+        f"{sessions} {'was' if waited == 1 else 'were'} seen to wait for it; {followed}"
     )
 
 

@@ -74,7 +74,7 @@ class LockEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `table_lock`. What is left out was not
     seen."""
 
-    holder_pid: int
+    holder_pid: int | None = None
     """The backend of the session that was to take the lock."""
     waiters: list[Waiter] = []
     """Who was seen to wait for it, at any time."""
@@ -110,7 +110,7 @@ class SnapshotEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `pinned_snapshot`. What is left out was not
     seen."""
 
-    pid: int
+    pid: int | None = None
     """The backend of the session that held it."""
     xmin: str | None = None
     """Its backend_xmin, as pg_stat_activity showed it at first."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from analysis.checks.certificates import certificate
 from orchestrator.history.records import (
+    FAULT_PARTS,
     DatabaseTarget,
     FaultEnded,
     FaultInjected,
@@ -162,20 +164,23 @@ SPOILT += [
 ]
 
 
-def missing(what: str, before: Parts, after: Parts) -> list[str]:
-    target = TARGETS[what]
-    sent = FaultInjected(
+def injected(what: str, before: Parts) -> FaultInjected:
+    return FaultInjected(
         t_ns=SENT_NS,
         fault=0,
         what=what,
-        target=target,
+        target=TARGETS[what],
         ends_process=False,
         trigger="timed",
         biased=False,
         intended_ns=SENT_NS,
         parts=before,
     )
-    return certificate(sent, FaultEnded(SEEN_NS, 0, what, target, parts=after)).missing
+
+
+def missing(what: str, before: Parts, after: Parts) -> list[str]:
+    ended = FaultEnded(SEEN_NS, 0, what, TARGETS[what], parts=after)
+    return certificate(injected(what, before), ended).missing
 
 
 def changed(parts: Parts, changes: Parts) -> Parts:
@@ -185,6 +190,17 @@ def changed(parts: Parts, changes: Parts) -> Parts:
 @pytest.mark.parametrize("what", WHOLE)
 def test_a_certificate_of_a_database_that_was_harmed_lacks_nothing(what: str) -> None:
     assert missing(what, *WHOLE[what]) == []
+
+
+@pytest.mark.parametrize("what", FAULT_PARTS)
+def test_the_parts_of_a_faults_end_may_all_be_left_out(what: str) -> None:
+    assert msgspec.convert({}, FAULT_PARTS[what].after) is not None, "a run may be cut off"
+
+
+@pytest.mark.parametrize("what", WHOLE)
+def test_a_fault_of_a_database_without_an_end_says_so(what: str) -> None:
+    sent = injected(what, WHOLE[what][0])
+    assert certificate(sent, None).missing == ["no fault_ended line"]
 
 
 @pytest.mark.parametrize(("what", "before", "after", "why"), SPOILT)

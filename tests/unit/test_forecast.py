@@ -101,6 +101,20 @@ def test_two_of_two_at_one_instant_leave_the_backlog_of_both() -> None:
     assert sum("a backlog of about 90 jobs" in line for line in lines) == 2
 
 
+@pytest.mark.parametrize("name", ["read_only_short", "pool_exhaustion_short", "table_lock_short"])
+def test_while_a_database_is_of_no_use_everything_waits(name: str) -> None:
+    seen = forecast(rescuing(3.0), name=name)
+    (line,) = [line for line in seen.lines if line.startswith("the outage leaves a backlog of ")]
+    jobs = {"table_lock_short": 180}.get(name, 150)
+    assert f" of about {jobs} jobs; " in line, "for_s at 30 jobs/s"
+
+
+def test_a_snapshot_that_is_held_leaves_no_backlog() -> None:
+    seen = forecast(rescuing(3.0), name="pinned_snapshot_short")
+    assert not any("backlog" in line for line in seen.lines)
+    assert any(line.startswith("fault: an idle transaction holds its") for line in seen.lines)
+
+
 def test_a_run_without_a_fault_waits_for_no_rescue() -> None:
     seen = forecast(rescuing(30.0), "faults=[]", "expectations={}")
     assert (seen.bound_s, seen.waits_s, seen.expected_s) == (0.0, 0.0, 20.0)

@@ -25,6 +25,24 @@ HELD = "workload.held=[{ point = 'started', count = 2 }]"
 
 ONE_FLAW: list[tuple[str, list[str], str]] = [
     # (scenario, overrides, the one flaw)
+    (
+        "read_only_short",
+        [
+            "faults=[{ what = 'read_only', at_s = 5, for_s = 9 }, "
+            "{ what = 'read_only', at_s = 6, for_s = 1 }]",
+            "expectations.certificates=2",
+        ],
+        "faults.1 is a second read_only: one entry of it, or `repeat`",
+    ),
+    (
+        "table_lock_short",
+        [
+            "faults=[{ what = 'table_lock', at_s = 5, for_s = 1 }, "
+            "{ what = 'kill', at_s = 6, respawn_after_s = 0 }]",
+            "expectations.certificates=2",
+        ],
+        "faults.0 takes the server or the queue away, from the run's own eyes as well",
+    ),
     ("crash_recovery", ["workload.rate_per_sec=3"], 'did you mean "rate_per_s"?'),
     ("crash_recovery", ["server=check_1s"], "'check_1s' is unknown; did you mean \"check_100ms\"?"),
     ("crash_recovery", ["colour=blue"], "colour: unknown key at the top of the file; there are "),
