@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.commands.crash_points.under_way import UnderWay
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
-from orchestrator.commands.engine.lanes import LanesEngine, _Lane
+from orchestrator.commands.engine.lane import Answer
+from orchestrator.commands.engine.lanes import LanesEngine, _ended, _Lane
 from orchestrator.errors import InternalError
 from orchestrator.run.request import Request, make_request
 from worker_child.adapters.contract import Preset
@@ -42,6 +43,12 @@ def test_a_lane_that_has_died_is_an_error_in_a_sentence_and_no_broken_pipe(tmp_p
         lane.order(request(tmp_path))
     lane.ask_to_end()
     lane.end()
+
+
+def test_an_error_is_no_verdict_even_with_the_exit_code_of_one() -> None:
+    failed = _ended(Answer("worker 0:0 was not ready within 20 s", exit_code=3), 0.1)
+    assert failed.complaint == "worker 0:0 was not ready within 20 s"
+    assert _ended(Answer(), 0.1).complaint is None
 
 
 def test_what_a_lane_cannot_carry_out_is_its_answer(tmp_path: Path) -> None:

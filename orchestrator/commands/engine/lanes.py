@@ -69,9 +69,7 @@ class _Lane:
         if not line:
             raise self._died()
         answer = msgspec.json.decode(line, type=Answer)
-        failed = answer.error is not None
-        took_s = time.monotonic() - self.begun_s
-        ended = Ended(answer.exit_code, answer.error or "", took_s, no_verdict=failed)
+        ended = _ended(answer, time.monotonic() - self.begun_s)
         request, self.request = self.request, None
         return request, ended
 
@@ -118,6 +116,11 @@ class _Lane:
         size = self.said.seek(0, os.SEEK_END)
         self.said.seek(max(0, size - _TAIL_BYTES))
         return "It wrote last:\n" + self.said.read().decode("utf-8", "backslashreplace").strip()
+
+
+def _ended(answer: Answer, took_s: float) -> Ended:
+    failed = answer.error is not None
+    return Ended(answer.exit_code, answer.error or "", took_s, no_verdict=failed)
 
 
 class LanesEngine:
