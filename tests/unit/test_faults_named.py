@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis.checks.certificates import FORMS
 from analysis.faults_named import UNNUMBERED, fault_named, kills_named, nth
 from analysis.ledger.case import open_case
+from analysis.report.answer import answer
 from analysis.report.html.run_view import run_view
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
@@ -84,6 +85,12 @@ def test_a_fault_that_ended_no_worker_is_counted_under_its_own_word(tmp_path: Pa
 
     assert re.search(r"^ +stall +1  1 proven by a complete certificate", text, re.MULTILINE)
     assert not re.search(r"^ +kills ", text, re.MULTILINE)
+
+
+def test_the_answer_of_a_run_that_killed_nobody_names_the_harm(tmp_path: Path) -> None:
+    finding = answer(analyse(paused().write(tmp_path))).finding
+
+    assert finding.endswith("; no worker was killed: the harm was 1 stall.")
 
 
 def shown(*faults: str) -> str:
