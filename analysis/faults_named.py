@@ -5,7 +5,8 @@ A history counts its faults from 0 (`fault`, which the summary repeats); people 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 UNNUMBERED = "?"
 
@@ -21,6 +22,13 @@ def nth(fault: int | None) -> str:
 def fault_named(what: str, fault: int) -> str:
     """A fault by its sort, the scenario's word for it, and its number: ``pause 2``."""
     return f"{what.replace('_', ' ')} {nth(fault)}"
+
+
+def faults_counted(sorts: Iterable[str]) -> str:
+    """How many faults there were of each sort, given the scenario's word for each fault's: ``2 x
+    kill, 1 pause``; empty where there was none."""
+    of_sort = Counter(what.replace("_", " ") for what in sorts)
+    return ", ".join(f"1 {word}" if n == 1 else f"{n:,} x {word}" for word, n in of_sort.items())
 
 
 def kills_named(faults: Sequence[int]) -> str:

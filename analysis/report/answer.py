@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from analysis.faults_named import faults_counted
 from analysis.metrics.kill_types import Recovery
 from analysis.report.causes import causes
 from analysis.report.reach import reach
@@ -168,7 +169,8 @@ def _recovery(summary: Summary) -> str:
     """When the first orphan came back, against the library's own bound."""
     kills = summary.recovery
     if not kills:
-        return "no worker was killed"
+        harm = faults_counted(fault.what for fault in summary.faults)
+        return "no worker was killed" + (f": the harm was {harm}" if harm else "")
     if summary.run.rescue is None and all(k.first_orphan_pickup_s is None for k in kills):
         return NEVER_RESCUES
     return _one(kills[0]) if len(kills) == 1 else _many(kills)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.errors import AnalysisError
+from analysis.faults_named import faults_counted
 from orchestrator.run.status import Phase, Status
 
 _PLAIN_EVERY_S = 10.0
@@ -33,9 +33,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _faults(status: Status) -> str:
     """Each sort by its own word: a pause is no kill."""
-    of_sort = Counter(word.replace("_", " ") for word in status.faults)
-    told = (f"1 {word}" if n == 1 else f"{n} x {word}" for word, n in of_sort.items())
-    return ", ".join(told) or "none"
+    return faults_counted(status.faults) or "none"
 
 
 class LiveView:

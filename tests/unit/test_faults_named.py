@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from analysis.checks.certificates import FORMS
 from analysis.faults_named import UNNUMBERED, fault_named, kills_named, nth
 from analysis.ledger.case import open_case
+from analysis.report.answer import answer
 from analysis.report.html.run_view import run_view
 from analysis.report.terminal import print_summary
 from analysis.summary.summary import analyse
@@ -21,6 +23,7 @@ from tests.histories.builder import Story
 from tests.histories.forged import FORGED
 from tests.histories.stories import A, crash
 
+ROOT = Path(__file__).parents[2]
 SORTS = "|".join(what.replace("_", " ") for what in FORMS)
 FROM_NOUGHT = re.compile(rf"\b(?:faults?|kills?|{SORTS}) 0\b(?! times)", re.IGNORECASE)
 
@@ -79,11 +82,42 @@ def test_nothing_that_is_read_of_a_run_counts_faults_from_nought(
     assert FROM_NOUGHT.findall(read_of(plant(), tmp_path)) == []
 
 
+def raw_numbers(source: str) -> list[int]:
+    """Lines whose f-string prints a fault's own number; what an assert says is for programmers."""
+    tree = ast.parse(source)
+    asserted = {id(n) for a in ast.walk(tree) if isinstance(a, ast.Assert) for n in ast.walk(a)}
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FormattedValue)
+        and id(node) not in asserted
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "fault"
+    ]
+
+
+def test_every_sentence_of_the_analysis_counts_faults_by_nth() -> None:
+    """Also those that no planted history brings about: nothing else shows them before a user."""
+    told = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in sorted((ROOT / "analysis").rglob("*.py"))
+        if (lines := raw_numbers(path.read_text(encoding="utf-8")))
+    }
+    assert told == {}, "write nth(x.fault) or fault_named(what, x.fault)"
+    assert raw_numbers('f"Fault {sent.fault} hit nobody."') == [1]
+
+
 def test_a_fault_that_ended_no_worker_is_counted_under_its_own_word(tmp_path: Path) -> None:
     text = read_of(paused(), tmp_path).split("Expectations")[0]
 
     assert re.search(r"^ +stall +1  1 proven by a complete certificate", text, re.MULTILINE)
     assert not re.search(r"^ +kills ", text, re.MULTILINE)
+
+
+def test_the_answer_of_a_run_that_killed_nobody_names_the_harm(tmp_path: Path) -> None:
+    finding = answer(analyse(paused().write(tmp_path))).finding
+
+    assert finding.endswith("; no worker was killed: the harm was 1 stall.")
 
 
 def shown(*faults: str) -> str:
