@@ -14,8 +14,9 @@ from orchestrator.history.records import (
     Freeze,
     ProcessEnd,
     SessionsBefore,
+    StallEnd,
 )
-from orchestrator.scenario.faults import AtPoint
+from orchestrator.scenario.faults import AtPoint, Stall
 from worker_child.protocol import ChildReady, Note
 
 
@@ -60,6 +61,23 @@ def _planned_point(history: History) -> Iterator[str]:
             yield f"Fault {sent.fault} stopped its worker at another round trip than was planned."
         elif _rows_contradict(point, seen.rows):
             yield f"Fault {sent.fault} stopped its worker at a round trip without any rows."
+
+
+def _planned_rescuer(history: History) -> Iterator[str]:
+    """A rescuer was held where the scenario asks for it, if anywhere."""
+    planned = planned_faults(history.start.scenario.faults)
+    for seen in history.records.of(FaultEnded):
+        held = seen.after.rescuer if isinstance(seen.after, StallEnd) else None
+        if held is None:
+            continue
+        entry = planned[seen.fault] if seen.fault < len(planned) else None
+        point = entry.rescuer_at if isinstance(entry, Stall) else None
+        if point is None:
+            yield f"The rescuer of fault {seen.fault} was held though nothing was planned so."
+        elif (held.at_point.statement, held.at_point.side) != (point.statement, point.side):
+            yield f"The rescuer of fault {seen.fault} was held elsewhere than was planned."
+        elif _rows_contradict(point, held.at_point.rows):
+            yield f"The rescuer of fault {seen.fault} was held at a round trip without any rows."
 
 
 def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
@@ -108,6 +126,7 @@ def _listed(history: History) -> Iterator[str]:
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _silent,
     _planned_point,
+    _planned_rescuer,
     _late,
     _listed,
 )

@@ -18,6 +18,7 @@ from orchestrator.history.records import (
     Freeze,
     Invocation,
     Rescue,
+    RescuerHeld,
     RoundTripSeen,
     ServerTarget,
     Session,
@@ -58,6 +59,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     CacheAnswered,
     Freeze,
     Delivery,
+    RescuerHeld,
     *dict.fromkeys(part for parts in FAULT_PARTS.values() for part in parts),
 ]
 """What the lines of a history are made of, the scenario apart."""

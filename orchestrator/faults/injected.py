@@ -120,6 +120,8 @@ class InjectedFault:
         """When it is to be healed; None once it is, or when it never is."""
         if self._healed_at is not None or self.plan.heal_after_ns is None:
             return None
+        if self._row.over_early(self._reach):
+            return self.sent_ns  # at once
         return self.sent_ns + self.plan.heal_after_ns
 
     def heal(self) -> None:
