@@ -8,7 +8,7 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
 
 .DEFAULT_GOAL := help
 LIBRARY ?= pgqueuer
-.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-dask test-wheel nightly crash-points faults lint types contracts verify docs mutator mutation bench lock clean
+.PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-more-points test-dask test-wheel nightly crash-points faults lint types contracts verify docs mutator mutation bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,10 +79,13 @@ test-conformance: adapters ## every library, and adapters that are wrong on purp
 test-crash-points: setup ## every crash point of the controls and of pgqueuer (some four minutes)
 	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
 
+test-more-points: setup ## places of the body, late requests, the rescuer's race: controls (some ten minutes)
+	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_body_points.py tests/acceptance/test_delayed_points.py tests/queues/test_rescuers_race.py $(ARGS)
+
 test-dask: setup ## everything that is spread, over a real Dask scheduler and two workers (some five minutes)
 	$(BIN)/pytest -q -m on_dask -n 2 -o faulthandler_timeout=1480 tests/acceptance/test_*_on_dask.py $(ARGS)
 
-nightly: adapters ## wrong adapters asked everything, crash points of every library (hours): findings do not stop it
+nightly: adapters test-more-points ## wrong adapters asked everything, crash points of every library (hours): findings do not stop it
 	$(BIN)/pytest -q -m every_check -n 2 tests/queues/test_conformance.py
 	for cell in "pgqueuer tuned" "pgqueuer stock" "procrastinate tuned" "river tuned" \
 	  "river transactional" "graphile_worker tuned"; do \

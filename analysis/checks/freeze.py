@@ -15,7 +15,9 @@ from orchestrator.history.records import (
     Freeze,
     ProcessEnd,
     SessionsBefore,
+    StallEnd,
 )
+from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note
 
@@ -64,6 +66,23 @@ def _planned_point(history: History) -> Iterator[str]:
             yield f"{name} stopped its worker at a round trip without any rows."
 
 
+def _planned_rescuer(history: History) -> Iterator[str]:
+    """A rescuer was held where the scenario asks for it, if anywhere."""
+    planned = planned_faults(history.start.scenario.faults)
+    for seen in history.records.of(FaultEnded):
+        held = seen.after.rescuer if isinstance(seen.after, StallEnd) else None
+        if held is None:
+            continue
+        entry = planned[seen.fault] if seen.fault < len(planned) else None
+        point = entry.rescuer_at if isinstance(entry, Stall) else None
+        if point is None:
+            yield f"The rescuer of fault {seen.fault} was held though nothing was planned so."
+        elif (held.at_point.statement, held.at_point.side) != (point.statement, point.side):
+            yield f"The rescuer of fault {seen.fault} was held elsewhere than was planned."
+        elif _rows_contradict(point, held.at_point.rows):
+            yield f"The rescuer of fault {seen.fault} was held at a round trip without any rows."
+
+
 def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
     return point.with_rows and (rows == 0 or (rows is None and point.side == "after"))
 
@@ -110,6 +129,7 @@ def _listed(history: History) -> Iterator[str]:
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _silent,
     _planned_point,
+    _planned_rescuer,
     _late,
     _listed,
 )

@@ -223,8 +223,9 @@ def _worst(summary: Summary) -> tuple[PointVerdict, list[str]]:
     by_verdict: dict[PointVerdict, list[str]] = {}
     for job in summary.notable_jobs:
         by_verdict.setdefault(_job_verdict(job, at_ns), []).append(job.job_id)
-    # One that died meanwhile never came back: nothing is shown of that.
-    if any(not (stall.contested and stall.lived) for stall in summary.stalls):
+    # One that died meanwhile never came back: nothing is shown of that. Of a race it is the right
+    # end that nobody takes the job.
+    if any(not (stall.lived and (stall.contested or stall.rescuer)) for stall in summary.stalls):
         by_verdict.setdefault("uncontested", [])
     for verdict in WORST_FIRST:
         if verdict in by_verdict:
@@ -236,7 +237,10 @@ def _harmed_ns(summary: Summary) -> int | None:
     """When the worker was killed or stalled; None = it never came to that."""
     if summary.recovery:
         return summary.recovery[0].kill_sent_ns
-    return summary.stalls[0].stalled_ns if summary.stalls else None
+    for stall in summary.stalls:
+        if stall.rescuer is None or stall.rescuer.held_s is not None:
+            return stall.stalled_ns
+    return None
 
 
 def _job_verdict(job: NotableJob, harmed_ns: int) -> PointVerdict:
@@ -272,7 +276,8 @@ def _why(summary: Summary, verdict: PointVerdict) -> Iterator[str]:
     if verdict == "invalid":
         yield from summary.reasons or ["The run did not come to its end."]
     elif verdict == "not_reached":
-        yield "The worker never came to this round trip."
+        who = "rescuer" if summary.stalls else "worker"
+        yield f"The {who} never came to this round trip."
     elif verdict == "unknown":
         for name, count in summary.jobs.pending_by_reason.items():
             if count:

@@ -7,10 +7,28 @@ from collections.abc import Mapping
 import numpy as np
 
 from analysis.checks.forms.form import Certificate
+from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Bools, worker_key
 from analysis.history.history import History
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected, StallEnd
+from orchestrator.scenario.faults import Stall
+from orchestrator.scenario.triggered import PointSide
+
+
+class RescuerFound(Section, frozen=True, kw_only=True):
+    """A rescuer that was to be held until the stalled worker's request had been answered."""
+
+    statement: str
+    """At which round trip it was to be held: its SQL, literals replaced by ?."""
+    side: PointSide
+    """On which side of the server."""
+    held_s: float | None
+    """When it was held, seconds from the stall; null = it never came there."""
+    went_on_s: float | None = None
+    """When it went on, seconds from the stall."""
+    rows: int | None = None
+    """How many rows it had returned or changed by then; left out before the answer."""
 
 
 class StallFound(Section, frozen=True, kw_only=True):
@@ -35,6 +53,8 @@ class StallFound(Section, frozen=True, kw_only=True):
     """The stalled worker's process was there to the end of the stall."""
     certificate: Certificate
     """What shows that nothing passed."""
+    rescuer: RescuerFound | None = None
+    """The other worker, where it was to be held in its turn."""
 
 
 def stalls(history: History, certificates: Mapping[int, Certificate]) -> tuple[StallFound, ...]:
@@ -69,6 +89,23 @@ def _found(
         contested=bool(taken & started if started else taken),
         lived=end.lived,
         certificate=certificate,
+        rescuer=_rescuer(history, sent, end),
+    )
+
+
+def _rescuer(history: History, sent: FaultInjected, end: StallEnd) -> RescuerFound | None:
+    planned = planned_faults(history.start.scenario.faults)
+    entry = planned[sent.fault] if sent.fault < len(planned) else None
+    point = entry.rescuer_at if isinstance(entry, Stall) else None
+    if point is None:
+        return None
+    held = end.rescuer
+    return RescuerFound(
+        statement=point.statement,
+        side=point.side,
+        held_s=None if held is None else seconds(held.freeze.frozen_ns - sent.t_ns),
+        went_on_s=None if held is None else seconds(held.went_on_ns - sent.t_ns),
+        rows=None if held is None else held.at_point.rows,
     )
 
 

@@ -23,6 +23,7 @@ from orchestrator.history.records import (
     Invocation,
     ProducerTarget,
     Rescue,
+    RescuerHeld,
     RoundTripSeen,
     ServerTarget,
     Session,
@@ -69,6 +70,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     CacheAnswered,
     Freeze,
     Delivery,
+    RescuerHeld,
     *dict.fromkeys(part for parts in FAULT_PARTS.values() for part in parts),
 ]
 """What the lines of a history are made of, the scenario apart."""

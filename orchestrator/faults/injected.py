@@ -129,6 +129,8 @@ class InjectedFault:
             return None
         if self._heal_due_ns is not None:
             return self._heal_due_ns
+        if self._row.over_early(self._reach):
+            return self.sent_ns  # at once
         return self.sent_ns + self.plan.heal_after_ns
 
     def heal(self) -> None:

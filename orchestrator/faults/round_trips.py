@@ -16,12 +16,14 @@ from typing import NamedTuple
 from orchestrator.errors import ProxyError
 from orchestrator.faults.late_delivery import LateDelivery
 from orchestrator.faults.phases import Phases
+from orchestrator.faults.point_seeker import PointSeeker, place_of, seen_at
+from orchestrator.faults.rescuer_watch import RescuerWatch, look_at_freeze
 from orchestrator.history.recorder import Recorder
 from orchestrator.history.records import Freeze, RoundTripSeen
 from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.triggered import AtPoint, PointPhase
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.protocol import Note
@@ -57,48 +59,6 @@ class _Begun(NamedTuple):
     """As far as they were known by then."""
 
 
-class PointSeeker:
-    """Is this the round trip that is asked for? Pure but for its counting."""
-
-    def __init__(self, point: AtPoint) -> None:
-        self._point = point
-        self._begun = 0
-        """Those of its name that have come to the server; where rows name it, of those whose rows
-        were known by then."""
-        self._with_rows = 0
-        """Those of its name that returned or changed rows."""
-        self._unanswered: dict[tuple[int, int], int] = {}
-        """By a round trip's place: which of its name it is, from 1."""
-
-    def before(self, round_trip: RoundTrip, phase: PointPhase, wave: int) -> bool:
-        """Whether to stop where nothing of it has reached the server."""
-        if not self._is_named(round_trip, phase) or self._point.wave not in (None, wave):
-            return False
-        point = self._point
-        counts = bool(round_trip.rows) if point.with_rows else True
-        self._begun += counts
-        self._unanswered[_place(round_trip)] = self._begun
-        return counts and point.side != "after" and self._begun == point.ordinal
-
-    def after(self, round_trip: RoundTrip) -> bool:
-        """Whether to stop where the whole answer has come."""
-        ordinal = self._unanswered.pop(_place(round_trip), None)
-        if ordinal is None:
-            return False
-        self._with_rows += bool(round_trip.rows)
-        point = self._point
-        if point.with_rows:
-            ordinal = self._with_rows if round_trip.rows else 0
-        return point.side == "after" and ordinal == point.ordinal
-
-    def _is_named(self, round_trip: RoundTrip, phase: PointPhase) -> bool:
-        if not round_trip.executes or round_trip.statement != self._point.statement:
-            return False
-        if self._point.phase is None:
-            return phase != "starting up"
-        return phase == self._point.phase
-
-
 class RoundTripWatch:
     """The supervisor's side of the proxy. All methods but `decide` are for its thread."""
 
@@ -113,6 +73,7 @@ class RoundTripWatch:
         point: AtPoint | None,
         listing: bool,
         deliver_within_s: float | None = None,
+        rescuer: RescuerWatch | None = None,
     ) -> None:
         self.reached_ns: int | None = None
         """When the worker came to the point that is asked for."""
@@ -120,6 +81,10 @@ class RoundTripWatch:
         """What the freeze let through, once it has been looked at."""
         self.released_ns: int | None = None
         """From when on everything flowed again."""
+        self.answered_ns: int | None = None
+        """When what it was held at had been answered, once everything flowed again."""
+        self.rescuer = rescuer
+        """What holds the worker that comes meanwhile, where it is to be held."""
         self.seen: RoundTripSeen | None = None
         """The round trip at which it is held."""
         self.late: LateDelivery | None = None
@@ -148,6 +113,9 @@ class RoundTripWatch:
 
     def decide(self, round_trip: RoundTrip, side: Side) -> bool:
         """Called in the proxy's thread, which waits here; True = freeze everything here."""
+        held = self._held
+        if self.released_ns and held and place_of(held.round_trip) == place_of(round_trip):
+            self.answered_ns = round_trip.at_ns
         if self._closed.is_set():
             return False
         question = _Question(round_trip, side)
@@ -212,7 +180,7 @@ class RoundTripWatch:
         """Say what the freeze let through, and close what the frozen worker had open, save for a
         request that is to be late."""
         if self.frozen is None:
-            self.frozen = self._look_at_freeze()
+            self.frozen = look_at_freeze(self._proxy)
             if self._deliver_within_s is None:
                 self._proxy.drop()
             else:
@@ -227,24 +195,13 @@ class RoundTripWatch:
 
     def release(self) -> int:
         """Look at what the freeze let through, and let everything flow again; when it did."""
-        self.frozen = self._look_at_freeze()
+        self.frozen = look_at_freeze(self._proxy)
         self.stop_listening()
         self.released_ns = time.monotonic_ns()
+        if self.seen is not None and self.seen.side == "after":
+            self.answered_ns = self.released_ns
         self._proxy.release()
         return self.released_ns
-
-    def _look_at_freeze(self) -> Freeze:
-        assert self._proxy.held is not None, "only what was frozen is looked at"
-        facts = self._proxy.facts()
-        return Freeze(
-            frozen_ns=self._proxy.held.frozen_ns,
-            looked_ns=time.monotonic_ns(),
-            passed_bytes=facts.passed_since_freeze,
-            held_bytes=facts.arrived_since_freeze,
-            backend_pids=sorted(facts.backend_pids),
-            unexplained_bytes=facts.unexplained,
-            broken=facts.broken,
-        )
 
     def close(self) -> None:
         """Let everything pass, end the proxy."""
@@ -275,7 +232,7 @@ class RoundTripWatch:
         child = self._fleet.children.get(WATCHED)
         if child is not None:
             self._fleet.read_out(child)
-        round_trip, place = question.round_trip, _place(question.round_trip)
+        round_trip, place = question.round_trip, place_of(question.round_trip)
         if question.side == "before":
             phase = self.phases.now()
             self._begun[place] = _Begun(phase, self.wave, self._count, round_trip.rows)
@@ -298,7 +255,7 @@ class RoundTripWatch:
         self._held = question
         self.reached_ns = time.monotonic_ns()
         assert self._point is not None, "nobody is stopped where no point is asked for"
-        self.seen = _seen(question.round_trip, self._point.side, phase)
+        self.seen = seen_at(question.round_trip, self._point.side, phase)
 
     def _list(self, round_trip: RoundTrip, begun: _Begun) -> None:
         if self._listing:
@@ -314,18 +271,3 @@ class RoundTripWatch:
                 "wave": begun.wave,
             }
             self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
-
-
-def _seen(round_trip: RoundTrip, side: PointSide, phase: PointPhase) -> RoundTripSeen:
-    return RoundTripSeen(
-        statement=round_trip.statement,
-        sql=round_trip.sql,
-        phase=phase,
-        side=side,
-        rows=round_trip.rows,
-    )
-
-
-def _place(round_trip: RoundTrip) -> tuple[int, int]:
-    """The same before and after it, and no other's."""
-    return round_trip.connection, round_trip.number

@@ -10,7 +10,7 @@ from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import SessionsBefore, StallEnd
+from orchestrator.history.records import RescuerHeld, SessionsBefore, StallEnd
 from orchestrator.scenario.faults import Stall
 
 
@@ -41,6 +41,12 @@ def release(reach: Reach, stalled: Stalled, fault: int) -> HealedAt:
     return lambda: released_ns
 
 
+def rescuer_is_held(reach: Reach) -> bool:
+    """Whether the other worker is held where it was to be."""
+    watch = reach.watch
+    return watch is not None and watch.rescuer is not None and watch.rescuer.is_holding
+
+
 def describe(entry: Stall) -> str:
     """For a person, before the run."""
     return f"the connections of slot {entry.slot} stand still"
@@ -54,22 +60,35 @@ class StallCertificate:
         self._reach = reach
         self._stalled = victim
         self._lived = False
+        self._rescuer: RescuerHeld | None = None
+        self._is_over = False
 
     def before(self) -> SessionsBefore:
         """Its sessions, those of nobody, and where it is held."""
         return sessions_before(self._reach, self._stalled)
 
     def missing(self, *, overdue: bool) -> str | None:
-        """That everything flows again."""
-        if _watch(self._reach).released_ns is None:
+        """That everything flows again; of a rescuer that is held, too."""
+        watch = _watch(self._reach)
+        if watch.released_ns is None:
             self._lived = self._stalled.child.exit is None
             return "the end of the stall"
+        if watch.rescuer is not None and not self._is_over:
+            if watch.answered_ns is None and not overdue:
+                return "the answer to what the stalled worker had asked"
+            self._rescuer = watch.rescuer.let_go(watch.answered_ns, self._pids_of_the_rescuer())
+            self._is_over = True
         return None
+
+    def _pids_of_the_rescuer(self) -> list[int]:
+        child = self._reach.fleet.in_slot(self._stalled.rescuer_slot)
+        names = [] if child is None else [child.init.application_name]
+        return [session.pid for session in self._reach.probe.sessions(names)]
 
     def close(self, fault: int) -> Closed:
         """What the freeze let through until then."""
         watch = _watch(self._reach)
-        return Closed(StallEnd(watch.frozen, watch.released_ns, self._lived))
+        return Closed(StallEnd(watch.frozen, watch.released_ns, self._lived, self._rescuer))
 
 
 def _watch(reach: Reach) -> RoundTripWatch:

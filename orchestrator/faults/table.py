@@ -82,6 +82,8 @@ class Row:
     spans_outage: bool = False
     """Its certificate is closed only once it has been healed; the limit of what is still to be seen
     counts from then."""
+    over_early: Callable[[Reach], bool] = lambda _: False
+    """Whether its outage has done what it was for, and is healed before its time."""
     healing: str = ""
     """In a word, where there is one."""
     healed: str = "its end"
@@ -111,6 +113,7 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=stall.StallCertificate,
         ends_process=False,
         describe=stall.describe,
+        over_early=stall.rescuer_is_held,
         left_out=lambda _, __: "crashbench crash-points tries it, at every round trip",
         spans_outage=True,
         healing="they flow again",

@@ -341,6 +341,21 @@ class Departure(ProcessEnd, frozen=True, omit_defaults=True):
     left out where it left by itself."""
 
 
+class RescuerHeld(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was seen of a rescuer that was held until the stalled worker's request was answered."""
+
+    at_point: RoundTripSeen
+    """Where it was held."""
+    freeze: Freeze
+    """What its proxy let through meanwhile, looked at just before it went on."""
+    went_on_ns: int
+    """From when on everything of it flowed again, CLOCK_MONOTONIC."""
+    answered_ns: int | None = None
+    """When the whole answer to the stalled worker's request had come, CLOCK_MONOTONIC."""
+    outside: list[int] = []
+    """Server processes of its sessions that did not go through its proxy."""
+
+
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
     flowed again."""
@@ -351,6 +366,8 @@ class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """From when on everything flowed again, CLOCK_MONOTONIC."""
     lived: bool = False
     """The worker's process was still there."""
+    rescuer: RescuerHeld | None = None
+    """The other worker, where it was to be held and came to its round trip."""
 
 
 class PartsOfAFault(NamedTuple):

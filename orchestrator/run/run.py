@@ -16,6 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from orchestrator.errors import DatabaseLostError, LibraryProgramError
+from orchestrator.faults.rescuer_watch import RescuerWatch
 from orchestrator.faults.round_trips import WATCHED, RoundTripWatch
 from orchestrator.history.files import RunFiles, claim_run
 from orchestrator.history.recorder import Recorder
@@ -39,11 +40,11 @@ from orchestrator.run.run_start import run_start
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
-from orchestrator.scenario.faults import Kill, KillDuringEnqueue
+from orchestrator.scenario.faults import Kill, KillDuringEnqueue, Stall
 from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.spawner import Spawner
-from orchestrator.workers.tracker import Tracker
+from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import Adapter, Enqueuer
 from worker_child.adapters.program import ProgramFailedError
 from worker_child.paths import BENCH_SQL
@@ -124,13 +125,15 @@ def _supervise(
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)
         spawner = Spawner(files.partial_logs, mark)
-        proxy = stack.enter_context(_proxy_of(plan, server, janitor))
+        proxies = {
+            worker: stack.enter_context(_proxy(server, janitor)) for worker in _behind_proxies(plan)
+        }
         producers = _producers_of(plan, server, janitor)
         networks = stack.enter_context(_networks_of(plan, server, janitor))
         parts = assemble(
-            plan, server, recorder, tracker, spawner, janitor, proxy, networks, producers
+            plan, server, recorder, tracker, spawner, janitor, proxies, networks, producers
         )
-        watch = None if proxy is None else _watch(proxy, plan, parts)
+        watch = _watch(proxies, plan, parts) if proxies else None
         if watch is not None:
             stack.callback(watch.close)
         watchdog = Watchdog(
@@ -160,13 +163,13 @@ def assemble(
     tracker: Tracker,
     spawner: Spawner,
     janitor: Janitor,
-    proxy: Proxy | None = None,
+    proxies: Mapping[Incarnation, Proxy] = MappingProxyType({}),
     networks: Mapping[int, Proxy] = MappingProxyType({}),
     producers: ProducerProcesses | None = None,
 ) -> RunParts:
     """Make the parts of a run; no worker is spawned yet. Raises psycopg.Error.
 
-    `proxy` stands before the first process of slot 0, `networks` by their slots before all of each;
+    `proxies` = by the worker before which it stands, `networks` by their slots before all of each;
     `producers` are there where a fault is to hit one.
     """
     limits, workers = plan.scenario.limits, plan.scenario.workers
@@ -174,7 +177,7 @@ def assemble(
 
     def init_of(slot: int, incarnation: int) -> Init:
         dsn = server.worker_dsn
-        if proxy is not None and (slot, incarnation) == WATCHED:
+        if (proxy := proxies.get((slot, incarnation))) is not None:
             dsn = proxy.dsn(dsn)
         elif slot in networks:
             dsn = networks[slot].dsn(dsn, tcp=True)
@@ -211,16 +214,19 @@ def assemble(
     )
 
 
-@contextmanager
-def _proxy_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[Proxy | None]:
-    """Where round trips are listed or stopped at: what stands before the worker."""
+def _behind_proxies(plan: RunPlan) -> Iterator[Incarnation]:
+    """The workers whose round trips are listed, or at one of which they are stopped."""
     scenario = plan.scenario
-    if not scenario.list_round_trips and not any(fault.at_point for fault in scenario.faults):
-        yield None
-        return
+    if scenario.list_round_trips or any(fault.at_point for fault in scenario.faults):
+        yield WATCHED
+    for fault in scenario.faults:
+        if isinstance(fault, Stall) and fault.rescuer_at is not None:
+            yield fault.rescuer_slot, 0
+
+
+def _proxy(server: Server, janitor: Janitor) -> Proxy:
     folder = janitor.directory(Path(tempfile.gettempdir()))
-    with Proxy(server.worker_dsn, folder, on_round_trip=None) as proxy:
-        yield proxy
+    return Proxy(server.worker_dsn, folder, on_round_trip=None)
 
 
 def _producers_of(plan: RunPlan, server: Server, janitor: Janitor) -> ProducerProcesses | None:
@@ -243,17 +249,18 @@ def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[di
     parts = [part for fault in plan.scenario.faults if fault.needs_network for part in fault.each]
     with ExitStack() as stack:
         yield {
-            slot: stack.enter_context(
-                Proxy(server.worker_dsn, janitor.directory(Path(tempfile.gettempdir())))
-            )
+            slot: stack.enter_context(_proxy(server, janitor))
             for slot in sorted({slot for part in parts for slot in part.slots})
         }
 
 
-def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
+def _watch(proxies: Mapping[Incarnation, Proxy], plan: RunPlan, parts: RunParts) -> RoundTripWatch:
     fault = next((f for f in plan.scenario.faults if f.at_point is not None), None)
+    rescuer = None
+    if isinstance(fault, Stall) and fault.rescuer_at is not None:
+        rescuer = RescuerWatch(proxies[fault.rescuer_slot, 0], fault.rescuer_at)
     return RoundTripWatch(
-        proxy,
+        proxies[WATCHED],
         parts.fleet,
         parts.tracker,
         parts.recorder,
@@ -261,6 +268,7 @@ def _watch(proxy: Proxy, plan: RunPlan, parts: RunParts) -> RoundTripWatch:
         point=None if fault is None else fault.at_point,
         listing=plan.scenario.list_round_trips,
         deliver_within_s=fault.deliver_within_s if isinstance(fault, Kill) else None,
+        rescuer=rescuer,
     )
 
 

@@ -353,6 +353,14 @@ def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
                 f" = {fault.rescuer_slot}: it must be another slot than {fault.slot}, below "
                 f"workers.slots = {scenario.workers.slots}",
             )
+        at, point = f"faults.{index}.rescuer_at", fault.rescuer_at
+        if point is None:
+            continue
+        if point.side == "delayed":
+            yield Flaw(f"{at}.side", " = delayed goes with a kill alone")
+        for key in ("phase", "wave"):
+            if getattr(point, key) is not None:
+                yield Flaw(f"{at}.{key}", ": the rescuer is new, and has none")
 
 
 def check_producers(scenario: Scenario) -> Iterator[Flaw]:

@@ -14,7 +14,7 @@ from orchestrator.scenario.database_faults import (
     ReadOnly,
     TableLock,
 )
-from orchestrator.scenario.triggered import PointSide, Slots, Triggered, shifted
+from orchestrator.scenario.triggered import AtPoint, PointSide, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 
@@ -141,9 +141,15 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
     slot: Annotated[int, Meta(ge=0)] = 0
     """Whose worker it hits, from 0."""
     stall_s: Seconds
-    """How long they stand still; then everything flows again, in order."""
+    """How long they stand still; then everything flows again, in order. With `rescuer_at` at the
+    longest: it is over once that worker is held."""
     rescuer_slot: Annotated[int, Meta(ge=0)] = 1
     """Whose worker is started once the connections stand still: it has none before."""
+    rescuer_at: AtPoint | None = None
+    """The rescuer's race: a round trip at which that worker's first process is held in its turn,
+    until everything of the stalled one flows again and the request at which that one was held has
+    been answered; then it goes on. It is counted from its first connection on, and has no phase and
+    no wave."""
 
     @property
     def slots(self) -> tuple[int, ...]:

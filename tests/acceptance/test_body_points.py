@@ -1,6 +1,6 @@
 """A worker is killed while its jobs are held at one place of their body: what each control shows.
 
-Only by `make test-crash-points`.
+Only by `make test-more-points`.
 """
 
 from __future__ import annotations

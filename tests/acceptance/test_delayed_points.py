@@ -1,6 +1,6 @@
 """Every round trip of a control, delivered when its worker is dead and others have its jobs.
 
-Only by `make test-crash-points`.
+Only by `make test-more-points`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from orchestrator.faults.phases import Phases
-from orchestrator.faults.round_trips import PointSeeker, RoundTripWatch
+from orchestrator.faults.point_seeker import PointSeeker
+from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.targets import Reach, worker
 from orchestrator.history.recorder import Recorder
 from orchestrator.observe.probe import Probe

@@ -357,6 +357,29 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         'faults.0.which = "all": which = "acknowledging" and at_point need each other',
     ),
     ("blackhole", ["faults.0.slots=[0, 2]"], "faults.0.slots = 2: workers.slots = 2 makes slots"),
+    *(
+        (
+            "crash_recovery",
+            [
+                WAVES,
+                f"faults=[{{ what = 'stall', stall_s = 1, {POINT}, "
+                f"rescuer_at = {{ statement = 'COMMIT', {given} }} }}]",
+                "workers.slots=2",
+            ],
+            says,
+        )
+        for given, says in (
+            ("side = 'delayed'", "faults.0.rescuer_at.side = delayed goes with a kill alone"),
+            (
+                "side = 'after', phase = 'idle'",
+                "faults.0.rescuer_at.phase: the rescuer is new, and has none",
+            ),
+            (
+                "side = 'after', wave = 0",
+                "faults.0.rescuer_at.wave: the rescuer is new, and has none",
+            ),
+        )
+    ),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),
     (

@@ -164,6 +164,27 @@ def stall_scenario(
     return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
 
 
+def race_scenario(
+    name: str, ability: Ability, completion: AtPoint, rescuer_at: AtPoint, stalled_s: float
+) -> Scenario:
+    """The rescuer's race: a worker stands still where its job is completed, another one is held at
+    one of its round trips, the completion is let through, then the other one."""
+    fault = {
+        "what": "stall",
+        "stall_s": stalled_s,
+        "at_point": _table_of(completion),
+        "rescuer_at": _table_of(rescuer_at),
+    }
+    description = (
+        "A rescuer is held at one of its round trips with the database while the worker whose job "
+        "it rescues completes that job; then it goes on."
+    )
+    waits_s = {"drain_s": _DRAIN_S, "ready_s": _READY_S}
+    limits = {name: limit_s + stalled_s for name, limit_s in waits_s.items()}
+    more = {"faults": [fault]}
+    return _scenario(name, description, "single", ability, 0.0, more, slots=2, limits=limits)
+
+
 def _table_of(point: AtPoint) -> dict[str, Any]:
     return {
         "statement": point.statement,

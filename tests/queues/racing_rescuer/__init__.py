@@ -1,0 +1,1 @@
+"""A control whose rescuer selects first and updates then."""
