@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TextIO, TypeVar
 
 import msgspec
@@ -26,6 +26,7 @@ OUT_OF_MEMORY: Final = (
     "the memory is exhausted. Name fewer histories at a time, or use a machine with more memory"
 )
 STDOUT: Final = 1
+STDERR: Final = 2
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 
@@ -105,10 +106,14 @@ def complain(error: BaseException, program: str = "error") -> None:
     told = OUT_OF_MEMORY if isinstance(error, MemoryError) else str(error)
     first, *more = map(harmless, told.split("\n"))
     text = "\n".join([first, *(line if line.startswith(" ") else f"  {line}" for line in more)])
-    # Where stderr is closed or full, too, there is nobody left to tell; the exit code stands.
-    with suppress(OSError):
+    try:
         sys.stderr.write(f"{program}: {text}\n")
         sys.stderr.flush()
+    except OSError:
+        # There is nobody left to tell. What is held would be tried once more at the exit, and
+        # Python answers a refusal there with an exit code of its own.
+        if sys.stderr is sys.__stderr__:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
 
 
 class _Output(io.FileIO):

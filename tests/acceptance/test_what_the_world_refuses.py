@@ -99,7 +99,12 @@ def test_a_reader_that_has_gone_is_said_and_leaves_with_2(program: str, run: Pat
 def test_a_full_stderr_beside_a_full_stdout_still_leaves_with_2(program: str, run: Path) -> None:
     with FULL.open("wb") as full:
         ended = subprocess.run(
-            words(PROGRAMS[program], run), cwd=ROOT, stdout=full, stderr=full, check=False
+            words(PROGRAMS[program], run),
+            cwd=ROOT,
+            stdout=full,
+            stderr=full,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+            check=False,
         )
     assert ended.returncode == 2
 
