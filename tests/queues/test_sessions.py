@@ -144,7 +144,7 @@ def test_more_sessions_than_the_server_has_room_for_are_refused(server: Server) 
         with pytest.raises(ServerConnectionsError) as caught:
             require_room(connection, Demand(40, 10, 1, 6))
     text = str(caught.value)
-    assert "the run needs 446 sessions (40 workers x (10 for the jobs + 1 of the library) + 6" in text
+    assert "446 sessions (40 workers x (10 for the jobs + 1 of the library) + 6" in text
     assert "max_connections = 200, 3 of them reserved" in text
     assert caught.value.exit_code == 2
 

@@ -127,7 +127,11 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         "faults.0.when is no trigger of a crash_loop; it has at_s",
     ),
     ("deploy", ["faults.0.every_s=none"], "faults.0.every_s is missing, or at_s: several slots"),
-    ("deploy", ["faults.0.slots=[0]"], "faults.0.every_s is given, and only one slot is told"),
+    (
+        "deploy",
+        ["faults.0.slots=[0]", "expectations.certificates=1"],
+        "faults.0.every_s is given, and only one slot is told",
+    ),
     (
         "terminate",
         ["faults.0.again_after_s=30"],
