@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrator.faults.table import row_of
+from orchestrator.scenario.job_kinds import needed_offers
 from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,8 +26,8 @@ ALWAYS = (
     "crash_one_of_many_short",
     "cache_dedup_crash_short",
 )
-CACHED_BY = "control_cache"
-"""The library with which the cache scenarios run everywhere: the default one has no cache."""
+OFFERED_BY = {"cache": "control_cache", "sigterm": "control_holding"}
+"""By what a scenario needs and the default library has not: with which one it runs everywhere."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -41,7 +42,8 @@ def cases() -> list[Any]:
 def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_path: Path) -> None:
     scenario = load_scenario(name)
     argv = [sys.executable, "-m", "orchestrator", "--scenario", name, "--results", str(tmp_path)]
-    argv += ["--library", CACHED_BY] if scenario.workload.cache else []
+    needs = [need for need in needed_offers(scenario) if need in OFFERED_BY]
+    argv += [word for need in needs for word in ("--library", OFFERED_BY[need])]
     environment = {key: value for key, value in os.environ.items() if key != "CRASHBENCH_DSN"}
     done = subprocess.run(
         argv,
@@ -62,7 +64,9 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
     assert summary["throughput_per_s"] > 0
     assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
     faults = [fault for entry in scenario.faults for fault in entry.each]
-    assert len(summary["recovery"]) == sum(row_of(fault).ends_process for fault in faults)
+    killed = [one for one in summary.get("departures", ()) if one["outcome"] == "killed"]
+    dead = sum(row_of(fault).ends_process for fault in faults) + len(killed)
+    assert len(summary["recovery"]) == dead
     assert summary["crash"]["certificates"] == len(faults)
     assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])
     assert bool(scenario.workload.cache) == ("cache" in summary)

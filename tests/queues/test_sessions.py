@@ -131,13 +131,20 @@ def test_a_run_needs_what_its_workers_its_producers_and_the_harness_open() -> No
     assert demand(scenario, preset).total == 3 * 14 + 6
 
 
+def test_a_slot_whose_next_worker_comes_before_the_last_has_gone_counts_twice() -> None:
+    preset = Preset("some", {}, None, {}, library_connections=4)
+    after = load_scenario("deploy_short")
+    early = load_scenario("deploy_short", ["faults.0.successor='before'"])
+    assert demand(early, preset).slots == demand(after, preset).slots + 2 == 4
+
+
 def test_more_sessions_than_the_server_has_room_for_are_refused(server: Server) -> None:
     with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
         require_room(connection, Demand(10, 10, 1, 6))
         with pytest.raises(ServerConnectionsError) as caught:
             require_room(connection, Demand(40, 10, 1, 6))
     text = str(caught.value)
-    assert "the run needs 446 sessions (40 slots x (10 for the jobs + 1 of the library) + 6" in text
+    assert "446 sessions (40 workers x (10 for the jobs + 1 of the library) + 6" in text
     assert "max_connections = 200, 3 of them reserved" in text
     assert caught.value.exit_code == 2
 

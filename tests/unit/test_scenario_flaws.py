@@ -150,6 +150,17 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         ["faults.0.at_s=none", "faults.0.when={ completed = 1 }"],
         "faults.0.when is no trigger of a crash_loop; it has at_s",
     ),
+    ("deploy", ["faults.0.every_s=none"], "faults.0.every_s is missing, or at_s: several slots"),
+    (
+        "deploy",
+        ["faults.0.slots=[0]", "expectations.certificates=1"],
+        "faults.0.every_s is given, and only one slot is told",
+    ),
+    (
+        "terminate",
+        ["faults.0.again_after_s=30"],
+        "faults.0.again_after_s = 30: it must come before the kill, grace_s = 30",
+    ),
     ("crash_recovery", ["faults=[{}]", "nobody_left=true"], "faults.0 has no trigger"),
     ("crash_recovery", ["faults.0.when={ completed = 1 }"], "faults.0 has at_s and when"),
     (
