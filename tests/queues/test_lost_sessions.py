@@ -44,8 +44,9 @@ def carry(
     scenario: Scenario | None = None,
 ) -> tuple[Summary, Path]:
     whole = load_scenario(str(SCENARIO))
+    limits = msgspec.structs.replace(whole.limits, sessions_gone_s=8.0)  # the machine may be busy
     request = make_request(
-        scenario or msgspec.structs.replace(whole, faults=(fault,)),
+        scenario or msgspec.structs.replace(whole, faults=(fault,), limits=limits),
         library=library,
         preset=None,
         ordinal=1,
