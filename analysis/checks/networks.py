@@ -72,6 +72,8 @@ def _as_aimed(history: History) -> Iterator[str]:
         ended = {session.pid for session in end.terminated}
         if entry.which != "all" and ended != set(end.aimed_at):
             yield f"Fault {seen.fault} ended other sessions than those that it was aimed at."
+        if entry.which == "listener" and not end.aimed_at:
+            yield f"Fault {seen.fault}: the worker had no session that listened."
         if entry.which == "acknowledging" and len(end.aimed_at) > 1:
             yield f"Fault {seen.fault} was aimed at several sessions, and one was held."
         if entry.which == "all" and end.aimed_at:

@@ -3,6 +3,7 @@ resets whatever is there and whatever comes."""
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +20,7 @@ from orchestrator.scenario.faults import Blackhole, Reset
 from orchestrator.scenario.triggered import Triggered
 
 _LOOK_EVERY_NS = 250_000_000
-"""So often the sessions of who is cut off are looked at, and a connection is tried."""
-_TRY_S = 0.5
-"""So long a connection is tried."""
+"""So often the sessions of who is cut off are looked at."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class ResetAndRefused(SessionsGone):
         assert isinstance(victim, CutOff), f"{victim} has no network of its own"
         super().__init__(reach, victim)
         self._cut_off = victim
-        self._tried_ns = 0
+        self._attempt: socket.socket | None = None
 
     def missing(self, *, overdue: bool) -> str | None:
         """A connection is tried while it lasts; no session before its end is a new one."""
@@ -161,18 +160,28 @@ class ResetAndRefused(SessionsGone):
         if "accepted_ns" in seen:
             return missing
         self._reconnected_ns = None
-        now_ns = time.monotonic_ns()
-        if "refusal_seen_ns" not in seen and now_ns - self._tried_ns >= _LOOK_EVERY_NS:
-            self._tried_ns = now_ns
-            if self._cut_off.network.refuses(_TRY_S):
-                seen["refusal_seen_ns"] = time.monotonic_ns()
+        if "refusal_seen_ns" not in seen and "reset_ns" in seen and self._is_refused():
+            seen["refusal_seen_ns"] = time.monotonic_ns()
         return "new connections to be taken"
+
+    def _is_refused(self) -> bool:
+        """Whether the connection that is tried has been reset by now."""
+        if self._attempt is None:
+            self._attempt = self._cut_off.network.attempt()
+        try:
+            return not self._attempt.recv(1)
+        except BlockingIOError:
+            return False  # nobody has looked at it yet
+        except ConnectionError:
+            return True
 
     def _is_old(self, session: Session) -> bool:
         return session.pid in self._cut_off.seen.get("reset_pids", ()) or super()._is_old(session)
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
+        if self._attempt is not None:
+            self._attempt.close()
         return Closed(
             ResetEnd(
                 **self._cut_off.seen,

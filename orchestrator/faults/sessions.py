@@ -46,8 +46,7 @@ class Acknowledging(Aimed):
 
 
 def victim(reach: Reach, entry: BackendTerminate) -> Worker | None:
-    """The worker of the entry's slot; None = it has none, or none of the sessions that are to
-    end."""
+    """The worker of the entry's slot; None = it has none."""
     found = targets.worker(reach, entry)
     if found is None or entry.which == "all":
         return found
@@ -55,8 +54,7 @@ def victim(reach: Reach, entry: BackendTerminate) -> Worker | None:
         assert reach.watch is not None, "a round trip is watched"
         return Acknowledging(found.child, [], reach.watch)
     proxy = reach.networks[entry.slot]
-    listeners = proxy.listeners()
-    return Listening(found.child, list(listeners), proxy) if listeners else None
+    return Listening(found.child, list(proxy.listeners()), proxy)
 
 
 def terminate(reach: Reach, victim: Worker, fault: int) -> int:

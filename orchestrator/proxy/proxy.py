@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -156,18 +157,15 @@ class Proxy:
         there were; None = of one that had no session."""
         return self._do(self._reset)
 
-    def refuses(self, limit_s: float) -> bool:
-        """Whether who connects over TCP now is reset, and not answered or kept waiting; such a try
-        counts as refused. Not to be called in the proxy's thread."""
+    def attempt(self) -> socket.socket:
+        """A connection over TCP as a worker opens one, which waits for nothing; where it is reset,
+        it counts as refused. Whoever asks for it closes it."""
         port = self._do(self._listen_tcp)
-        try:
-            with socket.create_connection((listening.LOOPBACK, port), limit_s) as tried:
-                tried.sendall(listening.ASKS_FOR_TLS)
-                return not tried.recv(1)
-        except ConnectionError:
-            return True
-        except TimeoutError:
-            return False
+        tried = socket.create_connection((listening.LOOPBACK, port))
+        tried.setblocking(False)
+        with suppress(ConnectionError):  # it was reset at once: its end says so as well
+            tried.sendall(listening.ASKS_FOR_TLS)
+        return tried
 
     def accept_again(self) -> None:
         """Take new connections as before."""

@@ -220,8 +220,8 @@ class BackendTerminate(
     """Whose worker's sessions are ended, from 0."""
     which: Literal["all", "listener", "acknowledging"] = "all"
     """``all`` that it has; those alone that have said LISTEN, which a proxy between the slot and
-    the database knows: the fault waits until there is one; or ``acknowledging``, the one whose
-    round trip `at_point` names: its request never reaches the server, or its answer the worker."""
+    the database knows; or ``acknowledging``, the one whose round trip `at_point` names: its request
+    never reaches the server, or its answer the worker."""
 
     @property
     def slots(self) -> tuple[int, ...]:

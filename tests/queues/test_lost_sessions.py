@@ -17,6 +17,7 @@ from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.postgres.server import Server
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import BackendTerminate
@@ -44,8 +45,9 @@ def carry(
     scenario: Scenario | None = None,
 ) -> tuple[Summary, Path]:
     whole = load_scenario(str(SCENARIO))
+    limits = msgspec.structs.replace(whole.limits, sessions_gone_s=8.0)  # the machine may be busy
     request = make_request(
-        scenario or msgspec.structs.replace(whole, faults=(fault,)),
+        scenario or msgspec.structs.replace(whole, faults=(fault,), limits=limits),
         library=library,
         preset=None,
         ordinal=1,
@@ -86,6 +88,16 @@ def test_of_a_worker_that_listens_with_one_session_that_one_is_ended(
     assert "1 session of slot 0 incarnation 0 was told to end; the worker died of it" in told(
         summary
     )
+
+
+def test_of_a_worker_that_never_listens_nothing_can_be_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Proxy, "listeners", lambda self: ())
+    summary, _ = carry(server, tmp_path, "control_late_ack", LISTENER)
+    assert summary.verdict == "invalid"
+    assert "Fault 0: the worker had no session that listened." in summary.reasons
+    assert summary.jobs.completed_once == summary.jobs.enqueued == 60
 
 
 def acknowledging(side: PointSide) -> Scenario:

@@ -16,6 +16,7 @@ from orchestrator.faults.network import CutOff
 from orchestrator.faults.targets import Reach
 from orchestrator.paths import SCENARIOS
 from orchestrator.postgres.server import Server
+from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import Blackhole, Fault, Reset
@@ -115,4 +116,20 @@ def test_a_reset_that_is_none_makes_the_run_invalid(
     summary = carry(server, tmp_path, "control_late_ack", Reset(at_s=1.0, for_s=1.0), ONE)
     assert summary.verdict == "invalid"
     assert "no connection was reset" in " ".join(summary.reasons)
+    assert "no new connection was seen to be reset" in " ".join(summary.reasons)
+
+
+def test_a_reset_after_which_new_connections_are_taken_makes_the_run_invalid(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reset = Proxy.reset
+
+    def once(self: Proxy) -> tuple[int | None, ...]:
+        backends = reset(self)
+        self.accept_again()
+        return backends
+
+    monkeypatch.setattr(Proxy, "reset", once)
+    summary = carry(server, tmp_path, "control_late_ack", Reset(at_s=1.0, for_s=1.0), ONE)
+    assert summary.verdict == "invalid"
     assert "no new connection was seen to be reset" in " ".join(summary.reasons)

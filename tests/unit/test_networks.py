@@ -55,7 +55,7 @@ def black_hole() -> Story:
     return story
 
 
-def reset() -> Story:
+def reset(*, dies: bool = False) -> Story:
     """The only worker's connections are reset with A open; it does it again when it is back."""
     story = Story()
     worker = story.worker()
@@ -70,7 +70,8 @@ def reset() -> Story:
     story.wait(0.5)
     reconnected_ns = story.now_ns
     worker.complete(A)
-    worker.run(B)
+    if not dies:
+        worker.run(B)
     parts = {
         "reset_ns": reset_ns,
         "resets": 2,
@@ -85,7 +86,7 @@ def reset() -> Story:
     }
     common = _common(worker.pid, "reset")
     story.record("fault_ended", **common, parts=parts, healed_ns=accepted_ns)
-    story.exit(worker)
+    story.exit(worker, "died" if dies else "stopped", **({"exit_code": 1} if dies else {}))
     story.end()
     for_s = (accepted_ns - sent["t_ns"]) / 1e9
     entry = {"what": "reset", "slots": [0], "for_s": for_s, "when": {"completed": 1}}
@@ -174,6 +175,15 @@ def test_a_reset_is_told_as_it_ended(tmp_path: Path, change: Parts, says: str) -
     changed = reset()
     changed.first("fault_ended")["parts"].update(change)
     assert says in " ".join(analyse(changed.write(tmp_path)).findings)
+
+
+def test_a_worker_that_dies_when_its_certificate_is_closed_has_died_of_it(tmp_path: Path) -> None:
+    (told,) = (
+        text
+        for text in analyse(reset(dies=True).write(tmp_path)).findings
+        if text.startswith("Reset 0: ")
+    )
+    assert told.endswith("after that a new session was there 0.5 s later; the worker died of it.")
 
 
 WITHOUT_IN_A_RESET: list[tuple[str, Parts, str]] = [
@@ -281,6 +291,7 @@ def test_a_worker_that_never_listens_again_is_told_of(tmp_path: Path) -> None:
         ({"aimed_at": [7]}, "listener", "ended other sessions than those that it was aimed at"),
         ({"aimed_at": []}, "listener", "ended other sessions than those that it was aimed at"),
         ({"terminated": []}, "listener", "no session of the worker was told to end"),
+        ({"terminated": [], "aimed_at": []}, "listener", "had no session that listened"),
         ({}, "all", "was to end all sessions, and was aimed at some"),
     ],
 )
