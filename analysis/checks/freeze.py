@@ -76,11 +76,11 @@ def _planned_rescuer(history: History) -> Iterator[str]:
         entry = planned[seen.fault] if seen.fault < len(planned) else None
         point = entry.rescuer_at if isinstance(entry, Stall) else None
         if point is None:
-            yield f"The rescuer of fault {seen.fault} was held though nothing was planned so."
+            yield f"The rescuer of fault {nth(seen.fault)} was held though nothing was planned so."
         elif (held.at_point.statement, held.at_point.side) != (point.statement, point.side):
-            yield f"The rescuer of fault {seen.fault} was held elsewhere than was planned."
+            yield f"The rescuer of fault {nth(seen.fault)} was held elsewhere than was planned."
         elif _rows_contradict(point, held.at_point.rows):
-            yield f"The rescuer of fault {seen.fault} was held at a round trip without any rows."
+            yield f"The rescuer of fault {nth(seen.fault)} was held at a round trip without any rows."
 
 
 def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
@@ -98,7 +98,7 @@ def _late(history: History) -> Iterator[str]:
             next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
             if next_ns is None or end.delivery.sent_ns < next_ns:
                 yield (
-                    f"The request that fault {seen.fault} delayed was delivered before the next "
+                    f"The request that fault {nth(seen.fault)} delayed was delivered before the next "
                     f"process of slot {victim.slot} was ready."
                 )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
@@ -41,7 +42,7 @@ def _as_long_as_planned(history: History) -> Iterator[str]:
         if not isinstance(entry, Blackhole | Reset):
             continue  # said elsewhere
         if over_ns - sent.t_ns < round(entry.for_s * 1e9):
-            yield f"Fault {sent.fault} let its worker's bytes pass sooner than was planned."
+            yield f"Fault {nth(sent.fault)} let its worker's bytes pass sooner than was planned."
 
 
 def _no_effect_meanwhile(history: History) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
             count = int(np.count_nonzero(mine & meanwhile))
             if count:
                 yield (
-                    f"The worker that fault {sent.fault} cut off completed {count} jobs with their "
+                    f"The worker that fault {nth(sent.fault)} cut off completed {count} jobs with their "
                     "effects while nothing is said to have passed."
                 )
 
@@ -71,13 +72,13 @@ def _as_aimed(history: History) -> Iterator[str]:
             continue  # said elsewhere
         ended = {session.pid for session in end.terminated}
         if entry.which != "all" and ended != set(end.aimed_at):
-            yield f"Fault {seen.fault} ended other sessions than those that it was aimed at."
+            yield f"Fault {nth(seen.fault)} ended other sessions than those that it was aimed at."
         if entry.which == "listener" and not end.aimed_at:
-            yield f"Fault {seen.fault}: the worker had no session that listened."
+            yield f"Fault {nth(seen.fault)}: the worker had no session that listened."
         if entry.which == "acknowledging" and len(end.aimed_at) > 1:
-            yield f"Fault {seen.fault} was aimed at several sessions, and one was held."
+            yield f"Fault {nth(seen.fault)} was aimed at several sessions, and one was held."
         if entry.which == "all" and end.aimed_at:
-            yield f"Fault {seen.fault} was to end all sessions, and was aimed at some."
+            yield f"Fault {nth(seen.fault)} was to end all sessions, and was aimed at some."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.producer_faults import ProducerBefore
 from orchestrator.history.records import EnqueueFailed, FaultInjected
@@ -30,7 +31,7 @@ def _unanswered(history: History) -> Iterator[str]:
         answered = [job for job in before.jobs if unknown.get(job, -1) < sent.t_ns]
         if answered:
             yield (
-                f"The producer that fault {sent.fault} killed is said not to have answered job "
+                f"The producer that fault {nth(sent.fault)} killed is said not to have answered job "
                 f"{answered[0]}, and its outcome was not unknown from then on."
             )
 
@@ -44,7 +45,7 @@ def _never_sent(history: History) -> Iterator[str]:
         if there:
             yield (
                 f"The request that was to put job {there[0]} into the queue is said not to have "
-                f"reached the server before fault {sent.fault}, and the queue has the job."
+                f"reached the server before fault {nth(sent.fault)}, and the queue has the job."
             )
 
 
@@ -55,7 +56,7 @@ def _as_planned(history: History) -> Iterator[str]:
         if not isinstance(entry, KillDuringEnqueue):
             continue  # said elsewhere
         if before.side != entry.side or len(before.jobs) < entry.batch:
-            yield f"Fault {sent.fault} met its producer at another place than was planned."
+            yield f"Fault {nth(sent.fault)} met its producer at another place than was planned."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_unanswered, _never_sent, _as_planned)

@@ -155,6 +155,7 @@ FAULTS = {
 """By a fault's word: an entry under which its parent is killed while the fault lasts."""
 
 
+@pytest.mark.every_fault
 @pytest.mark.database
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_parent_that_is_killed_during_a_fault_leaves_nothing_stopped_and_no_process(
@@ -183,6 +184,7 @@ def test_a_parent_that_is_killed_during_a_fault_leaves_nothing_stopped_and_no_pr
         kill_and_look(parent, family, temporary, run_id)
 
 
+@pytest.mark.every_fault
 @pytest.mark.database
 def test_a_parent_that_is_killed_while_its_server_is_down_leaves_it_down_and_no_process(
     temporary: Path, tmp_path: Path
@@ -222,6 +224,7 @@ DATABASE_FAULTS = {
 """The words of faults that harm the database of a run, by what it is then."""
 
 
+@pytest.mark.every_fault
 @pytest.mark.database
 @pytest.mark.parametrize("what", DATABASE_FAULTS)
 def test_a_parent_that_is_killed_during_a_fault_leaves_no_database_on_a_given_server(

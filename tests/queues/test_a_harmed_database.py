@@ -32,7 +32,12 @@ from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
 from orchestrator.scenario.types import Scenario
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(240),
+]
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 CONTROL = {control.library: control for control in CONTROLS}

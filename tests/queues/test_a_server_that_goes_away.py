@@ -44,7 +44,7 @@ def carry(results: Path, library: str, fault: Fault, dsn: str | None = None) -> 
 
 
 @pytest.mark.parametrize(
-    ("fault", "name"), [(RESTART, "Database restart 0: "), (CRASH, "Database crash 0: ")]
+    ("fault", "name"), [(RESTART, "Database restart 1: "), (CRASH, "Database crash 1: ")]
 )
 def test_a_run_outlives_what_it_does_to_its_server_and_says_what_became_of_the_workers(
     tmp_path: Path, fault: Fault, name: str

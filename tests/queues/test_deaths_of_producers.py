@@ -28,7 +28,7 @@ from tests.conftest import Database
 from worker_child.adapters.contract import Accepted, OutgoingJob, Rejected, Workers
 from worker_child.adapters.enqueuer_process import EnqueuerLostError
 
-pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.database, pytest.mark.every_fault, pytest.mark.timeout(180)]
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 WORKERS = Workers(1, 2, 1, 5, 1.0)

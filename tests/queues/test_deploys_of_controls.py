@@ -20,7 +20,12 @@ from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(180),
+]
 
 SCENARIO = str(Path(__file__).parent.parent / "scenarios" / "tiny_deploy.toml")
 Run = Callable[..., Summary]
@@ -105,7 +110,7 @@ def test_a_deploy_that_is_none_makes_the_run_invalid(
     monkeypatch.setattr(table, "TABLE", without)
     summary = run("control_holding", "faults.0.grace_s=0.2", "limits.sessions_gone_s=0.5")
     assert summary.verdict == "invalid"
-    assert "Deploy 0 has no complete certificate: it was not told to leave" in " ".join(
+    assert "Deploy 1 has no complete certificate: it was not told to leave" in " ".join(
         summary.reasons
     )
 
@@ -133,7 +138,7 @@ def test_a_sigterm_that_is_none_makes_the_run_invalid(
     soon = TERMINATE.replace("50", "0.1").replace("60", "0.2")
     summary = run("control_holding", soon, "limits.sessions_gone_s=0.5")
     assert summary.verdict == "invalid"
-    assert "Terminate 0 has no complete certificate: it was not told to leave" in " ".join(
+    assert "Terminate 1 has no complete certificate: it was not told to leave" in " ".join(
         summary.reasons
     )
 

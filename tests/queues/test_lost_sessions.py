@@ -25,7 +25,12 @@ from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import AtPoint, PointSide, Triggered
 from orchestrator.scenario.types import Scenario
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(180),
+]
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 
@@ -61,7 +66,7 @@ def carry(
 
 def told(summary: Summary) -> str:
     """What the summary says of the only fault."""
-    (sentence,) = [text for text in summary.findings if text.startswith("Backend terminate 0: ")]
+    (sentence,) = [text for text in summary.findings if text.startswith("Backend terminate 1: ")]
     return sentence
 
 
@@ -96,7 +101,7 @@ def test_of_a_worker_that_never_listens_nothing_can_be_told(
     monkeypatch.setattr(Proxy, "listeners", lambda self: ())
     summary, _ = carry(server, tmp_path, "control_late_ack", LISTENER)
     assert summary.verdict == "invalid"
-    assert "Fault 0: the worker had no session that listened." in summary.reasons
+    assert "Fault 1: the worker had no session that listened." in summary.reasons
     assert summary.jobs.completed_once == summary.jobs.enqueued == 60
 
 

@@ -23,7 +23,12 @@ from orchestrator.scenario.faults import Blackhole, Fault, Reset
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(120),
+]
 
 TWO_BUSY = SCENARIOS / "controls" / "control_paused.toml"
 """Two workers with four long jobs each at the time of the fault, which outlasts the lease."""
@@ -84,7 +89,7 @@ def test_a_worker_that_was_cut_off_goes_on_when_all_arrives_late(
     assert fault.lasted_s is not None and fault.lasted_s >= 4.0
     assert fault.first_work_s is not None and fault.alive_and_idle_s is not None
     assert summary.jobs.completed_once == summary.jobs.enqueued == 60
-    (told,) = (text for text in summary.findings if text.startswith("Blackhole 0: "))
+    (told,) = (text for text in summary.findings if text.startswith("Blackhole 1: "))
     assert "the worker lived, and one of its jobs began" in told
 
 
@@ -105,7 +110,7 @@ def test_a_reset_is_seen_by_the_server_the_worker_and_whoever_tries(
     (fault,) = summary.faults
     assert fault.lasted_s is not None and fault.lasted_s >= 2.0
     assert (summary.jobs.enqueued, summary.jobs.lost) == (60, 0)
-    (told,) = (text for text in summary.findings if text.startswith("Reset 0: "))
+    (told,) = (text for text in summary.findings if text.startswith("Reset 1: "))
     assert " of slot 0 incarnation 0 were reset, and " in told
 
 

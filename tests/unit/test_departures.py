@@ -174,7 +174,7 @@ def test_a_worker_that_finishes_what_it_has_drains(tmp_path: Path) -> None:
     assert (gone.left_open, gone.rows_held, gone.taken) == (0, 0, 0)
     assert gone.left_s == pytest.approx(1, abs=0.01)
     assert (summary.crash.kills, summary.crash.certificates, summary.recovery) == (0, 1, [])
-    assert any("Deploy 0: slot 0 was told to leave" in said for said in summary.findings)
+    assert any("Deploy 1: slot 0 was told to leave" in said for said in summary.findings)
 
 
 def test_a_live_job_that_another_worker_took_meanwhile_is_made_by_the_drain(tmp_path: Path) -> None:
