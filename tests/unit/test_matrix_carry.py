@@ -90,7 +90,7 @@ Stand = Callable[[MatrixRun], str | None]
 
 
 def carry_out(
-    cells: list[MatrixRun], stand_in: Stand, *, overwrite: bool = False
+    cells: list[MatrixRun], stand_in: Stand, *, overwrite: bool = False, failed_with: int = 2
 ) -> tuple[list[Outcome], Witness]:
     """`stand_in` does what the process would; what it returns is its complaint."""
     witness = Witness()
@@ -107,7 +107,7 @@ def carry_out(
     def run_one(request: Request, *, tick: Tick, interrupted: IsInterrupted) -> Ended:
         tick(1.0)
         complaint = stand_in(next(cell for cell in cells if cell.run_id == request.run_id))
-        return Ended(0 if complaint is None else 2, complaint or "", 10.0)
+        return Ended(0 if complaint is None else failed_with, complaint or "", 10.0)
 
     matrix = Matrix(plan, LocalEngine(run_one), witness, witness.save)
     return matrix.carry_out(overwrite=overwrite), witness
@@ -160,6 +160,14 @@ def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[
     assert outcomes[0].reasons == ("the disk is full",)
     assert exit_code_of(outcomes) == 2
     assert exit_code_of(outcomes[1:]) == 1
+
+
+def test_a_run_that_was_not_carried_out_says_why_though_its_exit_code_may_be_a_verdicts(
+    cells: list[MatrixRun],
+) -> None:
+    outcomes, _ = carry_out(cells, lambda _: "worker 0:1 was not ready within 20 s", failed_with=3)
+
+    assert {outcome.reasons for outcome in outcomes} == {("worker 0:1 was not ready within 20 s",)}
 
 
 def test_a_run_that_leaves_no_history_has_failed(cells: list[MatrixRun]) -> None:

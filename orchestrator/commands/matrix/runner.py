@@ -170,8 +170,9 @@ class Matrix:
         return self._estimate.left_s(self._pending, gone_s, machines)
 
     def _came_to(self, run: MatrixRun, ended: Ended) -> Outcome:
-        if ended.complaint is not None:
-            return failed(run, ended.complaint, ended.took_s)
+        # 3 is a verdict's exit code, and also that of a run that could not be carried out.
+        if ended.complaint is not None or not run.history.exists():
+            return failed(run, ended.said, ended.took_s)
         other = difference(run)
         if other is not None:
             return failed(run, f"the run left another history than asked for: {other}", 0.0)
