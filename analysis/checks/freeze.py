@@ -80,7 +80,7 @@ def _planned_rescuer(history: History) -> Iterator[str]:
         elif (held.at_point.statement, held.at_point.side) != (point.statement, point.side):
             yield f"The rescuer of fault {nth(seen.fault)} was held elsewhere than was planned."
         elif _rows_contradict(point, held.at_point.rows):
-            yield f"The rescuer of fault {nth(seen.fault)} was held at a round trip without any rows."
+            yield f"The rescuer of fault {nth(seen.fault)} was held at a round trip without rows."
 
 
 def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
@@ -98,8 +98,8 @@ def _late(history: History) -> Iterator[str]:
             next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
             if next_ns is None or end.delivery.sent_ns < next_ns:
                 yield (
-                    f"The request that fault {nth(seen.fault)} delayed was delivered before the next "
-                    f"process of slot {victim.slot} was ready."
+                    f"The request that fault {nth(seen.fault)} delayed was delivered before the "
+                    f"next process of slot {victim.slot} was ready."
                 )
 
 

@@ -57,8 +57,8 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
             count = int(np.count_nonzero(mine & meanwhile))
             if count:
                 yield (
-                    f"The worker that fault {nth(sent.fault)} cut off completed {count} jobs with their "
-                    "effects while nothing is said to have passed."
+                    f"The worker that fault {nth(sent.fault)} cut off completed {count} jobs with "
+                    "their effects while nothing is said to have passed."
                 )
 
 

@@ -31,8 +31,8 @@ def _unanswered(history: History) -> Iterator[str]:
         answered = [job for job in before.jobs if unknown.get(job, -1) < sent.t_ns]
         if answered:
             yield (
-                f"The producer that fault {nth(sent.fault)} killed is said not to have answered job "
-                f"{answered[0]}, and its outcome was not unknown from then on."
+                f"The producer that fault {nth(sent.fault)} killed is said not to have answered "
+                f"job {answered[0]}, and its outcome was not unknown from then on."
             )
 
 
