@@ -90,7 +90,7 @@ def test_a_race_says_where_the_rescuer_was_held_and_how_long(tmp_path: Path) -> 
         (lambda s: freeze(frozen_ns=released_ns(s) + 1)(s), "until the answer"),
         (at_point(statement="BEGIN"), "was held elsewhere than was planned"),
         (at_point(side="before"), "was held elsewhere than was planned"),
-        (at_point(rows=0), "was held at a round trip without any rows"),
+        (at_point(rows=0), "was held at a round trip without rows"),
         (unplanned, "was held though nothing was planned so"),
     ],
 )
