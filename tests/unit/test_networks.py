@@ -181,7 +181,7 @@ def test_a_worker_that_dies_when_its_certificate_is_closed_has_died_of_it(tmp_pa
     (told,) = (
         text
         for text in analyse(reset(dies=True).write(tmp_path)).findings
-        if text.startswith("Reset 0: ")
+        if text.startswith("Reset 1: ")
     )
     assert told.endswith("after that a new session was there 0.5 s later; the worker died of it.")
 
