@@ -10,19 +10,20 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from analysis.compare import crash_points
-from analysis.compare.crash_points import CrashPoints, read_table
+from analysis.compare.crash_points import CrashPoints
 from analysis.errors import AnalysisError, NoSuchHistoryError, OutputError
+from analysis.report import crash_points_page, fault_tables, faults_page
 from analysis.report.console import HarmlessConsole, HarmlessText, complain, harmless
-from analysis.report.crash_points_page import PAGE, crash_points_page
 from analysis.report.explain import explain
+from analysis.report.fault_tables import FaultTable
 from analysis.report.html.page import report_page
 from analysis.report.jobs_table import FORMATS, job_rows
-from analysis.report.results_page import measured, results_page
+from analysis.report.results_page import FURTHER, measured, results_page
 from analysis.report.scenario_page import MADE_BY, scenario_pages
 from analysis.report.terminal import last_words, print_summary
 from analysis.section import seconds
@@ -121,13 +122,16 @@ def results_command(
     says what may be compared with what, and how far. The tables of each scenario go to --pages;
     pages of scenarios that are no longer measured are taken away there.
     """
-    files, tables = inputs(paths)
+    files, points, faults = inputs(paths)
     found = measured(files)
     folder = None if pages is None else Path(os.path.relpath(pages)).as_posix()
-    page = results_page(found, folder, crash_points=bool(tables))
+    further = (
+        {crash_points_page.PAGE: crash_points_page.crash_points_page(points)} if points else {}
+    )
+    further |= {faults_page.PAGE: faults_page.faults_page(faults)} if faults else {}
+    page = results_page(found, folder, further.keys())
     if pages is not None:
-        points = {PAGE: crash_points_page(tables)} if tables else {}
-        write_pages(pages, scenario_pages(found.blocks) | points)
+        write_pages(pages, scenario_pages(found.blocks) | further)
     sys.stdout.buffer.write(page.encode())
 
 
@@ -138,10 +142,10 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
         draft = folder / f"{name}.tmp"
         draft.write_text(text, encoding="utf-8")
         draft.replace(folder / name)
-    # The page of crash points stays where this call was given none of their tables.
+    # The pages of crash points and of faults stay where this call was given none of their tables.
     for old in sorted(folder.glob("*.md")):
         is_ours = MADE_BY in old.read_text(encoding="utf-8").splitlines()[:3]
-        if is_ours and old.name not in {*pages, PAGE}:
+        if is_ours and old.name not in {*pages, *FURTHER}:
             old.unlink()
 
 
@@ -155,8 +159,8 @@ def report_command(
 
     It is one file, needs no network, and is made from the histories alone.
     """
-    files, tables = inputs(paths)
-    page = report_page(files, tables).encode()
+    files, points, _ = inputs(paths)
+    page = report_page(files, points).encode()
     draft = output.with_name(f"{output.name}.tmp")
     draft.write_bytes(page)
     draft.replace(output)
@@ -183,20 +187,28 @@ def schema_command(
             raise typer.Exit(1)
 
 
-def inputs(paths: list[Path]) -> tuple[list[Path], list[CrashPoints]]:
-    """The histories, as `histories` has them, and the tables of crash points among these paths or
-    in these folders. Where there is a table no history is needed."""
-    tables: dict[Path, CrashPoints] = {}
+class Inputs(NamedTuple):
+    """What the paths of a command name."""
+
+    histories: list[Path]
+    crash_points: list[CrashPoints]
+    faults: list[FaultTable]
+
+
+def inputs(paths: list[Path]) -> Inputs:
+    """The histories, as `histories` has them, and the tables of crash points and of faults among
+    these paths or in these folders. Where there is a table no history is needed."""
+    points, faults = dict[Path, CrashPoints](), dict[Path, FaultTable]()
     others: list[Path] = []
     for path in paths:
-        if path.is_file() and path.match(crash_points.TABLES):
-            tables[path] = read_table(path)
-            continue
-        inside = sorted(path.glob(crash_points.TABLES)) if path.is_dir() else []
-        tables |= {table: read_table(table) for table in inside}
-        if not inside or any(path.glob("*.jsonl")):
+        named = [path] if path.is_file() else sorted(path.glob("*.json"))
+        of_points = [file for file in named if file.match(crash_points.TABLES)]
+        of_faults = [file for file in named if file.match(fault_tables.TABLES)]
+        points |= {file: crash_points.read_table(file) for file in of_points}
+        faults |= {file: fault_tables.read_fault_table(file) for file in of_faults}
+        if not (of_points or of_faults) or any(path.glob("*.jsonl")):
             others.append(path)
-    return (histories(others) if others else []), list(tables.values())
+    return Inputs(histories(others) if others else [], list(points.values()), list(faults.values()))
 
 
 def histories(paths: list[Path]) -> list[Path]:

@@ -44,6 +44,16 @@ class CrashPointsError(AnalysisError):
         )
 
 
+class FaultTableError(AnalysisError):
+    """The file is not a table of faults that this version of Crashbench wrote."""
+
+    def __init__(self, path: Path, reason: Exception) -> None:
+        super().__init__(
+            f"{path.name} is no table of faults of this version ({reason}). Write it again: "
+            "crashbench faults LIBRARY"
+        )
+
+
 class NoSuchHistoryError(AnalysisError):
     """Nothing to read where a history was looked for."""
 

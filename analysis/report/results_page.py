@@ -6,7 +6,7 @@ The same histories give the same bytes, in any order, under any name, on any mac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from analysis.compare.cells import Block, Run, blocks_of, load_run
 from analysis.compare.differences import flattened, plain_text
 from analysis.compare.statistics import ENOUGH_RUNS
 from analysis.errors import HistoryError, NoSuchHistoryError
-from analysis.report.crash_points_page import PAGE
+from analysis.report import crash_points_page, faults_page
 from analysis.report.how_to_repeat import how_to_repeat
 from analysis.report.markdown import code, escaped, table
 from analysis.report.overview import (
@@ -103,10 +103,19 @@ def measured(paths: Sequence[Path]) -> Measured:
     return Measured(blocks_of(runs), unreadable)
 
 
-def results_page(found: Measured, folder: str | None, *, crash_points: bool = False) -> str:
+FURTHER = {
+    crash_points_page.PAGE: "Every point at which a worker can die: [crash points]",
+    faults_page.PAGE: "Every harm that was tried, library by library: [faults]",
+}
+"""Pages of what is not measured by runs of one scenario."""
+
+
+def results_page(
+    found: Measured, folder: str | None, further: Collection[str] = frozenset()
+) -> str:
     """RESULTS.md; `folder` = the scenarios' pages, as seen from it; None = there are none.
 
-    `crash_points` = there is a page of crash points among them.
+    `further` = which of `FURTHER` are among them.
     """
     blocks = found.blocks
     machines = by_machine(blocks)
@@ -117,11 +126,9 @@ def results_page(found: Measured, folder: str | None, *, crash_points: bool = Fa
     lines += [HOW_TO_READ_IT, "", "## Scenario by scenario", ""]
     lines += scenario_table(blocks, partial(_link, file_names(blocks), folder))
     lines += [WITHOUT_PAGES, ""] if folder is None else []
-    if crash_points and folder is not None:
-        lines += [
-            f"Every point at which a worker can die: [crash points]({quote(folder)}/{PAGE}).",
-            "",
-        ]
+    if folder is not None:
+        for page, text in FURTHER.items():
+            lines += [f"{text}({quote(folder)}/{page}).", ""] if page in further else []
     lines += ["## How to read the pages", "", HOW_TO_READ, *how_to_repeat(blocks, folder)]
     for place, machine in enumerate(machines, 1):
         lines += [*machine_lines(place, machine), *process_ratios(machine)]

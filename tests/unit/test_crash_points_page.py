@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from analysis.commands import inputs
+from analysis.commands import Inputs, inputs
 from analysis.compare.crash_points import (
     Action,
     CrashPoints,
@@ -169,11 +169,11 @@ def test_a_delayed_request_says_what_it_did_when_it_came(run: dict[str, Any], wo
 def test_tables_are_found_beside_histories_and_alone(tmp_path: Path) -> None:
     written = tmp_path / "crash-points-planted-tuned.json"
     written.write_bytes(BOTH.as_json())
-    assert inputs([tmp_path]) == ([], [BOTH])
-    assert inputs([written]) == ([], [BOTH])
+    assert inputs([tmp_path]) == Inputs([], [BOTH], [])
+    assert inputs([written]) == Inputs([], [BOTH], [])
     assert read_table(written) == BOTH
     history = PLANTED["a_crash"].plant().write(tmp_path)
-    assert inputs([tmp_path]) == ([history], [BOTH])
+    assert inputs([tmp_path]) == Inputs([history], [BOTH], [])
     assert report_page([], [BOTH]).count('class="cell duplicated"') == 1
 
 

@@ -12,21 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from analysis.report.fault_tables import FaultRow, FaultTable
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.engine.engine import LocalEngine
 from orchestrator.commands.faults import command, plan
 from orchestrator.commands.faults.command import try_faults
 from orchestrator.commands.faults.plan import Wish, plan_faults_of
-from orchestrator.commands.faults.table import (
-    FaultRow,
-    FaultTable,
-    Left,
-    print_faults,
-    row_left,
-    row_of_run,
-    write_table,
-)
+from orchestrator.commands.faults.table import Left, print_faults, row_left, row_of_run, write_table
 from orchestrator.commands.matrix.outcome import Outcome
 from orchestrator.errors import UnknownNameError
 from orchestrator.faults.table import TABLE, Row, short_scenario

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,10 @@ import typer
 from rich.console import Console
 
 from analysis.report.console import HarmlessConsole
+from analysis.report.fault_tables import FaultRow, FaultTable
 from orchestrator.commands.engine.choice import engine_for
 from orchestrator.commands.faults.plan import FaultPlan, Wish, plan_faults_of
 from orchestrator.commands.faults.table import (
-    FaultRow,
-    FaultTable,
     Left,
     print_faults,
     row_left,
@@ -89,6 +89,7 @@ def try_faults(wish: Wish, console: Console, dask: str | None = None) -> int:
             library_version=plan.library_version,
             preset=plan.preset,
             rows=tuple(_rows(plan, outcomes)),
+            command=_command(wish, plan),
         )
 
     def save(outcomes: Sequence[Outcome]) -> None:
@@ -111,6 +112,13 @@ def try_faults(wish: Wish, console: Console, dask: str | None = None) -> int:
     if not wish.only:
         console.print(f"written: {target}", highlight=False, markup=False, soft_wrap=True)
     return exit_code_of(outcomes)
+
+
+def _command(wish: Wish, plan: FaultPlan) -> str:
+    preset = wish.preset or plan.preset.partition(".")[0]
+    words = ["crashbench", "faults", wish.library, "--preset", preset]
+    words += [word for setting in wish.settings for word in ("--setting", setting)]
+    return shlex.join(words)
 
 
 def _rows(plan: FaultPlan, outcomes: Sequence[Outcome]) -> list[FaultRow]:
