@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from analysis.evidence.fault_spans import fault_spans, outages
+from analysis.history.columns import worker_key
+from analysis.history.load import load
 from analysis.summary.summary import analyse
 from orchestrator.load.producer_process import CommitSeeker
 from orchestrator.proxy.points import RoundTrip
@@ -188,6 +191,15 @@ def test_a_producer_that_was_met_elsewhere_than_planned_voids_the_run(
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
     assert "met its producer at another place than was planned" in " ".join(summary.reasons)
+
+
+def test_a_producers_death_holds_up_no_worker(tmp_path: Path) -> None:
+    history = load(story().write(tmp_path))
+    (span,) = spans = fault_spans(history)
+    assert span.healed_ns is not None, "it lasted until another producer was there"
+    assert span.healed_ns > span.began_ns
+    assert not span.hits(worker_key(0, 0))
+    assert outages(spans) == ()
 
 
 WITHOUT: list[tuple[str, Callable[[Parts, Parts], object], str]] = [
