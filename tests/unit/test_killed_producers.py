@@ -75,8 +75,11 @@ def test_what_executes_nothing_commits_nothing() -> None:
 # Told by a history
 
 
-def story(side: str = "after", *, taken: tuple[str, ...] = (B, C)) -> Story:
-    """A producer is killed with B and C in its hands; A came before it, D after."""
+def story(
+    side: str = "after", *, taken: tuple[str, ...] = (B, C), again: tuple[str, ...] = ()
+) -> Story:
+    """A producer is killed with B and C in its hands; A came before it, D after. Those `again` are
+    done a second time before there is another producer."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
@@ -116,6 +119,8 @@ def story(side: str = "after", *, taken: tuple[str, ...] = (B, C)) -> Story:
             error="it has ended",
         )
     for job in taken:
+        worker.run(job)
+    for job in again:
         worker.run(job)
     story.wait(0.5)
     resumed_ns = story.now_ns
@@ -172,6 +177,11 @@ def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path)
     assert f"put job {B} into the queue is said not to have reached the server" in " ".join(
         summary.reasons
     )
+
+
+def test_a_dead_producer_is_no_cause_of_what_a_worker_does_twice(tmp_path: Path) -> None:
+    by = analyse(story(again=(B,)).write(tmp_path)).crash.duplicates_live_by
+    assert (by.outage, by.rescue) == (0, 1)
 
 
 def test_a_batch_that_was_answered_after_all_voids_the_run(tmp_path: Path) -> None:
