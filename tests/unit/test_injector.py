@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from io import BytesIO
 
 import pytest
 
+from orchestrator.faults import signals, table
+from orchestrator.faults.targets import Reach, Worker
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
 from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.triggered import When
@@ -318,3 +322,25 @@ def test_a_timed_kill_does_not_wait_for_one_before_it_whose_state_never_comes(ma
     world.turn(4)
     (sent,) = world.records(FaultInjected)
     assert (sent.fault, sent.t_ns) == (1, started_ns + 3 * S)
+
+
+# When the run ends
+
+
+def test_what_a_fault_holds_open_is_closed_with_the_run_that_ends_before_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = BytesIO()
+
+    def inject(reach: Reach, victim: Worker, fault: int) -> int:
+        reach.holding(opened)
+        return signals.kill(reach, victim, fault)
+
+    row = replace(table.TABLE[Kill], inject=inject)
+    monkeypatch.setitem(table.TABLE, Kill, row)
+    world = make(Kill(at_s=1.0))
+    world.start()
+    world.turn(2)
+    assert not opened.closed
+    world.campaign.close()
+    assert opened.closed
