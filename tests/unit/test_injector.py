@@ -12,7 +12,7 @@ from orchestrator.faults import signals, table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
 from orchestrator.scenario.faults import Kill
-from orchestrator.scenario.triggered import When
+from orchestrator.scenario.triggered import Triggered, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts
@@ -337,7 +337,8 @@ def test_what_a_fault_holds_open_is_closed_with_the_run_that_ends_before_it(
         return signals.kill(reach, victim, fault)
 
     row = replace(table.TABLE[Kill], inject=inject)
-    monkeypatch.setitem(table.TABLE, Kill, row)
+    holding: dict[type[Triggered], table.Row] = {**table.TABLE, Kill: row}
+    monkeypatch.setattr(table, "TABLE", holding)
     world = make(Kill(at_s=1.0))
     world.start()
     world.turn(2)
