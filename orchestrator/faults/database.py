@@ -18,12 +18,11 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composed, Identifier
 
 from orchestrator.faults.certificate import Closed
+from orchestrator.faults.sessions import shown
 from orchestrator.faults.signals import HealedAt
-from orchestrator.faults.targets import Reach, Victim
+from orchestrator.faults.targets import Reach, Victim, server_of
 from orchestrator.history.database_faults import DoorBefore, DoorEnd
 from orchestrator.history.records import DatabaseTarget, Session
-from orchestrator.history.server_faults import EndedSession
-from orchestrator.postgres.server import Server
 from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.triggered import Triggered
 
@@ -107,17 +106,6 @@ def workers_names(reach: Reach) -> list[str]:
     return [child.init.application_name for child in reach.fleet.living()]
 
 
-def server_of(reach: Reach) -> Server:
-    """The run's."""
-    assert reach.server is not None, "a run has a server"
-    return reach.server
-
-
-def shown(session: Session) -> EndedSession:
-    """As the history has it."""
-    return EndedSession(session.pid, session.backend_start, session.query)
-
-
 def _limit(victim: RunDatabase, *, closed: bool) -> SQL:
     if victim.no_limit:
         return SQL("ALLOW_CONNECTIONS false" if closed else "ALLOW_CONNECTIONS true")
@@ -198,7 +186,8 @@ class ClosedToWorkers:
     def before(self) -> DoorBefore:
         """What a new session may do, and the workers' sessions. Opens the one that orders."""
         server = server_of(self._reach)
-        self._victim.orders = psycopg.connect(server.maintenance_dsn, autocommit=True)
+        orders = psycopg.connect(server.maintenance_dsn, autocommit=True)
+        self._victim.orders = self._reach.holding(orders)
         self._victim.no_limit = self._reach.probe.is_superuser(server.worker_dsn)
         saw, _ = self._reach.probe.try_session(server.worker_dsn)
         self._names = workers_names(self._reach)

@@ -141,6 +141,10 @@ class FaultInjector:
         if self.pending and self.started_ns is not None:
             self._send_what_is_due(self.started_ns)
 
+    def close(self) -> None:
+        """Close what faults still hold open, where the run ends before they do."""
+        self._reach.opened.close()
+
     def next_heal_ns(self) -> int | None:
         """When the next fault is to be healed."""
         dues = [due for fault in self.injected if (due := fault.heal_due_ns()) is not None]

@@ -12,7 +12,7 @@ from orchestrator.faults import targets
 from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.sessions import SessionsGone, shown
 from orchestrator.faults.signals import HealedAt
-from orchestrator.faults.targets import Reach, Victim, Worker
+from orchestrator.faults.targets import Reach, Victim, Worker, slots_named
 from orchestrator.history.network_faults import BlackholeEnd, HeldConnection, ResetEnd
 from orchestrator.history.records import Session, SessionsBefore
 from orchestrator.proxy.proxy import Proxy
@@ -98,16 +98,12 @@ def accept_again(reach: Reach, victim: CutOff, fault: int) -> HealedAt:
 
 def describe_reset(entry: Reset) -> str:
     """For a person, before the run."""
-    return f"all connections of {_named(entry.slots)} are reset, and each new one,"
+    return f"all connections of {slots_named(entry.slots)} are reset, and each new one,"
 
 
 def describe_blackhole(entry: Blackhole) -> str:
     """For a person, before the run."""
-    return f"a black hole between {_named(entry.slots)} and the server"
-
-
-def _named(slots: tuple[int, ...]) -> str:
-    return f"slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, slots))}"
+    return f"a black hole between {slots_named(entry.slots)} and the server"
 
 
 class NothingPassed:
@@ -167,7 +163,7 @@ class ResetAndRefused(SessionsGone):
     def _is_refused(self) -> bool:
         """Whether the connection that is tried has been reset by now."""
         if self._attempt is None:
-            self._attempt = self._cut_off.network.attempt()
+            self._attempt = self._reach.holding(self._cut_off.network.attempt())
         try:
             return not self._attempt.recv(1)
         except BlockingIOError:

@@ -102,7 +102,7 @@ class SnapshotHeld:
         """How large the queue's tables are. Opens the session that takes the snapshot."""
         victim, probe = self._victim, self._reach.probe
         victim.tables = probe.inbox_tables()
-        victim.holder = probe.another()
+        victim.holder = self._reach.holding(probe.another())
         victim.end["pid"] = victim.holder.info.backend_pid
         tables = [".".join(table) for table in victim.tables]
         return SnapshotBefore(tables, probe.size_of(victim.tables))

@@ -14,10 +14,9 @@ import psycopg
 from orchestrator.errors import DatabaseLostError
 from orchestrator.faults.certificate import Closed
 from orchestrator.faults.signals import HealedAt
-from orchestrator.faults.targets import Reach, Victim
+from orchestrator.faults.targets import Reach, Victim, server_of
 from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen
-from orchestrator.postgres.server import Server
 from orchestrator.processes import linux
 from orchestrator.scenario.database_faults import DatabasePause
 from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart
@@ -46,7 +45,7 @@ class RunServer:
 
 def victim(reach: Reach, entry: Triggered) -> RunServer:
     """The server, as it is now."""
-    pid = None if reach.server is None else reach.server.postmaster_pid
+    pid = server_of(reach).postmaster_pid
     assert pid is not None, "a request for such a fault on another's server is refused"
     return RunServer(pid)
 
@@ -55,13 +54,13 @@ def shut_down(reach: Reach, victim: RunServer, fault: int) -> int:
     """Order a fast shutdown; returns the instant, stamped just before."""
     reach.absence.begin()
     at_ns = time.monotonic_ns()
-    _server(reach).cluster.shut_down()
+    server_of(reach).cluster.shut_down()
     return at_ns
 
 
 def start_again(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
     """Start it on its data as soon as it is down; healed when it answers."""
-    cluster = _server(reach).cluster
+    cluster = server_of(reach).cluster
 
     def started() -> bool:
         if "down_ns" not in victim.back and cluster.is_down:
@@ -93,14 +92,14 @@ def pause(reach: Reach, victim: RunServer, fault: int) -> int:
     """SIGSTOP all of its processes; returns the instant, stamped just before."""
     reach.absence.begin()
     at_ns = time.monotonic_ns()
-    victim.back["pids"] = _server(reach).cluster.pause()
+    victim.back["pids"] = server_of(reach).cluster.pause()
     return at_ns
 
 
 def go_on(reach: Reach, victim: RunServer, fault: int) -> HealedAt:
     """SIGCONT to all of them; healed when it answers."""
     victim.back["continued_ns"] = time.monotonic_ns()
-    _server(reach).cluster.go_on()
+    server_of(reach).cluster.go_on()
     return _Return(reach, victim, begun=lambda: True, is_it=lambda seen: True)
 
 
@@ -180,7 +179,7 @@ class AwayAndBack:
     def before(self) -> ServerSeen:
         """Its start, and the marker's row; a crash finds its victim here."""
         seen = self._reach.probe.plant_marker()
-        self._victim.idle = self._reach.probe.another()
+        self._victim.idle = self._reach.holding(self._reach.probe.another())
         return seen
 
     def missing(self, *, overdue: bool) -> str | None:
@@ -220,8 +219,3 @@ class PausedAndBack:
     def close(self, fault: int) -> Closed:
         """What was seen."""
         return Closed(ServerPaused(**self._victim.back))
-
-
-def _server(reach: Reach) -> Server:
-    assert reach.server is not None, "a run has a server"
-    return reach.server

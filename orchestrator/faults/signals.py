@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.faults.targets import Reach, Worker
+from orchestrator.faults.targets import Reach, Worker, slots_named
 from orchestrator.scenario.faults import CrashLoop, Kill, KillAtOnce, Storm
 from orchestrator.workers.child import ChildHandle
 
@@ -41,18 +41,15 @@ def describe_kill(entry: Kill) -> str:
 
 def describe_kill_at_once(entry: KillAtOnce) -> str:
     """For a person, before the run."""
-    return f"SIGKILL of {_named(entry.slots)} at once"
+    return f"SIGKILL of {slots_named(entry.slots)} at once"
 
 
 def describe_storm(entry: Storm) -> str:
     """For a person, before the run."""
-    return f"SIGKILL of {_named(entry.slots)}, {entry.rounds} rounds, each {entry.every_s:g} s,"
+    slots = slots_named(entry.slots)
+    return f"SIGKILL of {slots}, {entry.rounds} rounds, each {entry.every_s:g} s,"
 
 
 def describe_crash_loop(entry: CrashLoop) -> str:
     """For a person, before the run."""
     return f"SIGKILL of slot {entry.slot} and of its next {entry.successors} processes"
-
-
-def _named(slots: tuple[int, ...]) -> str:
-    return f"slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, slots))}"

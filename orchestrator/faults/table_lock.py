@@ -131,7 +131,7 @@ class LockHeld:
         """Which tables they are. Opens the session that takes the lock."""
         victim = self._victim
         victim.tables = self._reach.probe.inbox_tables()
-        victim.holder = self._reach.probe.another()
+        victim.holder = self._reach.holding(self._reach.probe.another())
         limit_ms = f"{round((victim.longest_s + OPEN_LIMIT_S) * 1000)}ms"
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             victim.holder.execute("SELECT set_config(%s, %s, false)", (name, limit_ms))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.history.records import Session, Target, WorkerTarget
@@ -17,6 +18,13 @@ from orchestrator.scenario.triggered import Triggered
 from orchestrator.workers.child import ChildHandle
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+Closable = TypeVar("Closable", bound=_Closes)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,19 @@ class Reach:
     """By a slot: what lies between its workers and the server, where a fault is to harm that."""
     terminated: dict[int, list[Session]] = field(default_factory=dict)
     """By a fault's number: the sessions that it told to end."""
+    opened: ExitStack = field(default_factory=ExitStack)
+    """What faults hold open: with the run it ends, however that ends."""
+
+    def holding(self, closable: Closable) -> Closable:
+        """The same, closed at the end of the run where nobody has closed it before."""
+        self.opened.callback(closable.close)
+        return closable
+
+
+def server_of(reach: Reach) -> Server:
+    """The run's server."""
+    assert reach.server is not None, "a run has a server"
+    return reach.server
 
 
 class Victim(Protocol):
@@ -80,3 +101,8 @@ def worker(reach: Reach, entry: Triggered) -> Worker | None:
     is_ready = (child.slot, child.incarnation) in reach.tracker.ready
     whenever = entry.at_s is not None or entry.at_point is not None
     return Worker(child) if is_ready or whenever else None
+
+
+def slots_named(slots: tuple[int, ...]) -> str:
+    """For a person."""
+    return f"slot{'s' if len(slots) > 1 else ''} {', '.join(map(str, slots))}"

@@ -396,6 +396,7 @@ class Supervisor:
         self._parts.sampler.stop()
         self._hiccups.stop()
         self._parts.fleet.close()
+        self._injector.close()
         self._parts.probe.close()
 
     def _write_end(

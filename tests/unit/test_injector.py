@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from io import BytesIO
 
 import pytest
 
+from orchestrator.faults import signals, table
+from orchestrator.faults.targets import Reach, Worker
 from orchestrator.history.records import FaultEnded, FaultInjected, Session
 from orchestrator.scenario.faults import Kill
-from orchestrator.scenario.triggered import When
+from orchestrator.scenario.triggered import Triggered, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts
@@ -318,3 +322,26 @@ def test_a_timed_kill_does_not_wait_for_one_before_it_whose_state_never_comes(ma
     world.turn(4)
     (sent,) = world.records(FaultInjected)
     assert (sent.fault, sent.t_ns) == (1, started_ns + 3 * S)
+
+
+# When the run ends
+
+
+def test_what_a_fault_holds_open_is_closed_with_the_run_that_ends_before_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = BytesIO()
+
+    def inject(reach: Reach, victim: Worker, fault: int) -> int:
+        reach.holding(opened)
+        return signals.kill(reach, victim, fault)
+
+    row = replace(table.TABLE[Kill], inject=inject)
+    holding: dict[type[Triggered], table.Row] = {**table.TABLE, Kill: row}
+    monkeypatch.setattr(table, "TABLE", holding)
+    world = make(Kill(at_s=1.0))
+    world.start()
+    world.turn(2)
+    assert not opened.closed
+    world.campaign.close()
+    assert opened.closed

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
+from analysis.checks.forms.form import Form, Part, complete_or_not
 from orchestrator.history.database_faults import FreshSaw
-
-
-def _complete(_: Witnessed, missing: list[str]) -> Certificate:
-    return Certificate(complete=not missing, missing=missing)
 
 
 def _door(saw: FreshSaw, said: str) -> Form:
@@ -30,7 +26,7 @@ def _door(saw: FreshSaw, said: str) -> Form:
             and f.after.lifted_ns < f.after.still_ns
         ),
     }
-    return Form(parts, _complete)
+    return Form(parts, complete_or_not)
 
 
 READ_ONLY = _door("read_only", "read-only")
@@ -51,7 +47,7 @@ TABLE_LOCK = Form(
             and f.after.unlocked_ns < f.after.still_ns
         ),
     },
-    _complete,
+    complete_or_not,
 )
 PINNED_SNAPSHOT = Form(
     {
@@ -70,5 +66,5 @@ PINNED_SNAPSHOT = Form(
             and f.after.let_go_ns < f.after.still_ns
         ),
     },
-    _complete,
+    complete_or_not,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form, Witnessed
+from analysis.checks.forms.form import SESSIONS_BEFORE, Form, Witnessed, complete_or_not
 
 
 def _went_round_it(fault: Witnessed) -> bool:
@@ -23,7 +23,7 @@ BLACKHOLE = Form(
         "nothing was sent meanwhile that could have been swallowed": _nothing_was_held,
         "it was not seen to flow again": lambda b: b.after.released_ns is None,
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )
 RESET = Form(
     {
@@ -34,5 +34,5 @@ RESET = Form(
         "no new connection was seen to be reset": lambda r: r.after.refusal_seen_ns is None,
         "it was not seen to be over": lambda r: r.after.accepted_ns is None,
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )

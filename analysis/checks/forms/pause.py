@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form, Witnessed
+from analysis.checks.forms.form import SESSIONS_BEFORE, Form, Witnessed, complete_or_not
 
 
 def _went_on_first(pause: Witnessed) -> bool:
@@ -24,5 +24,5 @@ PAUSE = Form(
         "it was not seen to go on": lambda p: p.after.running_ns is None,
         "it went on before it was seen stopped": _went_on_first,
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )

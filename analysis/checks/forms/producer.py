@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from analysis.checks.forms.form import Certificate, Form, Witnessed
+from analysis.checks.forms.form import Form, Witnessed, complete_or_not
 
 
 def _frozen_too_late(kill: Witnessed) -> bool:
@@ -28,5 +28,5 @@ KILL_DURING_ENQUEUE = Form(
         "its sessions were not seen to go": lambda k: k.after.sessions_gone_ns is None,
         "sessions of the producer are left": lambda k: bool(k.after.sessions_left),
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
+from analysis.checks.forms.form import Form, Part, Witnessed, complete_or_not
 from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerSeen
 
@@ -31,10 +31,6 @@ def _spared_the_first(fault: Witnessed) -> bool:
     return not (isinstance(target, ServerTarget) and target.postmaster_pid in fault.after.pids)
 
 
-def _complete(_: Witnessed, missing: list[str]) -> Certificate:
-    return Certificate(complete=not missing, missing=missing)
-
-
 DATABASE_RESTART = Form(
     {
         **_BACK,
@@ -47,7 +43,7 @@ DATABASE_RESTART = Form(
             lambda before, after: after.marker_rows != before.marker_rows
         ),
     },
-    _complete,
+    complete_or_not,
 )
 DATABASE_CRASH = Form(
     {
@@ -60,7 +56,7 @@ DATABASE_CRASH = Form(
             lambda before, after: after.marker_rows > 0
         ),
     },
-    _complete,
+    complete_or_not,
 )
 DATABASE_PAUSE = Form(
     {
@@ -81,5 +77,5 @@ DATABASE_PAUSE = Form(
             lambda before, after: after.marker_rows != before.marker_rows
         ),
     },
-    _complete,
+    complete_or_not,
 )

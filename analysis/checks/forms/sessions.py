@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form
+from analysis.checks.forms.form import SESSIONS_BEFORE, Form, complete_or_not
 from analysis.checks.forms.stall import STALLED
 
 BACKEND_TERMINATE = Form(
@@ -13,5 +13,5 @@ BACKEND_TERMINATE = Form(
         "its sessions were not seen to go": lambda f: f.after.sessions_gone_ns is None,
         "sessions that were to end are left": lambda f: bool(f.after.sessions_left),
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )

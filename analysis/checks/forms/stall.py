@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form, Part, Witnessed
+from analysis.checks.forms.form import SESSIONS_BEFORE, Form, Part, Witnessed, complete_or_not
 from analysis.checks.forms.frozen import FROZEN
 from orchestrator.history.records import RescuerHeld
 
@@ -50,5 +50,5 @@ STALL = Form(
         **RESCUER_HELD,
         "it was not seen to flow again": lambda s: s.after.released_ns is None,
     },
-    lambda _, missing: Certificate(complete=not missing, missing=missing),
+    complete_or_not,
 )
