@@ -8,7 +8,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import ChildSpawned, Departure, FaultEnded, WorkerTarget
-from orchestrator.scenario.faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, Terminate
 from worker_child.protocol import ChildReady
 
 PATIENCE_NS = 5_000_000_000

@@ -102,6 +102,16 @@ def too_early(story: Story) -> None:
         (leaves, too_early, "did not come when it was planned to"),
         (leaves, without_a_successor, "no other worker was ready in its slot"),
         (leaves, lambda s: seen(again_ns=end(s)["told_ns"])(s), "is no terminate"),
+        (
+            leaves,
+            lambda s: seen(told_ns=end(s)["reaped_ns"] + 1)(s),
+            "it was gone before it was told to leave",
+        ),
+        (
+            terminated,
+            lambda s: seen(again_ns=end(s)["killed_ns"] + 1)(s),
+            "it was killed before it was told to leave",
+        ),
         (terminated, plan(again_after_s=1.1), "signalled again sooner than was planned"),
         (terminated, lambda s: end(s).pop("again_ns"), "did not signal again when it was due"),
     ],

@@ -15,7 +15,6 @@ from tests.unit.test_freeze_certificates import stalled
 from tests.unit.test_networks import black_hole, reset
 
 LASTED_S = 8.0
-SECOND_NS = 1_000_000_000
 SESSION = {"pid": 7, "backend_start": "then"}
 DATABASE = {"kind": "database", "name": "crashbench"}
 SERVER = {"kind": "server", "postmaster_pid": 41}
@@ -125,3 +124,13 @@ def test_a_fault_that_is_said_to_be_over_before_it_began_voids_the_run(tmp_path:
     story = outage("table_lock")
     story.first("fault_ended")["healed_ns"] = story.first("fault_injected")["t_ns"] - 1
     assert "Fault 1 was over before it began" in said(story, tmp_path)
+
+
+@pytest.mark.parametrize("what", INSTANTS)
+def test_an_outage_of_a_database_that_was_last_seen_long_before_its_end_voids_the_run(
+    tmp_path: Path, what: str
+) -> None:
+    story = outage(what)
+    still = INSTANTS[what][1]
+    story.first("fault_ended")["parts"][still] = story.first("fault_injected")["t_ns"] + 1000
+    assert "nothing shows that it lasted until its end" in said(story, tmp_path)
