@@ -37,7 +37,11 @@ def _outages(history: History) -> Iterator[tuple[FaultInjected, int, int]]:
 
 def _as_long_as_planned(history: History) -> Iterator[str]:
     planned = planned_faults(history.start.scenario.faults)
-    for sent, _, over_ns in _outages(history):
+    for sent, begun_ns, over_ns in _outages(history):
+        if begun_ns - sent.t_ns > IN_HAND_NS:
+            yield (
+                f"Fault {nth(sent.fault)} took its worker's network later than it is said to have."
+            )
         entry = planned[sent.fault] if 0 <= sent.fault < len(planned) else None
         if not isinstance(entry, Blackhole | Reset):
             continue  # said elsewhere

@@ -60,7 +60,7 @@ _HITS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     LockBefore: DatabaseTarget,
     SnapshotBefore: DatabaseTarget,
 }
-"""By what is seen before a fault: whom it can hit."""
+"""By what is seen before a fault: whom it hits, where that tells it."""
 
 RecordT = TypeVar("RecordT")
 
@@ -273,7 +273,8 @@ class TableBuilder:
                 )
                 remedy = "Restore the file or repeat the run"
                 raise HistoryError(path, None, what, remedy) from error
-            if not isinstance(line.target, _HITS[FAULT_PARTS[line.what].before]):
+            hits = _HITS.get(FAULT_PARTS[line.what].before)
+            if hits is not None and not isinstance(line.target, hits):
                 kind = line.target.__struct_config__.tag
                 what = f"fault {nth(line.fault)} is a {line.what}, which hits no {kind}"
                 raise HistoryError(path, None, what, "Restore the file or repeat the run")

@@ -57,6 +57,16 @@ for _what, _saw, _said in [
         (_what, {}, {"open_ns": None}, "no new session was seen to read and write after it"),
         (_what, {}, {"still_ns": 6_001}, "it was taken back before it was last seen"),
     ]
+    SPOILT += [
+        (_what, {}, {"saw_ns": 5_001}, "it was taken back before it was last seen"),
+        (_what, {}, {"open_ns": 5_999}, "it was over before it was taken back"),
+        (
+            _what,
+            {},
+            {"sessions_gone_ns": 6_001},
+            "the workers' sessions were there until it was taken back",
+        ),
+    ]
 SPOILT += [
     ("read_only", {}, {"saw": "refused"}, "no new session was seen to be read-only"),
     ("pool_exhaustion", {}, {"saw": "read_only"}, "no new session was seen to be refused"),
@@ -89,6 +99,8 @@ SPOILT += [
     ("table_lock", {}, {"unlocked_ns": None}, "nothing shows that it was let go"),
     ("table_lock", {}, {"gone_ns": None}, "it was not seen to be gone"),
     ("table_lock", {}, {"still_ns": 6_001}, "it was let go before it was last seen"),
+    ("table_lock", {}, {"had_ns": 5_001}, "it was let go before it was last seen"),
+    ("table_lock", {}, {"gone_ns": 5_999}, "it was gone before it was let go"),
 ]
 
 TARGETS["database_pause"] = ServerTarget(41)
@@ -121,6 +133,13 @@ SPOILT += [
         {"still_stopped_ns": 6_001},
         "it went on before it was last seen stopped",
     ),
+    (
+        "database_pause",
+        {},
+        {"stopped_ns": 5_001},
+        "it went on before it was last seen stopped",
+    ),
+    ("database_pause", {}, {"answered_ns": 5_999}, "it answered before it went on"),
     ("database_pause", {}, {"answered_ns": None}, "the server was not seen to answer again"),
     ("database_pause", {}, {"after": None}, "the server was not seen to answer again"),
     (
@@ -161,6 +180,8 @@ SPOILT += [
     ("pinned_snapshot", {}, {"let_go_ns": None}, "nothing shows that it was let go"),
     ("pinned_snapshot", {}, {"gone_ns": None}, "its session was not seen to go"),
     ("pinned_snapshot", {}, {"still_ns": 6_001}, "it was let go before it was last seen"),
+    ("pinned_snapshot", {}, {"seen_ns": 5_001}, "it was let go before it was last seen"),
+    ("pinned_snapshot", {}, {"gone_ns": 5_999}, "its session was gone before it was let go"),
 ]
 
 

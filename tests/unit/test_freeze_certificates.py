@@ -110,7 +110,7 @@ def stalled(*, dies: bool = False) -> Story:
     start["faults"] = [
         {
             "what": "stall",
-            "stall_s": 1.0,
+            "stall_s": (released_ns - begun_ns) / 1e9,
             "at_point": {"statement": STATEMENT, "phase": "started", "side": "before"},
         }
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analysis.summary.summary import analyse
-from tests.histories.builder import Story
+from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.stories import A, B, C
 
 Parts = dict[str, Any]
@@ -131,6 +131,17 @@ WITHOUT: list[tuple[str, Callable[[Parts, Parts], object], str]] = [
     ("bytes", lambda _, end: end.update(passed_bytes=1), "bytes passed while nothing was to"),
     ("another way", lambda _, end: end.update(backend_pids=[8]), "did not go through the proxy"),
     ("nothing held", lambda _, end: end.pop("connections"), "nothing was sent meanwhile"),
+    ("no look", lambda _, end: end.pop("looked_ns"), "nothing shows what passed until it"),
+    (
+        "no late look",
+        lambda _, end: end.update(looked_ns=end["shut_ns"] + 1),
+        "nothing shows what passed until it flowed again",
+    ),
+    (
+        "shut when it was over",
+        lambda _, end: end.update(shut_ns=end["released_ns"] - 1, looked_ns=end["released_ns"] - 2),
+        "it flowed again before it was looked at",
+    ),
     ("no flowing", lambda _, end: end.pop("released_ns"), "it was not seen to flow again"),
     ("no session", lambda before, _: before.update(sessions=[]), "no session of the worker"),
 ]
@@ -192,6 +203,17 @@ WITHOUT_IN_A_RESET: list[tuple[str, Parts, str]] = [
     ("another way", {"backend_pids": [8]}, "a session of the worker did not go through the proxy"),
     ("sessions", {"sessions_gone_ns": None}, "its sessions were not seen to go"),
     ("none refused", {"refusal_seen_ns": None}, "no new connection was seen to be reset"),
+    ("another's", {"reset_pids": [9]}, "sessions were reset that did not go through the proxy"),
+    (
+        "refused later",
+        {"refusal_seen_ns": ORIGIN_NS + 4_500_000_000},
+        "a new connection was reset before it began, or after it was over",
+    ),
+    (
+        "back too soon",
+        {"reconnected_ns": ORIGIN_NS + 2_000_000_000},
+        "the worker had a new session before it was over",
+    ),
     ("no end", {"accepted_ns": None}, "it was not seen to be over"),
 ]
 
@@ -218,6 +240,17 @@ def test_an_outage_that_was_shorter_than_planned_voids_the_run(
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
     assert "let its worker's bytes pass sooner than was planned" in " ".join(summary.reasons)
+
+
+@pytest.mark.parametrize(("story", "part"), [(black_hole, "shut_ns"), (reset, "reset_ns")])
+def test_an_outage_that_began_long_after_its_instant_voids_the_run(
+    tmp_path: Path, story: Callable[[], Story], part: str
+) -> None:
+    changed = story()
+    changed.first("fault_ended")["parts"][part] += 2_000_000_000
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert "took its worker's network later than it is said to have" in " ".join(summary.reasons)
 
 
 @pytest.mark.parametrize("story", [black_hole, reset])

@@ -87,6 +87,8 @@ def test_a_race_says_where_the_rescuer_was_held_and_how_long(tmp_path: Path) -> 
         (rescuer(answered_ns=None), "until the answer"),
         (lambda s: rescuer(went_on_ns=released_ns(s) + 9)(s), "until the answer"),
         (lambda s: rescuer(answered_ns=released_ns(s) - 1)(s), "until the answer"),
+        (lambda s: freeze(looked_ns=released_ns(s) + 9)(s), "until the answer"),
+        (lambda s: freeze(looked_ns=released_ns(s) + 31)(s), "until the answer"),
         (lambda s: freeze(frozen_ns=released_ns(s) + 1)(s), "until the answer"),
         (at_point(statement="BEGIN"), "was held elsewhere than was planned"),
         (at_point(side="before"), "was held elsewhere than was planned"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.checks.forms.form import Form, Part, complete_or_not
+from analysis.checks.forms.form import UNSEEN, Form, Part, complete_or_not, goes_back, unseen
 from orchestrator.history.database_faults import FreshSaw
 
 
@@ -21,10 +21,12 @@ def _door(saw: FreshSaw, said: str) -> Form:
         ),
         "nothing shows that it was taken back": lambda f: f.after.lifted_ns is None,
         "no new session was seen to read and write after it": lambda f: f.after.open_ns is None,
-        "it was taken back before it was last seen": lambda f: (
-            None not in (f.after.still_ns, f.after.lifted_ns)
-            and f.after.lifted_ns < f.after.still_ns
+        "it was taken back before it was last seen": goes_back("saw_ns", "still_ns", "lifted_ns"),
+        "it was over before it was taken back": goes_back("lifted_ns", "open_ns"),
+        "the workers' sessions were there until it was taken back": goes_back(
+            "sessions_gone_ns", "lifted_ns"
         ),
+        UNSEEN: unseen("still_ns", "lifted_ns"),
     }
     return Form(parts, complete_or_not)
 
@@ -42,10 +44,9 @@ TABLE_LOCK = Form(
         ),
         "nothing shows that it was let go": lambda f: f.after.unlocked_ns is None,
         "it was not seen to be gone": lambda f: f.after.gone_ns is None,
-        "it was let go before it was last seen": lambda f: (
-            None not in (f.after.still_ns, f.after.unlocked_ns)
-            and f.after.unlocked_ns < f.after.still_ns
-        ),
+        "it was let go before it was last seen": goes_back("had_ns", "still_ns", "unlocked_ns"),
+        "it was gone before it was let go": goes_back("unlocked_ns", "gone_ns"),
+        UNSEEN: unseen("still_ns", "unlocked_ns"),
     },
     complete_or_not,
 )
@@ -61,10 +62,9 @@ PINNED_SNAPSHOT = Form(
         "the dead rows were not counted": lambda f: f.after.size is None,
         "nothing shows that it was let go": lambda f: f.after.let_go_ns is None,
         "its session was not seen to go": lambda f: f.after.gone_ns is None,
-        "it was let go before it was last seen": lambda f: (
-            None not in (f.after.still_ns, f.after.let_go_ns)
-            and f.after.let_go_ns < f.after.still_ns
-        ),
+        "it was let go before it was last seen": goes_back("seen_ns", "still_ns", "let_go_ns"),
+        "its session was gone before it was let go": goes_back("let_go_ns", "gone_ns"),
+        UNSEEN: unseen("still_ns", "let_go_ns"),
     },
     complete_or_not,
 )

@@ -6,7 +6,7 @@ import signal
 
 import msgspec
 
-from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form, Witnessed
+from analysis.checks.forms.form import SESSIONS_BEFORE, Certificate, Form, Witnessed, goes_back
 from analysis.checks.forms.kill import GONE, kill_certificate
 
 
@@ -49,6 +49,10 @@ DEPARTURE = Form(
         "it was not seen to end": lambda d: d.after.reaped_ns is None,
         "it was killed, and its wait status is another": _killed_otherwise,
         "it was killed by somebody else": _killed_unasked,
+        "it was gone before it was told to leave": goes_back("told_ns", "reaped_ns"),
+        "it was killed before it was told to leave, or told again": goes_back(
+            "told_ns", "again_ns", "killed_ns"
+        ),
         **GONE,
     },
     _certificate,

@@ -42,6 +42,37 @@ Part = Callable[[Witnessed], bool]
 """Whether it is missing."""
 
 
+def goes_back(*names: str) -> Part:
+    """Whether one of the instants of these names, as far as they are known, is earlier than one
+    named before it."""
+
+    def missing(fault: Witnessed) -> bool:
+        known = [at for name in names if (at := getattr(fault.after, name)) is not None]
+        return known != sorted(known)
+
+    return missing
+
+
+UNSEEN = "nothing shows that it lasted until its end"
+_LOOKED_NS = 1_000_000_000, 5_000_000_000
+"""It is looked at far more often than that: the first of a short one, the second of a long one."""
+
+
+def unseen(still: str, ended: str) -> Part:
+    """Whether it was last seen so long before its end that it may have been over by then: half of
+    its time, a second at the least and five at the most."""
+
+    def missing(fault: Witnessed) -> bool:
+        still_ns, ended_ns = getattr(fault.after, still), getattr(fault.after, ended)
+        if still_ns is None or ended_ns is None:
+            return False  # said elsewhere
+        least_ns, most_ns = _LOOKED_NS
+        half_ns = (ended_ns - fault.sent.t_ns) // 2
+        return bool(ended_ns - still_ns > min(most_ns, max(least_ns, half_ns)))
+
+    return missing
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What the certificate of one sort of fault consists of."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from analysis.checks.forms.form import Form, Part, Witnessed, complete_or_not
+from analysis.checks.forms.form import (
+    UNSEEN,
+    Form,
+    Part,
+    Witnessed,
+    complete_or_not,
+    goes_back,
+    unseen,
+)
 from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerSeen
 
@@ -66,10 +74,11 @@ DATABASE_PAUSE = Form(
         ),
         "its first process was not among them": _spared_the_first,
         "nothing shows that SIGCONT was sent": lambda f: f.after.continued_ns is None,
-        "it went on before it was last seen stopped": lambda f: (
-            None not in (f.after.still_stopped_ns, f.after.continued_ns)
-            and f.after.continued_ns < f.after.still_stopped_ns
+        "it went on before it was last seen stopped": goes_back(
+            "stopped_ns", "still_stopped_ns", "continued_ns"
         ),
+        "it answered before it went on": goes_back("continued_ns", "answered_ns"),
+        UNSEEN: unseen("still_stopped_ns", "continued_ns"),
         "the server has another start time: it was started anew": _was_seen(
             lambda before, after: after.start_time != before.start_time
         ),

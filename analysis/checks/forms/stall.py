@@ -23,7 +23,8 @@ def _held(part: Callable[[Witnessed, RescuerHeld], bool]) -> Part:
 
 def _went_on_too_soon(stall: Witnessed, rescuer: RescuerHeld) -> bool:
     known = (rescuer.freeze.frozen_ns, stall.after.released_ns, rescuer.answered_ns)
-    instants = [instant for instant in (*known, rescuer.went_on_ns) if instant is not None]
+    last = (rescuer.freeze.looked_ns, rescuer.went_on_ns)
+    instants = [instant for instant in (*known, *last) if instant is not None]
     return None in known or instants != sorted(instants)
 
 
