@@ -76,7 +76,7 @@ test-scenarios: setup ## every short scenario, once each (some ten minutes)
 test-conformance: adapters ## every library, and adapters that are wrong on purpose (some six minutes)
 	$(BIN)/pytest -q -m "not every_check" -n 2 tests/queues/test_conformance.py $(ARGS)
 
-test-faults: setup ## every fault on control queues, its no-op, its parent's death (some three minutes)
+test-faults: setup ## every fault on control queues, its no-op, its parent's death (some four minutes)
 	$(BIN)/pytest -q -m every_fault -n 2 tests/queues tests/acceptance $(ARGS)
 
 test-crash-points: setup ## every crash point of the controls and of pgqueuer (some six minutes)

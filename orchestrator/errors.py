@@ -197,6 +197,10 @@ class ProxyError(CrashbenchError):
     exit_code = 3
 
 
+class ProxyClosedError(ProxyError):
+    """The proxy was closed before it was asked."""
+
+
 class WireError(ProxyError):
     """What a worker or the server sent is not PostgreSQL's protocol as we know it."""
 

@@ -41,8 +41,11 @@ def _as_planned(history: History) -> Iterator[str]:
             yield f"Fault {nth(sent.fault)} was planned as {trigger} and is called {sent.trigger}."
         if sent.biased != (trigger != "timed"):
             yield f"Fault {nth(sent.fault)} is wrongly called {'' if sent.biased else 'un'}biased."
+        word = str(entry.__struct_config__.tag)
+        if sent.what != word:
+            yield f"Fault {nth(sent.fault)} was planned as a {word} and is called a {sent.what}."
         slots = {worker.slot for worker in sent.target.workers}
-        if not slots <= set(entry.slots):
+        if slots != set(entry.slots):
             yield f"Fault {nth(sent.fault)} hit another slot than the one that was planned."
         if entry.at_s is not None and sent.intended_ns is not None and begun_ns is not None:
             planned_ns = begun_ns + round(entry.at_s * 1e9)
@@ -50,6 +53,19 @@ def _as_planned(history: History) -> Iterator[str]:
                 yield f"Fault {nth(sent.fault)} was intended for another instant than was planned."
         if sent.phases_s and not entry.repeat:
             yield f"Fault {nth(sent.fault)} was aimed at phases; the scenario plans none."
+
+
+def _there(history: History) -> Iterator[str]:
+    """Whom a fault hits has been started by then, and has not left."""
+    begun = {(one.slot, one.incarnation): one.t_ns for one in history.records.of(ChildSpawned)}
+    left = {(one.slot, one.incarnation): one.t_ns for one in history.records.of(ChildExited)}
+    for sent in history.records.of(FaultInjected):
+        for worker in sent.target.workers:
+            place = worker.slot, worker.incarnation
+            if begun.get(place, sent.t_ns) > sent.t_ns:
+                yield f"Fault {nth(sent.fault)} hit a worker that was not there yet."
+            if left.get(place, sent.t_ns) < sent.t_ns:
+                yield f"Fault {nth(sent.fault)} hit a worker that had left before it."
 
 
 def _successors(history: History) -> Iterator[str]:
@@ -85,4 +101,9 @@ def _instants(history: History) -> Iterator[str]:
             yield f"Kill {nth(seen.fault)}: its victim was reaped, and left, at two instants."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _successors, _instants)
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _as_planned,
+    _there,
+    _successors,
+    _instants,
+)

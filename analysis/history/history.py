@@ -31,19 +31,36 @@ from analysis.history.tables import (
     StartColumns,
     Starts,
 )
+from orchestrator.history.database_faults import DoorBefore, LockBefore, SnapshotBefore
+from orchestrator.history.producer_faults import ProducerBefore
 from orchestrator.history.records import (
     FAULT_PARTS,
     HISTORY_VERSION,
     ClockAnchorRecord,
+    DatabaseTarget,
     FaultEnded,
     FaultInjected,
+    ProducerTarget,
     RowRead,
     RunEnd,
     RunStart,
+    ServerTarget,
+    SessionsBefore,
+    WorkerTarget,
 )
+from orchestrator.history.server_faults import ServerSeen
 from worker_child.protocol import JobDiscarded, JobRetried, Note
 
 FIRST_PHASE = "setup"
+_HITS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
+    SessionsBefore: WorkerTarget,
+    ProducerBefore: ProducerTarget,
+    ServerSeen: ServerTarget,
+    DoorBefore: DatabaseTarget,
+    LockBefore: DatabaseTarget,
+    SnapshotBefore: DatabaseTarget,
+}
+"""By what is seen before a fault: whom it can hit."""
 
 RecordT = TypeVar("RecordT")
 
@@ -239,7 +256,7 @@ class TableBuilder:
         return start
 
     def _check_faults(self, path: Path) -> None:
-        """See that every fault is a known one, with the parts that belong to it."""
+        """See that every fault is a known one, with the parts and the target that belong to it."""
         sent, seen = self._records[FaultInjected], self._records[FaultEnded]
         for line, parts in [*((s, "before") for s in sent), *((s, "after") for s in seen)]:
             if line.what not in FAULT_PARTS:
@@ -256,6 +273,10 @@ class TableBuilder:
                 )
                 remedy = "Restore the file or repeat the run"
                 raise HistoryError(path, None, what, remedy) from error
+            if not isinstance(line.target, _HITS[FAULT_PARTS[line.what].before]):
+                kind = line.target.__struct_config__.tag
+                what = f"fault {nth(line.fault)} is a {line.what}, which hits no {kind}"
+                raise HistoryError(path, None, what, "Restore the file or repeat the run")
 
     def _asked_ns(self, path: Path) -> list[int]:
         """When each question to a cache was asked, having seen that every note of one tells so."""

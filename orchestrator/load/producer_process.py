@@ -8,9 +8,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.errors import ProxyClosedError
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Facts, Proxy
 from orchestrator.scenario.faults import KillDuringEnqueue
@@ -100,13 +102,12 @@ class ProducerProcess:
         self._is_wanted = is_wanted
         self._seeker = CommitSeeker()
         self._batch: Batch | None = None
-        self.proxy = Proxy(dsn, folder)
-        try:
+        with ExitStack() as stack:
+            self.proxy = stack.enter_context(Proxy(dsn, folder))
             self.process = open_process(self.proxy.dsn(dsn))
+            stack.callback(self.process.close)
             self.proxy.watch(self._decide)
-        except BaseException:
-            self.proxy.close()
-            raise
+            self._open = stack.pop_all()
         self.up_ns = time.monotonic_ns()
         """When it was ready for its first batch."""
 
@@ -127,6 +128,13 @@ class ProducerProcess:
         finally:
             self._batch = None
 
+    def backend_pids(self) -> tuple[int, ...]:
+        """Its sessions, by the server's own word; none once it is closed."""
+        try:
+            return self.proxy.facts().backend_pids
+        except ProxyClosedError:
+            return ()  # its own thread has just closed it
+
     def kill(self) -> int:
         """SIGKILL its process group; returns the instant, stamped just before."""
         self.killed_ns = time.monotonic_ns()
@@ -140,9 +148,8 @@ class ProducerProcess:
 
     def close(self) -> None:
         """End the process and its proxy."""
-        self.let_go()
-        self.process.close()
-        self.proxy.close()
+        with self._open:
+            self.let_go()
 
     def _decide(self, round_trip: RoundTrip, side: Side) -> bool:
         """In the proxy's thread; True = freeze here."""
@@ -204,7 +211,8 @@ class ProducerProcesses:
 
     def number(self, of: ProducerProcess) -> int:
         """Which it is of all that there have been, from 0."""
-        return self._all.index(of)
+        with self._lock:
+            return self._all.index(of)
 
     def up_after(self, killed_ns: int) -> int | None:
         """When the first one after an instant was ready; None = there has been none."""
@@ -215,7 +223,7 @@ class ProducerProcesses:
         """The sessions of those that live, by the server's own word."""
         with self._lock:
             living = [one for one in self._all if one.process.reaped_ns is None]
-        return {pid for one in living for pid in one.proxy.facts().backend_pids}
+        return {pid for one in living for pid in one.backend_pids()}
 
     def _take(self, batch: Batch, side: Side) -> KillDuringEnqueue | None:
         with self._lock:

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
-from orchestrator.errors import ProxyError
+from orchestrator.errors import ProxyClosedError, ProxyError
 from orchestrator.proxy import listening, upstream
 from orchestrator.proxy.channel import Channel
 from orchestrator.proxy.delayed import Delayed
@@ -72,6 +72,8 @@ class Proxy:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._failure: BaseException | None = None
         self._ends = False
+        self._waking = threading.Lock()
+        """Held by whoever wakes the thread: what has ended is asked nothing."""
         self._unread_at_freeze = 0
         self._arrived = 0
         self._tcp: socket.socket | None = None
@@ -195,10 +197,11 @@ class Proxy:
 
     def close(self) -> None:
         """Drop everything and end the thread. Idempotent."""
-        if self._ends:
-            return
-        self._ends = True
-        os.eventfd_write(self._wake, 1)
+        with self._waking:
+            if self._ends:
+                return
+            self._ends = True
+            os.eventfd_write(self._wake, 1)
         self._thread.join()
         self._drop()
         (self._folder / listening.SOCKET).unlink(missing_ok=True)
@@ -228,10 +231,11 @@ class Proxy:
         except BaseException as error:  # noqa: BLE001 - it is raised where the supervisor asks
             self._failure = error
             self.stopped.set()
-            self._serve_calls()
+        self._serve_calls()  # whoever asked just before the end waits for an answer
 
     def _do(self, call: Callable[[], Answer]) -> Answer:
-        """Carry out `call` in the proxy's thread. Raises `ProxyError` where that has failed."""
+        """Carry out `call` in the proxy's thread. Raises `ProxyError` where that has failed, and
+        `ProxyClosedError` where it has ended."""
         if threading.current_thread() is self._thread:
             return call()
         future: Future[Answer] = Future()
@@ -243,8 +247,11 @@ class Proxy:
             except BaseException as error:  # noqa: BLE001 - it is raised in the caller's thread
                 future.set_exception(error)
 
-        self._calls.put(answered)
-        os.eventfd_write(self._wake, 1)
+        with self._waking:
+            if self._ends:
+                raise ProxyClosedError("the proxy was closed before it was asked")
+            self._calls.put(answered)
+            os.eventfd_write(self._wake, 1)
         self._check()
         return future.result()
 

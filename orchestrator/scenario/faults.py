@@ -191,6 +191,7 @@ class KillDuringEnqueue(
     proxy."""
 
     TRIGGERS = ("at_s",)
+    HOLDS_UP = False
     side: PointSide = "after"
     """``before`` = nothing of that request has reached the server: the queue has none of the batch;
     ``after`` = its whole answer has come, and nothing of it has reached the producer: the queue has

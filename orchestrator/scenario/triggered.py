@@ -65,7 +65,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     STOPS_WORK: ClassVar[bool] = False
     """While it lasts the server is there, and no worker gets anything done."""
     HOLDS_UP: ClassVar[bool] = True
-    """Whoever it hits and does not end cannot be expected to get on while it lasts."""
+    """Workers that it hits and does not end, all of them where it hits none in particular, cannot
+    be expected to get on while it lasts."""
     NEEDS: ClassVar[tuple[Offer, ...]] = ()
     """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None

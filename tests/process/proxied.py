@@ -72,6 +72,12 @@ def asked(database: Database, query: str, *values: object) -> Any:
     return row[0] if row else None
 
 
+def rows(database: Database) -> int:
+    """How many the table ``t`` has."""
+    count: int = asked(database, "SELECT count(*) FROM t")
+    return count
+
+
 def sleeping(database: Database) -> bool:
     """Whether a session of the test's own database sleeps in a statement."""
     return bool(

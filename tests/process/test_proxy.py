@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,21 +15,11 @@ from orchestrator.errors import ProxyError
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import LIMIT_S, Diary, aside, asked, by_tcp, sleeping, wait_until
+from tests.process.proxied import LIMIT_S, Diary, aside, asked, by_tcp, rows, sleeping, wait_until
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("table_t")]
 
 INSERT = "INSERT INTO t VALUES ($1)"
-TABLE = "CREATE TABLE t (a int)"
-
-
-@pytest.fixture
-def proxy(database: Database, tmp_path: Path) -> Iterator[Proxy]:
-    """One before the test's own database, in which there is a table ``t``."""
-    with psycopg.connect(database.worker_dsn, autocommit=True) as connection:
-        connection.execute(TABLE)
-    with Proxy(database.worker_dsn, tmp_path / "p") as opened:
-        yield opened
 
 
 def connected(proxy: Proxy, database: Database) -> psycopg.Connection:
@@ -40,11 +29,6 @@ def connected(proxy: Proxy, database: Database) -> psycopg.Connection:
 def insert(connection: psycopg.Connection, value: int) -> int:
     """Insert by the extended protocol; how many rows the worker was told of."""
     return connection.execute("INSERT INTO t VALUES (%s)", (value,)).rowcount
-
-
-def rows(database: Database) -> int:
-    count: int = asked(database, "SELECT count(*) FROM t")
-    return count
 
 
 def queries_seen(database: Database, pid: int) -> tuple[str, str]:

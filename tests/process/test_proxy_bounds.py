@@ -1,4 +1,4 @@
-"""The proxy's bounds: its memory, a peer that does not read, bytes that are no protocol."""
+"""The proxy's bounds: its memory, who does not read, bytes that are no protocol; its end."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from orchestrator.errors import ProxyError
+from orchestrator.errors import ProxyClosedError, ProxyError
+from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
 from tests.process.proxied import LIMIT_S, Diary, aside, asked, by_tcp, wait_until
@@ -22,12 +23,6 @@ pytestmark = pytest.mark.database
 MIB = 1 << 20
 LONG = 300 * MIB
 MOST_RSS_GROWTH = 64 * MIB
-
-
-@pytest.fixture
-def proxy(database: Database, tmp_path: Path) -> Iterator[Proxy]:
-    with Proxy(database.worker_dsn, tmp_path / "p") as opened:
-        yield opened
 
 
 class PeakMemory:
@@ -187,3 +182,31 @@ def test_bytes_that_are_no_protocol_in_a_session_pass_and_are_counted(
         )
         wire.detach()
     worker.close()
+
+
+def test_who_asks_a_proxy_after_its_end_is_told_so(proxy: Proxy) -> None:
+    proxy.close()
+    with pytest.raises(ProxyClosedError):
+        proxy.facts()
+
+
+def test_who_asks_while_a_proxy_is_closed_does_not_wait_for_ever(
+    proxy: Proxy, database: Database
+) -> None:
+    busy, done = threading.Event(), threading.Event()
+
+    def decide(_: RoundTrip, __: Side) -> bool:
+        busy.set()
+        done.wait(LIMIT_S)
+        return False
+
+    with psycopg.connect(proxy.dsn(database.worker_dsn)) as worker:
+        proxy.watch(decide)
+        asking = aside(lambda: worker.execute("SELECT 1"))
+        assert busy.wait(LIMIT_S)
+        asked_of_it, closed = aside(proxy.facts), aside(proxy.close)
+        done.set()
+        closed.result(LIMIT_S)
+        error = asked_of_it.exception(LIMIT_S)
+        assert error is None or isinstance(error, ProxyClosedError)
+        asking.exception(LIMIT_S)

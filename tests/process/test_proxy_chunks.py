@@ -10,9 +10,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -129,12 +127,6 @@ def without_pids(stream: bytes) -> bytes:
     """A notification bears its sender's process id."""
     at = stream.index(b"A\0\0\0")
     return stream[: at + 5] + bytes(4) + stream[at + 9 :]
-
-
-@pytest.fixture
-def proxy(database: Database, tmp_path: Path) -> Iterator[Proxy]:
-    with Proxy(database.worker_dsn, tmp_path / "p") as opened:
-        yield opened
 
 
 class Stops:

@@ -5,35 +5,19 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import aside, asked, sleeping, wait_until
+from tests.process.proxied import aside, asked, rows, sleeping, wait_until
 
-pytestmark = pytest.mark.database
-
-
-@pytest.fixture
-def proxy(database: Database, tmp_path: Path) -> Iterator[Proxy]:
-    """One before the test's own database, in which there is a table ``t``."""
-    with psycopg.connect(database.worker_dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE t (a int)")
-    with Proxy(database.worker_dsn, tmp_path / "p") as opened:
-        yield opened
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("table_t")]
 
 
 def connected(proxy: Proxy, database: Database, *, tcp: bool = True) -> psycopg.Connection:
     return psycopg.connect(proxy.dsn(database.worker_dsn, tcp=tcp), autocommit=True)
-
-
-def rows(database: Database) -> int:
-    count: int = asked(database, "SELECT count(*) FROM t")
-    return count
 
 
 def test_what_is_sent_into_a_black_hole_is_held_and_arrives_late(

@@ -68,7 +68,7 @@ def history_of(results: Path, library: str, scenario: Scenario, dsn: str | None 
 
 def told(summary: Summary, name: str) -> str:
     """What the summary says of the only fault of this name."""
-    (sentence,) = [text for text in summary.findings if text.startswith(f"{name} 0: ")]
+    (sentence,) = [text for text in summary.findings if text.startswith(f"{name} 1: ")]
     return sentence
 
 

@@ -22,7 +22,12 @@ from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Fault
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(240),
+]
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 RESTART = DatabaseRestart(at_s=1.5, down_s=0.5)

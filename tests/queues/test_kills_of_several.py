@@ -18,7 +18,12 @@ from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(120),
+]
 
 SCENARIO = str(Path(__file__).parent.parent / "scenarios" / "tiny_kills.toml")
 TIMES = "at_s = 1, respawn_after_s = 0.2"

@@ -20,7 +20,12 @@ from orchestrator.scenario.faults import Pause
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
 
-pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.slow,
+    pytest.mark.every_fault,
+    pytest.mark.timeout(120),
+]
 
 CONTROL = {control.library: control for control in CONTROLS}
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from analysis.evidence.fault_spans import fault_spans, outages
+from analysis.history.columns import worker_key
+from analysis.history.load import load
 from analysis.summary.summary import analyse
 from orchestrator.load.producer_process import CommitSeeker
 from orchestrator.proxy.points import RoundTrip
@@ -72,8 +75,11 @@ def test_what_executes_nothing_commits_nothing() -> None:
 # Told by a history
 
 
-def story(side: str = "after", *, taken: tuple[str, ...] = (B, C)) -> Story:
-    """A producer is killed with B and C in its hands; A came before it, D after."""
+def story(
+    side: str = "after", *, taken: tuple[str, ...] = (B, C), again: tuple[str, ...] = ()
+) -> Story:
+    """A producer is killed with B and C in its hands; A came before it, D after. Those `again` are
+    done a second time before there is another producer."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
@@ -113,6 +119,8 @@ def story(side: str = "after", *, taken: tuple[str, ...] = (B, C)) -> Story:
             error="it has ended",
         )
     for job in taken:
+        worker.run(job)
+    for job in again:
         worker.run(job)
     story.wait(0.5)
     resumed_ns = story.now_ns
@@ -171,6 +179,11 @@ def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path)
     )
 
 
+def test_a_dead_producer_is_no_cause_of_what_a_worker_does_twice(tmp_path: Path) -> None:
+    by = analyse(story(again=(B,)).write(tmp_path)).crash.duplicates_live_by
+    assert (by.outage, by.rescue) == (0, 1)
+
+
 def test_a_batch_that_was_answered_after_all_voids_the_run(tmp_path: Path) -> None:
     changed = story()
     changed.drop("enqueue_failed", job_id=C)
@@ -188,6 +201,15 @@ def test_a_producer_that_was_met_elsewhere_than_planned_voids_the_run(
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
     assert "met its producer at another place than was planned" in " ".join(summary.reasons)
+
+
+def test_a_producers_death_holds_up_no_worker(tmp_path: Path) -> None:
+    history = load(story().write(tmp_path))
+    (span,) = spans = fault_spans(history)
+    assert span.healed_ns is not None, "it lasted until another producer was there"
+    assert span.healed_ns > span.began_ns
+    assert not span.hits(worker_key(0, 0))
+    assert outages(spans) == ()
 
 
 WITHOUT: list[tuple[str, Callable[[Parts, Parts], object], str]] = [
