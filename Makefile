@@ -10,10 +10,10 @@ LOCK := $(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extr
 LIBRARY ?= pgqueuer
 .PHONY: help setup wheel adapters crash-recovery smoke run calibrate reproduce matrix results report test test-scenarios test-conformance test-crash-points test-more-points test-dask test-wheel nightly crash-points faults lint types contracts verify docs mutator mutation bench lock clean
 
-help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets; how long they take is as measured on two cores
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## make .venv with the pinned dependencies
+setup: $(STAMP) ## make .venv with the pinned dependencies (half a minute)
 
 $(STAMP): requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -36,10 +36,10 @@ wheel: setup ## build the wheel into dist/: what pip, pipx and uvx install anywh
 	@rm -rf build
 	@ls dist/*.whl
 
-adapters: setup ## install or build what every bundled library needs: Python, Go, Node.js
+adapters: setup ## install or build what every bundled library needs: Python, Go, Node.js (some three minutes)
 	$(BIN)/crashbench adapters --build $(ARGS)
 
-crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became of every job
+crash-recovery: setup ## the main job: kill pgqueuer's worker, say what became of every job (two and a half minutes)
 	$(BIN)/python -m orchestrator --mode=parent
 
 smoke: setup ## the same shape in half a minute, pgqueuer tuned
@@ -48,38 +48,38 @@ smoke: setup ## the same shape in half a minute, pgqueuer tuned
 run: setup ## any run: make run ARGS="--scenario crash_recovery_exact --preset stock"
 	$(BIN)/crashbench run $(ARGS)
 
-calibrate: setup ## run the five control queues: what is found against what must be found
+calibrate: setup ## run the five control queues: what is found against what must be found (a minute)
 	$(BIN)/crashbench calibrate
 
 matrix: setup ## many runs, interleaved, resumable: make matrix ARGS="--repetitions 6"
 	$(BIN)/crashbench matrix $(ARGS)
 
-crash-points: setup ## kill the worker at every round trip: make crash-points LIBRARY=pgqueuer
+crash-points: setup ## kill and stall the worker at every round trip: make crash-points LIBRARY=pgqueuer (some ten minutes)
 	$(BIN)/crashbench crash-points $(LIBRARY) $(ARGS)
 
-faults: setup ## try every fault on a library, a short run each: make faults LIBRARY=pgqueuer
+faults: setup ## try every fault on a library, a short run each: make faults LIBRARY=pgqueuer (some ten minutes)
 	$(BIN)/crashbench faults $(LIBRARY) $(ARGS)
 
-results: setup ## write RESULTS.md and docs/results/ from what make matrix has measured
+results: setup ## write RESULTS.md and docs/results/ from what make matrix and make crash-points have measured
 	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) $(wildcard results/crash-points-*.json) --pages docs/results > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
 	$(BIN)/crashbench report $(or $(RESULTS),results/matrix) --output report.html
 
-test: setup ## the tests
+test: setup ## the tests (some ten minutes)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
 	$(BIN)/pytest -q -m "" -n 2 tests/acceptance/test_short_scenarios.py $(ARGS)
 
-test-conformance: adapters ## every library, and adapters that are wrong on purpose (some ten minutes)
+test-conformance: adapters ## every library, and adapters that are wrong on purpose (some six minutes)
 	$(BIN)/pytest -q -m "not every_check" -n 2 tests/queues/test_conformance.py $(ARGS)
 
 test-faults: setup ## every fault on control queues, its no-op, its parent's death (some four minutes)
 	$(BIN)/pytest -q -m every_fault -n 2 tests/queues tests/acceptance $(ARGS)
 
-test-crash-points: setup ## every crash point of the controls and of pgqueuer (some four minutes)
+test-crash-points: setup ## every crash point of the controls and of pgqueuer (some six minutes)
 	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
 
 test-more-points: setup ## places of the body, late requests, the rescuer's race: controls (some ten minutes)
@@ -88,7 +88,7 @@ test-more-points: setup ## places of the body, late requests, the rescuer's race
 test-dask: setup ## everything that is spread, over a real Dask scheduler and two workers (some five minutes)
 	$(BIN)/pytest -q -m on_dask -n 2 -o faulthandler_timeout=1480 tests/acceptance/test_*_on_dask.py $(ARGS)
 
-nightly: adapters test-more-points ## wrong adapters asked everything, crash points of every library (hours): findings do not stop it
+nightly: adapters test-more-points ## what make test-more-points has, wrong adapters asked everything, crash points of every library (hours); findings do not stop it
 	$(BIN)/pytest -q -m every_check -n 2 tests/queues/test_conformance.py
 	for cell in "pgqueuer tuned" "pgqueuer stock" "procrastinate tuned" "river tuned" \
 	  "river transactional" "graphile_worker tuned"; do \
@@ -97,7 +97,7 @@ nightly: adapters test-more-points ## wrong adapters asked everything, crash poi
 	    case $$? in 1|4) ;; *) exit 1 ;; esac; \
 	done
 
-test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (some five minutes)
+test-wheel: setup ## install the wheel elsewhere and use it as an ordinary user (two minutes)
 	$(BIN)/pytest -q -m from_wheel -o faulthandler_timeout=1780 tests/acceptance/test_installed_wheel.py $(ARGS)
 
 lint: setup ## ruff: style, complexity, swallowed exceptions, stray prints
@@ -114,7 +114,7 @@ verify: setup ## generated documents and schemas are what the types say
 	$(BIN)/python -m orchestrator.documents --check
 	$(BIN)/python -m analysis schema --check
 
-docs: setup ## write PROTOCOL.md, HISTORY.md and the JSON schemas from the types
+docs: setup ## write PROTOCOL.md, HISTORY.md, scenarios/README.md and the JSON schemas from the types
 	$(BIN)/python -m orchestrator.documents
 	$(BIN)/python -m analysis schema
 

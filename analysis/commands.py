@@ -109,7 +109,12 @@ def jobs_command(
 
 def results_command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Histories, tables of crash points or of faults (crash-points-*.json, "
+            "faults-*.json), or folders of them",
+        ),
     ],
     pages: Annotated[
         Path | None,
@@ -119,8 +124,9 @@ def results_command(
     """Print RESULTS.md: what was measured, side by side.
 
     It opens with one table of all libraries and presets, is made from the histories alone, and
-    says what may be compared with what, and how far. The tables of each scenario go to --pages;
-    pages of scenarios that are no longer measured are taken away there.
+    says what may be compared with what, and how far. The tables of each scenario go to --pages, and
+    those of crash points and of faults to crash_points.md and faults.md there; pages of scenarios
+    that are not among these histories are taken away.
     """
     files, points, faults = inputs(paths)
     found = measured(files)
@@ -151,13 +157,17 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
 
 def report_command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Histories, or folders of them")
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Histories, tables of crash points (crash-points-*.json), or folders of them",
+        ),
     ],
     output: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
 ) -> None:
     """Write report.html: charts, runs side by side, any job looked up.
 
-    It is one file, needs no network, and is made from the histories alone.
+    It is one file, needs no network, and is made from the histories and tables alone.
     """
     files, points, _ = inputs(paths)
     page = report_page(files, points).encode()

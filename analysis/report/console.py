@@ -103,8 +103,7 @@ class HarmlessFormatter(logging.Formatter):
 
 def complain(error: BaseException, program: str = "error") -> None:
     """A sentence on stderr; what is told in several lines goes on indented."""
-    told = OUT_OF_MEMORY if isinstance(error, MemoryError) else str(error)
-    first, *more = map(harmless, told.split("\n"))
+    first, *more = map(harmless, _told(error).split("\n"))
     text = "\n".join([first, *(line if line.startswith(" ") else f"  {line}" for line in more)])
     try:
         sys.stderr.write(f"{program}: {text}\n")
@@ -114,6 +113,14 @@ def complain(error: BaseException, program: str = "error") -> None:
         # Python answers a refusal there with an exit code of its own.
         if sys.stderr is sys.__stderr__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 class _Output(io.FileIO):

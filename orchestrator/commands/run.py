@@ -66,13 +66,14 @@ def run(
 ) -> None:
     """Carry out one run, and say of every job what became of it.
 
-    Starts a PostgreSQL, enqueues the scenario's jobs into the library's own queue table, kills the
-    worker with SIGKILL, respawns it, waits until the queue has settled, and judges every job:
-    executed once, twice, lost, stranded, or not to be known.
+    Starts a PostgreSQL, enqueues the scenario's jobs into the library's own queue table, does what
+    harm the scenario plans (by default SIGKILL of the worker, and a new one 15 s later), waits
+    until the queue has settled, and judges every job: executed once, twice, lost, stranded, or not
+    to be known.
 
-    Exit codes: 0 pass, 1 an expectation is broken, 2 usage or bad file, 3 invalid (the instrument
-    cannot vouch for the ledger), 4 unknown (an expectation rests on what could not be known), 130
-    interrupted.
+    Exit codes: 0 pass, or not offered by the library, and then nothing was started, 1 an
+    expectation is broken, 2 usage or bad file, 3 invalid (the instrument cannot vouch for the
+    ledger), 4 unknown (an expectation rests on what could not be known), 130 interrupted.
 
       crashbench run --scenario crash_recovery_short --preset stock
 

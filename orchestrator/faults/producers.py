@@ -50,7 +50,7 @@ def await_next(reach: Reach, victim: Producer, fault: int) -> HealedAt:
 
 def describe(entry: KillDuringEnqueue) -> str:
     """For a person, before the run."""
-    several = f", {entry.rounds} times, each {entry.every_s:g} s" if entry.rounds > 1 else ""
+    several = f", {entry.rounds} times, one every {entry.every_s:g} s," if entry.rounds > 1 else ""
     return f"SIGKILL of a producer in the middle of a batch{several}"
 
 

@@ -47,7 +47,7 @@ def describe_kill_at_once(entry: KillAtOnce) -> str:
 def describe_storm(entry: Storm) -> str:
     """For a person, before the run."""
     slots = slots_named(entry.slots)
-    return f"SIGKILL of {slots}, {entry.rounds} rounds, each {entry.every_s:g} s,"
+    return f"SIGKILL of {slots}, {entry.rounds} rounds, one every {entry.every_s:g} s,"
 
 
 def describe_crash_loop(entry: CrashLoop) -> str:

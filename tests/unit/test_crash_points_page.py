@@ -100,6 +100,14 @@ def test_the_page_and_the_terminal_say_before_how_many_points_nothing_was_tried(
     assert not any("nothing" in line for line in summary_lines(BOTH) if "Before" in line)
 
 
+@pytest.mark.parametrize(("version", "named"), [("1.6.0", "pgqueuer 1.6.0,"), ("", "pgqueuer,")])
+def test_a_table_of_nothing_has_no_gap_where_no_run_told_the_version(
+    version: str, named: str
+) -> None:
+    first, *_ = summary_lines(table(library="pgqueuer", library_version=version, points=()))
+    assert first.startswith(f"{named} tuned: 0 points")
+
+
 def test_a_whole_enumeration_is_measured_by_its_longest_wait() -> None:
     killed = outcome("before", "duplicated", recovery_s=2.0)
     found = table(killed, outcome("after", "clean", "stall", stalled_s=3.0), took_s=9.0)

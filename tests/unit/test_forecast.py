@@ -128,6 +128,21 @@ def test_the_length_of_an_endless_stream_is_not_guessed() -> None:
     assert any("20 times, each after the last has settled" in line for line in seen.lines)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("storm", "SIGKILL of slots 0, 1, 6 rounds, one every 2.5 s, at T+60 s"),
+        (
+            "kill_during_enqueue",
+            "SIGKILL of a producer in the middle of a batch, 2 times, one every 2 s, at T+31 s",
+        ),
+    ],
+)
+def test_what_comes_in_rounds_is_told_with_how_often_they_come(name: str, said: str) -> None:
+    lines = forecast(rescuing(3.0), name=name).lines
+    assert any(line.startswith(f"fault: {said}") for line in lines)
+
+
 def test_held_and_state_triggers_are_told_in_words() -> None:
     held = forecast(rescuing(3.0), name="crash_recovery_exact").lines
     assert any("as soon as every held job stands at its point" in line for line in held)

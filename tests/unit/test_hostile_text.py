@@ -99,6 +99,17 @@ def test_an_error_that_quotes_it_begins_no_line_of_its_own(
     assert [char for char in FORBIDDEN if char in said] == []
 
 
+def test_a_file_that_cannot_be_read_is_named_with_why_and_no_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "no.jsonl"
+    with pytest.raises(FileNotFoundError) as refused:
+        missing.read_text()
+    complain(refused.value)
+
+    assert capsys.readouterr().err == f"error: {missing}: No such file or directory\n"
+
+
 def test_a_console_and_the_log_let_no_control_character_through(tmp_path: Path) -> None:
     out = io.StringIO()
     console = HarmlessConsole(file=out, force_terminal=True, color_system="truecolor", width=80)

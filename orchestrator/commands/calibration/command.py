@@ -19,7 +19,7 @@ def calibrate(dsn: Dsn = None, results: Results = Path("results/calibration")) -
     """Run the five control queues: is the instrument right?
 
     What each of them does is known, and is laid beside what is found. Each is run with every place
-    held at a known point, with a kill at an instant and with a pause. Takes about two minutes.
+    held at a known point, with a kill at an instant and with a pause. Takes about a minute.
     Exit codes: 0 as expected, 1 a difference: the instrument is then at fault, 2 a run could not be
     carried out.
     """

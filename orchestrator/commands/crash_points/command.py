@@ -112,7 +112,8 @@ def crash_points(
 
     Three runs without harm list the round trips; then each is a run of its own in which the worker
     is stopped before, or after, it, and killed; or its connections stand still while another worker
-    is there, and then flow again. The verdict of a point is that of its worst job.
+    is there, and then flow again. Three places of a job's body are points as well. The verdict of a
+    point is that of its worst job.
     What was interrupted goes on where it was when the same command is given again.
 
     Exit codes: 0 nothing worse than a duplicate, 1 a job was lost, stranded, given up or stuck, 2

@@ -101,7 +101,8 @@ def summary_lines(table: CrashPoints) -> list[str]:
     folded = sum({point.id: point.folded for point in table.points}.values())
     unsteady = len(table.unsteady)
     lines = [
-        f"{table.library} {table.library_version}, {table.preset}: {len(tried)} points, "
+        f"{f'{table.library} {table.library_version}'.rstrip()}, {table.preset}: "
+        f"{len(tried)} points, "
         f"{len(table.points)} with their sides: {counted or 'nothing was tried'}.",
         f"{folded} further round trips were folded into them, {len(table.nothing_executed)} "
         f"execute nothing, {unsteady} were not in every run without harm.",

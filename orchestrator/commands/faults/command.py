@@ -58,7 +58,7 @@ def faults(
     interrupted goes on where it was when the same command is given again: finished runs are kept.
     A run that fails does not stop the others. The exit code is the worst verdict's (2 before 3, 1,
     4 and 0); a fault that is 'not applicable' to the library, or 'not possible here' (on a server
-    given with --dsn), is no failure.
+    given with --dsn), is no failure. Stalls are left to crashbench crash-points.
 
       crashbench faults pgqueuer
 
