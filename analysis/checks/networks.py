@@ -69,6 +69,7 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
 def _as_aimed(history: History) -> Iterator[str]:
     """Those that were to end, where not all were."""
     planned = planned_faults(history.start.scenario.faults)
+    sent = {one.fault: one for one in history.records.of(FaultInjected)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
         entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
@@ -77,6 +78,10 @@ def _as_aimed(history: History) -> Iterator[str]:
         ended = {session.pid for session in end.terminated}
         if entry.which != "all" and ended != set(end.aimed_at):
             yield f"Fault {nth(seen.fault)} ended other sessions than those that it was aimed at."
+        if entry.which != "all" and seen.fault in sent and sent[seen.fault].what == seen.what:
+            mine = {session.pid for session in sent[seen.fault].before.sessions}
+            if not ended <= mine:
+                yield f"Fault {nth(seen.fault)} ended sessions that were none of its worker's."
         if entry.which == "listener" and not end.aimed_at:
             yield f"Fault {nth(seen.fault)}: the worker had no session that listened."
         if entry.which == "acknowledging" and len(end.aimed_at) > 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
@@ -14,6 +16,8 @@ from orchestrator.history.producer_faults import ProducerEnd
 from orchestrator.history.records import FaultEnded, FaultInjected, StallEnd
 from orchestrator.history.server_faults import ServerBack, ServerPaused
 
+IN_HAND_NS = 1_000_000_000
+"""What had been committed before is told of far sooner than this."""
 TAKEN_BACK: dict[type[Any], str] = {
     DoorEnd: "lifted_ns",
     LockEnd: "unlocked_ns",
@@ -72,4 +76,31 @@ def _over_as_seen(history: History) -> Iterator[str]:
             yield f"Fault {nth(sent.fault)} was over at another instant than its certificate says."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_long_as_planned, _over_as_seen)
+def _no_effect_meanwhile(history: History) -> Iterator[str]:
+    """An execution is completed once its effect is committed, and nobody can have committed any."""
+    if not history.start.scenario.effects:
+        return
+    done_ns = history.completions.t_ns
+    for sent, seen in _both(history):
+        end = seen.after
+        if isinstance(end, DoorEnd):
+            begun_ns, over_ns = end.sessions_gone_ns, end.lifted_ns
+        elif isinstance(end, ServerPaused):
+            begun_ns, over_ns = end.stopped_ns, end.continued_ns
+        else:
+            continue
+        if begun_ns is None or over_ns is None:
+            continue  # its certificate says so
+        count = int(np.count_nonzero((done_ns > begun_ns + IN_HAND_NS) & (done_ns < over_ns)))
+        if count:
+            yield (
+                f"While fault {nth(sent.fault)} is said to have kept everybody from the database, "
+                f"{count} jobs were completed with their effects."
+            )
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _as_long_as_planned,
+    _over_as_seen,
+    _no_effect_meanwhile,
+)

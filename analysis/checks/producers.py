@@ -9,7 +9,7 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.producer_faults import ProducerBefore
-from orchestrator.history.records import EnqueueFailed, FaultInjected
+from orchestrator.history.records import EnqueueFailed, FaultInjected, ProducerTarget
 from orchestrator.scenario.faults import KillDuringEnqueue
 
 
@@ -36,6 +36,25 @@ def _unanswered(history: History) -> Iterator[str]:
             )
 
 
+def _in_hand(history: History) -> Iterator[str]:
+    """Each job of its batch had been sent by when it was frozen, and nobody dies twice."""
+    sent_ns = {failed.job_id: failed.sent_ns for failed in history.records.of(EnqueueFailed)}
+    killed: dict[int, int] = {}
+    for sent, before in _deaths(history):
+        later = [job for job in before.jobs if sent_ns.get(job, 0) > before.frozen_ns]
+        if later:
+            yield (
+                f"Job {later[0]} is said to have been in the hands of the producer that fault "
+                f"{nth(sent.fault)} killed, and was sent after that one had been frozen."
+            )
+        target = sent.target
+        if isinstance(target, ProducerTarget):
+            earlier = killed.setdefault(target.number, sent.fault)
+            if earlier != sent.fault:
+                both = f"Faults {nth(earlier)} and {nth(sent.fault)}"
+                yield f"{both} are said to have killed one and the same producer."
+
+
 def _never_sent(history: History) -> Iterator[str]:
     """What no server was given, no queue can have."""
     for sent, before in _deaths(history):
@@ -59,4 +78,9 @@ def _as_planned(history: History) -> Iterator[str]:
             yield f"Fault {nth(sent.fault)} met its producer at another place than was planned."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_unanswered, _never_sent, _as_planned)
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _unanswered,
+    _in_hand,
+    _never_sent,
+    _as_planned,
+)

@@ -54,7 +54,7 @@ class LiveCauses:
             for span in self.spans
             if not span.ends_process
             and any(map(span.hits, workers))
-            and span.began_ns < taken_ns
+            and self._began_ns(span) < taken_ns
             and (span.healed_ns is None or span.healed_ns > begun_ns)
         ]
         if any(span.lets_go for span in held_up):
@@ -66,6 +66,13 @@ class LiveCauses:
             if taken_ns >= over_ns and first.over_ns > over_ns:
                 return "short_lease"
         return "rescue"
+
+    def _began_ns(self, span: FaultSpan) -> int:
+        """From when on it can have made anything: where a worker's successor comes first, it is
+        told to stop later than the fault began."""
+        told = (self.incarnations.by_key(worker) for worker in span.workers if span.lets_go)
+        known = [one.told_ns for one in told if one is not None and one.told_ns is not None]
+        return max([span.began_ns, *known])
 
     def _was_draining(self, execution: Execution, taken_ns: int) -> bool:
         member = self.incarnations.get(execution.slot, execution.incarnation)

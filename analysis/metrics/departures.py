@@ -16,6 +16,8 @@ from analysis.section import Section, seconds
 from orchestrator.history.records import Departure, FaultEnded, FaultInjected, WorkerTarget
 from worker_child.protocol import ChildReady
 
+TERMINATES = "terminate"
+"""The fault that sends SIGTERM; the other one tells a worker to stop in the wire's own way."""
 MOST_LISTED = 100
 """So many taken jobs of one departure are listed."""
 
@@ -117,7 +119,7 @@ def _found(
         slot=target.slot,
         incarnation=target.incarnation,
         told_ns=end.told_ns,
-        outcome=_outcome(end, len(at_its_end)),
+        outcome=_outcome(sent, end, len(at_its_end)),
         left_s=None
         if end.reaped_ns is None or end.told_ns is None
         else seconds(end.reaped_ns - end.told_ns),
@@ -132,12 +134,13 @@ def _found(
     )
 
 
-def _outcome(end: Departure, left_open: int) -> DepartureOutcome:
+def _outcome(sent: FaultInjected, end: Departure, left_open: int) -> DepartureOutcome:
     if end.killed_ns is not None:
         return "killed"
     if end.reaped_ns is None or end.told_ns is None:
         return "unknown"
-    if end.exit_code != 0 and end.signal != signal.SIGTERM:
+    by_ours = sent.what == TERMINATES and end.signal == signal.SIGTERM
+    if end.exit_code != 0 and not by_ours:
         return "died"
     return "abandoned" if left_open else "drained"
 

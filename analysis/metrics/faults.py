@@ -137,12 +137,14 @@ def _taken(case: Case, span: FaultSpan) -> Iterator[tuple[int, int]]:
         member = case.incarnations.by_key(worker)
         gone_ns = FAR_FUTURE_NS if member is None or member.gone_ns is None else member.gone_ns
         leaves = span.ends_process or span.lets_go
+        told_ns = None if member is None or not span.lets_go else member.told_ns
+        since_ns = span.began_ns if told_ns is None else told_ns
         until_ns = gone_ns if leaves else min(gone_ns, span.healed_ns or gone_ns)
         mine = (starts.key >> EXECUTION_BITS) == worker
         at_work = mine & (starts.t_ns <= until_ns)
-        at_work &= ~np.isin(starts.key, _ended_keys(case.history, worker, span.began_ns))
+        at_work &= ~np.isin(starts.key, _ended_keys(case.history, worker, since_ns))
         theirs = ~mine & np.isin(starts.job, starts.job[at_work])
-        theirs &= (starts.t_ns > span.began_ns) & (starts.t_ns <= until_ns)
+        theirs &= (starts.t_ns > since_ns) & (starts.t_ns <= until_ns)
         for place in np.flatnonzero(at_work).tolist():
             key, job, begun_ns = (int(c[place]) for c in (starts.key, starts.job, starts.t_ns))
             others = theirs & (starts.job == job) & (starts.t_ns > begun_ns)

@@ -124,3 +124,65 @@ def test_a_departure_that_was_not_as_planned_voids_the_run(
     summary = analyse(story.write(tmp_path))
     assert summary.verdict == "invalid"
     assert says in " ".join(summary.reasons)
+
+
+def overtaken(*, told_first: bool) -> Story:
+    """The successor is ready first; another worker takes A before that one is told to leave, or
+    after it."""
+    story = Story()
+    story.first("run_start")["scenario"]["workers"]["slots"] = 2
+    first, second = story.worker(), story.worker(1)
+    story.enqueue(A)
+    first.start(A)
+    fault = story.tell_to_stop(first, grace_s=GRACE_S)
+    successor = story.worker()
+    story.first("child_spawned", incarnation=1)["after_fault"] = fault
+    if told_first:
+        told_ns = story.now_ns
+        second.run(A)
+    else:
+        second.run(A)
+        told_ns = story.now_ns
+    story.wait(1)
+    first.complete(A)
+    left = story.exit(first, fault=fault)
+    gone_ns = left["t_ns"]
+    story.record("row_read", read="kill", fault=fault, lines=0)["t_ns"] = gone_ns + 1
+    sent = story.first("fault_injected")
+    parts = {"reaped_ns": gone_ns, "eof_ns": gone_ns, "sessions_gone_ns": gone_ns}
+    parts |= {"rows_read_ns": gone_ns + 1, "told_ns": told_ns, "exit_code": 0}
+    common = {key: sent[key] for key in ("fault", "what", "target")}
+    story.record("fault_ended", **common, parts=parts, raced=True, healed_ns=gone_ns)
+    story.phase("stop")
+    story.exit(second)
+    story.exit(successor)
+    story.end()
+    planned(story)[0]["successor"] = "before"
+    return story
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_who_was_not_told_to_leave_yet_is_no_cause_of_what_is_done_twice(
+    tmp_path: Path, told_first: bool
+) -> None:
+    summary = analyse(overtaken(told_first=told_first).write(tmp_path))
+    assert summary.verdict != "invalid", summary.reasons
+    by = summary.crash.duplicates_live_by
+    assert (by.drain, by.rescue) == ((1, 0) if told_first else (0, 1))
+    (fault,), (gone,) = summary.faults, summary.departures
+    assert fault.live_taken == gone.taken == int(told_first)
+
+
+@pytest.mark.parametrize(("plant", "outcome"), [(leaves, "died"), (terminated, "abandoned")])
+def test_a_sigterm_that_nobody_sent_is_no_drain(
+    tmp_path: Path, plant: Callable[..., Story], outcome: str
+) -> None:
+    story = plant()
+    for fields in (story.first("child_exited", incarnation=0), end(story)):
+        fields.pop("exit_code", None)
+        fields["signal"] = 15
+    if plant is terminated:
+        story.first("child_exited", incarnation=0)["reason"] = "stopped"
+        del end(story)["killed_ns"]
+    (gone,) = analyse(story.write(tmp_path)).departures
+    assert gone.outcome == outcome

@@ -192,6 +192,29 @@ def test_a_batch_that_was_answered_after_all_voids_the_run(tmp_path: Path) -> No
     assert f"said not to have answered job {C}" in " ".join(summary.reasons)
 
 
+def test_a_job_that_was_sent_after_the_producer_was_frozen_voids_the_run(tmp_path: Path) -> None:
+    changed = story()
+    late_ns = changed.first("enqueue_failed", job_id=C)["t_ns"] - 1
+    changed.first("enqueue_failed", job_id=C)["sent_ns"] = late_ns
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert f"Job {C} is said to have been in the hands of the producer" in " ".join(summary.reasons)
+
+
+def test_a_producer_that_is_said_to_have_died_twice_voids_the_run(tmp_path: Path) -> None:
+    changed = story()
+    for kind in ("fault_injected", "fault_ended"):
+        changed.records.append((kind, {**changed.first(kind), "fault": 1}))
+    entries = changed.first("run_start")["scenario"]["faults"]
+    entries.append(entries[0])
+    changed.records.sort(key=lambda one: one[0] == "run_end")
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert "Faults 1 and 2 are said to have killed one and the same producer" in " ".join(
+        summary.reasons
+    )
+
+
 @pytest.mark.parametrize(("key", "value"), [("side", "before"), ("batch", 3)])
 def test_a_producer_that_was_met_elsewhere_than_planned_voids_the_run(
     tmp_path: Path, key: str, value: object

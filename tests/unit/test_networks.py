@@ -337,3 +337,13 @@ def test_another_session_than_the_one_that_listened_voids_the_run(
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
     assert reason in " ".join(summary.reasons)
+
+
+def test_a_listening_session_that_was_not_the_workers_voids_the_run(tmp_path: Path) -> None:
+    changed = listener_lost()
+    end = changed.first("fault_ended")["parts"]
+    end["terminated"][0]["pid"] = 9
+    end["aimed_at"] = [9]
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert "ended sessions that were none of its worker's" in " ".join(summary.reasons)

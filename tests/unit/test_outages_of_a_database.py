@@ -134,3 +134,13 @@ def test_an_outage_of_a_database_that_was_last_seen_long_before_its_end_voids_th
     still = INSTANTS[what][1]
     story.first("fault_ended")["parts"][still] = story.first("fault_injected")["t_ns"] + 1000
     assert "nothing shows that it lasted until its end" in said(story, tmp_path)
+
+
+@pytest.mark.parametrize("what", ["read_only", "pool_exhaustion", "database_pause"])
+def test_an_effect_that_came_about_without_a_database_voids_the_run(
+    tmp_path: Path, what: str
+) -> None:
+    story = outage(what)
+    at_ns = story.first("fault_ended")["healed_ns"] - 1_000_000_000
+    story.first("job_completed", job_id=C)["t_ns"] = at_ns
+    assert "1 jobs were completed with their effects" in said(story, tmp_path)
