@@ -108,7 +108,9 @@ def enumerated(desk: Desk, library: str, *options: str) -> tuple[int, dict[str, 
     """The exit code and the table."""
     with desk.started("crash-points", library, "--actions=kill", *options) as process:
         out, error = process.communicate(timeout=LIMIT_S)
-    table = json.loads(next(desk.results.glob("crash-points-*.json")).read_text())
+    written = list(desk.results.glob("crash-points-*.json"))
+    assert written, out + error
+    table = json.loads(written[0].read_text())
     assert table["complete"], out + error
     assert [p for p in table["points"] if p["verdict"] == "invalid"] == [], out + error
     assert what_is_left(desk) == []
