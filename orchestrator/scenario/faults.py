@@ -14,7 +14,7 @@ from orchestrator.scenario.database_faults import (
     ReadOnly,
     TableLock,
 )
-from orchestrator.scenario.triggered import AtPoint, PointSide, Slots, Triggered, shifted
+from orchestrator.scenario.triggered import AtPoint, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 
@@ -192,7 +192,7 @@ class KillDuringEnqueue(
 
     TRIGGERS = ("at_s",)
     HOLDS_UP = False
-    side: PointSide = "after"
+    side: Literal["before", "after"] = "after"
     """``before`` = nothing of that request has reached the server: the queue has none of the batch;
     ``after`` = its whole answer has come, and nothing of it has reached the producer: the queue has
     all of it, and the producer knows of none."""

@@ -86,6 +86,13 @@ def test_a_queue_is_asked_for_what_it_can_do_alone() -> None:
     assert scenario.workers.concurrency == 1
 
 
+def test_a_place_of_the_body_is_tried_with_one_plain_job_whatever_the_queue_can_do() -> None:
+    able = Ability(fans_out=True, retries=True, least=(2, 1))
+    jobs = list(Workload(workloads.body_scenario("body", "single", able, "effect")).waves())
+    assert [len(wave) for wave in jobs] == [1, 2]
+    assert jobs[0][0].plan.children == ()
+
+
 def test_a_worker_that_stands_still_while_it_starts_may_become_ready_afterwards() -> None:
     plain = Ability(fans_out=False, retries=False, least=(1, 1))
     at = AtPoint(statement="LISTEN q", phase="starting up", side="before")

@@ -228,7 +228,7 @@ def _scenario(
                 "rate_per_s": 1.0,
                 "mix": {"notification_deliver": 1.0},
                 "kinds": {_CHILD: {"class": "short", "length_s": _LENGTH_S}},
-                "fan_out": 1 if workload == "single" and ability.fans_out else 0,
+                "fan_out": int(any(wave.get("kind") == _COORDINATOR for wave in waves)),
                 "waves": [*waves, {"count": FRESH_JOBS}],
                 "waves_from": "ready" if workload == "single" else "before",
                 "idle_s": quiet_s,
