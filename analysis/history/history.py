@@ -31,8 +31,8 @@ from analysis.history.tables import (
     StartColumns,
     Starts,
 )
+from orchestrator.history.fault_parts import FAULT_PARTS
 from orchestrator.history.records import (
-    FAULT_PARTS,
     HISTORY_VERSION,
     ClockAnchorRecord,
     FaultEnded,

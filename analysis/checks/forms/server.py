@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from analysis.checks.forms.form import Form, Part, Witnessed, complete_or_not
-from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerSeen
+from orchestrator.history.targets import ServerTarget
 
 
 def _was_seen(part: Callable[[ServerSeen, ServerSeen], bool]) -> Part:
