@@ -44,14 +44,13 @@ from orchestrator.history.records import (
     ChildExited,
     ChildSpawned,
     ClockAnchorRecord,
-    Departure,
     EnqueueFailed,
     FaultEnded,
     FaultInjected,
-    ProcessEnd,
     QueueSnapshot,
     ResourceSample,
 )
+from orchestrator.history.worker_faults import Departure, ProcessEnd
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note, session_name
 
 PARENTS_KINDS: tuple[type[Any], ...] = (

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
-from orchestrator.history.records import ChildSpawned, Departure, FaultEnded, WorkerTarget
+from orchestrator.history.records import ChildSpawned, FaultEnded
+from orchestrator.history.targets import WorkerTarget
+from orchestrator.history.worker_faults import Departure
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 from worker_child.protocol import ChildReady
 

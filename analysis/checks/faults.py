@@ -8,13 +8,8 @@ from typing import Literal
 from analysis.evidence.run_spec import planned_faults, started_ns
 from analysis.faults_named import nth
 from analysis.history.history import History
-from orchestrator.history.records import (
-    ChildExited,
-    ChildSpawned,
-    FaultEnded,
-    FaultInjected,
-    ProcessEnd,
-)
+from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
+from orchestrator.history.worker_faults import ProcessEnd
 from orchestrator.scenario.faults import Fault
 
 INSTANT_NS = 1_000_000

@@ -9,14 +9,9 @@ from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
-from orchestrator.history.records import (
-    FaultEnded,
-    FaultInjected,
-    Freeze,
-    ProcessEnd,
-    SessionsBefore,
-    StallEnd,
-)
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.round_trips import Freeze
+from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore, StallEnd
 from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note

@@ -14,12 +14,8 @@ from analysis.checks.naming import jobs_named
 from analysis.faults_named import nth
 from analysis.history.columns import pack_one
 from analysis.history.history import History, read_fault
-from orchestrator.history.records import (
-    ChildSpawned,
-    FaultEnded,
-    ProcessEnd,
-    RowRead,
-)
+from orchestrator.history.records import ChildSpawned, FaultEnded, RowRead
+from orchestrator.history.worker_faults import ProcessEnd
 from worker_child.protocol import ChildReady
 
 

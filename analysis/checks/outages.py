@@ -13,8 +13,9 @@ from analysis.history.history import History
 from orchestrator.history.database_faults import DoorEnd, LockEnd, SnapshotEnd
 from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
 from orchestrator.history.producer_faults import ProducerEnd
-from orchestrator.history.records import FaultEnded, FaultInjected, StallEnd
+from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.server_faults import ServerBack, ServerPaused
+from orchestrator.history.worker_faults import StallEnd
 
 IN_HAND_NS = 1_000_000_000
 """What had been committed before is told of far sooner than this."""

@@ -9,7 +9,8 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.producer_faults import ProducerBefore
-from orchestrator.history.records import EnqueueFailed, FaultInjected, ProducerTarget
+from orchestrator.history.records import EnqueueFailed, FaultInjected
+from orchestrator.history.targets import ProducerTarget
 from orchestrator.scenario.faults import KillDuringEnqueue
 
 

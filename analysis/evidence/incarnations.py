@@ -10,17 +10,10 @@ import msgspec
 
 from analysis.history.columns import worker_key
 from analysis.history.history import Records
-from orchestrator.history.records import (
-    ChildExited,
-    ChildSpawned,
-    Departure,
-    FaultEnded,
-    FaultInjected,
-    ProcessEnd,
-    Rescue,
-)
+from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
 from orchestrator.history.rescuer import Life, Outage, Rescuer, find_rescuer, stretched_ns
-from worker_child.protocol import ChildReady, Note
+from orchestrator.history.worker_faults import Departure, ProcessEnd
+from worker_child.protocol import ChildReady, Note, Rescue
 
 Place = tuple[int, int]
 """(slot, incarnation)"""

@@ -32,23 +32,20 @@ from analysis.history.tables import (
     Starts,
 )
 from orchestrator.history.database_faults import DoorBefore, LockBefore, SnapshotBefore
+from orchestrator.history.fault_parts import FAULT_PARTS
 from orchestrator.history.producer_faults import ProducerBefore
 from orchestrator.history.records import (
-    FAULT_PARTS,
     HISTORY_VERSION,
     ClockAnchorRecord,
-    DatabaseTarget,
     FaultEnded,
     FaultInjected,
-    ProducerTarget,
     RowRead,
     RunEnd,
     RunStart,
-    ServerTarget,
-    SessionsBefore,
-    WorkerTarget,
 )
 from orchestrator.history.server_faults import ServerSeen
+from orchestrator.history.targets import DatabaseTarget, ProducerTarget, ServerTarget, WorkerTarget
+from orchestrator.history.worker_faults import SessionsBefore
 from worker_child.protocol import JobDiscarded, JobRetried, Note
 
 FIRST_PHASE = "setup"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from orchestrator.history.records import CacheAnswered
+from orchestrator.history.notes import CacheAnswered
 from worker_child.protocol import Note
 
 

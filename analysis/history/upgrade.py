@@ -20,9 +20,9 @@ from orchestrator.history.records import (
     FaultInjected,
     Invocation,
     RunStart,
-    Session,
-    WorkerTarget,
 )
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import WorkerTarget
 from orchestrator.scenario.faults import FORMER_FAULTS, UNTAGGED_FAULT
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Rescue

@@ -13,7 +13,9 @@ from analysis.checks.forms.kill import KillCertificate
 from analysis.history.columns import EXECUTION_BITS, Ints, unpack, worker_key
 from analysis.history.history import History
 from analysis.section import Section, seconds
-from orchestrator.history.records import Departure, FaultEnded, FaultInjected, WorkerTarget
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.targets import WorkerTarget
+from orchestrator.history.worker_faults import Departure
 from worker_child.protocol import ChildReady
 
 TERMINATES = "terminate"

@@ -11,7 +11,8 @@ from analysis.evidence.run_spec import planned_faults
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Bools, worker_key
 from analysis.history.history import History
 from analysis.section import Section, seconds
-from orchestrator.history.records import FaultEnded, FaultInjected, StallEnd
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.worker_faults import StallEnd
 from orchestrator.scenario.faults import Stall
 from orchestrator.scenario.triggered import PointSide
 

@@ -14,7 +14,8 @@ from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from analysis.metrics.latency import NEVER, Instants, instants
 from analysis.section import seconds
-from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected, WorkerTarget
+from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected
+from orchestrator.history.targets import WorkerTarget
 
 
 def server_findings(history: History) -> Iterator[str]:

@@ -26,7 +26,8 @@ from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
-from orchestrator.history.records import ReasonOfEnd, Rescue
+from orchestrator.history.records import ReasonOfEnd
+from worker_child.protocol import Rescue
 
 SUMMARY_VERSION: Literal[2] = 2
 

@@ -14,7 +14,8 @@ from orchestrator.documents.golden import golden_lines
 from orchestrator.documents.meanings import NOTES
 from orchestrator.documents.scenario_keys import class_rows, key_sections, kind_rows
 from orchestrator.documents.schemas import HISTORY_PARTS, history_schema, protocol_schema
-from orchestrator.history.records import FAULT_PARTS, KINDS
+from orchestrator.history.fault_parts import FAULT_PARTS
+from orchestrator.history.records import KINDS
 from worker_child.protocol import (
     EVENT_KINDS,
     AskAnswer,

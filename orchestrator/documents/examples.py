@@ -16,17 +16,15 @@ from orchestrator.history.records import (
     FaultEnded,
     FaultInjected,
     HistoryRecord,
-    ProcessEnd,
     QueueSnapshot,
-    Rescue,
     ResourceSample,
     RowRead,
     RunEnd,
     RunStart,
-    Session,
-    SessionsBefore,
-    WorkerTarget,
 )
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import WorkerTarget
+from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore
 from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.types import Scenario, WorkerSettings, WorkloadSettings
 from worker_child.protocol import (
@@ -38,6 +36,7 @@ from worker_child.protocol import (
     JobRetried,
     JobStarted,
     Note,
+    Rescue,
     session_name,
 )
 

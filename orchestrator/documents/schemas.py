@@ -10,26 +10,19 @@ import msgspec
 from orchestrator.documents.fields import meanings_of
 from orchestrator.documents.scenario_keys import TABLES
 from orchestrator.history.database_faults import QueueSize, Waiter
+from orchestrator.history.fault_parts import FAULT_PARTS
 from orchestrator.history.network_faults import HeldConnection
+from orchestrator.history.notes import CacheAnswered
 from orchestrator.history.producer_faults import ProducerSession
 from orchestrator.history.records import (
-    FAULT_PARTS,
     HISTORY_VERSION,
     KINDS,
-    CacheAnswered,
-    DatabaseTarget,
-    Delivery,
-    Freeze,
     Invocation,
-    ProducerTarget,
-    Rescue,
-    RescuerHeld,
-    RoundTripSeen,
-    ServerTarget,
-    Session,
-    WorkerTarget,
 )
+from orchestrator.history.round_trips import Delivery, Freeze, RescuerHeld, RoundTripSeen
 from orchestrator.history.server_faults import EndedSession
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import DatabaseTarget, ProducerTarget, ServerTarget, WorkerTarget
 from worker_child.protocol import (
     EVENT_KINDS,
     PROTOCOL_VERSION,
@@ -44,6 +37,7 @@ from worker_child.protocol import (
     JobAnswer,
     JobToEnqueue,
     Plan,
+    Rescue,
 )
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -13,14 +13,10 @@ from typing import Protocol
 import msgspec
 
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import (
-    Delivery,
-    Freeze,
-    ProcessEnd,
-    RowRead,
-    Session,
-    SessionsBefore,
-)
+from orchestrator.history.records import RowRead
+from orchestrator.history.round_trips import Delivery, Freeze
+from orchestrator.history.sessions import Session
+from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore
 from orchestrator.workers.child import ChildHandle
 
 

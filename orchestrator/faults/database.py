@@ -22,7 +22,8 @@ from orchestrator.faults.sessions import shown
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, server_of
 from orchestrator.history.database_faults import DoorBefore, DoorEnd
-from orchestrator.history.records import DatabaseTarget, Session
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import DatabaseTarget
 from orchestrator.scenario.database_faults import PoolExhaustion, ReadOnly
 from orchestrator.scenario.triggered import Triggered
 

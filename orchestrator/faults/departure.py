@@ -10,7 +10,7 @@ import msgspec
 from orchestrator.faults.certificate import Closed, EndOfAProcess
 from orchestrator.faults.signals import HealedAt, ready_ns_of
 from orchestrator.faults.targets import Reach, Victim, Worker, worker
-from orchestrator.history.records import Departure
+from orchestrator.history.worker_faults import Departure
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 from orchestrator.workers.child import ChildHandle
 

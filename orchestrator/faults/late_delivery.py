@@ -11,7 +11,7 @@ from collections.abc import Collection
 from itertools import chain
 
 from orchestrator.errors import ProxyError
-from orchestrator.history.records import Delivery
+from orchestrator.history.round_trips import Delivery
 from orchestrator.proxy.delayed import Delayed
 from orchestrator.scenario.faults import DELIVERY_LIMIT_S
 from orchestrator.workers.tracker import Incarnation, Tracker

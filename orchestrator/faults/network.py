@@ -14,7 +14,8 @@ from orchestrator.faults.sessions import SessionsGone, shown
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker, slots_named
 from orchestrator.history.network_faults import BlackholeEnd, HeldConnection, ResetEnd
-from orchestrator.history.records import Session, SessionsBefore
+from orchestrator.history.sessions import Session
+from orchestrator.history.worker_faults import SessionsBefore
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import Blackhole, Reset
 from orchestrator.scenario.triggered import Triggered

@@ -7,8 +7,7 @@ import time
 from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import SessionsBefore
-from orchestrator.history.worker_faults import PauseEnd
+from orchestrator.history.worker_faults import PauseEnd, SessionsBefore
 from orchestrator.processes import linux
 from orchestrator.scenario.faults import Pause
 

@@ -16,7 +16,7 @@ from orchestrator.faults.database import OPEN_LIMIT_S, database_of
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.database_faults import SnapshotBefore, SnapshotEnd
-from orchestrator.history.records import DatabaseTarget
+from orchestrator.history.targets import DatabaseTarget
 from orchestrator.scenario.database_faults import PinnedSnapshot
 
 _LOOK_EVERY_NS = 500_000_000

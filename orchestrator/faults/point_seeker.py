@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.history.records import RoundTripSeen
+from orchestrator.history.round_trips import RoundTripSeen
 from orchestrator.proxy.points import RoundTrip
 from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 

@@ -9,7 +9,8 @@ from orchestrator.faults.certificate import Closed
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd, ProducerSession
-from orchestrator.history.records import ProducerTarget, Session
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import ProducerTarget
 from orchestrator.load.producer_process import ProducerProcess, ProducerProcesses
 from orchestrator.processes import linux
 from orchestrator.scenario.faults import KillDuringEnqueue

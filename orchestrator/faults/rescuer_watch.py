@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from orchestrator.faults.point_seeker import PointSeeker, seen_at
-from orchestrator.history.records import Freeze, RescuerHeld
+from orchestrator.history.round_trips import Freeze, RescuerHeld
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.triggered import AtPoint

@@ -19,7 +19,7 @@ from orchestrator.faults.phases import Phases
 from orchestrator.faults.point_seeker import PointSeeker, place_of, seen_at
 from orchestrator.faults.rescuer_watch import RescuerWatch, look_at_freeze
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import Freeze, RoundTripSeen
+from orchestrator.history.round_trips import Freeze, RoundTripSeen
 from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy

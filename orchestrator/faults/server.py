@@ -15,8 +15,8 @@ from orchestrator.errors import DatabaseLostError
 from orchestrator.faults.certificate import Closed
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, server_of
-from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen
+from orchestrator.history.targets import ServerTarget
 from orchestrator.processes import linux
 from orchestrator.scenario.database_faults import DatabasePause
 from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart

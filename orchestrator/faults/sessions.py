@@ -12,8 +12,9 @@ from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import Session, SessionsBefore
 from orchestrator.history.server_faults import EndedSession, SessionsEnded
+from orchestrator.history.sessions import Session
+from orchestrator.history.worker_faults import SessionsBefore
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import BackendTerminate
 

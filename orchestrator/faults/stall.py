@@ -10,7 +10,8 @@ from orchestrator.faults.certificate import Closed, sessions_before
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim, Worker
-from orchestrator.history.records import RescuerHeld, SessionsBefore, StallEnd
+from orchestrator.history.round_trips import RescuerHeld
+from orchestrator.history.worker_faults import SessionsBefore, StallEnd
 from orchestrator.scenario.faults import Stall
 
 

@@ -1,8 +1,8 @@
 """Every fault there is, one row each: whom it hits, what does it, what heals it, what certifies it.
 
 A new fault is a type in `orchestrator.scenario.faults`, a row here, and its part of the
-certificate: the types of its parts in `orchestrator.history.records` and what must be among them in
-`analysis.checks.certificates`. Nothing else knows which faults there are.
+certificate: the types of its parts in `orchestrator.history.fault_parts` and what must be among
+them in `analysis.checks.certificates`. Nothing else knows which faults there are.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from orchestrator.faults.database import OPEN_LIMIT_S, database_of, workers_name
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.database_faults import LockBefore, LockEnd, Waiter
-from orchestrator.history.records import DatabaseTarget
+from orchestrator.history.targets import DatabaseTarget
 from orchestrator.scenario.database_faults import TableLock
 
 _LOOK_EVERY_NS = 250_000_000

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from orchestrator.faults.round_trips import RoundTripWatch
-from orchestrator.history.records import Session, Target, WorkerTarget
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import Target, WorkerTarget
 from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.observe.absence import ServerAbsence
 from orchestrator.observe.probe import Probe

@@ -9,24 +9,13 @@ ordered by (t_ns, slot, incarnation, n), never by their place in the file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
-from orchestrator.history.database_faults import (
-    DoorBefore,
-    DoorEnd,
-    LockBefore,
-    LockEnd,
-    SnapshotBefore,
-    SnapshotEnd,
-)
-from orchestrator.history.freezes import Freeze as Freeze
-from orchestrator.history.network_faults import BlackholeEnd, ResetEnd
-from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
-from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen, SessionsEnded
-from orchestrator.history.worker_faults import PauseEnd
-from orchestrator.scenario.triggered import PointPhase, PointSide
+from orchestrator.history.fault_parts import FAULT_PARTS
+from orchestrator.history.targets import Target
+from orchestrator.history.worker_faults import Departure
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import (
     ChildReady,
@@ -37,9 +26,9 @@ from worker_child.protocol import (
     JobRetried,
     JobStarted,
     Note,
+    Rescue,
     RowState,
 )
-from worker_child.protocol import Rescue as Rescue
 
 HISTORY_VERSION = 2
 
@@ -196,211 +185,6 @@ class ChildExited(msgspec.Struct, frozen=True, omit_defaults=True):
     """Died unasked, and the traceback ends in the instrument's own code."""
 
 
-class Session(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One row of pg_stat_activity. (pid, backend_start) names a session once and for all."""
-
-    pid: int
-    backend_start: str
-    state: str | None = None
-    query: str | None = None
-
-
-class WorkerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="worker"):
-    """A target whose `kind` is `worker`: one incarnation."""
-
-    slot: int
-    incarnation: int
-    pid: int
-
-    @property
-    def workers(self) -> tuple[WorkerTarget, ...]:
-        """The incarnations that were hit; a target of another kind has none."""
-        return (self,)
-
-
-class ServerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="server"):
-    """A target whose `kind` is `server`: the run's own, and so everybody's."""
-
-    postmaster_pid: int
-    """Of its first process, before the fault."""
-
-    @property
-    def workers(self) -> tuple[WorkerTarget, ...]:
-        """No incarnation in particular."""
-        return ()
-
-
-class DatabaseTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="database"):
-    """A target whose `kind` is `database`: the run's own, and so everybody's."""
-
-    name: str
-    """On its server."""
-
-    @property
-    def workers(self) -> tuple[WorkerTarget, ...]:
-        """No incarnation in particular."""
-        return ()
-
-
-class ProducerTarget(msgspec.Struct, frozen=True, tag_field="kind", tag="producer"):
-    """A target whose `kind` is `producer`: one of the processes that enqueue."""
-
-    number: int
-    """Which it was of all that there had been, from 0."""
-    pid: int
-
-    @property
-    def workers(self) -> tuple[WorkerTarget, ...]:
-        """No incarnation: it works on no job."""
-        return ()
-
-
-Target = WorkerTarget | ServerTarget | DatabaseTarget | ProducerTarget
-"""Whom or what a fault hit: the union of the types whose tag `kind` is."""
-
-
-class RoundTripSeen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A round trip between a worker and the database, at which it is held."""
-
-    statement: str
-    """Its SQL, literals replaced by ?."""
-    sql: str
-    """Its SQL as sent, cut at 10 kB."""
-    phase: PointPhase
-    """Where the worker's jobs stood when the request had come."""
-    side: PointSide
-    """``before`` = nothing of it has reached the server; ``after`` = nothing of the answer has
-    reached the worker; ``delayed`` = as before, and it is to reach the server later."""
-    rows: int | None = None
-    """How many rows it returned or changed; left out before the answer."""
-
-
-class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of a request that was held back, once its worker was dead."""
-
-    sent_ns: int | None = None
-    """From when on the server may have executed it, CLOCK_MONOTONIC; left out where it was not
-    sent."""
-    answered_ns: int | None = None
-    """Its whole answer had come, CLOCK_MONOTONIC."""
-    sent_bytes: int = 0
-    """What the server was sent, all of the request."""
-    rows: int | None = None
-    """How many rows it returned or changed; left out where no command counts."""
-    refused: str | None = None
-    """The server's error, SQLSTATE first."""
-    why: str | None = None
-    """Why it was not delivered."""
-
-
-class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_injected` that hits a worker: seen just before it."""
-
-    sessions: list[Session]
-    """The victim's; of one that was not ready there may be none yet."""
-    unknown_sessions: list[Session] = []
-    """Sessions in the run's own database that bear no name of this run: whose are they?"""
-    ready: bool = True
-    """The victim had said that it was ready, as far as that had been read."""
-    at_point: RoundTripSeen | None = None
-    """The round trip at which it was held, where that is what the fault waited for."""
-
-
-class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_ended` that kills a worker: what was seen of its end.
-    What is left out was not seen within its limit."""
-
-    reaped_ns: int | None = None
-    signal: int | None = None
-    exit_code: int | None = None
-    survivors: list[int] = []
-    """Living processes of the victim: of its process group or session, or with its mark in their
-    environment, or fallen to the parent without any mark. Zombies do not count."""
-    eof_ns: int | None = None
-    """The victim's pipe was read to its end."""
-    sessions_gone_ns: int | None = None
-    sessions_left: list[Session] = []
-    rows_read_ns: int | None = None
-    freeze: Freeze | None = None
-    """Of a victim that was held at a round trip: what its frozen connections let through."""
-    delivery: Delivery | None = None
-    """Of a victim whose request was delayed."""
-
-
-class Departure(ProcessEnd, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_ended` that has a worker leave, and kills it only where it has not
-    left in time (`deploy`, `terminate`)."""
-
-    told_ns: int | None = None
-    """When it was told to stop, stamped just before, CLOCK_MONOTONIC."""
-    again_ns: int | None = None
-    """Of `terminate`: when the second SIGTERM was sent, CLOCK_MONOTONIC; left out where it had left
-    before."""
-    killed_ns: int | None = None
-    """When SIGKILL was sent to what had not left by then, stamped just before, CLOCK_MONOTONIC;
-    left out where it left by itself."""
-
-
-class RescuerHeld(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was seen of a rescuer that was held until the stalled worker's request was answered."""
-
-    at_point: RoundTripSeen
-    """Where it was held."""
-    freeze: Freeze
-    """What its proxy let through meanwhile, looked at just before it went on."""
-    went_on_ns: int
-    """From when on everything of it flowed again, CLOCK_MONOTONIC."""
-    answered_ns: int | None = None
-    """When the whole answer to the stalled worker's request had come, CLOCK_MONOTONIC."""
-    outside: list[int] = []
-    """Server processes of its sessions that did not go through its proxy."""
-
-
-class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
-    flowed again."""
-
-    freeze: Freeze | None = None
-    """What the frozen connections let through."""
-    released_ns: int | None = None
-    """From when on everything flowed again, CLOCK_MONOTONIC."""
-    lived: bool = False
-    """The worker's process was still there."""
-    rescuer: RescuerHeld | None = None
-    """The other worker, where it was to be held and came to its round trip."""
-
-
-class PartsOfAFault(NamedTuple):
-    """The types of a fault's `parts`, before it and after it."""
-
-    before: type[msgspec.Struct]
-    after: type[msgspec.Struct]
-
-
-FAULT_PARTS: dict[str, PartsOfAFault] = {
-    "kill": PartsOfAFault(SessionsBefore, ProcessEnd),
-    "kill_at_once": PartsOfAFault(SessionsBefore, ProcessEnd),
-    "storm": PartsOfAFault(SessionsBefore, ProcessEnd),
-    "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
-    "stall": PartsOfAFault(SessionsBefore, StallEnd),
-    "pause": PartsOfAFault(SessionsBefore, PauseEnd),
-    "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
-    "deploy": PartsOfAFault(SessionsBefore, Departure),
-    "terminate": PartsOfAFault(SessionsBefore, Departure),
-    "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
-    "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
-    "reset": PartsOfAFault(SessionsBefore, ResetEnd),
-    "database_restart": PartsOfAFault(ServerSeen, ServerBack),
-    "database_crash": PartsOfAFault(ServerSeen, ServerBack),
-    "read_only": PartsOfAFault(DoorBefore, DoorEnd),
-    "pool_exhaustion": PartsOfAFault(DoorBefore, DoorEnd),
-    "table_lock": PartsOfAFault(LockBefore, LockEnd),
-    "database_pause": PartsOfAFault(ServerSeen, ServerPaused),
-    "pinned_snapshot": PartsOfAFault(SnapshotBefore, SnapshotEnd),
-}
-"""By `what`."""
-
-
 class FaultInjected(msgspec.Struct, frozen=True, omit_defaults=True):
     """Harm was done; `t_ns` was stamped just before (of a kill: `kill_sent`)."""
 
@@ -504,36 +288,6 @@ class EnqueueFailed(msgspec.Struct, frozen=True, omit_defaults=True):
     into: str | None = None
     """The row into which it was deduplicated, where the queue says so."""
     error: str = ""
-
-
-class CacheAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `detail` of a note whose `code` is `cache_answered`: what a caller was served.
-
-    Its `t_ns` is when the caller had every byte, or gave up. How the queue took the question stands
-    in the job's `job_enqueued` or `enqueue_failed` line, as of any enqueue; a hit never came so far
-    and is `deduplicated`, as one that joined is.
-    """
-
-    job_id: str
-    address: str
-    """For what it asked."""
-    caller: int
-    """Who asked, from 0."""
-    asked_ns: int
-    """When it asked, CLOCK_MONOTONIC."""
-    outcome: Literal["hit", "miss", "joined", "unknown"]
-    """``hit`` = the cache had it; ``miss`` = it had not, and the queue was asked for a job;
-    ``joined`` = the queue had a job of that address already; ``unknown`` = no answer came."""
-    expected_sha256: str
-    """Of the address's own result, as the plan makes it."""
-    expected_bytes: int
-    """How long that is."""
-    sha256: str | None = None
-    """Of what the caller was served; left out where it was served nothing."""
-    bytes: int | None = None
-    """How long that was."""
-    error: str = ""
-    """Why it was served nothing."""
 
 
 class QueueSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):

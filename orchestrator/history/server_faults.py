@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orchestrator.history.freezes import Freeze
+from orchestrator.history.round_trips import Freeze
 
 
 class EndedSession(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,8 +14,12 @@ from functools import lru_cache
 import msgspec
 import psycopg
 
+from orchestrator.history.notes import CacheAnswered
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import CacheAnswered, EnqueueFailed, HistoryRecord
+from orchestrator.history.records import (
+    EnqueueFailed,
+    HistoryRecord,
+)
 from orchestrator.load.producer import DueJob, Producer, enqueued
 from orchestrator.scenario.workload import PlannedJob
 from worker_child.adapters.contract import (

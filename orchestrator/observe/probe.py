@@ -12,8 +12,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from orchestrator.history.database_faults import FreshSaw, QueueSize
-from orchestrator.history.records import RowRead, Session
+from orchestrator.history.records import RowRead
 from orchestrator.history.server_faults import ServerSeen
+from orchestrator.history.sessions import Session
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
 from worker_child.protocol import RowState, run_digest
 

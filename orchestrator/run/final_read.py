@@ -6,7 +6,8 @@ import time
 from collections.abc import Collection, Iterator
 
 from orchestrator.errors import UnplannedJobError
-from orchestrator.history.records import HistoryRecord, RowRead, Session
+from orchestrator.history.records import HistoryRecord, RowRead
+from orchestrator.history.sessions import Session
 from orchestrator.load.producer import DueJob, enqueued
 from orchestrator.load.producer_group import Source
 from orchestrator.observe.probe import Probe

@@ -38,7 +38,7 @@ from orchestrator.commands.cli import main  # noqa: E402
 from orchestrator.faults import table, targets  # noqa: E402
 from orchestrator.faults.certificate import Closed  # noqa: E402
 from orchestrator.faults.targets import Reach, Victim, Worker  # noqa: E402
-from orchestrator.history import records  # noqa: E402
+from orchestrator.history import fault_parts  # noqa: E402
 from orchestrator.run import subprocess_run  # noqa: E402
 from orchestrator.run.request import Request  # noqa: E402
 from worker_child.paths import OUR_PYTHON  # noqa: E402
@@ -108,10 +108,10 @@ def plant() -> None:
         describe=lambda entry: f"a nudge of slot {entry.slot}",
         scenario=str(SCENARIO),
     )
-    records.FAULT_PARTS["nudge"] = records.PartsOfAFault(Before, After)
+    fault_parts.FAULT_PARTS["nudge"] = fault_parts.PartsOfAFault(Before, After)
     certificates.FORMS["nudge"] = form.Form(
         {"the worker was not seen to live on": lambda nudge: nudge.after.alive_ns is None},
-        lambda _, missing: form.Certificate(complete=not missing, missing=missing),
+        form.complete_or_not,
     )
     as_shipped = subprocess_run.run_argv
 

@@ -23,17 +23,15 @@ from orchestrator.history.records import (
     FaultEnded,
     FaultInjected,
     HistoryRecord,
-    ProcessEnd,
     QueueSnapshot,
-    Rescue,
     ResourceSample,
     RowRead,
     RunEnd,
     RunStart,
-    Session,
-    SessionsBefore,
-    WorkerTarget,
 )
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import WorkerTarget
+from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore
 from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.load import digest_of, resolved
 from orchestrator.scenario.types import (
@@ -60,7 +58,7 @@ from tests.benchmarks.synthetic_plan import (
     places,
     settled_ns,
 )
-from worker_child.protocol import ChildReady, Note, session_name, stream_job_id
+from worker_child.protocol import ChildReady, Note, Rescue, session_name, stream_job_id
 
 RUN_ID = "synthetic-none-tuned-001"
 WALL_OFFSET_NS = 1_790_000_000 * SECOND

@@ -24,7 +24,7 @@ from orchestrator.commands.crash_points.workloads import (
 )
 from orchestrator.errors import ProxyError
 from orchestrator.faults.round_trips import RoundTripWatch, _Question
-from orchestrator.history.records import Freeze
+from orchestrator.history.round_trips import Freeze
 from orchestrator.postgres.server import Server
 from orchestrator.proxy.delayed import Delayed, Delivered
 from orchestrator.proxy.gate import Gate

@@ -10,7 +10,7 @@ from analysis.summary.types import Summary
 from orchestrator.commands.conformance.finding import TrialName
 from orchestrator.commands.conformance.run_facts import RunFacts
 from orchestrator.commands.conformance.single_worker import DirectEvidence, Look
-from orchestrator.history.records import Session
+from orchestrator.history.sessions import Session
 from orchestrator.paths import SCENARIOS
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.workload import Workload

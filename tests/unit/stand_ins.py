@@ -13,7 +13,8 @@ from typing import Any, Literal, cast
 import msgspec
 
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import KIND_OF, HistoryRecord, RowRead, Session
+from orchestrator.history.records import KIND_OF, HistoryRecord, RowRead
+from orchestrator.history.sessions import Session
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import Probe, Reading
 from orchestrator.observe.sampler import Backlog, Sampler

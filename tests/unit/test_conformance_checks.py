@@ -15,7 +15,7 @@ from orchestrator.commands.conformance.finding import (
 )
 from orchestrator.commands.conformance.run_facts import RunFacts
 from orchestrator.commands.conformance.single_worker import DirectEvidence
-from orchestrator.history.records import Session
+from orchestrator.history.sessions import Session
 from tests.unit import conformance_evidence as good
 from tests.unit.conformance_plants import (
     answer,

@@ -8,14 +8,9 @@ import msgspec
 import pytest
 
 from analysis.checks.certificates import certificate
-from orchestrator.history.records import (
-    FAULT_PARTS,
-    DatabaseTarget,
-    FaultEnded,
-    FaultInjected,
-    ServerTarget,
-    Target,
-)
+from orchestrator.history.fault_parts import FAULT_PARTS
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.targets import DatabaseTarget, ServerTarget, Target
 
 Parts = dict[str, Any]
 SENT_NS, SEEN_NS = 1_000, 9_000

@@ -11,7 +11,8 @@ import pytest
 from analysis.metrics.departures import DepartureFound
 from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
-from orchestrator.history.records import FaultEnded, FaultInjected, Session
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.sessions import Session
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 from orchestrator.workers.child import State
 from tests.histories.builder import Story

@@ -27,9 +27,9 @@ from orchestrator.documents.examples import EXAMPLES, line_of
 from orchestrator.documents.fields import fields_of, json_type
 from orchestrator.documents.meanings import MEANINGS, NOTES
 from orchestrator.documents.schemas import HISTORY_PARTS, WIRE_LINES, WIRE_PARTS
-from orchestrator.history.records import KINDS, Rescue, RowRead
+from orchestrator.history.records import KINDS, RowRead
 from orchestrator.paths import ROOT
-from worker_child.protocol import EVENT_KINDS, JobCompleted, JobEnqueued
+from worker_child.protocol import EVENT_KINDS, JobCompleted, JobEnqueued, Rescue
 
 STRUCTS: list[type[msgspec.Struct]] = [
     *KINDS.values(),

@@ -8,14 +8,8 @@ import pytest
 from analysis.checks import effects_at_kills as effects_at_kills_module
 from analysis.checks.effects_at_kills import effects_at_kills
 from analysis.history.columns import pack_one
-from orchestrator.history.records import (
-    FaultEnded,
-    FaultInjected,
-    RowRead,
-    ServerTarget,
-    Target,
-    WorkerTarget,
-)
+from orchestrator.history.records import FaultEnded, FaultInjected, RowRead
+from orchestrator.history.targets import ServerTarget, Target, WorkerTarget
 from tests.unit.stand_in_history import stand_in
 
 EFFECT = (0, 0, 1)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.history.records import HistoryRecord, RowRead, Session
+from orchestrator.history.records import HistoryRecord, RowRead
+from orchestrator.history.sessions import Session
 from orchestrator.load.producer import DueJob, Producer
 from orchestrator.run.final_read import final_records, sessions_that_remain
 from orchestrator.scenario.load import load_scenario

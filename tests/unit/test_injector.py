@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.faults import signals, table
 from orchestrator.faults.targets import Reach, Worker
-from orchestrator.history.records import FaultEnded, FaultInjected, Session
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.sessions import Session
 from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.triggered import Triggered, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.errors import ProxyError
 from orchestrator.faults.late_delivery import LateDelivery
-from orchestrator.history.records import Delivery
+from orchestrator.history.round_trips import Delivery
 from orchestrator.proxy.delayed import Delayed, Delivered
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read

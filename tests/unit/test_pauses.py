@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from analysis.summary.summary import analyse
-from orchestrator.history.records import FaultEnded, FaultInjected, Session
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.sessions import Session
 from orchestrator.processes import linux
 from orchestrator.scenario.faults import Pause
 from tests.histories.builder import Story

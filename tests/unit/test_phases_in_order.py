@@ -16,8 +16,8 @@ from orchestrator.history.records import (
     ReasonOfEnd,
     RowRead,
     RunEnd,
-    WorkerTarget,
 )
+from orchestrator.history.targets import WorkerTarget
 from tests.unit.stand_in_history import stand_in
 from worker_child.protocol import ChildReady, Note
 

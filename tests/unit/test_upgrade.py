@@ -13,13 +13,9 @@ from analysis.history import upgrade
 from analysis.history.load import load
 from analysis.report.explain import explain
 from orchestrator.commands.reproduce import read_start
-from orchestrator.history.records import (
-    HISTORY_VERSION,
-    FaultEnded,
-    FaultInjected,
-    Session,
-    WorkerTarget,
-)
+from orchestrator.history.records import HISTORY_VERSION, FaultEnded, FaultInjected
+from orchestrator.history.sessions import Session
+from orchestrator.history.targets import WorkerTarget
 from orchestrator.scenario.faults import Kill
 from tests.unit.test_summary_bytes import GOLDEN, GOLDEN_NAMES, GOLDEN_TODAY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.checks.forms.form import Part, Witnessed
-from orchestrator.history.records import Freeze
+from orchestrator.history.round_trips import Freeze
 
 
 def _at_point(part: Part) -> Part:

@@ -13,8 +13,8 @@ from analysis.checks.forms.form import (
     goes_back,
     unseen,
 )
-from orchestrator.history.records import ServerTarget
 from orchestrator.history.server_faults import ServerSeen
+from orchestrator.history.targets import ServerTarget
 
 
 def _was_seen(part: Callable[[ServerSeen, ServerSeen], bool]) -> Part:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from analysis.checks.forms.form import SESSIONS_BEFORE, Form, Part, Witnessed, complete_or_not
 from analysis.checks.forms.frozen import FROZEN
-from orchestrator.history.records import RescuerHeld
+from orchestrator.history.round_trips import RescuerHeld
 
 STALLED: dict[str, Part] = {
     name: FROZEN[name]

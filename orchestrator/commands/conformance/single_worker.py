@@ -26,7 +26,7 @@ from orchestrator.commands.conformance.held_worker import (
 )
 from orchestrator.commands.conformance.sightings import opened_ns, sighted
 from orchestrator.history.recorder import take_anchor
-from orchestrator.history.records import Session
+from orchestrator.history.sessions import Session
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.postgres.server import Server
 from orchestrator.processes import linux
