@@ -6,17 +6,13 @@ The snapshot is that of a session: it ends with it, and so with the run, whateve
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
-
-import psycopg
 
 from orchestrator.faults.certificate import Closed
-from orchestrator.faults.database import OPEN_LIMIT_S, database_of
+from orchestrator.faults.database import OPEN_LIMIT_S
+from orchestrator.faults.queue_tables import QueueTables
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.database_faults import SnapshotBefore, SnapshotEnd
-from orchestrator.history.targets import DatabaseTarget
 from orchestrator.scenario.database_faults import PinnedSnapshot
 
 _LOOK_EVERY_NS = 500_000_000
@@ -25,48 +21,23 @@ _TRY_EVERY_NS = 20_000_000
 _PIN = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_current_snapshot()"
 
 
-@dataclass
-class PinnedTables:
-    """The run's database, and what was seen of its snapshot since the fault."""
-
-    database: str
-    tables: list[tuple[str, str]] = field(default_factory=list)
-    """(schema, name) of each of the queue's inbox."""
-    holder: psycopg.Connection[Any] | None = None
-    """The session that holds the snapshot."""
-    end: dict[str, Any] = field(default_factory=dict)
-    """Fields of the certificate's end, as they are seen."""
-
-    @property
-    def target(self) -> DatabaseTarget:
-        """As the history names it."""
-        return DatabaseTarget(self.database)
-
-    @property
-    def holding(self) -> psycopg.Connection[Any]:
-        """The session that holds the snapshot, once there is one."""
-        assert self.holder is not None, "opened when the certificate was begun"
-        return self.holder
+def victim(reach: Reach, entry: PinnedSnapshot) -> QueueTables | None:
+    """The queue's tables, once some worker uses them."""
+    return QueueTables.used(reach, entry.for_s)
 
 
-def victim(reach: Reach, entry: PinnedSnapshot) -> PinnedTables | None:
-    """The database, once some worker uses it."""
-    name = database_of(reach)
-    return None if name is None else PinnedTables(name)
-
-
-def pin(reach: Reach, victim: PinnedTables, fault: int) -> int:
+def pin(reach: Reach, victim: QueueTables, fault: int) -> int:
     """Take the snapshot; returns the instant, stamped just before."""
     at_ns = time.monotonic_ns()
-    victim.holding.execute(_PIN)
+    victim.session.execute(_PIN)
     return at_ns
 
 
-def let_go(reach: Reach, victim: PinnedTables, fault: int) -> HealedAt:
+def let_go(reach: Reach, victim: QueueTables, fault: int) -> HealedAt:
     """Look at the tables, and end the session; healed when it is gone."""
     victim.end["size"] = reach.probe.size_of(victim.tables)
     let_go_ns = victim.end["let_go_ns"] = time.monotonic_ns()
-    victim.holding.close()
+    victim.session.close()
     give_up_ns = let_go_ns + round(OPEN_LIMIT_S * 1e9)
     tried_ns = 0
 
@@ -93,7 +64,7 @@ class SnapshotHeld:
     """The session was seen to hold one and the same xmin until it was let go."""
 
     def __init__(self, reach: Reach, victim: Victim) -> None:
-        assert isinstance(victim, PinnedTables), f"{victim} is no database"
+        assert isinstance(victim, QueueTables), f"{victim} is no queue's tables"
         self._reach = reach
         self._victim = victim
         self._looked_ns = 0
@@ -101,11 +72,8 @@ class SnapshotHeld:
     def before(self) -> SnapshotBefore:
         """How large the queue's tables are. Opens the session that takes the snapshot."""
         victim, probe = self._victim, self._reach.probe
-        victim.tables = probe.inbox_tables()
-        victim.holder = self._reach.holding(probe.another())
-        victim.end["pid"] = victim.holder.info.backend_pid
-        tables = [".".join(table) for table in victim.tables]
-        return SnapshotBefore(tables, probe.size_of(victim.tables))
+        victim.end["pid"] = victim.open(self._reach).info.backend_pid
+        return SnapshotBefore(victim.names(), probe.size_of(victim.tables))
 
     def missing(self, *, overdue: bool) -> str | None:
         """While it lasts it is looked what the session holds."""

@@ -6,19 +6,16 @@ The lock is that of a session: it ends with it, and so with the run, whatever be
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 from psycopg import pq
 from psycopg.sql import SQL, Identifier
 
 from orchestrator.faults.certificate import Closed
-from orchestrator.faults.database import OPEN_LIMIT_S, database_of, workers_names
+from orchestrator.faults.database import OPEN_LIMIT_S, workers_names
+from orchestrator.faults.queue_tables import QueueTables
 from orchestrator.faults.signals import HealedAt
 from orchestrator.faults.targets import Reach, Victim
 from orchestrator.history.database_faults import LockBefore, LockEnd, Waiter
-from orchestrator.history.targets import DatabaseTarget
 from orchestrator.scenario.database_faults import TableLock
 
 _LOOK_EVERY_NS = 250_000_000
@@ -27,36 +24,9 @@ _TRY_EVERY_NS = 20_000_000
 _CANCEL_LIMIT_S = 5.0
 
 
-@dataclass
-class QueueTables:
-    """The tables of the queue's inbox, and what was seen of them since the fault."""
-
-    database: str
-    longest_s: float
-    """How long the lock is to be held."""
-    tables: list[tuple[str, str]] = field(default_factory=list)
-    """(schema, name) of each."""
-    holder: psycopg.Connection[Any] | None = None
-    """The session that takes the lock."""
-    end: dict[str, Any] = field(default_factory=dict)
-    """Fields of the certificate's end, as they are seen."""
-
-    @property
-    def target(self) -> DatabaseTarget:
-        """As the history names it."""
-        return DatabaseTarget(self.database)
-
-    @property
-    def locking(self) -> psycopg.Connection[Any]:
-        """The session that takes the lock, once there is one."""
-        assert self.holder is not None, "opened when the certificate was begun"
-        return self.holder
-
-
 def victim(reach: Reach, entry: TableLock) -> QueueTables | None:
     """The tables, once some worker uses them."""
-    name = database_of(reach)
-    return None if name is None else QueueTables(name, entry.for_s)
+    return QueueTables.used(reach, entry.for_s)
 
 
 def lock(reach: Reach, victim: QueueTables, fault: int) -> int:
@@ -69,13 +39,13 @@ def lock(reach: Reach, victim: QueueTables, fault: int) -> int:
     names = SQL(", ").join(Identifier(*table) for table in victim.tables)
     order = SQL("BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names)
     at_ns = time.monotonic_ns()
-    victim.locking.pgconn.send_query(order.as_bytes())
+    victim.session.pgconn.send_query(order.as_bytes())
     return at_ns
 
 
 def unlock(reach: Reach, victim: QueueTables, fault: int) -> HealedAt:
     """Let the tables go; healed when the lock is seen to be gone."""
-    holder = victim.locking
+    holder = victim.session
     victim.end["unlocked_ns"] = time.monotonic_ns()
     if reach.absence.through is None:
         holder.cancel_safe(timeout=_CANCEL_LIMIT_S)  # it was never had
@@ -130,20 +100,19 @@ class LockHeld:
     def before(self) -> LockBefore:
         """Which tables they are. Opens the session that takes the lock."""
         victim = self._victim
-        victim.tables = self._reach.probe.inbox_tables()
-        victim.holder = self._reach.holding(self._reach.probe.another())
+        session = victim.open(self._reach)
         limit_ms = f"{round((victim.longest_s + OPEN_LIMIT_S) * 1000)}ms"
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            victim.holder.execute("SELECT set_config(%s, %s, false)", (name, limit_ms))
-        victim.end["holder_pid"] = victim.holder.info.backend_pid
-        return LockBefore([".".join(table) for table in victim.tables])
+            session.execute("SELECT set_config(%s, %s, false)", (name, limit_ms))
+        victim.end["holder_pid"] = session.info.backend_pid
+        return LockBefore(victim.names())
 
     def missing(self, *, overdue: bool) -> str | None:
         """While it lasts it is looked who holds the lock and who waits for it."""
         if "unlocked_ns" in self._victim.end:
             return None
         if self._reach.absence.through is None and self._is_had():
-            self._reach.absence.through = self._victim.locking
+            self._reach.absence.through = self._victim.session
         now_ns = time.monotonic_ns()
         if now_ns - self._looked_ns >= _LOOK_EVERY_NS:
             self._looked_ns = now_ns
@@ -152,7 +121,7 @@ class LockHeld:
 
     def _is_had(self) -> bool:
         """Whether the answer is there, and the lock had. Nothing is waited for."""
-        pgconn = self._victim.locking.pgconn
+        pgconn = self._victim.session.pgconn
         if pgconn.transaction_status != pq.TransactionStatus.ACTIVE:
             return False  # it was not asked for, or refused
         pgconn.consume_input()

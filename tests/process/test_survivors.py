@@ -31,23 +31,11 @@ def test_a_kill_takes_the_whole_process_group(make_crew: MakeCrew) -> None:
 
 
 @pytest.mark.usefixtures("_subreaper")
-def test_a_grandchild_that_fled_into_a_session_of_its_own_is_seen(make_crew: MakeCrew) -> None:
-    crew = make_crew("has_a_fled_child")
-    child = crew.spawn_ready()
-    grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
-    crew.fleet.kill(child, 0)
-    crew.until_gone(child)
-    try:
-        assert child.survivors() == [grandchild]
-    finally:
-        os.kill(grandchild, signal.SIGKILL)
-    wait_for("the grandchild's end", lambda: child.survivors() == [])
-    assert not psutil.pid_exists(grandchild), "a zombie is reaped"
-
-
-@pytest.mark.usefixtures("_subreaper")
-def test_a_grandchild_that_fled_and_cleared_its_environment_is_seen(make_crew: MakeCrew) -> None:
-    crew = make_crew("has_a_fled_child_without_a_mark")
+@pytest.mark.parametrize("fled", ["has_a_fled_child", "has_a_fled_child_without_a_mark"])
+def test_a_grandchild_that_fled_into_a_session_of_its_own_is_seen_marked_or_not(
+    fled: str, make_crew: MakeCrew
+) -> None:
+    crew = make_crew(fled)
     child = crew.spawn_ready()
     grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
     crew.fleet.kill(child, 0)
