@@ -148,7 +148,14 @@ class Proxy:
 
         Who connects meanwhile is taken, and gets no answer.
         """
-        return self._do(self._gate.shut_now)
+
+        def shut() -> int:
+            instant = self._gate.shut_now()
+            # Before the answer: what the worker sends once this has returned is to be counted.
+            self._freeze_if_shut()
+            return instant
+
+        return self._do(shut)
 
     def held_back(self) -> tuple[HeldBack, ...]:
         """Of each connection: what has come since nothing passes."""

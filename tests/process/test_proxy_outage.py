@@ -35,6 +35,20 @@ def test_what_is_sent_into_a_black_hole_is_held_and_arrives_late(
     connection.close()
 
 
+def test_nothing_that_is_sent_after_it_was_shut_counts_as_sent_before(
+    proxy: Proxy, database: Database
+) -> None:
+    connection = connected(proxy, database)
+    for _ in range(50):
+        proxy.shut()
+        assert proxy.stopped.is_set()
+        answer = aside(lambda: connection.execute("SELECT 1").rowcount)
+        wait_until(lambda: proxy.held_back()[0].from_worker > 0, "the query in the proxy")
+        proxy.release()
+        assert answer.result() == 1
+    connection.close()
+
+
 def test_an_answer_that_was_under_way_is_held_as_well(proxy: Proxy, database: Database) -> None:
     connection = connected(proxy, database)
     answer = aside(lambda: connection.execute("SELECT pg_sleep(0.3)").rowcount)
