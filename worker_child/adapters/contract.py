@@ -118,6 +118,13 @@ class InboxRow:
     """Seconds from the snapshot until the library makes a claimed row available again."""
     picked_after_done: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError where a statement gave NULL, or another type, for what must be there."""
+        must = (self.inbox_id, str), (self.state, str), (self.picked_after_done, bool)
+        for value, kind in must:
+            if not isinstance(value, kind):
+                raise TypeError(f"a row of the inbox has {value!r} where a {kind.__name__} belongs")
+
 
 @dataclass(frozen=True)
 class QueueCounts:
