@@ -136,7 +136,7 @@ class Story:
         }
         self.record(
             "run_start",
-            history_version=2,
+            history_version=3,
             scenario_name="planted",
             library="nothing",
             preset="stock",
