@@ -45,12 +45,13 @@ from orchestrator.history.records import (
 )
 from orchestrator.history.server_faults import ServerSeen
 from orchestrator.history.targets import DatabaseTarget, ProducerTarget, ServerTarget, WorkerTarget
-from orchestrator.history.worker_faults import SessionsBefore
+from orchestrator.history.worker_faults import PoisonBefore, SessionsBefore
 from worker_child.protocol import JobDiscarded, JobDying, JobRetried, Note
 
 FIRST_PHASE = "setup"
 _HITS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     SessionsBefore: WorkerTarget,
+    PoisonBefore: WorkerTarget,
     ProducerBefore: ProducerTarget,
     ServerSeen: ServerTarget,
     DoorBefore: DatabaseTarget,
