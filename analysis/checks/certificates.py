@@ -10,6 +10,7 @@ from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
+from analysis.checks.forms.poison import POISON
 from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_PAUSE, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
@@ -29,6 +30,7 @@ FORMS: dict[str, Form] = {
     "kill_during_enqueue": KILL_DURING_ENQUEUE,
     "deploy": DEPARTURE,
     "terminate": TERMINATE,
+    "poison": POISON,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
     "reset": RESET,

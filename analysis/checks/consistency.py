@@ -27,6 +27,7 @@ from analysis.checks import (
     outages,
     pauses,
     phases,
+    poisons,
     producers,
     questions,
     rows,
@@ -39,7 +40,6 @@ from analysis.faults_named import nth
 from analysis.history.columns import ABSENT, distinct_workers, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import (
-    HISTORY_VERSION,
     KIND_OF,
     ChildExited,
     ChildSpawned,
@@ -73,6 +73,7 @@ ROOMS: Final = (
     faults,
     freeze,
     pauses,
+    poisons,
     producers,
     networks,
     outages,
@@ -229,7 +230,7 @@ def _session_names(history: History) -> Iterator[str]:
 
     Of version 1 there are histories written by hand that name no session.
     """
-    if history.version != HISTORY_VERSION:
+    if history.version == 1:
         return
     for spawned in history.records.of(ChildSpawned):
         name = session_name(history.run_id, spawned.slot, spawned.incarnation)

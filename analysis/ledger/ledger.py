@@ -70,6 +70,8 @@ class Rules:
     idle: Sequence[Stretch] = ()
     """Where some worker lived, was ready and had nothing to do, each for `IDLE_NS` or longer. Known
     only where the final read has rows that are queued."""
+    poison: frozenset[str] = frozenset()
+    """Jobs that kill their worker whenever they run: to give one up is what a queue should do."""
 
 
 @dataclass(frozen=True, slots=True)

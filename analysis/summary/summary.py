@@ -31,6 +31,7 @@ from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
 from analysis.metrics.pauses import pauses
+from analysis.metrics.poison import poison_found
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
@@ -46,6 +47,7 @@ from analysis.summary.findings import (
     unwitnessed_completions,
 )
 from analysis.summary.observed import observed
+from analysis.summary.poison_findings import poison_findings
 from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
@@ -111,9 +113,10 @@ def summarise(case: Case) -> Summary:
     cache = cache_section(case, limited)
     paused = pauses(history, found_certificates)
     departed = departures(history, found_certificates)
+    poison = poison_found(case)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
-        observed(case, tally, jobs, crash, recovery, cache, faults, limited),
+        observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -142,6 +145,7 @@ def summarise(case: Case) -> Summary:
         findings=[
             *findings(case, tally, jobs, recovery, cache, paused),
             *departure_findings(departed),
+            *poison_findings(poison),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -161,6 +165,7 @@ def summarise(case: Case) -> Summary:
         stalls=stalls(history, found_certificates),
         pauses=paused,
         departures=departed,
+        poison=poison,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -21,6 +21,7 @@ from analysis.metrics.faults import CostsAttempt, FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
 from analysis.metrics.pauses import PauseFound
+from analysis.metrics.poison import PoisonFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
@@ -342,6 +343,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that were stopped for a while; left out where there is none."""
     departures: tuple[DepartureFound, ...] = ()
     """Workers that a fault told to leave; left out where there is none."""
+    poison: PoisonFound | None = None
+    """Where the scenario has jobs that kill their worker: what they did."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -17,6 +17,7 @@ from orchestrator.faults import (
     network,
     pause,
     pinned_snapshot,
+    poison,
     producers,
     server,
     sessions,
@@ -50,7 +51,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, Poison, Terminate
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -160,6 +161,16 @@ TABLE: dict[type[Triggered], Row] = {
         describe=departure.describe_terminate,
         spans_outage=True,
         healed="the next worker of the slot to become ready",
+    ),
+    Poison: Row(
+        target=poison.announcer,
+        inject=poison.give_the_word,
+        heal=signals.respawn,
+        certificate=poison.DeathByAJob,
+        ends_process=True,
+        describe=poison.describe,
+        healing="respawn",
+        healed="the respawned worker to become ready",
     ),
     BackendTerminate: Row(
         target=sessions.victim,

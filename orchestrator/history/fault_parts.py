@@ -20,6 +20,7 @@ from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerS
 from orchestrator.history.worker_faults import (
     Departure,
     PauseEnd,
+    PoisonBefore,
     ProcessEnd,
     SessionsBefore,
     StallEnd,
@@ -43,6 +44,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
     "deploy": PartsOfAFault(SessionsBefore, Departure),
     "terminate": PartsOfAFault(SessionsBefore, Departure),
+    "poison": PartsOfAFault(PoisonBefore, ProcessEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
     "reset": PartsOfAFault(SessionsBefore, ResetEnd),

@@ -21,6 +21,7 @@ from worker_child.protocol import (
     ChildReady,
     JobCompleted,
     JobDiscarded,
+    JobDying,
     JobEnqueued,
     JobFailed,
     JobRetried,
@@ -30,7 +31,7 @@ from worker_child.protocol import (
     RowState,
 )
 
-HISTORY_VERSION = 2
+HISTORY_VERSION = 3
 
 
 def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -353,6 +354,7 @@ HistoryRecord = (
     | JobStarted
     | JobCompleted
     | JobFailed
+    | JobDying
     | JobRetried
     | JobDiscarded
     | QueueSnapshot
@@ -375,6 +377,7 @@ KINDS: dict[str, type[HistoryRecord]] = {
     "job_started": JobStarted,
     "job_completed": JobCompleted,
     "job_failed": JobFailed,
+    "job_dying": JobDying,
     "job_retried": JobRetried,
     "job_discarded": JobDiscarded,
     "queue_snapshot": QueueSnapshot,

@@ -22,6 +22,17 @@ class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The round trip at which it was held, where that is what the fault waited for."""
 
 
+class PoisonBefore(SessionsBefore, frozen=True, omit_defaults=True, kw_only=True):
+    """The `parts` of a `fault_injected` whose `what` is `poison`: seen just before the worker was
+    given the word."""
+
+    job_id: str
+    """The job that kills it."""
+    execution: int
+    announced_ns: int
+    """When the job said so (`job_dying`), CLOCK_MONOTONIC."""
+
+
 class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` that kills a worker: what was seen of its end.
     What is left out was not seen within its limit."""

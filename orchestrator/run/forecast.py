@@ -169,6 +169,8 @@ def _rescue_line(scenario: Scenario, preset: Preset, bound_s: float | None) -> s
 
 
 def _when(fault: Fault) -> str:
+    if fault.BY_JOBS:
+        return "each when it runs"
     if fault.at_s is not None:
         return f"at T+{fault.at_s:g} s"
     if fault.repeat:

@@ -340,6 +340,7 @@ class Supervisor:
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,
             outages=self._injector.outages,
+            waits_for_good=self._injector.waits_for_good,
             look_every_ns=look_every_ns,
         )
 

@@ -43,6 +43,7 @@ from orchestrator.scenario.job_kinds import (
     mean_length_s,
     shares,
 )
+from orchestrator.scenario.poison import check_poison
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Burst, JobClass, Points, Scenario, Steady
 
@@ -343,6 +344,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
+    (("workload", "workers", "faults"), check_poison),
     (("workload.cache", "workload.closed_loop", "faults"), check_producers),
     (("faults", "limits"), check_delays),
     (("faults",), check_deploys),

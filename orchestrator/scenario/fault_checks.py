@@ -42,7 +42,11 @@ def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
     """Each fault has exactly one trigger, and one that its sort takes."""
     for index, fault in enumerate(scenario.faults):
         given = triggers(fault)
-        if len(given) != 1:
+        if fault.BY_JOBS:
+            if given:
+                what = fault.__struct_config__.tag
+                yield Flaw(f"faults.{index}.{given[0]}", f" is no trigger of a {what}; it has none")
+        elif len(given) != 1:
             found = " and ".join(given) or "no trigger"
             yield Flaw(
                 f"faults.{index}",

@@ -53,7 +53,8 @@ TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]
 
 
 class Triggered(Section, frozen=True, kw_only=True):
-    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
+    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat; none
+    where jobs bring it about."""
 
     TRIGGERS: ClassVar[tuple[TriggerKey, ...]] = ("at_s", "when", "repeat")
     """Those that its sort takes: held jobs wait for the end of their process, and a round trip for
@@ -67,6 +68,9 @@ class Triggered(Section, frozen=True, kw_only=True):
     HOLDS_UP: ClassVar[bool] = True
     """Workers that it hits and does not end, all of them where it hits none in particular, cannot
     be expected to get on while it lasts."""
+    BY_JOBS: ClassVar[bool] = False
+    """Jobs of the workload bring it about, and in whichever slot they run: it has no trigger and no
+    slot of its own, and there are so many at the most."""
     NEEDS: ClassVar[tuple[Offer, ...]] = ()
     """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None

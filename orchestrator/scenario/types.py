@@ -312,6 +312,9 @@ class Expectations(Section, frozen=True, kw_only=True):
     addresses_run_again: Count | None = None
     """Addresses of which more than one job was executed. With `workload.cache` it is 0 where the
     file does not say otherwise. A job that is redelivered after a kill is still one job."""
+    poison_comes_back: Count | None = None
+    """With a fault `poison`: jobs that kill their worker and still came back when all deaths that
+    it allows were used up, so that the queue does not give them up."""
     unexpected: Count | None = None
     """Not judged: any such job voids the run. For files of old."""
     harness_ambiguity: Count | None = None

@@ -8,7 +8,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from orchestrator.scenario.triggered import Slots, Triggered, shifted
-from orchestrator.scenario.values import Seconds
+from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 
 if TYPE_CHECKING:
     from orchestrator.scenario.faults import Fault
@@ -52,6 +52,31 @@ class Deploy(Triggered, frozen=True, kw_only=True, tag_field="what", tag="deploy
             replace(self, slots=(slot,), at_s=shifted(self.at_s, place * period_s), every_s=None)
             for place, slot in enumerate(self.slots)
         )
+
+
+class Poison(Triggered, frozen=True, kw_only=True, tag_field="what", tag="poison"):
+    """Some jobs of the stream kill their own worker whenever they run: each works to its end, says
+    what it is about to do, and its worker kills its own process group. It has no trigger."""
+
+    TRIGGERS = ()
+    BY_JOBS = True
+    jobs: AtLeastOne = 1
+    """How many jobs of the stream are poison, drawn by the seed from its middle half."""
+    deaths: Annotated[int, Meta(ge=1, le=1000)]
+    """How many deaths there may be, so that a run with a poison that always comes back has an end:
+    more than `jobs` x `workers.max_attempts`. Whoever comes back then is made to wait."""
+    respawn_after_s: SecondsFromZero
+    """When a new process fills the slot, from each death."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each death that there may be."""
+        return (replace(self, deaths=1),) * self.deaths
 
 
 class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="terminate"):

@@ -37,6 +37,7 @@ from orchestrator.scenario.job_kinds import (
     queries,
     shares,
 )
+from orchestrator.scenario.poison import poison_jobs
 from orchestrator.scenario.types import (
     Cache,
     ErrorInjection,
@@ -97,6 +98,7 @@ class Workload:
         """How results are asked for; None = jobs are enqueued."""
         if settings.cache is not None:
             self.enqueuers = settings.cache.concurrent_hits
+        self._poison = poison_jobs(scenario)
         self._held_groups = [group for group in settings.held for _ in range(group.count)]
         self._waves = [wave for wave in settings.waves for _ in range(wave.count)]
 
@@ -147,7 +149,9 @@ class Workload:
         length_us = self._length_us(shape, drawn[2])
         plan = self._plan(stream_job_id(index), kind, length_us, drawn[3])
         failures = self._failures(index, kind, intended_ns)
-        if failures:
+        if plan.job_id in self._poison:
+            plan = msgspec.structs.replace(plan, die=True)
+        elif failures:
             plan = msgspec.structs.replace(plan, fail=failures)
         return self._planned(plan, intended_ns, drawn[4])
 

@@ -158,6 +158,13 @@ class ChildHandle:
             os.kill(self.pid, signal.SIGTERM)
         return sent_ns
 
+    def let_die(self) -> int:
+        """Tell it to kill its own process group; return the instant stamped just before."""
+        self.move(State.KILLED)
+        self.killed_ns = told_ns = time.monotonic_ns()
+        self.send(msgspec.json.encode(Command("die")) + b"\n")
+        return told_ns
+
     def kill(self) -> int:
         """SIGKILL the whole process group; return the instant stamped just before."""
         if self.state is not State.KILLED:

@@ -163,6 +163,14 @@ class Fleet:
             self._died_ns[key] = sent_ns
         return sent_ns
 
+    def let_die(self, child: ChildHandle, fault: int) -> int:
+        """Let a child of which a job has announced that it kills it do so, for a fault; returns the
+        instant, stamped just before."""
+        key = child.slot, child.incarnation
+        self._fault_of[key] = fault
+        self._died_ns[key] = told_ns = child.let_die()
+        return told_ns
+
     def pause(self, child: ChildHandle) -> int:
         """SIGSTOP a child's process group; returns the instant. The janitor knows before it."""
         self._janitor.will_stop(child.pid)

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.scenario.poison import poison_jobs
+from orchestrator.scenario.types import Scenario
 from worker_child.protocol import session_name
 
 RUN_ID = "planted-nothing-stock-001"
@@ -92,6 +94,10 @@ class Worker:
         told = {} if delay_s is None else {"delay_s": delay_s}
         self.emit("job_retried", job_id=job_id, execution=execution, observed_by="hook", **told)
 
+    def announce(self, job_id: str) -> Fields:
+        """The job says that it kills its worker."""
+        return self.emit("job_dying", job_id=job_id, execution=self.last[job_id])
+
     def tell(self, kind: str, job_id: str, execution: int | None = None) -> None:
         """The library says what it made of an execution."""
         number = execution or self.last[job_id]
@@ -136,7 +142,7 @@ class Story:
         }
         self.record(
             "run_start",
-            history_version=2,
+            history_version=3,
             scenario_name="planted",
             library="nothing",
             preset="stock",
@@ -276,6 +282,20 @@ class Story:
             parts={"sessions": [{"pid": 7, "backend_start": "then"}]},
         )
         self.exit(worker, "killed", signal=9, fault=fault)
+        self._closed(sent, what, worker, held if read else None, raced=raced)
+
+    def _closed(
+        self,
+        sent: Fields,
+        what: Fields,
+        worker: Worker,
+        held: Iterable[str] | None,
+        *,
+        raced: bool,
+    ) -> None:
+        """A complete certificate of a worker's end, and the rows that it held, where they are
+        read."""
+        fault = sent["fault"]
         t = sent["t_ns"]
         self.record(
             "fault_ended",
@@ -290,7 +310,7 @@ class Story:
             },
             raced=raced,
         )
-        if not read:
+        if held is None:
             return
         rows = list(held)
         for job_id in rows:
@@ -305,6 +325,48 @@ class Story:
                 effects=list(self.effects[job_id]),
             )["t_ns"] = t + 4000
         self.record("row_read", read="kill", fault=fault, lines=len(rows))["t_ns"] = t + 4000
+
+    def poisoned(self, job_id: str, deaths: int) -> None:
+        """The scenario has one job that kills its worker: this one, of a stream of which each id
+        has a job; and it allows so many deaths."""
+        start = self.first("run_start")["scenario"]
+        entry = {"what": "poison", "jobs": 1, "deaths": deaths, "respawn_after_s": 0.01}
+        start["faults"] = [entry]
+        start["workload"].update(duration_s=8.0, rate_per_s=1.0)
+        scenario = msgspec.convert({**start, "name": "planted"}, Scenario)
+        start["seed"] = next(
+            seed
+            for seed in range(1, 1000)
+            if poison_jobs(msgspec.structs.replace(scenario, seed=seed)) == {job_id}
+        )
+        self.first("run_start")["seed"] = start["seed"]
+
+    def die(self, worker: Worker, job_id: str, *, held: Iterable[str] = ()) -> Worker:
+        """A job of a worker announces its death, which comes; its slot is filled again."""
+        said = worker.announce(job_id)
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": worker.pid}
+        what = {"what": "poison", "target": {"kind": "worker", **target}}
+        fault = self.faults
+        self.faults += 1
+        sent = self.record(
+            "fault_injected",
+            fault=fault,
+            **what,
+            ends_process=True,
+            trigger="state",
+            biased=True,
+            intended_ns=said["t_ns"],
+            parts={
+                "sessions": [{"pid": 7, "backend_start": "then"}],
+                "job_id": job_id,
+                "execution": said["execution"],
+                "announced_ns": said["t_ns"],
+            },
+        )
+        self.exit(worker, "killed", signal=9, fault=fault)
+        self._closed(sent, what, worker, held, raced=False)
+        self.wait(0.01)
+        return self.worker(worker.slot)
 
     def phase(self, name: str) -> Fields:
         """The run enters a phase."""

@@ -68,6 +68,7 @@ class StillChild(ChildHandle):
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
         self.killed_ns: int | None = None
+        self.group_killed = False
         self.terminated_ns: list[int] = []
         self.paused_ns: int | None = None
         self.resumed_ns: int | None = None
@@ -80,6 +81,11 @@ class StillChild(ChildHandle):
         """No process of this machine is one."""
         self._clock.sleep(self.look_s)
         return []
+
+    def kill(self) -> int:
+        """There is nobody to be killed."""
+        self.group_killed = True
+        return self._clock.now_ns
 
     def end(self, t_ns: int, signal: int | None = 9) -> None:
         """Be reaped, and the pipe read to its end."""
@@ -138,6 +144,9 @@ class StillFleet(Fleet):
     def resume(self, child: ChildHandle) -> int:
         child.paused_ns, child.resumed_ns = None, self._clock.now_ns
         return child.resumed_ns
+
+    def let_die(self, child: ChildHandle, fault: int) -> int:
+        return self.kill(child, fault)
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED

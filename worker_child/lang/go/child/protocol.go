@@ -9,7 +9,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire that this package speaks.
-const ProtocolVersion = 1
+const ProtocolVersion = 2
 
 // MaxLineBytes is PIPE_BUF on Linux: a write of at most so many bytes to a pipe is atomic (pipe(7)).
 const MaxLineBytes = 4096
@@ -114,6 +114,8 @@ type Plan struct {
 	Fail []ErrorClass `json:"fail,omitempty"`
 	// Hold: in incarnation 0 of its slot the job stops here until the process is killed.
 	Hold *HoldPoint `json:"hold,omitempty"`
+	// Die: whenever it runs it kills its own worker, its work done and before its effect.
+	Die bool `json:"die,omitempty"`
 	// Class is the duration class of a job that another one enqueues.
 	Class string `json:"class,omitempty"`
 	// Children are a coordinator's jobs; it enqueues them through the library, in one go.
