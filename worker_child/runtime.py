@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -29,6 +29,8 @@ class Child:
     body: Body
     stop: asyncio.Event
     """Set when the parent asks to stop: claim nothing more, finish, return."""
+    leader_pid: int = field(default_factory=os.getpid)
+    """The worker's first process, by which the parent knows it: this one, or who has started it."""
 
     @property
     def conninfo(self) -> str:
@@ -40,7 +42,7 @@ class Child:
         self.emitter.emit(
             "child_ready",
             {
-                "pid": os.getpid(),
+                "pid": self.leader_pid,
                 "identity": identity,
                 "effective": {
                     "body_connections": self.init.pool_size,

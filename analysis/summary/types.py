@@ -24,6 +24,7 @@ from analysis.metrics.pauses import PauseFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
+from analysis.metrics.survivors import SurvivorsFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
 from orchestrator.history.records import ReasonOfEnd
@@ -199,6 +200,8 @@ class LiveDuplicates(Section, frozen=True, kw_only=True):
 
     drain: int
     """Their worker had been told to stop and was not done with them."""
+    leaderless: int = 0
+    """The first process of their worker was dead, and those that lived on were at them."""
     pause: int
     """A fault held their worker up, which went on afterwards."""
     outage: int
@@ -342,6 +345,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that were stopped for a while; left out where there is none."""
     departures: tuple[DepartureFound, ...] = ()
     """Workers that a fault told to leave; left out where there is none."""
+    survivors: tuple[SurvivorsFound, ...] = ()
+    """What lived on of workers whose first process a fault killed; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 
