@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 from typing import Any
@@ -31,6 +31,8 @@ class Child:
     body: Body
     stop: asyncio.Event
     """Set when the parent asks to stop: claim nothing more, finish, return."""
+    leader_pid: int = field(default_factory=os.getpid)
+    """The worker's first process, by which the parent knows it: this one, or who has started it."""
 
     @property
     def conninfo(self) -> str:
@@ -42,7 +44,7 @@ class Child:
         self.emitter.emit(
             "child_ready",
             {
-                "pid": os.getpid(),
+                "pid": self.leader_pid,
                 "identity": identity,
                 "effective": {
                     "body_connections": self.init.pool_size,

@@ -12,7 +12,7 @@ from analysis.history.columns import worker_key
 from analysis.history.history import Records
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
 from orchestrator.history.rescuer import Life, Outage, Rescuer, find_rescuer, stretched_ns
-from orchestrator.history.worker_faults import Departure, ProcessEnd
+from orchestrator.history.worker_faults import Departure, LeaderEnd, ProcessEnd
 from worker_child.protocol import ChildReady, Note, Rescue
 
 Place = tuple[int, int]
@@ -45,6 +45,8 @@ class Incarnation:
     """It was told to stop, and had left before the run asked its workers to: others went on."""
     told_ns: int | None
     """When a fault told it to stop, as a deploy does; None = none did."""
+    leaderless_ns: int | None
+    """From when on its first process was dead and others of it lived on; None = never."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""
 
@@ -76,6 +78,8 @@ class Incarnation:
     @property
     def gone_ns(self) -> int | None:
         """From when on none of its code can have run; None = it was never seen to leave."""
+        if isinstance(self.end, LeaderEnd):
+            return self.end.alone_ns
         if self.end is not None and self.end.reaped_ns is not None:
             return self.end.reaped_ns
         if self.exited is not None:
@@ -155,6 +159,12 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
         for r, w in hits
         if (end := departures[w.slot, w.incarnation]) is not None and end.killed_ns is not None
     }
+    leaderless = {place: r.t_ns for place, r in faults.items() if _lived_on(r, certificates)}
+    faults |= {
+        place: msgspec.structs.replace(r, t_ns=end_ns, intended_ns=None)
+        for place, r in faults.items()
+        if (end_ns := _end_of_the_rest(r, certificates)) is not None
+    }
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
     stopped = {place: r.t_ns for place, r in exited.items() if place not in died}
@@ -188,6 +198,7 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
             bound_s=_bound_s(rescue, died_ns, rescuer),
             left_early=place in early,
             told_ns=told.get(place),
+            leaderless_ns=leaderless.get(place),
             successor=_successor(place, spawned),
         )
 
@@ -203,6 +214,23 @@ def _process_end(certificate: FaultEnded | None) -> ProcessEnd | None:
 def _departure(certificate: FaultEnded | None) -> Departure | None:
     after = None if certificate is None else certificate.after
     return after if isinstance(after, Departure) else None
+
+
+def _leader_end(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> LeaderEnd | None:
+    seen = ended.get(sent.fault)
+    after = None if seen is None else seen.after
+    return after if isinstance(after, LeaderEnd) else None
+
+
+def _lived_on(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> bool:
+    end = _leader_end(sent, ended)
+    return end is not None and bool(end.lived_on)
+
+
+def _end_of_the_rest(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> int | None:
+    """Of a worker that lost its leader: when the rest was killed, or was seen to be gone."""
+    end = _leader_end(sent, ended)
+    return None if end is None else end.killed_ns or end.alone_ns
 
 
 def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | None:

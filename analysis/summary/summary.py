@@ -36,6 +36,7 @@ from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
 from analysis.metrics.stalls import stalls
+from analysis.metrics.survivors import survivors
 from analysis.metrics.throughput import load_window, throughput, warm_ns
 from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.departure_findings import departure_findings
@@ -48,6 +49,7 @@ from analysis.summary.findings import (
 )
 from analysis.summary.observed import observed
 from analysis.summary.poison_findings import poison_findings
+from analysis.summary.survivor_findings import survivor_findings
 from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
@@ -114,6 +116,7 @@ def summarise(case: Case) -> Summary:
     paused = pauses(history, found_certificates)
     departed = departures(history, found_certificates)
     poison = poison_found(case)
+    lived_on = survivors(history, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
@@ -146,6 +149,7 @@ def summarise(case: Case) -> Summary:
             *findings(case, tally, jobs, recovery, cache, paused),
             *departure_findings(departed),
             *poison_findings(poison),
+            *survivor_findings(lived_on),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -166,6 +170,7 @@ def summarise(case: Case) -> Summary:
         pauses=paused,
         departures=departed,
         poison=poison,
+        survivors=lived_on,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -25,6 +25,7 @@ from analysis.metrics.poison import PoisonFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
+from analysis.metrics.survivors import SurvivorsFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
 from orchestrator.history.records import ReasonOfEnd
@@ -200,6 +201,8 @@ class LiveDuplicates(Section, frozen=True, kw_only=True):
 
     drain: int
     """Their worker had been told to stop and was not done with them."""
+    leaderless: int = 0
+    """The first process of their worker was dead, and those that lived on were at them."""
     pause: int
     """A fault held their worker up, which went on afterwards."""
     outage: int
@@ -345,6 +348,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that a fault told to leave; left out where there is none."""
     poison: PoisonFound | None = None
     """Where the scenario has jobs that kill their worker: what they did."""
+    survivors: tuple[SurvivorsFound, ...] = ()
+    """What lived on of workers whose first process a fault killed; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

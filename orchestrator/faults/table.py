@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.faults import (
     database,
     departure,
+    leader,
     network,
     pause,
     pinned_snapshot,
@@ -51,7 +52,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy, Poison, Terminate
+from orchestrator.scenario.worker_faults import Deploy, KillLeaderOnly, Poison, Terminate
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -107,6 +108,18 @@ TABLE: dict[type[Triggered], Row] = {
     KillAtOnce: replace(_KILL, describe=signals.describe_kill_at_once),
     Storm: replace(_KILL, describe=signals.describe_storm),
     CrashLoop: replace(_KILL, describe=signals.describe_crash_loop),
+    KillLeaderOnly: Row(
+        target=leader.find,
+        inject=leader.kill,
+        go_on=leader.go_on,
+        heal=leader.end_the_rest,
+        certificate=leader.LeaderCertificate,
+        ends_process=True,
+        describe=leader.describe,
+        spans_outage=True,
+        healing="the rest is killed",
+        healed="the rest of the worker to be gone, and the next one to be ready",
+    ),
     Stall: Row(
         target=stall.victim,
         inject=stall.freeze,

@@ -19,6 +19,7 @@ from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
 from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import (
     Departure,
+    LeaderEnd,
     PauseEnd,
     PoisonBefore,
     ProcessEnd,
@@ -39,6 +40,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill_at_once": PartsOfAFault(SessionsBefore, ProcessEnd),
     "storm": PartsOfAFault(SessionsBefore, ProcessEnd),
     "crash_loop": PartsOfAFault(SessionsBefore, ProcessEnd),
+    "kill_leader_only": PartsOfAFault(SessionsBefore, LeaderEnd),
     "stall": PartsOfAFault(SessionsBefore, StallEnd),
     "pause": PartsOfAFault(SessionsBefore, PauseEnd),
     "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),

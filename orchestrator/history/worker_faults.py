@@ -68,6 +68,22 @@ class Departure(ProcessEnd, frozen=True, omit_defaults=True):
     left out where it left by itself."""
 
 
+class LeaderEnd(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `kill_leader_only`: the end of a worker's
+    first process, which is what `reaped_ns`, `signal` and `exit_code` tell of, and of those that
+    lived on, of which the rest does."""
+
+    lived_on: list[int] = []
+    """Its processes that were seen alive after the first one's end."""
+    still_ns: int | None = None
+    """When one of them was last seen alive before the rest was killed, CLOCK_MONOTONIC."""
+    killed_ns: int | None = None
+    """When SIGKILL was sent to the process group, stamped just before, CLOCK_MONOTONIC; left out
+    where nobody was left by then."""
+    alone_ns: int | None = None
+    """When none of them was left, CLOCK_MONOTONIC."""
+
+
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
     flowed again."""

@@ -332,6 +332,7 @@ class Supervisor:
                 f"{self._limits.stop_s:g} s (limits.stop_s)",
             )
             self._parts.fleet.kill(child, None)
+        self._parts.fleet.kill_the_leaderless()
 
     def _new_drain(self, look_every_ns: int = LOOK_EVERY_NS) -> Drain:
         return Drain(
@@ -383,6 +384,7 @@ class Supervisor:
         try:
             for child in self._parts.fleet.living():
                 self._parts.fleet.kill(child, None)
+            self._parts.fleet.kill_the_leaderless()
             limit_ns = time.monotonic_ns() + round(self._limits.stop_s * _NS_PER_S)
             while self._parts.fleet.unfinished() and time.monotonic_ns() < limit_ns:
                 self._parts.fleet.wait(_TICK_S)

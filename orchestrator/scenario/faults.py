@@ -16,7 +16,7 @@ from orchestrator.scenario.database_faults import (
 )
 from orchestrator.scenario.triggered import AtPoint, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
-from orchestrator.scenario.worker_faults import Deploy, Poison, Terminate
+from orchestrator.scenario.worker_faults import Deploy, KillLeaderOnly, Poison, Terminate
 
 DELIVERY_LIMIT_S = 10.0
 """So long a late request may take to be answered: the server may keep it waiting for a lock that
@@ -316,6 +316,7 @@ Fault = (
     | KillAtOnce
     | Storm
     | CrashLoop
+    | KillLeaderOnly
     | Stall
     | Pause
     | KillDuringEnqueue

@@ -101,3 +101,38 @@ class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="ter
     def outage_s(self) -> float | None:
         """The grace: what has not left by then is killed, and its slot filled again."""
         return self.grace_s
+
+
+class KillLeaderOnly(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_leader_only"
+):
+    """SIGKILL of a worker's first process alone: those that it has started live on, as under a
+    supervisor that knows of the first one only. A new process fills the slot at once, beside them.
+    Only for a library whose jobs run in processes of their own (``child_processes`` among what its
+    adapter offers)."""
+
+    NEEDS = ("child_processes",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker's first process it hits, from 0."""
+    survivors_for_s: Seconds
+    """How long those that live on are let be, from its death; then the process group is killed."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose leader is killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until those that live on are killed."""
+        return self.survivors_for_s
+
+    @property
+    def empty_s(self) -> float | None:
+        """The next process comes at once."""
+        return 0.0
+
+    @property
+    def overlaps(self) -> bool:
+        """Those that live on are there beside the next worker."""
+        return True

@@ -175,6 +175,14 @@ class ChildHandle:
         self._signal_group(signal.SIGKILL)
         return kill_sent_ns
 
+    def kill_leader(self) -> int:
+        """SIGKILL its first process alone; return the instant stamped just before."""
+        self.move(State.KILLED)
+        kill_sent_ns = self.killed_ns = time.monotonic_ns()
+        if self.exit is None:
+            os.kill(self.pid, signal.SIGKILL)
+        return kill_sent_ns
+
     def pause(self) -> int:
         """SIGSTOP the whole process group; return the instant stamped just before."""
         paused_ns = self.paused_ns = time.monotonic_ns()

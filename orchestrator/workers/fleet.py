@@ -65,6 +65,8 @@ class Fleet:
         """Those that were asked to stop, and had to be killed."""
         self._terminated: set[Incarnation] = set()
         """Those that were sent SIGTERM."""
+        self._leaderless: set[Incarnation] = set()
+        """Those of which the first process alone was killed."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -170,6 +172,20 @@ class Fleet:
         self._fault_of[key] = fault
         self._died_ns[key] = told_ns = child.let_die()
         return told_ns
+
+    def kill_leader(self, child: ChildHandle, fault: int) -> int:
+        """SIGKILL a child's first process alone; returns the instant, stamped just before."""
+        key = child.slot, child.incarnation
+        self._fault_of[key] = fault
+        self._leaderless.add(key)
+        sent_ns = self._died_ns[key] = child.kill_leader()
+        return sent_ns
+
+    def kill_the_leaderless(self) -> None:
+        """SIGKILL what still lives on of those whose first process alone was killed."""
+        for child in self.unfinished():
+            if (child.slot, child.incarnation) in self._leaderless:
+                child.kill()
 
     def pause(self, child: ChildHandle) -> int:
         """SIGSTOP a child's process group; returns the instant. The janitor knows before it."""

@@ -479,6 +479,62 @@ class Story:
         )
         return successor
 
+    def kill_leader(self, worker: Worker, *, survivors_for_s: float = 5.0) -> int:
+        """Its first process is killed alone; returns the fault's number. `end_of_the_rest` brings
+        the end of what lives on. Its next worker comes at once."""
+        fault = self.faults
+        self.faults += 1
+        at_s = (self.now_ns - ORIGIN_NS) / 1e9
+        entry = {"what": "kill_leader_only", "slot": worker.slot, "at_s": at_s}
+        self.first("run_start")["scenario"]["faults"].append(
+            {**entry, "survivors_for_s": survivors_for_s}
+        )
+        target = {"slot": worker.slot, "incarnation": worker.incarnation, "pid": worker.pid}
+        self.record(
+            "fault_injected",
+            fault=fault,
+            what="kill_leader_only",
+            target={"kind": "worker", **target},
+            ends_process=True,
+            trigger="timed",
+            biased=False,
+            intended_ns=self.now_ns,
+            parts={"sessions": [{"pid": 7, "backend_start": "then"}]},
+        )
+        return fault
+
+    def end_of_the_rest(
+        self, worker: Worker, fault: int, held: Iterable[str] = (), *, killed: bool = True
+    ) -> None:
+        """What lived on of it is killed, or has ended by itself; its rows are read."""
+        sent = self.first("fault_injected", fault=fault)
+        reaped_ns, over_ns = sent["t_ns"] + MILLISECOND_NS // 2, self.now_ns
+        self.exit(worker, "killed", signal=9, fault=fault)["t_ns"] = reaped_ns
+        rows, read_ns = list(held), self.now_ns + 2 * MILLISECOND_NS
+        for job_id in rows:
+            self.record(
+                "row_read",
+                read="kill",
+                fault=fault,
+                job_id=job_id,
+                state="claimed",
+                claimed_by=worker.identity,
+                effects=list(self.effects[job_id]),
+            )["t_ns"] = read_ns
+        self.record("row_read", read="kill", fault=fault, lines=len(rows))["t_ns"] = read_ns
+        self.wait(0.01)
+        seen = {"reaped_ns": reaped_ns, "signal": 9, "eof_ns": read_ns, "sessions_gone_ns": read_ns}
+        seen |= {"rows_read_ns": read_ns, "lived_on": [worker.pid + 1000]}
+        seen |= {"still_ns": over_ns - 1, "alone_ns": over_ns + 1}
+        self.record(
+            "fault_ended",
+            fault=fault,
+            what="kill_leader_only",
+            target=sent["target"],
+            parts={**seen, "killed_ns": over_ns} if killed else seen,
+            raced=True,
+        )
+
     def row(self, job_id: str, state: str = "done", **fields: Any) -> Fields:
         effects = self.effects.pop(job_id, [])
         if state != "absent" and "inbox_id" not in fields:

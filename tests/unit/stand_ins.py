@@ -63,6 +63,8 @@ class StillChild(ChildHandle):
         self._clock = clock
         self.look_s = 0.0
         """How long it takes to look for survivors of its."""
+        self.others: list[int] = []
+        """Those that it has started, and that live."""
         self.slot = slot
         self.incarnation = incarnation
         self.pid = 70_000 + 100 * slot + incarnation
@@ -80,7 +82,7 @@ class StillChild(ChildHandle):
     def survivors(self) -> list[int]:
         """No process of this machine is one."""
         self._clock.sleep(self.look_s)
-        return []
+        return self.others
 
     def kill(self) -> int:
         """There is nobody to be killed."""
@@ -131,6 +133,11 @@ class StillFleet(Fleet):
         child.state = State.STOPPING
         assert isinstance(child, StillChild)
         child.terminated_ns.append(self._clock.now_ns)
+        return self._clock.now_ns
+
+    def kill_leader(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.KILLED
+        child.killed_ns = self._clock.now_ns
         return self._clock.now_ns
 
     def tell_to_stop(self, child: ChildHandle, fault: int) -> int:

@@ -18,6 +18,7 @@ LIBRARIES: dict[str, str] = {
     "control_never_rescues": "worker_child.controls.inbox:NeverRescuesAdapter",
     "control_late_ack": "worker_child.controls.inbox:LateAckAdapter",
     "control_short_lease": "worker_child.controls.inbox:ShortLeaseAdapter",
+    "control_forking": "worker_child.controls.inbox:ForkingAdapter",
     "control_cache": "worker_child.controls.inbox:CacheAdapter",
 }
 """Library name -> ``module:class`` of its parent's side, imported only when asked for."""

@@ -281,11 +281,12 @@ class Asking(Protocol):
         ...
 
 
-Offer = Literal["dedup", "fan_out", "cache", "sigterm"]
+Offer = Literal["dedup", "fan_out", "cache", "sigterm", "child_processes"]
 """What not every library can do, and not every scenario needs: enqueue a key once, whoever else
 enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`);
 keep the results of jobs, and serve them to whoever asks for their address (`Asking`); leave by
-itself when its process gets SIGTERM, by a handler of the library's own.
+itself when its process gets SIGTERM, by a handler of the library's own; run jobs in processes that
+the worker's first one has started, and that can outlive it.
 """
 
 

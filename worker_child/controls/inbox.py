@@ -18,7 +18,7 @@ from worker_child.adapters.contract import (
     UnusableSettingsError,
     Workers,
 )
-from worker_child.adapters.program import python_argv
+from worker_child.adapters.program import interpreter, python_argv
 from worker_child.adapters.sql_inbox import SqlInbox
 from worker_child.controls.cache_caller import CacheCaller
 from worker_child.controls.enqueuer import ControlEnqueuer
@@ -30,7 +30,9 @@ POLL_S = 0.2
 ACKNOWLEDGE_EVERY_S = 1.0
 """Of the late-acknowledging control."""
 LEASE_S = 3.0
-"""Of the short-lease control."""
+"""Of the short-lease control, and of the forking one."""
+RENEW_EVERY_S = 1.0
+"""Of the forking control."""
 
 PARITY_OF_CONTROLS = MappingProxyType(
     {
@@ -173,6 +175,21 @@ class ShortLeaseAdapter(ControlAdapter):
     name = "control_short_lease"
     rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
     settings = MappingProxyType({"lease_s": LEASE_S})
+
+
+class ForkingAdapter(ControlAdapter):
+    """Two processes a worker: the first one renews the leases, the one that it has started claims,
+    works and acknowledges. Without the first one the other goes on, and its leases run out."""
+
+    name = "control_forking"
+    rescue = Rescue("its lease runs out once nobody renews it", LEASE_S, 0.0, POLL_S)
+    settings = MappingProxyType({"lease_s": LEASE_S, "renew_every_s": RENEW_EVERY_S})
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {"child_processes": "all jobs run in one process that the first one has forked"}
+    )
+
+    def child_argv(self) -> list[str]:
+        return [*interpreter(None), "-m", "worker_child.controls.forking"]
 
 
 class CacheAdapter(ControlAdapter):

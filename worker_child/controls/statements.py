@@ -95,6 +95,12 @@ CLAIM_BY_LEASE = _audited(
 )
 """The same, until `lease_s` seconds from now; an expired claim is as good as none."""
 
+RENEW = """
+UPDATE control_job SET claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+WHERE claimed_by = %(identity)s
+"""
+"""Give all claims of `identity` `lease_s` seconds from now."""
+
 ACKNOWLEDGE = _audited(
     SQL("DELETE FROM control_job WHERE id = ANY(%(ids)s) RETURNING id, job_id, payload"),
     "acknowledged",

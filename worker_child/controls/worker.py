@@ -68,6 +68,7 @@ CONTROLS: dict[str, Work] = {
     "control_never_rescues": partial(run_consumers, serve_one=never_rescue),
     "control_late_ack": late_ack.work,
     "control_short_lease": partial(run_consumers, serve_one=lease),
+    "control_forking": partial(run_consumers, serve_one=lease),
     "control_cache": cache.work,
 }
 """By the library's name in the init."""
