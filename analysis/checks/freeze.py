@@ -54,8 +54,10 @@ def _planned_point(history: History) -> Iterator[str]:
         name = f"Fault {nth(sent.fault)}"
         if any(victim.incarnation for victim in sent.target.workers):
             yield f"{name} hit another process than the slot's first, which was held."
-        phase_fits = point.phase in (None, seen.phase)
-        if (seen.statement, seen.side) != (point.statement, point.side) or not phase_fits:
+        phase = "completed" if point.statement is None else point.phase
+        phase_fits = phase in (None, seen.phase)
+        statement_fits = point.statement in (None, seen.statement)
+        if not (statement_fits and phase_fits and seen.side == point.side):
             yield f"{name} stopped its worker at another round trip than was planned."
         elif _rows_contradict(point, seen.rows):
             yield f"{name} stopped its worker at a round trip without any rows."

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.errors import ProxyError
+from orchestrator.faults.acknowledgement_seeker import AcknowledgementSeeker
 from orchestrator.faults.late_delivery import LateDelivery
 from orchestrator.faults.phases import Phases
 from orchestrator.faults.point_seeker import PointSeeker, place_of, seen_at
@@ -100,7 +101,7 @@ class RoundTripWatch:
         self._listing = listing
         self._point = point
         self._deliver_within_s = deliver_within_s
-        self._seeker = None if point is None else PointSeeker(point)
+        self._seeker = None if point is None else self._seeker_of(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._begun: dict[tuple[int, int], _Begun] = {}
@@ -110,6 +111,11 @@ class RoundTripWatch:
         self._closed = threading.Event()
         fleet.watch(self._bell, self._look)
         proxy.watch(self.decide)
+
+    def _seeker_of(self, point: AtPoint) -> PointSeeker | AcknowledgementSeeker:
+        if point.statement is not None:
+            return PointSeeker(point)
+        return AcknowledgementSeeker(point, lambda: self._probe.counts().unsettled > 0)
 
     def decide(self, round_trip: RoundTrip, side: Side) -> bool:
         """Called in the proxy's thread, which waits here; True = freeze everything here."""

@@ -75,6 +75,9 @@ class Row:
     scenario: str | None = None
     """Its short scenario, which `crashbench faults` runs: a shipped one's name, or a file. None =
     the one that is called like it, with ``_short``."""
+    variants: tuple[tuple[str, str], ...] = ()
+    """Of a sort that harms different things: what `crashbench faults` calls each further one, and
+    its short scenario."""
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
@@ -192,6 +195,10 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=sessions.certificate,
         ends_process=False,
         describe=sessions.describe,
+        variants=(
+            ("listener", "listener_lost_short"),
+            ("acknowledging", "acknowledgement_lost"),
+        ),
         spans_outage=True,
         healed="what was held to flow on",
     ),
@@ -308,6 +315,14 @@ def rescued_after_s(entry: Triggered, rescue: Rescue | None, outage_s: float) ->
 def short_scenario(sort: type[Triggered]) -> str:
     """The name, or the file, of a fault's short scenario."""
     return TABLE[sort].scenario or f"{sort.__struct_config__.tag}_short"
+
+
+def short_scenarios(sort: type[Triggered]) -> dict[str, str]:
+    """All of a fault's short scenarios, by what each is called: the fault's word, then that and one
+    of its variants, as in ``backend_terminate:listener``."""
+    word = str(sort.__struct_config__.tag)
+    variants = TABLE[sort].variants
+    return {word: short_scenario(sort), **{f"{word}:{name}": file for name, file in variants}}
 
 
 def row_of(entry: Triggered) -> Row:

@@ -13,7 +13,7 @@ from orchestrator.scenario.faults import (
     Stall,
 )
 from orchestrator.scenario.reader import Flaw
-from orchestrator.scenario.triggered import Triggered, TriggerKey
+from orchestrator.scenario.triggered import AtPoint, Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 
@@ -258,6 +258,24 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " stands beside other faults; it must be alone")
         if fault.slots != (0,):
             yield Flaw(at, ": the proxy stands before the worker of slot 0")
+        yield from _acknowledgement(at, fault.at_point)
+
+
+def _acknowledgement(at: str, point: AtPoint) -> Iterator[Flaw]:
+    """Without a statement: it is known by what it has done, once."""
+    if point.statement is not None:
+        return
+    if point.side != "after":
+        known = "without a statement it is the acknowledgement, which is known after it alone"
+        yield Flaw(f"{at}.side", f" = {point.side}: {known}")
+    other = {
+        "phase": point.phase not in (None, "completed"),
+        "ordinal": point.ordinal != 1,
+        "with_rows": point.with_rows,
+    }
+    for key, given in other.items():
+        if given:
+            yield Flaw(f"{at}.{key}", ": without a statement it is the acknowledgement, once")
 
 
 def check_delays(scenario: Scenario) -> Iterator[Flaw]:
@@ -362,6 +380,8 @@ def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
             continue
         if point.side == "delayed":
             yield Flaw(f"{at}.side", " = delayed goes with a kill alone")
+        if point.statement is None:
+            yield Flaw(f"{at}.statement", " is missing: the rescuer is held at a statement")
         for key in ("phase", "wave"):
             if getattr(point, key) is not None:
                 yield Flaw(f"{at}.{key}", ": the rescuer is new, and has none")

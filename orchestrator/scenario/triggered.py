@@ -30,8 +30,10 @@ class When(Section, frozen=True, kw_only=True):
 class AtPoint(Section, frozen=True, kw_only=True):
     """One round trip between a worker's first process and the database, by what names it."""
 
-    statement: Text
-    """Its SQL, literals replaced by ?."""
+    statement: Text | None = None
+    """Its SQL, literals replaced by ?; none = that of the acknowledgement, whatever it is: the
+    first round trip, once all jobs have completed, after whose answer the queue has work with no
+    row any more."""
     phase: PointPhase | None = None
     """Where its worker's jobs stand when the request has come; none = wherever they stand, once
     the worker is ready."""

@@ -367,6 +367,21 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
         [WAVES, f"faults=[{{ what = 'backend_terminate', {POINT} }}]"],
         'faults.0.which = "all": which = "acknowledging" and at_point need each other',
     ),
+    (
+        "acknowledgement_lost",
+        ["faults.0.at_point={ side = 'before' }"],
+        "faults.0.at_point.side = before: without a statement it is the acknowledgement",
+    ),
+    (
+        "acknowledgement_lost",
+        ["faults.0.at_point={ side = 'after', phase = 'idle' }"],
+        "faults.0.at_point.phase: without a statement it is the acknowledgement, once",
+    ),
+    (
+        "acknowledgement_lost",
+        ["faults.0.at_point={ side = 'after', ordinal = 2 }"],
+        "faults.0.at_point.ordinal: without a statement it is the acknowledgement, once",
+    ),
     ("blackhole", ["faults.0.slots=[0, 2]"], "faults.0.slots = 2: workers.slots = 2 makes slots"),
     *(
         (
