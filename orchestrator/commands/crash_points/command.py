@@ -24,7 +24,12 @@ from analysis.errors import CrashPointsError
 from analysis.report.console import HarmlessConsole
 from orchestrator.commands.crash_points.enumeration import Enumeration, Progress, Wish
 from orchestrator.commands.crash_points.kept import Kept
-from orchestrator.commands.crash_points.plan import USUAL_SIDES, Subject, harmless_requests
+from orchestrator.commands.crash_points.plan import (
+    SIDES_OF,
+    USUAL_SIDES,
+    Subject,
+    harmless_requests,
+)
 from orchestrator.commands.crash_points.table import print_progress, print_table
 from orchestrator.commands.crash_points.workloads import (
     SMALLEST_FIRST,
@@ -138,6 +143,7 @@ def crash_points(
         max_bound,
         fold=not every,
     )
+    _require_a_trial(wish)
     console = HarmlessConsole()
     if dask is not None and lanes is not None:
         raise ClusterError("--lanes cannot go with --dask: each machine has one run at a time")
@@ -194,6 +200,18 @@ def _sides(text: str) -> tuple[TriedSide, ...]:
             f"--sides {', '.join(unknown) or 'names none'}: there are {', '.join(SIDES)}"
         )
     return tuple(side for side in SIDES if side in given)
+
+
+def _require_a_trial(wish: Wish) -> None:
+    """Raises `UnknownNameError` where no action is tried on any of the sides."""
+    if not any(SIDES_OF[action] & set(wish.sides) for action in wish.actions):
+        tried = ", ".join(
+            side for side in SIDES if any(side in SIDES_OF[action] for action in wish.actions)
+        )
+        raise UnknownNameError(
+            f"--actions {','.join(wish.actions)} is tried on none of --sides "
+            f"{','.join(wish.sides)}: there are {tried}"
+        )
 
 
 def _subject(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from analysis.compare.crash_points import Action, TriedSide
+from analysis.compare.crash_points import SIDES, Action, TriedSide
 from orchestrator.commands.crash_points.listing import Listing, Point
 from orchestrator.commands.crash_points.workloads import (
     WORKLOADS,
@@ -29,6 +29,11 @@ from worker_child.adapters.contract import Preset
 
 USUAL_SIDES: tuple[TriedSide, ...] = ("before", "after", "body")
 HARMLESS_RUNS = 3
+SIDES_OF: Mapping[Action, frozenset[TriedSide]] = MappingProxyType(
+    {"kill": frozenset(SIDES), "stall": frozenset({"before", "after"})}
+)
+"""On which sides an action is tried: a worker that is stalled sends no late request, and none is
+stalled in its body."""
 _TRIED_IN: Mapping[PointPhase | None, WorkloadName] = MappingProxyType(
     {"starting up": "batch", None: "single"}
 )
@@ -106,9 +111,8 @@ def trials(
 ) -> list[Trial]:
     """Every run of these points, the first of each before the second of any.
 
-    A point of the body has one side alone; a worker that is stalled sends no late request, and none
-    is stalled in its body. A side on which a point cannot be told from others is left out: see
-    `undecidable`.
+    A point of the body has one side alone; what an action is not tried on is in `SIDES_OF`. A side
+    on which a point cannot be told from others is left out: see `undecidable`.
     """
     return [
         Trial(point, side, action, subject.request(scenario, ordinal))
@@ -145,7 +149,7 @@ def _scenario_of(
     name, preset = point.name, subject.preset
     if (side == "body") != (point.hold is not None):
         return None
-    if action == "stall" and side in ("body", "delayed"):
+    if side not in SIDES_OF[action]:
         return None
     quiet_s = idle_s(preset) if name.phase is None else 0.0
     called = f"point_{name.id}_{side}_{action}"
