@@ -226,7 +226,7 @@ def test_pgqueuer_loses_nothing_at_any_point_and_repeats_what_it_had_not_written
 def test_an_enumeration_that_is_cut_short_goes_on_and_leaves_nothing_behind(
     number: signal.Signals, code: int, desk: Desk
 ) -> None:
-    words = ("crash-points", "control_delete_first", "--lanes", "2")
+    words = ("crash-points", "control_delete_first", "--lanes", "2", "--sides=after")
     with desk.started(*words, "--actions=kill") as process:
         assert process.stdout is not None
         seen = iter(process.stdout.readline, "")

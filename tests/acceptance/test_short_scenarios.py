@@ -1,6 +1,6 @@
 """Every short scenario runs as the README says, and ends with a verdict and its figures.
 
-An ordinary test run takes four of them; `make test-scenarios` takes them all.
+An ordinary test run takes one of them, with a kill; `make test-scenarios` takes them all.
 """
 
 from __future__ import annotations
@@ -20,12 +20,7 @@ from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170.0
-ALWAYS = (
-    "steady_short",
-    "retry_shape_short",
-    "crash_one_of_many_short",
-    "cache_dedup_crash_short",
-)
+ALWAYS = "cache_dedup_crash_short"
 OFFERED_BY = {
     "cache": "control_cache",
     "sigterm": "control_holding",
@@ -38,8 +33,10 @@ pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def cases() -> list[Any]:
-    marks = {name: () if name in ALWAYS else (pytest.mark.every_scenario,) for name in SHORT}
-    return [pytest.param(name, marks=marks[name]) for name in SHORT]
+    return [
+        pytest.param(name, marks=() if name == ALWAYS else pytest.mark.every_scenario)
+        for name in SHORT
+    ]
 
 
 @pytest.mark.parametrize("name", cases())

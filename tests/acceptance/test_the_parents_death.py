@@ -22,8 +22,8 @@ from orchestrator.postgres.server import Server
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 RUN_ID = "tiny_kill-pgqueuer-tuned-001"
 _SEEDED = random.Random(20261121)
-MOMENTS_S = [0.0, *sorted(round(_SEEDED.uniform(0.0, 5.5), 3) for _ in range(9))]
-"""Seconds after run_start; the run itself takes about seven."""
+MOMENTS_S = [0.0, *(round(_SEEDED.uniform(1.1 * part, 1.1 * (part + 1)), 3) for part in range(5))]
+"""Seconds after run_start, one in each fifth of the first 5.5; the run itself takes about seven."""
 STARTED_LIMIT_S = 90.0
 GONE_LIMIT_S = 60.0
 """On a machine that has much else to do; on an idle one it is a second or two."""
