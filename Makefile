@@ -67,7 +67,7 @@ results: setup ## write RESULTS.md and docs/results/ from what make matrix, make
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
 	$(BIN)/crashbench report $(or $(RESULTS),results/matrix) --output report.html
 
-test: setup ## the tests (some ten minutes)
+test: setup ## the tests (some eight minutes)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)

@@ -25,6 +25,7 @@ REPEATED = ("workload.duration_s=5", "workload.cache.unique_addresses=2")
 """Two addresses, 2.5 s each."""
 TWO_TURNS = ("workload.duration_s=4", "workload.cache.unique_addresses=2")
 THREE_TURNS = ("workload.duration_s=6", "workload.cache.unique_addresses=3")
+FOUR_TURNS = ("workload.duration_s=8", "workload.cache.unique_addresses=4")
 IN_THE_WORK = "faults.0.at_s=2.5"
 """Of the two-second turns' second address."""
 
@@ -157,10 +158,10 @@ def test_platform_libs_callers_are_all_served_the_whole_result_after_a_kill(
         tmp_path,
         "cache_concurrent_miss_crash_short",
         "tuned",
-        *THREE_TURNS,
+        *FOUR_TURNS,
         IN_THE_WORK,
         library="platform_lib",
     )
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert (cache.asks, cache.unanswered, cache.wrong_results) == (48, 0, 0)
-    assert (cache.executions, cache.addresses_run_again) == (4, 0)
+    assert (cache.asks, cache.unanswered, cache.wrong_results) == (64, 0, 0)
+    assert (cache.executions, cache.addresses_run_again) == (5, 0)

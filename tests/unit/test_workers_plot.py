@@ -69,6 +69,7 @@ def test_no_state_of_a_worker_overlaps_another(tmp_path: Path) -> None:
                 for s in states_of(case, one, idleness(case), clock_of(case).end_ns)
                 if s.to_ns > s.from_ns
             )
+            assert lived
             assert all(end <= begin for (_, end), (begin, _) in pairwise(lived))
 
 
