@@ -45,15 +45,20 @@ from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Incarnation, Tracker
+from orchestrator.workers.warm import WarmProcess, WarmProcesses
 from worker_child.adapters.contract import Adapter, Enqueuer
 from worker_child.adapters.program import ProgramFailedError
 from worker_child.paths import BENCH_SQL
 from worker_child.protocol import Init, Note
 
 
-def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
+def carry_out(
+    request: Request, observe: Callable[[Status], None], warm: WarmProcesses | None = None
+) -> RunFiles:
     """Carry a run out; its history is complete when this returns. Call it in the main thread.
 
+    Where `warm` is given, workers are forked from a process of it as far as that can be; else, and
+    wherever the start of a worker is measured, each is started anew.
     Raises `CrashbenchError`, or `Interrupted`; the history so far then stays as ``.partial``.
     """
     linux.become_subreaper()
@@ -75,7 +80,7 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
             with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
                 require_room(connection, demand(request.scenario, request.preset))
             install_schema(server, request.adapter)
-            _record(request, server, janitor, files, observe, interrupted)
+            _record(request, server, janitor, files, observe, interrupted, warm)
         except ProgramFailedError as error:
             raise LibraryProgramError(str(error)) from error
         except psycopg.Error as error:
@@ -91,17 +96,30 @@ def _record(
     files: RunFiles,
     observe: Callable[[Status], None],
     interrupted: threading.Event,
+    warm: WarmProcesses | None,
 ) -> None:
+    # Before anything of the run marks the environment of what is started.
+    found = None if warm is None else warm.of(request.adapter.child_argv(), request.library)
     secret = conninfo_to_dict(server.dsn).get("password")
     recorder = Recorder(files.partial, request.run_id, secret=None if not secret else str(secret))
     try:
-        recorder.record(run_start(request, server))
+        recorder.record(run_start(request, server, _worker_start(found)))
         if files.moved_aside is not None:
             message = f"an unfinished run of this name was moved to {files.moved_aside.name}"
             recorder.record(Note(time.monotonic_ns(), "stale_partial", message))
-        _supervise(request, server, recorder, janitor, files, observe, interrupted)
+        forked_from = found if isinstance(found, WarmProcess) else None
+        _supervise(request, server, recorder, janitor, files, observe, interrupted, forked_from)
     finally:
         recorder.close()
+
+
+def _worker_start(found: WarmProcess | str | None) -> dict[str, str]:
+    """How workers come to be, where that is not as ever."""
+    if found is None:
+        return {}
+    if isinstance(found, str):
+        return {"worker_start": "anew", "worker_start_why": found}
+    return {"worker_start": "forked"}
 
 
 def _supervise(
@@ -112,6 +130,7 @@ def _supervise(
     files: RunFiles,
     observe: Callable[[Status], None],
     interrupted: threading.Event,
+    warm: WarmProcess | None,
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
@@ -124,7 +143,7 @@ def _supervise(
         plan = plan_run(request, provider.url if provider else None)
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)
-        spawner = Spawner(files.partial_logs, mark)
+        spawner = Spawner(files.partial_logs, mark, warm)
         proxies = {
             worker: stack.enter_context(_proxy(server, janitor)) for worker in _behind_proxies(plan)
         }
