@@ -13,9 +13,9 @@ from orchestrator.commands.reproduce import read_start
 from orchestrator.postgres.server import Server
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
+from orchestrator.run.standing import Standing
 from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.types import Scenario
-from orchestrator.workers.warm import WarmProcesses
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Workers
 
@@ -26,7 +26,7 @@ AT_COMMIT = AtPoint(statement="COMMIT", phase="completed", with_rows=True, side=
 
 
 def carry(
-    server: Server, results: Path, scenario: Scenario, library: str, warm: WarmProcesses | None
+    server: Server, results: Path, scenario: Scenario, library: str, standing: Standing | None
 ) -> Path:
     request = make_request(
         scenario,
@@ -37,7 +37,7 @@ def carry(
         results=results,
         overwrite=True,
     )
-    return carry_out(request, lambda status: None, warm).history
+    return carry_out(request, lambda status: None, standing).history
 
 
 def start_of(history: Path) -> str | None:
@@ -50,9 +50,9 @@ def test_a_forked_worker_is_killed_and_succeeded_with_every_part_of_the_certific
     server: Server, tmp_path: Path
 ) -> None:
     scenario = kill_scenario("point", "single", PLAIN, AT_COMMIT, 0.0)
-    with WarmProcesses() as warm:
+    with Standing() as standing:
         for _ in range(2):
-            history = carry(server, tmp_path, scenario, "control_holding", warm)
+            history = carry(server, tmp_path, scenario, "control_holding", standing)
             summary = analyse(history)
             assert judge_point(summary).verdict == "clean", summary.reasons
             assert summary.recovery[0].certificate.missing == []
@@ -65,8 +65,8 @@ def test_a_queue_passes_without_harm_with_forked_workers(
 ) -> None:
     preset = load_adapter(library).preset("stock", Workers(1, 10, 3, 5, 1.0))
     scenario = listing_scenario("batch", PLAIN, preset)
-    with WarmProcesses() as warm:
-        history = carry(server, tmp_path, scenario, library, warm)
+    with Standing() as standing:
+        history = carry(server, tmp_path, scenario, library, standing)
     summary = analyse(history)
     assert summary.verdict == "pass", summary.reasons
     assert start_of(history) == "forked"
