@@ -92,11 +92,20 @@ def _has_stray_at_sign(dsn: str) -> bool:
     return authority.count("@") > 1 or "@" in path
 
 
-def make_database(target: Target, run_id: str, janitor: Janitor, connect_s: int) -> str:
+def make_database(
+    target: Target,
+    run_id: str,
+    janitor: Janitor,
+    connect_s: int,
+    *,
+    template: str | None = None,
+    kept: bool = False,
+) -> str:
     """Check the server and make the run's database there; returns its name.
 
-    `connect_s` bounds the attempt unless the DSN itself has a connect_timeout. The janitor drops
-    the database. Raises `ServerUnreachableError`, `ServerReadOnlyError`, `ServerPrivilegeError`
+    `connect_s` bounds the attempt unless the DSN itself has a connect_timeout. It is a copy of the
+    database `template`; None = it is empty. The janitor drops it; see there for `kept`. Raises
+    `ServerUnreachableError`, `ServerReadOnlyError`, `ServerPrivilegeError`
     or `ServerTooOldError`.
     """
     target = Target({"connect_timeout": connect_s} | target.parameters)
@@ -111,7 +120,7 @@ def make_database(target: Target, run_id: str, janitor: Janitor, connect_s: int)
         ) from None
     name = f"crashbench_{run_digest(run_id)}_{secrets.token_hex(3)}"
     try:
-        janitor.database(target.dsn(), name, _creation(name, version))
+        janitor.database(target.dsn(), name, _creation(name, version, template), kept=kept)
     except NotMadeError as error:
         raise ServerPrivilegeError(
             f"the database {name!r} could not be made at {target}: {target.redacted(str(error))}"
@@ -160,8 +169,12 @@ def _check(connection: psycopg.Connection[Any], target: Target) -> None:
         )
 
 
-def _creation(name: str, server_version: int) -> str:
-    """CREATE DATABASE from template0 (nobody else uses it), UTF8 and C as on an own cluster."""
+def _creation(name: str, server_version: int, template: str | None) -> str:
+    """CREATE DATABASE from one of ours, or from template0 (nobody else uses it), UTF8 and C as on
+    an own cluster."""
+    if template is not None:
+        copied = SQL("CREATE DATABASE {} TEMPLATE {}")
+        return copied.format(Identifier(name), Identifier(template)).as_string()
     provider = "LOCALE_PROVIDER libc " if server_version >= _LOCALE_PROVIDER_VERSION else ""
     return (
         SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' ").format(Identifier(name))

@@ -103,15 +103,19 @@ def open_server(
     janitor: Janitor,
     limits: Limits | None = None,
     condition: ServerCondition = "check_off",
+    template: str | None = None,
+    kept: bool = False,
 ) -> Server:
     """A server with an empty database for the run `run_id`, whose sessions are under `condition`.
     Call it in the main thread.
 
+    On a server given by DSN the database may be a copy of the database `template`, and one that is
+    `kept` (see `Janitor.database`).
     Raises a `ServerError` that says what is wrong and what to do.
     """
     limits = limits or Limits()
     if dsn is not None:
-        return _given(dsn, run_id, janitor, limits, condition)
+        return _given(dsn, run_id, janitor, limits, condition, template=template, kept=kept)
     found = binaries.locate()
     _log.info("PostgreSQL from %s (%s)", found.origin, found.package)
     cluster = Cluster(found, janitor, limits)
@@ -160,11 +164,20 @@ def _ephemeral(cluster: Cluster, binaries: Binaries, condition: ServerCondition)
 
 
 def _given(
-    dsn: str, run_id: str, janitor: Janitor, limits: Limits, condition: ServerCondition
+    dsn: str,
+    run_id: str,
+    janitor: Janitor,
+    limits: Limits,
+    condition: ServerCondition,
+    *,
+    template: str | None,
+    kept: bool,
 ) -> Server:
     target = external.parse(dsn)
     _log.info("PostgreSQL as given: %s", target)
-    name = external.make_database(target, run_id, janitor, limits.connect_s)
+    name = external.make_database(
+        target, run_id, janitor, limits.connect_s, template=template, kept=kept
+    )
     own_dsn = target.dsn(name)
     try:
         with psycopg.connect(own_dsn, autocommit=True) as connection:
@@ -211,7 +224,7 @@ def _add_statistics(connection: psycopg.Connection[Any]) -> bool:
     """Create the extension pg_stat_statements where the server has it, loads it and lets us."""
     try:
         with connection.transaction():
-            connection.execute("CREATE EXTENSION pg_stat_statements")
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             connection.execute("SELECT FROM pg_stat_statements LIMIT 1")  # fails if not loaded
     except (
         psycopg.errors.FeatureNotSupported,

@@ -31,6 +31,12 @@ REPLY_LIMIT_S = 60.0
 _log = logging.getLogger(__name__)
 
 
+def _warned(left: list[str]) -> list[str]:
+    for sentence in left:
+        _log.warning("not cleared: %s", sentence)
+    return left
+
+
 class Janitor:
     """A running janitor. Start it before anything that must not be left behind.
 
@@ -92,12 +98,20 @@ class Janitor:
         """Have every process with ``name=value`` in its environment killed at the end."""
         self._tell(do="mark", entry=f"{name}={value}")
 
-    def database(self, dsn: str, name: str, statement: str) -> None:
+    def database(self, dsn: str, name: str, statement: str, *, kept: bool = False) -> None:
         """Make the database `name` with the SQL `statement`; at the end it is dropped by force.
 
-        Raises `NotMadeError`, whose text may quote the DSN.
+        One that is `kept` stays when everything else is cleared for another run. Raises
+        `NotMadeError`, whose text may quote the DSN.
         """
-        self._ask(do="database", dsn=dsn, name=name, statement=statement)
+        self._ask(do="database", dsn=dsn, name=name, statement=statement, kept=kept)
+
+    def clear(self) -> list[str]:
+        """Have everything cleared that is not kept, and go on; returns what is left, as sentences.
+
+        What is left is its charge no more.
+        """
+        return _warned(self._ask(do="clear")["left"])
 
     def close(self) -> list[str]:
         """Have everything cleared, wait for the janitor's end; returns what is left, as sentences.
@@ -109,9 +123,7 @@ class Janitor:
         self._orders.close()
         left = self._last_words()
         self._replies.close()
-        for sentence in left:
-            _log.warning("not cleared: %s", sentence)
-        return left
+        return _warned(left)
 
     def _last_words(self) -> list[str]:
         try:

@@ -13,7 +13,8 @@ has closed, or is dead; either way it clears up by the one same path and ends.
 | will_stop(pid, started_ticks) | SIGCONT to it and its group at the end, before all else | none |
 | goes_on(pid) | it is not stopped any more | none |
 | mark(entry) | SIGKILL whoever has this entry in its environment at the end | none |
-| database(dsn, name, statement) | make a database with this SQL | database |
+| database(dsn, name, statement, kept) | make a database with this SQL | database |
+| clear() | clear everything now, save databases that are kept, and go on | left |
 
 The last line on stdout is ``{"left": [...]}``: what could not be cleared, a sentence each.
 """
@@ -50,6 +51,11 @@ class Charge:
     """Everything that the janitor is charged with, and how each thing is cleared."""
 
     def __init__(self) -> None:
+        self._kept: list[tuple[str, str]] = []
+        """Databases that stay until the janitor's own end."""
+        self._begin()
+
+    def _begin(self) -> None:
         self._groups: dict[int, int] = {}
         self._stopped: dict[int, int] = {}
         self._marks: list[str] = []
@@ -66,6 +72,7 @@ class Charge:
             "goes_on": self._forget_stopped,
             "mark": self._take_mark,
             "database": self._make_database,
+            "clear": self._clear_for_another,
         }
         return orders[order.pop("do")](**order)
 
@@ -75,6 +82,9 @@ class Charge:
         Returns a sentence for each thing that is still there. A run has one directory or one
         database: by the limits above its clearing takes 14 s at the very most.
         """
+        return self._clear([*self._databases, *self._kept])
+
+    def _clear(self, databases: list[tuple[str, str]]) -> list[str]:
         for pid, started_ticks in self._stopped.items():
             _let_go_on(pid, started_ticks)
         # All signals first: nobody's end waits for somebody else's.
@@ -86,7 +96,7 @@ class Charge:
         left = [*self._end_groups(), *self._end_marked()]
         for directory in self._directories:
             left += _end_processes_below(directory, asked)
-        for dsn, name in self._databases:
+        for dsn, name in databases:
             left += _drop(dsn, name)
         for directory in self._directories:
             left += _remove(directory)
@@ -122,10 +132,15 @@ class Charge:
         self._marks.append(entry)
         return None
 
-    def _make_database(self, dsn: str, name: str, statement: str) -> Reply:
+    def _clear_for_another(self) -> Reply:
+        left = self._clear(self._databases)
+        self._begin()
+        return {"left": left}
+
+    def _make_database(self, dsn: str, name: str, statement: str, kept: bool) -> Reply:
         import psycopg  # here, as only runs on a given server need it
 
-        self._databases.append((dsn, name))
+        (self._kept if kept else self._databases).append((dsn, name))
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(f"SET statement_timeout = '{CREATION_LIMIT_S}s'".encode())
             connection.execute(statement.encode())

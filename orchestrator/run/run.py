@@ -37,6 +37,7 @@ from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.request import DSN_VARIABLE, Request
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
 from orchestrator.run.run_start import run_start
+from orchestrator.run.standing import Standing, install_schema
 from orchestrator.run.status import Status
 from orchestrator.run.supervisor import Supervisor
 from orchestrator.run.watchdog import Watchdog
@@ -45,15 +46,20 @@ from orchestrator.workers.child import RUN_VARIABLE, marked_environment
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Incarnation, Tracker
-from worker_child.adapters.contract import Adapter, Enqueuer
+from orchestrator.workers.warm import WarmProcess
+from worker_child.adapters.contract import Enqueuer
 from worker_child.adapters.program import ProgramFailedError
-from worker_child.paths import BENCH_SQL
 from worker_child.protocol import Init, Note
 
 
-def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
+def carry_out(
+    request: Request, observe: Callable[[Status], None], standing: Standing | None = None
+) -> RunFiles:
     """Carry a run out; its history is complete when this returns. Call it in the main thread.
 
+    Where a lane's `standing` is given, workers are forked from a warm process as far as that can
+    be, and the database is copied from one with the library's schema; else, and wherever the start
+    of a worker is measured, each is started anew.
     Raises `CrashbenchError`, or `Interrupted`; the history so far then stays as ``.partial``.
     """
     linux.become_subreaper()
@@ -63,25 +69,44 @@ def carry_out(request: Request, observe: Callable[[Status], None]) -> RunFiles:
         ) as files,
         _interruptible() as interrupted,
         _without_the_callers_settings(request.dsn),
-        Janitor() as janitor,
-        open_server(
-            request.dsn,
-            run_id=request.run_id,
-            janitor=janitor,
-            condition=request.scenario.server,
-        ) as server,
+        Janitor() if standing is None else standing.janitor() as janitor,
     ):
         try:
-            with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
-                require_room(connection, demand(request.scenario, request.preset))
-            install_schema(server, request.adapter)
-            _record(request, server, janitor, files, observe, interrupted)
+            _carry_out_on_a_server(request, janitor, files, observe, interrupted, standing)
         except ProgramFailedError as error:
             raise LibraryProgramError(str(error)) from error
         except psycopg.Error as error:
             raise DatabaseLostError(f"the database failed the run: {error}") from error
         files.finish()
     return files
+
+
+def _carry_out_on_a_server(
+    request: Request,
+    janitor: Janitor,
+    files: RunFiles,
+    observe: Callable[[Status], None],
+    interrupted: threading.Event,
+    standing: Standing | None,
+) -> None:
+    template = warm = None
+    if standing is not None:
+        # Before anything of the run marks the environment of what is started.
+        warm = standing.warm.of(request.adapter.child_argv(), request.library)
+        if request.dsn is not None:
+            template = standing.template(request.dsn, request.library_given, request.adapter)
+    with open_server(
+        request.dsn,
+        run_id=request.run_id,
+        janitor=janitor,
+        condition=request.scenario.server,
+        template=template,
+    ) as server:
+        with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
+            require_room(connection, demand(request.scenario, request.preset))
+        if template is None:
+            install_schema(server, request.adapter)
+        _record(request, server, janitor, files, observe, interrupted, warm)
 
 
 def _record(
@@ -91,17 +116,29 @@ def _record(
     files: RunFiles,
     observe: Callable[[Status], None],
     interrupted: threading.Event,
+    warm: WarmProcess | str | None,
 ) -> None:
+    """`warm` = what workers are forked from, or why they are not; None = nobody asked."""
     secret = conninfo_to_dict(server.dsn).get("password")
     recorder = Recorder(files.partial, request.run_id, secret=None if not secret else str(secret))
     try:
-        recorder.record(run_start(request, server))
+        recorder.record(run_start(request, server, _worker_start(warm)))
         if files.moved_aside is not None:
             message = f"an unfinished run of this name was moved to {files.moved_aside.name}"
             recorder.record(Note(time.monotonic_ns(), "stale_partial", message))
-        _supervise(request, server, recorder, janitor, files, observe, interrupted)
+        forked_from = warm if isinstance(warm, WarmProcess) else None
+        _supervise(request, server, recorder, janitor, files, observe, interrupted, forked_from)
     finally:
         recorder.close()
+
+
+def _worker_start(warm: WarmProcess | str | None) -> dict[str, str]:
+    """How workers come to be, where that is not as ever."""
+    if warm is None:
+        return {}
+    if isinstance(warm, str):
+        return {"worker_start": "anew", "worker_start_why": warm}
+    return {"worker_start": "forked"}
 
 
 def _supervise(
@@ -112,6 +149,7 @@ def _supervise(
     files: RunFiles,
     observe: Callable[[Status], None],
     interrupted: threading.Event,
+    warm: WarmProcess | None,
 ) -> None:
     mark = f"{request.run_id}:{janitor.pid}"
     janitor.mark(RUN_VARIABLE, mark)
@@ -124,7 +162,7 @@ def _supervise(
         plan = plan_run(request, provider.url if provider else None)
         closed_loop = closed_loop_of(plan.scenario)
         tracker = Tracker(closed_loop.finished if closed_loop else None)
-        spawner = Spawner(files.partial_logs, mark)
+        spawner = Spawner(files.partial_logs, mark, warm)
         proxies = {
             worker: stack.enter_context(_proxy(server, janitor)) for worker in _behind_proxies(plan)
         }
@@ -285,13 +323,6 @@ def _producers_dsn(plan: RunPlan, server: Server) -> str:
 def _keyed(plan: RunPlan) -> bool:
     workload = plan.scenario.workload
     return workload.dedup is not None or workload.cache is not None
-
-
-def install_schema(server: Server, adapter: Adapter) -> None:
-    """Put the library's schema and the jobs' tables into the empty database, as the workers."""
-    adapter.install(server.worker_dsn)
-    with psycopg.connect(server.worker_dsn, autocommit=True) as connection:
-        connection.execute(BENCH_SQL.read_bytes())
 
 
 @contextmanager

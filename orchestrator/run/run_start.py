@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator.history.records import HISTORY_VERSION, RunStart
@@ -15,10 +17,15 @@ _COMPARABLE = ("server", "workload", "workers", "faults", "effects", "limits")
 """The parts of a scenario that must be equal before two runs may be pooled."""
 
 
-def run_start(request: Request, server: Server) -> RunStart:
-    """Describe the run that is about to begin on `server`."""
+def run_start(
+    request: Request, server: Server, worker_start: Mapping[str, str] = MappingProxyType({})
+) -> RunStart:
+    """Describe the run that is about to begin on `server`.
+
+    `worker_start` says how its workers come to be, where they are not all started anew.
+    """
     resolved, preset = request.resolved, request.preset
-    machine = environment.describe(request.results)
+    machine = environment.describe(request.results) | dict(worker_start)
     postgres = server.description
     version = request.adapter.version()
     comparable: dict[str, Any] = {
@@ -33,6 +40,7 @@ def run_start(request: Request, server: Server) -> RunStart:
         "python": machine["python"],
         "packages": machine["packages"],
         "kernel": machine["kernel"],
+        **worker_start,
     }
     return RunStart(
         t_ns=time.monotonic_ns(),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import IO, Protocol
 
 import msgspec
 
@@ -67,6 +67,14 @@ class Memory:
     processes: int
 
 
+class Started(Protocol):
+    """A process that is a child of ours; `stdin` None = it is closed."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    returncode: int | None
+
+
 class ChildHandle:
     """One incarnation. Created by `Spawner.spawn`, which must run in the parent's main thread.
 
@@ -77,7 +85,7 @@ class ChildHandle:
     def __init__(
         self,
         init: Init,
-        process: subprocess.Popen[bytes],
+        process: Started,
         pipe: int,
         stderr_path: Path,
         *,

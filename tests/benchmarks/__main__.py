@@ -14,6 +14,7 @@ from rich.text import Text
 from tests.benchmarks import (
     analysis_cost,
     analysis_growth,
+    crash_point_rate,
     event_cost,
     harness_share,
     kill_loss,
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Figure]]] = {
     "main-job": main_job.measure,
     "sigkill": kill_loss.measure,
     "proxy": proxy_cost.measure,
+    "crash-points": crash_point_rate.measure,
     "spread": spread.measure,
 }
 STYLES: dict[Standing, str] = {

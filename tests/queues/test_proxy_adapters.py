@@ -19,8 +19,9 @@ from orchestrator.libraries.library import find_library
 from orchestrator.postgres.server import Server
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.request import make_request
-from orchestrator.run.run import connect_producer, install_schema
+from orchestrator.run.run import connect_producer
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
+from orchestrator.run.standing import install_schema
 from orchestrator.scenario.load import load_scenario
 from orchestrator.workers.spawner import Spawner
 from tests.conftest import Database

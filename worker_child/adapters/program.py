@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from worker_child.paths import ALONE, OUR_PYTHON, built_root
 
 DSN_VARIABLE = "CRASHBENCH_DSN"
 LIMIT_S = 60.0
+OUR_ENTRY_POINT = [*OUR_PYTHON, "-m", "orchestrator", "--mode=child"]
+"""The argv of a worker of the default library: the parent's own entry point in its other mode."""
 
 
 class NotBuiltError(Exception):
@@ -56,6 +59,11 @@ def python_argv(
         "worker_child",
         *([] if adapter is None else [f"--adapter={adapter}"]),
     ]
+
+
+def is_python_worker(argv: Sequence[str]) -> bool:
+    """Whether this starts `worker_child.__main__`, as `python_argv` and `OUR_ENTRY_POINT` do."""
+    return ("-m", "worker_child") in pairwise(argv) or list(argv) == OUR_ENTRY_POINT
 
 
 def interpreter(python: Path | None) -> list[str]:

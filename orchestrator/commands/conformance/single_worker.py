@@ -32,8 +32,9 @@ from orchestrator.postgres.server import Server
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
 from orchestrator.run.request import Request, offers_of
-from orchestrator.run.run import connect_producer, install_schema
+from orchestrator.run.run import connect_producer
 from orchestrator.run.run_plan import RunPlan, plan_run, worker_init
+from orchestrator.run.standing import install_schema
 from orchestrator.scenario.types import Limits
 from orchestrator.scenario.workload import PlannedJob
 from orchestrator.workers.child import RUN_VARIABLE, marked_environment

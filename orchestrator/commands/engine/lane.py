@@ -1,8 +1,10 @@
 """A lane: one process that carries out runs of scenarios of no file, as it is ordered to.
 
 On stdin one JSON line is one order, one JSON line on stdout answers it; the process ends with its
-stdin, and dies with its parent. Where a file is named, its one order is carried out, and the exit
-code is 0, or that of the error, which is on stderr.
+stdin, and dies with its parent. Workers of its runs are forked from a process that has imported the
+library once, and their databases are copies of one that has its schema. Where a file is named, its
+one order is carried out as any run, and the exit code is 0, or that of the error, which is on
+stderr.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from analysis.summary.summary import write_summary
 from orchestrator.errors import CrashbenchError, Interrupted
 from orchestrator.run.request import DSN_VARIABLE, Request, make_request
 from orchestrator.run.run import carry_out
+from orchestrator.run.standing import Standing
 from orchestrator.scenario.load import scenario_from_resolved
 
 MODULE = "orchestrator.commands.engine.lane"
@@ -67,12 +70,13 @@ def main() -> None:
     # Whatever a library prints must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin.buffer:
-        answer = _carry_out(msgspec.json.decode(line, type=LaneOrder), dsn)
-        answers.write(msgspec.json.encode(answer) + b"\n")
+    with Standing() as standing:
+        for line in sys.stdin.buffer:
+            answer = _carry_out(msgspec.json.decode(line, type=LaneOrder), dsn, standing)
+            answers.write(msgspec.json.encode(answer) + b"\n")
 
 
-def _carry_out(order: LaneOrder, dsn: str | None) -> Answer:
+def _carry_out(order: LaneOrder, dsn: str | None, standing: Standing | None = None) -> Answer:
     try:
         request = make_request(
             scenario_from_resolved(order.scenario),
@@ -84,7 +88,7 @@ def _carry_out(order: LaneOrder, dsn: str | None) -> Answer:
             overwrite=True,
             settings=order.settings,
         )
-        write_summary(carry_out(request, lambda status: None).history)
+        write_summary(carry_out(request, lambda status: None, standing).history)
     except Interrupted:
         sys.exit(0)
     except CrashbenchError as error:

@@ -22,8 +22,8 @@ from worker_child.adapters.contract import (
     Workers,
 )
 from worker_child.adapters.pgqueuer.presets import PRESETS, resolve
+from worker_child.adapters.program import OUR_ENTRY_POINT
 from worker_child.adapters.sql_inbox import SqlEnqueuer, SqlInbox, row_parameters
-from worker_child.paths import OUR_PYTHON
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE status = 'queued' AND attempts = 0),
@@ -133,7 +133,7 @@ class PgQueuerAdapter(SqlInbox):
             yield InboxRow(None, inbox_id, state, picked_after_done=picked_after_done)
 
     def child_argv(self) -> list[str]:
-        return [*OUR_PYTHON, "-m", "orchestrator", "--mode=child"]
+        return [*OUR_ENTRY_POINT]
 
 
 async def _install(dsn: str) -> None:
