@@ -76,7 +76,8 @@ NOTES: dict[str, str] = {
     "round_trip": "A round trip between the worker and the database, in a run that lists them: "
     "`detail.statement` (its SQL, literals replaced by ?), `detail.sql`, `detail.phase` (where the "
     "worker's jobs stood when the request had come), `detail.rows`, `detail.executes` (false = "
-    "Parse or Describe alone), `detail.number` (by the order of the requests), `detail.wave`, "
+    "Parse or Describe alone), `detail.number` (by the order of the requests), "
+    "`detail.connection` (from 0), `detail.wave`, "
     "`detail.foretold` (whether it has rows was known before it: it ends a transaction).",
     "round_trips_listed": "No further round trip is listed. `detail.unexplained_bytes` passed and "
     "could not be read, `detail.broken` connections ended unasked, `detail.sessions` of the worker "

@@ -106,6 +106,8 @@ class RoundTripWatch:
         self._begun: dict[tuple[int, int], _Begun] = {}
         """By the place of a round trip that has come and is not answered."""
         self._count = 0
+        self._settled: int | None = None
+        """The wave of which the queue has been seen to owe nothing."""
         self._held: _Question | None = None
         self._closed = threading.Event()
         fleet.watch(self._bell, self._look)
@@ -234,7 +236,7 @@ class RoundTripWatch:
             self._fleet.read_out(child)
         round_trip, place = question.round_trip, place_of(question.round_trip)
         if question.side == "before":
-            phase = self.phases.now()
+            phase = self._phase()
             self._begun[place] = _Begun(phase, self.wave, self._count, round_trip.rows)
             self._count += 1
             found = self._seeker is not None and self._seeker.before(round_trip, phase, self.wave)
@@ -250,6 +252,16 @@ class RoundTripWatch:
         else:
             question.answer(stop=False)
 
+    def _phase(self) -> PointPhase:
+        """A worker whose jobs are completed has none left once the queue has that written down; how
+        often it polls from then on until the next ones come is nothing that they decide."""
+        phase = self.phases.now()
+        if phase != "completed":
+            return phase
+        if self._settled != self.wave and self._probe.counts().unsettled == 0:
+            self._settled = self.wave
+        return "idle" if self._settled == self.wave else phase
+
     def _stop_at(self, question: _Question, phase: PointPhase) -> None:
         self._seeker = None
         self._held = question
@@ -262,6 +274,7 @@ class RoundTripWatch:
             foretold = begun.rows is not None and bool(begun.rows) == bool(round_trip.rows)
             detail = {
                 "number": begun.number,
+                "connection": round_trip.connection,
                 "statement": round_trip.statement,
                 "sql": round_trip.sql,
                 "phase": begun.phase,

@@ -52,8 +52,9 @@ def noted(plant: Plant, *said: tuple[str, str, int]) -> Story:
             "sql": statement,
             "phase": phase,
             "rows": rows,
+            "connection": 0,
             "executes": True,
-            "wave": 0,
+            "wave": -1 if phase == "idle" else 0,
             "foretold": False,
         }
         for number, (statement, phase, rows) in enumerate(said)

@@ -251,6 +251,8 @@ class Belled:
             PLACE: SimpleNamespace(init=SimpleNamespace(application_name="w"))
         }
         self.seen_pids = {"w": [3]}
+        self.owed: list[int] = []
+        """What the queue still owes, at each look; empty = nobody is to look."""
         self.read_out_count = 0
 
     def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
@@ -259,6 +261,10 @@ class Belled:
     def sessions(self, names: list[str]) -> list[Any]:
         """As a probe: those of the worker."""
         return [SimpleNamespace(pid=pid) for pid in self.seen_pids[names[0]]]
+
+    def counts(self) -> Any:
+        """As a probe: what is in the queue."""
+        return SimpleNamespace(unsettled=self.owed.pop(0))
 
     def read_out(self, child: object) -> None:
         self.read_out_count += 1
@@ -322,6 +328,34 @@ def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
         "starting up",
         2,
     )
+
+
+def test_a_worker_has_no_job_once_the_queue_owes_none_and_is_asked_no_more_about_that_wave(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, tracker, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    for wave, job_id in enumerate(("j000000", "j000001")):
+        watch.wave = wave
+        watch.phases.enqueue([job_id])
+        n = 2 * wave + 1
+        observe(tracker, JobStarted(2, n, *PLACE, job_id=job_id, execution=n, inbox_id="1"))
+        fleet.turn(proxy.ask(trip(10 * wave), "before"))
+        fleet.turn(proxy.ask(trip(10 * wave, rows=1), "after"))
+        observe(tracker, JobCompleted(3, n + 1, *PLACE, job_id=job_id, execution=n))
+        fleet.owed = [1, 0]
+        for number in (1, 2, 3):
+            fleet.turn(proxy.ask(trip(10 * wave + number), "before"))
+            fleet.turn(proxy.ask(trip(10 * wave + number, rows=1), "after"))
+        assert fleet.owed == []
+    watch.close()
+    assert [line.detail["phase"] for line in noted.lines] == [
+        "started",
+        "completed",
+        "idle",
+        "idle",
+    ] * 2
 
 
 def test_an_effect_that_is_only_prepared_has_not_been_had(

@@ -315,7 +315,7 @@ def _outcome(
         id=name.id,
         workload=name.workload,
         statement=name.statement,
-        phase=name.phase,
+        phase=point.phase,
         wave=name.wave,
         ordinal=name.ordinal,
         side=side,
@@ -333,7 +333,7 @@ def _listed(point: Point) -> ListedPoint:
     return ListedPoint(
         workload=name.workload,
         statement=name.statement,
-        phase=name.phase,
+        phase=point.phase,
         wave=name.wave,
         ordinal=name.ordinal,
         folded=point.folded,

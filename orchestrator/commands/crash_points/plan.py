@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from analysis.compare.crash_points import SIDES, Action, TriedSide
-from orchestrator.commands.crash_points.listing import Listing, Point
+from orchestrator.commands.crash_points.listing import Listing, Name, Point
 from orchestrator.commands.crash_points.workloads import (
     WORKLOADS,
     Ability,
@@ -23,7 +23,6 @@ from orchestrator.commands.crash_points.workloads import (
     stall_scenario,
 )
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.triggered import PointPhase
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 
@@ -34,9 +33,6 @@ SIDES_OF: Mapping[Action, frozenset[TriedSide]] = MappingProxyType(
 )
 """On which sides an action is tried: a worker that is stalled sends no late request, and none is
 stalled in its body."""
-_TRIED_IN: Mapping[PointPhase | None, WorkloadName] = MappingProxyType(
-    {"starting up": "batch", None: "single"}
-)
 
 
 @dataclass(frozen=True)
@@ -97,8 +93,14 @@ def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
         point
         for workload, listing in listings.items()
         for point in listing.steady
-        if point.name.executes and _TRIED_IN.get(point.name.phase, workload) == workload
+        if point.name.executes and _tried_in(point.name) == workload
     ]
+
+
+def _tried_in(name: Name) -> WorkloadName:
+    if name.is_folded:
+        return "single"
+    return "batch" if name.phase == "starting up" else name.workload
 
 
 def trials(
@@ -151,7 +153,7 @@ def _scenario_of(
         return None
     if side not in SIDES_OF[action]:
         return None
-    quiet_s = idle_s(preset) if name.phase is None else 0.0
+    quiet_s = idle_s(preset) if name.is_folded else 0.0
     called = f"point_{name.id}_{side}_{action}"
     if side == "body":
         assert point.hold is not None, "asked for just above"
