@@ -49,8 +49,8 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
 """The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be
 worse stands above what is known to be better."""
 
-Action = Literal["kill", "stall"]
-ACTIONS: tuple[Action, ...] = ("kill", "stall")
+Action = Literal["kill", "stall", "race"]
+ACTIONS: tuple[Action, ...] = ("kill", "stall", "race")
 TriedSide = PointSide | Literal["body"]
 SIDES: tuple[TriedSide, ...] = ("before", "after", "delayed", "body")
 FILE_VERSION: Literal[1] = 1
@@ -119,7 +119,8 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     its body."""
     action: Action
     """What was done there: the worker was killed; or its connections stood still while another
-    worker was there, and flowed again."""
+    worker was there, and flowed again; or, of a race, that other one was held there until the first
+    one's completion had been answered."""
     verdict: PointVerdict
     """Of its runs; where they disagree the worst, and `nondeterministic` is set."""
     runs: tuple[PointRun, ...]

@@ -32,6 +32,7 @@ def said(
             executes=executes,
             wave=-1 if phase == "idle" else wave,
             foretold=statement == COMMIT,
+            settles=False,
         )
         for number, (statement, phase, rows) in enumerate(notes)
     ]

@@ -391,6 +391,16 @@ ONE_FLAW: list[tuple[str, list[str], str]] = [
             ),
         )
     ),
+    (
+        "crash_recovery",
+        [
+            WAVES,
+            f"faults=[{{ what = 'stall', stall_s = 1, {POINT}, list_rescuer = true, "
+            "rescuer_at = { statement = 'COMMIT', side = 'after' } }]",
+            "workers.slots=2",
+        ],
+        "faults.0.list_rescuer does not go with rescuer_at",
+    ),
     ("crash_recovery_exact", ["workload.endless=true"], "the stream must end before"),
     ("crash_recovery_exact", ["workload.held.0.count=17"], "21 jobs cannot be held at once"),
     (

@@ -32,6 +32,8 @@ class RoundTripNote(msgspec.Struct, frozen=True):
     wave: int
     foretold: bool
     """Whether it returns or changes rows was known before it already: it ends a transaction."""
+    settles: bool
+    """From its answer on the queue owed nothing of its wave."""
 
 
 @dataclass(frozen=True)
