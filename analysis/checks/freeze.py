@@ -111,7 +111,18 @@ def _listed(history: History) -> Iterator[str]:
     """A run that lists round trips has seen all of them."""
     if not history.start.scenario.list_round_trips:
         return
-    told = [note.detail for note in history.records.of(Note) if note.code == "round_trips_listed"]
+    yield from _told_once(history, "round_trips_listed")
+
+
+def _listed_of_the_rescuer(history: History) -> Iterator[str]:
+    """So has one that lists those of a worker that comes while another one is stalled."""
+    faults = history.start.scenario.faults
+    if any(isinstance(fault, Stall) and fault.list_rescuer for fault in faults):
+        yield from _told_once(history, "rescuer_listed")
+
+
+def _told_once(history: History, code: str) -> Iterator[str]:
+    told = [note.detail for note in history.records.of(Note) if note.code == code]
     if len(told) != 1:
         yield f"It is told {len(told)} times, not once, that all round trips have been listed."
         return
@@ -129,4 +140,5 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _planned_rescuer,
     _late,
     _listed,
+    _listed_of_the_rescuer,
 )

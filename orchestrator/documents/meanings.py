@@ -76,8 +76,14 @@ NOTES: dict[str, str] = {
     "round_trip": "A round trip between the worker and the database, in a run that lists them: "
     "`detail.statement` (its SQL, literals replaced by ?), `detail.sql`, `detail.phase` (where the "
     "worker's jobs stood when the request had come), `detail.rows`, `detail.executes` (false = "
-    "Parse or Describe alone), `detail.number` (by the order of the requests), `detail.wave`, "
-    "`detail.foretold` (whether it has rows was known before it: it ends a transaction).",
+    "Parse or Describe alone), `detail.number` (by the order of the requests), "
+    "`detail.connection` (from 0), `detail.wave`, "
+    "`detail.foretold` (whether it has rows was known before it: it ends a transaction), "
+    "`detail.settles` (from its answer on the queue owed nothing of its wave).",
+    "rescuer_round_trip": "One of a worker that comes while another one is stalled, in a run that "
+    "lists these: `detail.statement`, `detail.sql`, `detail.rows`, `detail.executes` and "
+    "`detail.foretold` as of a `round_trip`, `detail.answered_ns`.",
+    "rescuer_listed": "As `round_trips_listed`, of that worker.",
     "round_trips_listed": "No further round trip is listed. `detail.unexplained_bytes` passed and "
     "could not be read, `detail.broken` connections ended unasked, `detail.sessions` of the worker "
     "went through the proxy, those of the server processes `detail.outside` did not.",

@@ -258,7 +258,7 @@ def _behind_proxies(plan: RunPlan) -> Iterator[Incarnation]:
     if scenario.list_round_trips or any(fault.at_point for fault in scenario.faults):
         yield WATCHED
     for fault in scenario.faults:
-        if isinstance(fault, Stall) and fault.rescuer_at is not None:
+        if isinstance(fault, Stall) and fault.has_rescuers_proxy:
             yield fault.rescuer_slot, 0
 
 
@@ -295,7 +295,7 @@ def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[di
 def _watch(proxies: Mapping[Incarnation, Proxy], plan: RunPlan, parts: RunParts) -> RoundTripWatch:
     fault = next((f for f in plan.scenario.faults if f.at_point is not None), None)
     rescuer = None
-    if isinstance(fault, Stall) and fault.rescuer_at is not None:
+    if isinstance(fault, Stall) and fault.has_rescuers_proxy:
         rescuer = RescuerWatch(proxies[fault.rescuer_slot, 0], fault.rescuer_at)
     return RoundTripWatch(
         proxies[WATCHED],

@@ -378,6 +378,8 @@ def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
         at, point = f"faults.{index}.rescuer_at", fault.rescuer_at
         if point is None:
             continue
+        if fault.list_rescuer:
+            yield Flaw(f"faults.{index}.list_rescuer", " does not go with rescuer_at")
         if point.side == "delayed":
             yield Flaw(f"{at}.side", " = delayed goes with a kill alone")
         if point.statement is None:

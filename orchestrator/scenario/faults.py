@@ -150,6 +150,14 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
     until everything of the stalled one flows again and the request at which that one was held has
     been answered; then it goes on. It is counted from its first connection on, and has no phase and
     no wave."""
+    list_rescuer: bool = False
+    """That worker's first process reaches the database through a proxy of its own, and each of its
+    round trips until everything flows again is noted in the history; not with `rescuer_at`."""
+
+    @property
+    def has_rescuers_proxy(self) -> bool:
+        """Whether a proxy stands before the worker that comes meanwhile."""
+        return self.list_rescuer or self.rescuer_at is not None
 
     @property
     def slots(self) -> tuple[int, ...]:

@@ -127,6 +127,16 @@ FLAWS: list[tuple[str, list[str], str]] = [
         'faults.0.which = "all": which = "acknowledging" and at_point need each other',
     ),
     (
+        "crash_recovery",
+        [
+            WAVES,
+            f"faults=[{{ what = 'stall', stall_s = 1, {POINT}, list_rescuer = true, "
+            "rescuer_at = { statement = 'COMMIT', side = 'after' } }]",
+            "workers.slots=2",
+        ],
+        "faults.0.list_rescuer does not go with rescuer_at",
+    ),
+    (
         "acknowledgement_lost",
         ["faults.0.at_point={ side = 'before' }"],
         "faults.0.at_point.side = before: without a statement it is the acknowledgement",

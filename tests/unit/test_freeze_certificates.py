@@ -312,11 +312,29 @@ def listed(*told: Parts) -> Story:
     return story
 
 
-def test_a_run_that_lists_all_round_trips_passes(tmp_path: Path) -> None:
-    summary = analyse(listed(SEEN_ALL).write(tmp_path))
+def rescue_listed(*told: Parts) -> Story:
+    """A worker is stalled; so often it is told that all of the other one's have been listed."""
+    story = stalled()
+    story.first("run_start")["scenario"]["faults"][0]["list_rescuer"] = True
+    at_ns = story.first("run_end")["t_ns"]
+    for detail in told:
+        line = {"t_ns": at_ns - 1, "code": "rescuer_listed", "detail": detail}
+        story.records.insert(-1, ("note", line))
+    return story
+
+
+LISTINGS = [listed, rescue_listed]
+
+
+@pytest.mark.parametrize("planted", LISTINGS)
+def test_a_run_that_lists_all_round_trips_passes(
+    planted: Callable[..., Story], tmp_path: Path
+) -> None:
+    summary = analyse(planted(SEEN_ALL).write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
 
 
+@pytest.mark.parametrize("planted", LISTINGS)
 @pytest.mark.parametrize(
     ("told", "says"),
     [
@@ -329,9 +347,9 @@ def test_a_run_that_lists_all_round_trips_passes(tmp_path: Path) -> None:
     ],
 )
 def test_a_listing_that_may_lack_a_round_trip_is_invalid(
-    told: tuple[Parts, ...], says: str, tmp_path: Path
+    planted: Callable[..., Story], told: tuple[Parts, ...], says: str, tmp_path: Path
 ) -> None:
-    summary = analyse(listed(*told).write(tmp_path))
+    summary = analyse(planted(*told).write(tmp_path))
     assert summary.verdict == "invalid"
     assert says in " ".join(summary.reasons)
 

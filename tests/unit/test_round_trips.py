@@ -71,6 +71,9 @@ class Belled:
             PLACE: SimpleNamespace(init=SimpleNamespace(application_name="w"))
         }
         self.seen_pids = {"w": [3]}
+        self.owed = 1
+        """What the queue still owes."""
+        self.looks = 0
         self.read_out_count = 0
 
     def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
@@ -79,6 +82,11 @@ class Belled:
     def sessions(self, names: list[str]) -> list[Any]:
         """As a probe: those of the worker."""
         return [SimpleNamespace(pid=pid) for pid in self.seen_pids[names[0]]]
+
+    def counts(self) -> Any:
+        """As a probe: what is in the queue."""
+        self.looks += 1
+        return SimpleNamespace(unsettled=self.owed)
 
     def read_out(self, child: object) -> None:
         self.read_out_count += 1
@@ -153,6 +161,37 @@ def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
         "round_trip",
         "starting up",
         2,
+    )
+
+
+def test_a_worker_has_no_job_once_the_queue_owes_none_and_what_told_it_so_is_known(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, tracker, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    for wave, job_id in enumerate(("j000000", "j000001")):
+        watch.wave, fleet.owed, n = wave, 1, 2 * wave + 1
+        watch.phases.enqueue([job_id])
+        observe(tracker, JobStarted(2, n, *PLACE, job_id=job_id, execution=n, inbox_id="1"))
+        for number, owed in enumerate([1, 1, 0, 0]):
+            fleet.turn(proxy.ask(trip(10 * wave + number), "before"))
+            fleet.owed = owed
+            fleet.turn(proxy.ask(trip(10 * wave + number, rows=1), "after"))
+            if number == 0:
+                observe(tracker, JobCompleted(3, n + 1, *PLACE, job_id=job_id, execution=n))
+        assert fleet.looks == 5 * (wave + 1), "it is asked no more once it has said so"
+    watch.close()
+    said = [(line.detail["phase"], line.detail["settles"]) for line in noted.lines]
+    assert (
+        said
+        == [
+            ("started", False),
+            ("completed", False),
+            ("completed", True),
+            ("idle", False),
+        ]
+        * 2
     )
 
 
@@ -250,3 +289,21 @@ def test_a_round_trip_is_one_of_the_slots_first_process_and_no_other_is_hit_for_
     fleet = cast("Fleet", SimpleNamespace(in_slot=lambda slot: child))
     reach = Reach(fleet, Tracker(), cast("Probe", None))
     assert (worker(reach, Kill(at_point=STARTING)) is not None) == hit
+
+
+def test_a_round_trip_is_unanswered_until_its_answer_has_been_looked_at(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, _ = parts
+    watch = watch_of(parts, None, listing=True)
+    assert watch.unanswered() == set()
+    fleet.turn(proxy.ask(trip(4), "before"))
+    assert watch.unanswered() == {(0, 4)}
+    answer = proxy.ask(trip(4, rows=1), "after")
+    answer.join(0.05)
+    assert watch.unanswered() == {(0, 4)}, "its answer is there, and nobody has looked"
+    fleet.turn(answer)
+    assert watch.unanswered() == set()
+    fleet.turn(proxy.ask(trip(5), "before"))
+    watch.close()
+    assert watch.unanswered() == set(), "nobody will be told of it"
