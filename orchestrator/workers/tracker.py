@@ -99,6 +99,8 @@ class Tracker:
         self.fanned_out: set[str] = set()
         """Ids of the jobs that jobs have said that they enqueued, however often."""
         self.ready: dict[Incarnation, ChildReady] = {}
+        self.seen_in_queue: set[str] = set()
+        """Jobs of which a row was seen while it was not known whether the queue had taken them."""
         self._seen_without_row: set[str] = set()
         self._rows = RowNames()
 
