@@ -12,9 +12,12 @@ from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.round_trips import Freeze
 from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore, StallEnd
-from orchestrator.scenario.faults import Stall
+from orchestrator.scenario.faults import Kill, Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note
+
+PATIENCE_NS = 5_000_000_000
+"""So late whoever delivers a request may be on a busy machine."""
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
@@ -85,19 +88,25 @@ def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
 
 
 def _late(history: History) -> Iterator[str]:
-    """A delayed request reaches the server when the next process has said that it is ready."""
+    """A delayed request reaches the server when the next process has said that it is ready, and so
+    long after it as is planned at the latest."""
+    planned = planned_faults(history.start.scenario.faults)
     ready_ns = {(line.slot, line.incarnation): line.t_ns for line in history.records.of(ChildReady)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
         if not isinstance(end, ProcessEnd) or end.delivery is None or end.delivery.sent_ns is None:
             continue
+        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        within_s = entry.deliver_within_s if isinstance(entry, Kill) else None
         for victim in seen.target.workers:
             next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
+            request = f"The request that fault {nth(seen.fault)} delayed was delivered"
             if next_ns is None or end.delivery.sent_ns < next_ns:
-                yield (
-                    f"The request that fault {nth(seen.fault)} delayed was delivered before the "
-                    f"next process of slot {victim.slot} was ready."
-                )
+                yield f"{request} before the next process of slot {victim.slot} was ready."
+            elif within_s is not None and (
+                end.delivery.sent_ns > next_ns + round(within_s * 1e9) + PATIENCE_NS
+            ):
+                yield f"{request} long after it was to be."
 
 
 _UNLISTED = {

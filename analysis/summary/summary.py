@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.checks.certificates import certificates, missing_parts
 from analysis.checks.consistency import disagreements
+from analysis.checks.outages import evaded
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.errors import SummaryError, SummaryUnwritableError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
@@ -135,7 +136,7 @@ def summarise(case: Case) -> Summary:
             *disagreed,
             *missing_enqueues(history),
         ],
-        [*nothing_enqueued(history), *missing_kills(history, case.scenario)],
+        [*nothing_enqueued(history), *missing_kills(history, case.scenario), *evaded(history)],
         expectations,
     )
     return Summary(

@@ -256,6 +256,11 @@ class Probe:
         """The claimed rows and those of `inbox_ids`. Raises psycopg.Error."""
         return list(self._adapter.rows(self._connection, self._preset, inbox_ids))
 
+    def jobs(self) -> set[str]:
+        """The jobs of all rows that the inbox has. Raises psycopg.Error."""
+        rows = self._adapter.rows(self._connection, self._preset, None)
+        return {row.job_id for row in rows if row.job_id is not None}
+
     def audit(self) -> list[dict[str, Any]]:
         """The queue's own record, of an adapter that has one. Raises psycopg.Error."""
         if not isinstance(self._adapter, Audited):

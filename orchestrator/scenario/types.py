@@ -126,10 +126,14 @@ class ErrorInjection(Section, frozen=True, kw_only=True):
 
 
 class Dedup(Section, frozen=True, kw_only=True):
-    """Each key is enqueued by several at once: job i of the stream bears key i // `enqueuers`."""
+    """Each key is enqueued by several: job i of the stream bears key i // `enqueuers`."""
 
     enqueuers: Annotated[int, Meta(ge=2, le=64)]
-    """So many, each with a connection of its own; all send a key at the same instant."""
+    """So many, each with a connection of its own; all send a key at the same instant, or one after
+    the other."""
+    apart_s: SecondsFromZero = 0.0
+    """From one enqueuer's turn with a key to the next one's; 0 = all at once, so that a key is one
+    job's work. Apart each is a job of its own, unless the queue still has the last one."""
 
 
 class Cache(Section, frozen=True, kw_only=True):

@@ -101,6 +101,8 @@ class Tracker:
         self.dying: dict[Incarnation, list[JobDying]] = {}
         """By incarnation: the jobs that have announced that they kill it."""
         self.ready: dict[Incarnation, ChildReady] = {}
+        self.seen_in_queue: set[str] = set()
+        """Jobs of which a row was seen while it was not known whether the queue had taken them."""
         self._seen_without_row: set[str] = set()
         self._rows = RowNames()
 

@@ -244,6 +244,18 @@ def delivery(**values: Any) -> Callable[[Story], object]:
     return lambda story: story.first("fault_ended")["parts"]["delivery"].update(values)
 
 
+def long_after_it_was_due(story: Story) -> None:
+    """Its planned instant was long before the one at which it was delivered."""
+    planned = story.first("run_start")["scenario"]["faults"][0]
+    late_ns = round((planned["deliver_within_s"] + 6.0) * 1e9)
+    seen = story.first("fault_ended")
+    at_ns = seen["parts"]["delivery"]["sent_ns"] + late_ns
+    seen["t_ns"] = at_ns + 8000
+    delivery(sent_ns=at_ns, answered_ns=at_ns + 1000)(story)
+    seen["parts"]["sessions_gone_ns"] = at_ns + 4000
+    move_read(story, at_ns + 5000)
+
+
 def test_a_delayed_request_is_certified_and_says_what_it_did(tmp_path: Path) -> None:
     summary = analyse(delayed().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
@@ -280,6 +292,7 @@ def test_a_delayed_request_that_the_server_refuses_is_delivered_all_the_same(
             ),
             "was delivered before the next process of slot 0 was ready",
         ),
+        (long_after_it_was_due, "was delivered long after it was to be"),
         (
             lambda story: story.first("fault_ended")["parts"].update(
                 sessions_gone_ns=story.first("fault_ended")["parts"]["delivery"]["sent_ns"]

@@ -66,6 +66,7 @@ METHODOLOGY = (
     "notify_open",
     "high_scale",
     "dedup",
+    "orphans_keys_taken",
     "cache_dedup",
     "cache_dedup_crash",
     "cache_concurrent_miss",

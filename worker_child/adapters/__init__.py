@@ -20,6 +20,7 @@ LIBRARIES: dict[str, str] = {
     "control_short_lease": "worker_child.controls.inbox:ShortLeaseAdapter",
     "control_forking": "worker_child.controls.inbox:ForkingAdapter",
     "control_cache": "worker_child.controls.inbox:CacheAdapter",
+    "control_keyed": "worker_child.controls.inbox:KeyedAdapter",
 }
 """Library name -> ``module:class`` of its parent's side, imported only when asked for."""
 

@@ -21,7 +21,7 @@ from worker_child.adapters.contract import (
 from worker_child.adapters.program import interpreter, python_argv
 from worker_child.adapters.sql_inbox import SqlInbox
 from worker_child.controls.cache_caller import CacheCaller
-from worker_child.controls.enqueuer import ControlEnqueuer
+from worker_child.controls.enqueuer import ControlEnqueuer, KeyedEnqueuer
 from worker_child.controls.statements import SCHEMA
 from worker_child.protocol import Rescue
 
@@ -221,3 +221,28 @@ class CacheAdapter(ControlAdapter):
         if keyed:
             return CacheCaller(dsn, one_at_a_time=preset.settings["one_at_a_time"])
         return ControlEnqueuer(dsn)
+
+
+class KeyedAdapter(ControlAdapter):
+    """Has unique keys, each of one row that waits.
+
+    ``stock`` frees an orphan whose key another row holds once that one is taken, and the others
+    before. ``stops`` frees orphans up to the first such one, and never again.
+    """
+
+    name = "control_keyed"
+    presets = ("stock", "stops")
+    rescue = Rescue("the slot's next worker frees it, once its key is free", 0.0, 0.0, POLL_S)
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {"dedup": "a unique index: one row a key that waits; a claimed one has none", **SIGTERM}
+    )
+
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
+        stops = {"stops_at_taken_key": name == "stops"}
+        return replace(preset, settings={**preset.settings, **stops})
+
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        return KeyedEnqueuer(dsn)

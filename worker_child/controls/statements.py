@@ -20,8 +20,10 @@ CREATE TABLE control_job (
     payload bytea NOT NULL,
     claimed_by text,
     claimed_until timestamptz,
-    address text
+    address text,
+    key text
 );
+CREATE UNIQUE INDEX control_job_key ON control_job (key) WHERE claimed_by IS NULL;
 CREATE INDEX control_job_address ON control_job (address) WHERE address IS NOT NULL;
 CREATE TABLE control_address (
     address text PRIMARY KEY
@@ -112,3 +114,13 @@ UPDATE control_job SET claimed_by = NULL
 WHERE claimed_by LIKE %(slot)s AND claimed_by <> %(identity)s
 """
 """Free whatever earlier processes of the slot had claimed; `slot` is a LIKE pattern."""
+
+ORPHANS = """
+SELECT id FROM control_job
+WHERE claimed_by LIKE %(slot)s AND claimed_by <> %(identity)s
+ORDER BY id
+"""
+"""What earlier processes of the slot had claimed, the oldest first; `slot` is a LIKE pattern."""
+
+FREE = "UPDATE control_job SET claimed_by = NULL WHERE id = %s"
+"""Free one row. Raises UniqueViolation while another one waits under its key."""
