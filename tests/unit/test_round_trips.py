@@ -20,7 +20,7 @@ from orchestrator.scenario.triggered import AtPoint
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
 from tests.unit.round_trips_told import CLAIM, EFFECT, PLACE, observe, trip
-from worker_child.protocol import ChildReady, JobStarted
+from worker_child.protocol import ChildReady, JobCompleted, JobStarted
 
 STARTING = AtPoint(statement=CLAIM, phase="starting up", side="before")
 
