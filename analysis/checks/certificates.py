@@ -8,6 +8,7 @@ from analysis.checks.forms.database import PINNED_SNAPSHOT, POOL_EXHAUSTION, REA
 from analysis.checks.forms.departure import DEPARTURE, TERMINATE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
+from analysis.checks.forms.namesake import SAME_IDENTITY
 from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
@@ -29,6 +30,7 @@ FORMS: dict[str, Form] = {
     "kill_during_enqueue": KILL_DURING_ENQUEUE,
     "deploy": DEPARTURE,
     "terminate": TERMINATE,
+    "same_identity": SAME_IDENTITY,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
     "reset": RESET,

@@ -60,6 +60,7 @@ def observed(
         bound_not_reached=tally.bound_not_reached,
         no_worker=tally.no_worker,
         pending=stranded - undecided["bound_not_reached"] - undecided["no_worker"],
+        of_either=tally.reasons["ambiguous"]["holder_unknown"],
         unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
         rescues=case.rules.rescues,
         acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,

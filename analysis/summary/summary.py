@@ -30,6 +30,7 @@ from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
+from analysis.metrics.namesakes import namesakes
 from analysis.metrics.pauses import pauses
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
@@ -45,6 +46,7 @@ from analysis.summary.findings import (
     harness_ambiguities,
     unwitnessed_completions,
 )
+from analysis.summary.namesake_findings import namesake_findings
 from analysis.summary.observed import observed
 from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
@@ -111,6 +113,7 @@ def summarise(case: Case) -> Summary:
     cache = cache_section(case, limited)
     paused = pauses(history, found_certificates)
     departed = departures(history, found_certificates)
+    named = namesakes(case, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited),
@@ -142,6 +145,7 @@ def summarise(case: Case) -> Summary:
         findings=[
             *findings(case, tally, jobs, recovery, cache, paused),
             *departure_findings(departed),
+            *namesake_findings(named),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -161,6 +165,7 @@ def summarise(case: Case) -> Summary:
         stalls=stalls(history, found_certificates),
         pauses=paused,
         departures=departed,
+        namesakes=named,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -20,6 +20,7 @@ from analysis.metrics.fairness import ByLabel, Tenants
 from analysis.metrics.faults import CostsAttempt, FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
+from analysis.metrics.namesakes import NamesakeFound
 from analysis.metrics.pauses import PauseFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
@@ -342,6 +343,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that were stopped for a while; left out where there is none."""
     departures: tuple[DepartureFound, ...] = ()
     """Workers that a fault told to leave; left out where there is none."""
+    namesakes: tuple[NamesakeFound, ...] = ()
+    """Workers whose slot's next one bore their name; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.faults import (
     database,
     departure,
+    namesake,
     network,
     pause,
     pinned_snapshot,
@@ -50,7 +51,7 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, SameIdentity, Terminate
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -160,6 +161,17 @@ TABLE: dict[type[Triggered], Row] = {
         describe=departure.describe_terminate,
         spans_outage=True,
         healed="the next worker of the slot to become ready",
+    ),
+    SameIdentity: Row(
+        target=namesake.bearer,
+        inject=namesake.kill,
+        heal=namesake.respawn,
+        certificate=namesake.NamesakeCertificate,
+        ends_process=True,
+        describe=namesake.describe,
+        spans_outage=True,
+        healing="respawn under its name",
+        healed="the respawned worker to become ready",
     ),
     BackendTerminate: Row(
         target=sessions.victim,

@@ -19,6 +19,7 @@ from orchestrator.history.producer_faults import ProducerBefore, ProducerEnd
 from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerSeen, SessionsEnded
 from orchestrator.history.worker_faults import (
     Departure,
+    NamesakeEnd,
     PauseEnd,
     ProcessEnd,
     SessionsBefore,
@@ -43,6 +44,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "kill_during_enqueue": PartsOfAFault(ProducerBefore, ProducerEnd),
     "deploy": PartsOfAFault(SessionsBefore, Departure),
     "terminate": PartsOfAFault(SessionsBefore, Departure),
+    "same_identity": PartsOfAFault(SessionsBefore, NamesakeEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
     "reset": PartsOfAFault(SessionsBefore, ResetEnd),

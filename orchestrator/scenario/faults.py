@@ -16,7 +16,7 @@ from orchestrator.scenario.database_faults import (
 )
 from orchestrator.scenario.triggered import AtPoint, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, SameIdentity, Terminate
 
 DELIVERY_LIMIT_S = 10.0
 """So long a late request may take to be answered: the server may keep it waiting for a lock that
@@ -321,6 +321,7 @@ Fault = (
     | KillDuringEnqueue
     | Deploy
     | Terminate
+    | SameIdentity
     | BackendTerminate
     | Blackhole
     | Reset

@@ -26,7 +26,11 @@ ALWAYS = (
     "crash_one_of_many_short",
     "cache_dedup_crash_short",
 )
-OFFERED_BY = {"cache": "control_cache", "sigterm": "control_holding"}
+OFFERED_BY = {
+    "cache": "control_cache",
+    "sigterm": "control_holding",
+    "worker_name": "control_late_ack",
+}
 """By what a scenario needs and the default library has not: with which one it runs everywhere."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]
 

@@ -117,6 +117,9 @@ class InboxRow:
     claimable_in_s: float | None = None
     """Seconds from the snapshot until the library makes a claimed row available again."""
     picked_after_done: bool = False
+    claimed_for_s: float | None = None
+    """Seconds from a claimed row's last claim until the snapshot; None = the queue does not say. By
+    it a row is told from that of an earlier process of the same name."""
 
 
 @dataclass(frozen=True)
@@ -274,11 +277,13 @@ class Asking(Protocol):
         ...
 
 
-Offer = Literal["dedup", "fan_out", "cache", "sigterm"]
+Offer = Literal["dedup", "fan_out", "cache", "sigterm", "worker_name"]
 """What not every library can do, and not every scenario needs: enqueue a key once, whoever else
 enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`);
 keep the results of jobs, and serve them to whoever asks for their address (`Asking`); leave by
-itself when its process gets SIGTERM, by a handler of the library's own.
+itself when its process gets SIGTERM, by a handler of the library's own; claim rows under a name
+that the worker is given (`worker_child.protocol.Init.worker_name`), and say in `InboxRow` since
+when a row is claimed.
 """
 
 
