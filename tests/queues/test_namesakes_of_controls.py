@@ -89,7 +89,7 @@ def only(summary: Summary) -> NamesakeFound:
     """What is said of the only one, which must have come about."""
     (found,) = summary.namesakes
     assert (found.successor, found.certificate.missing) == (1, [])
-    (first, then) = [worker for worker in summary.run.workers if worker.slot == 0]
+    first, then = [worker for worker in summary.run.workers if worker.slot == 0]
     assert (first.ended, then.ended) == ("killed", "stopped")
     assert found.held >= 1
     return found
@@ -114,15 +114,17 @@ def test_who_waits_for_the_lease_takes_nothing_back_by_its_name(run: Run) -> Non
 
 
 def test_who_frees_more_than_its_own_takes_what_a_living_worker_is_at(run: Run) -> None:
+    few = ("workload.duration_s=2", "workload.rate_per_s=4")
     long = "workload.kinds.entity_enrich.length_s=8"
-    summary = run("control_short_lease", long, change=with_heirs(GreedyAdapter()))
+    summary = run("control_short_lease", *few, long, change=with_heirs(GreedyAdapter()))
     found = only(summary)
     assert found.taken_from_others >= 1
     assert summary.crash.duplicates_live >= 1
 
 
 def test_what_the_dead_one_held_stays_its_own_though_the_name_lives_again(run: Run) -> None:
-    summary = run("control_never_rescues", ALONE, "expectations.stranded='none'")
+    soon = ("expectations.stranded='none'", "limits.confirm_s=0.5")
+    summary = run("control_never_rescues", ALONE, *soon)
     assert summary.verdict == "pass", summary.reasons
     found = only(summary)
     assert (found.taken_back, found.not_taken) == (0, found.held)
