@@ -73,6 +73,10 @@ class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str | None = None
     """URL of the third party that external-API jobs call with ``POST /jobs/{job_id}?failures=k``,
     k = how often the job has failed so far; none = they sleep."""
+    worker_name: str | msgspec.UnsetType = msgspec.UNSET
+    """The name under which the library is to claim rows, the same for every incarnation of the
+    slot; see `lasting_name`. Left out = one that no other incarnation bears. Told only to an
+    adapter that offers ``worker_name``."""
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -404,6 +408,11 @@ def run_digest(run_id: str) -> str:
 def session_name(run_id: str, slot: int, incarnation: int) -> str:
     """The ``application_name`` of every database session of one incarnation."""
     return f"cb:{run_digest(run_id)}:{slot}:{incarnation}"
+
+
+def lasting_name(run_id: str, slot: int) -> str:
+    """The name that all incarnations of a slot bear before the library, where a fault asks it."""
+    return f"cb:{run_digest(run_id)}:{slot}"
 
 
 def stream_job_id(index: int) -> str:

@@ -9,6 +9,7 @@ from analysis.checks.forms.departure import DEPARTURE, TERMINATE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
 from analysis.checks.forms.leader import KILL_LEADER_ONLY
+from analysis.checks.forms.namesake import SAME_IDENTITY
 from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
 from analysis.checks.forms.poison import POISON
@@ -33,6 +34,7 @@ FORMS: dict[str, Form] = {
     "deploy": DEPARTURE,
     "terminate": TERMINATE,
     "poison": POISON,
+    "same_identity": SAME_IDENTITY,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
     "reset": RESET,

@@ -24,6 +24,7 @@ from analysis.checks import (
     instants,
     kill_reads,
     leaders,
+    namesakes,
     networks,
     outages,
     pauses,
@@ -38,7 +39,7 @@ from analysis.checks import (
 )
 from analysis.checks.completeness import worker_name
 from analysis.faults_named import nth
-from analysis.history.columns import ABSENT, distinct_workers, worker_key
+from analysis.history.columns import ABSENT, distinct_workers, unpack_worker, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import (
     KIND_OF,
@@ -52,6 +53,7 @@ from orchestrator.history.records import (
     ResourceSample,
 )
 from orchestrator.history.worker_faults import Departure, ProcessEnd
+from orchestrator.scenario.worker_faults import named_slots
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note, session_name
 
 PARENTS_KINDS: tuple[type[Any], ...] = (
@@ -88,6 +90,7 @@ ROOMS: Final = (
     rows,
     final_read,
     kill_reads,
+    namesakes,
     clean_workers,
     questions,
 )
@@ -259,14 +262,16 @@ def _ways_of_leaving(history: History) -> Iterator[str]:
 
 
 def _identities(history: History) -> Iterator[str]:
-    """No two incarnations claim rows under one identity."""
+    """No two incarnations claim under one identity, but those of a slot that keeps its name."""
+    named = named_slots(history.start.scenario.faults)
     announced: defaultdict[str, set[int]] = defaultdict(set)
     for ready in history.records.of(ChildReady):
         announced[ready.identity].add(worker_key(ready.slot, ready.incarnation))
     for identity, workers in sorted(announced.items()):
-        if len(workers) > 1:
-            named = " and ".join(worker_name(worker) for worker in sorted(workers)[:2])
-            yield f"The identity {identity!r} was announced by {named}."
+        slots = {unpack_worker(worker)[0] for worker in workers}
+        if len(workers) > 1 and not (len(slots) == 1 and slots <= named):
+            two = " and ".join(worker_name(worker) for worker in sorted(workers)[:2])
+            yield f"The identity {identity!r} was announced by {two}."
 
 
 def _run_end(history: History) -> Iterator[str]:

@@ -108,7 +108,7 @@ class Incarnations:
         self._members = {(member.slot, member.number): member for member in members}
         self._by_key = {member.key: member for member in self._members.values()}
         self._announced: defaultdict[str, list[ChildReady]] = defaultdict(list)
-        for announcement in ready:
+        for announcement in sorted(ready, key=lambda one: one.t_ns):
             self._announced[announcement.identity].append(announcement)
 
     def __iter__(self) -> Iterator[Incarnation]:
@@ -127,11 +127,30 @@ class Incarnations:
         dead = [member for member in self._members.values() if member.dead]
         return sorted(dead, key=lambda member: (member.died_ns, member.slot, member.number))
 
-    def holder(self, identity: str, t_ns: int) -> Incarnation | None:
-        """Who held a row under `identity` at `t_ns`; None = nobody announced that identity."""
+    def holders(
+        self, identity: str, t_ns: int, claimed_ns: int | None = None
+    ) -> tuple[Incarnation, ...]:
+        """Who can have held a row under `identity` at `t_ns`, if it was claimed at `claimed_ns`
+        (None = the queue does not say); empty = nobody announced that identity.
+
+        There is one, save where several incarnations of a slot bear one name, one after another.
+        Of those a claim is whose that was ready then and whose successor was not yet spawned;
+        between a successor's spawn and its ready it may be of either, and without a time of anyone
+        that was ready by `t_ns`.
+        """
         announced = self._announced.get(identity, [])
-        before = [ready for ready in announced if ready.t_ns <= t_ns] or announced[:1]
-        return self.get(before[-1].slot, before[-1].incarnation) if before else None
+        could = [ready for ready in announced if ready.t_ns <= t_ns] or announced[:1]
+        if claimed_ns is not None and len(could) > 1:
+            could = [r for r in could if self._begun_ns(r) <= claimed_ns] or could[:1]
+            settled = sum(ready.t_ns <= claimed_ns for ready in could)
+            could = could[max(0, settled - 1) :]
+        members = (self.get(ready.slot, ready.incarnation) for ready in could)
+        return tuple(member for member in members if member is not None)
+
+    def _begun_ns(self, ready: ChildReady) -> int:
+        member = self.get(ready.slot, ready.incarnation)
+        spawned_ns = None if member is None else member.spawned_ns
+        return ready.t_ns if spawned_ns is None else spawned_ns
 
 
 def stop_asked_ns(records: Records) -> int | None:

@@ -123,7 +123,7 @@ FLAGS: dict[str, Callable[[Evidence, Judgement, Rules], bool]] = {
     ),
     "several_rows": _several_rows,
     "held_by_unknown": lambda evidence, _, __: any(
-        row.held and row.holder is None for row in evidence.rows
+        row.held and row.holder is None and not row.of_one_of_several for row in evidence.rows
     ),
 }
 """By name: when the flag holds."""

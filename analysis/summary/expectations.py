@@ -27,6 +27,9 @@ VOIDING = frozenset({"unexpected", "harness_ambiguity"})
 NEVER_RESCUES = "this preset never rescues by itself"
 BOUND = "jobs may yet be rescued: their bound was not reached"
 NO_WORKER = "jobs were left with a dead worker, and no other lived long enough to rescue them"
+EITHERS = (
+    "jobs are held under a name that a dead worker and a later one bore: nobody knows by which"
+)
 STALLED = "the machine stalled meanwhile (machine_limited)"
 UNSAMPLED = "nobody knows whether the machine stalled meanwhile: no hiccup sample covers it"
 
@@ -91,6 +94,8 @@ class Observed:
     """The longest time to resume; None = some kill was never followed by a pickup."""
     machine_limited: bool | None
     """Whether the machine stalled during a recovery; None = of some nobody knows."""
+    of_either: int = 0
+    """Jobs that a dead worker or a later one of its name holds; nobody knows which."""
     provider_stalled: bool = False
     """The provider's own process did not get its turn at some time."""
     poison_left: int = 0
@@ -109,7 +114,11 @@ class Observed:
     @property
     def to_be_rescued(self) -> Mapping[str, int]:
         """What may yet come back, with the words for it."""
-        return {BOUND: self.bound_not_reached, NO_WORKER: self.no_worker}
+        return {
+            BOUND: self.bound_not_reached,
+            NO_WORKER: self.no_worker,
+            EITHERS: self.of_either,
+        }
 
 
 Judge = Callable[[str, Any, Observed], Expectation]
@@ -160,6 +169,7 @@ def _lost(name: str, expected: Any, observed: Observed) -> Expectation:
     doubts = {
         "jobs were still pending at the end": observed.pending,
         "jobs may be done or lost: no effect witnessed them": observed.unwitnessed,
+        EITHERS: observed.of_either,
     }
     plain = _exactly(name, expected, observed)
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)

@@ -65,6 +65,7 @@ def observed(
         no_worker=tally.no_worker,
         pending=stranded - undecided["bound_not_reached"] - undecided["no_worker"],
         poison_left=0 if poison is None else poison.count("left") + poison.count("unknown"),
+        of_either=tally.reasons["ambiguous"]["holder_unknown"],
         unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
         rescues=case.rules.rescues,
         acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,

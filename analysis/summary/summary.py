@@ -31,6 +31,7 @@ from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
+from analysis.metrics.namesakes import namesakes
 from analysis.metrics.pauses import pauses
 from analysis.metrics.poison import poison_found
 from analysis.metrics.queue import queue_section
@@ -48,6 +49,7 @@ from analysis.summary.findings import (
     harness_ambiguities,
     unwitnessed_completions,
 )
+from analysis.summary.namesake_findings import namesake_findings
 from analysis.summary.observed import observed
 from analysis.summary.poison_findings import poison_findings
 from analysis.summary.survivor_findings import survivor_findings
@@ -118,6 +120,7 @@ def summarise(case: Case) -> Summary:
     departed = departures(history, found_certificates)
     poison = poison_found(case)
     lived_on = survivors(history, found_certificates)
+    named = namesakes(case, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
@@ -151,6 +154,7 @@ def summarise(case: Case) -> Summary:
             *departure_findings(departed),
             *poison_findings(poison),
             *survivor_findings(lived_on),
+            *namesake_findings(named),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -172,6 +176,7 @@ def summarise(case: Case) -> Summary:
         departures=departed,
         poison=poison,
         survivors=lived_on,
+        namesakes=named,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

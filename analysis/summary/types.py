@@ -20,6 +20,7 @@ from analysis.metrics.fairness import ByLabel, Tenants
 from analysis.metrics.faults import CostsAttempt, FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
+from analysis.metrics.namesakes import NamesakeFound
 from analysis.metrics.pauses import PauseFound
 from analysis.metrics.poison import PoisonFound
 from analysis.metrics.queue import Queue
@@ -350,6 +351,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Where the scenario has jobs that kill their worker: what they did."""
     survivors: tuple[SurvivorsFound, ...] = ()
     """What lived on of workers whose first process a fault killed; left out where there is none."""
+    namesakes: tuple[NamesakeFound, ...] = ()
+    """Workers whose slot's next one bore their name; left out where there is none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

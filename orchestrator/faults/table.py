@@ -15,6 +15,7 @@ from orchestrator.faults import (
     database,
     departure,
     leader,
+    namesake,
     network,
     pause,
     pinned_snapshot,
@@ -52,7 +53,13 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy, KillLeaderOnly, Poison, Terminate
+from orchestrator.scenario.worker_faults import (
+    Deploy,
+    KillLeaderOnly,
+    Poison,
+    SameIdentity,
+    Terminate,
+)
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -186,6 +193,17 @@ TABLE: dict[type[Triggered], Row] = {
         ends_process=True,
         describe=poison.describe,
         healing="respawn",
+        healed="the respawned worker to become ready",
+    ),
+    SameIdentity: Row(
+        target=namesake.bearer,
+        inject=namesake.kill,
+        heal=namesake.respawn,
+        certificate=namesake.NamesakeCertificate,
+        ends_process=True,
+        describe=namesake.describe,
+        spans_outage=True,
+        healing="respawn under its name",
         healed="the respawned worker to become ready",
     ),
     BackendTerminate: Row(

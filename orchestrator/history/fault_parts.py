@@ -20,6 +20,7 @@ from orchestrator.history.server_faults import ServerBack, ServerPaused, ServerS
 from orchestrator.history.worker_faults import (
     Departure,
     LeaderEnd,
+    NamesakeEnd,
     PauseEnd,
     PoisonBefore,
     ProcessEnd,
@@ -47,6 +48,7 @@ FAULT_PARTS: dict[str, PartsOfAFault] = {
     "deploy": PartsOfAFault(SessionsBefore, Departure),
     "terminate": PartsOfAFault(SessionsBefore, Departure),
     "poison": PartsOfAFault(PoisonBefore, ProcessEnd),
+    "same_identity": PartsOfAFault(SessionsBefore, NamesakeEnd),
     "backend_terminate": PartsOfAFault(SessionsBefore, SessionsEnded),
     "blackhole": PartsOfAFault(SessionsBefore, BlackholeEnd),
     "reset": PartsOfAFault(SessionsBefore, ResetEnd),

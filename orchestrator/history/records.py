@@ -268,6 +268,8 @@ class RowRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """(slot, incarnation, execution) of each committed effect row."""
     failures: int = 0
     """Committed planned failures."""
+    claimed_ns: int | None = None
+    """When this claimed row was last claimed, by the queue's own clock; None = it does not say."""
     lines: int | None = None
     """On the closing line: how many lines the read has without this one."""
     error: str | None = None

@@ -84,6 +84,20 @@ class LeaderEnd(ProcessEnd, frozen=True, omit_defaults=True):
     """When none of them was left, CLOCK_MONOTONIC."""
 
 
+class NamesakeEnd(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `same_identity`: a worker was killed, and the
+    next one of its slot bears its name."""
+
+    identity: str | None = None
+    """Under which name the victim had said that it claims rows; left out = it was not ready."""
+    successor: int | None = None
+    """Which process of the slot came next, from 0; left out = none was ready."""
+    successor_identity: str | None = None
+    """The same of that one."""
+    successor_ready_ns: int | None = None
+    """When that one said that it was ready, CLOCK_MONOTONIC."""
+
+
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` whose `what` is `stall`: what was seen before all of it
     flowed again."""

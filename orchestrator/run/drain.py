@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from orchestrator.history.rescuer import Outage, find_rescuer, stretched_ns
 from orchestrator.observe.parts import RunParts
+from orchestrator.observe.probe import claimed_ns
 from orchestrator.scenario.types import Limits
 from worker_child.adapters.contract import QueueCounts
 from worker_child.protocol import Rescue
@@ -118,8 +119,8 @@ class Drain:
         if self._rescue is not None or open_ or counts.queued or counts.retrying:
             self._stuck_since_ns = None
             return False
-        dead = self._fleet.dead_identities()
-        if not all(row.claimed_by in dead for row in self._probe.rows([])):
+        held = [(row.claimed_by, claimed_ns(row, now_ns)) for row in self._probe.rows([])]
+        if not all(self._fleet.held_by_dead(*claim) for claim in held):
             self._stuck_since_ns = None
             return False
         if self._stuck_since_ns is None:

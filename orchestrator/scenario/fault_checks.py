@@ -15,7 +15,7 @@ from orchestrator.scenario.faults import (
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.triggered import AtPoint, Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, Terminate, named_slots
 
 PRODUCERS_APART_S = 0.5
 """So far apart producers are killed: the next one has to be there."""
@@ -341,6 +341,18 @@ def check_deploys(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " is missing, or at_s: several slots are told to stop one by one")
         if len(fault.slots) == 1 and fault.every_s is not None:
             yield Flaw(at, " is given, and only one slot is told to stop")
+
+
+def check_names(scenario: Scenario) -> Iterator[Flaw]:
+    """Who bears a name bears it alone, and hands it on once."""
+    named = named_slots(scenario.faults)
+    for index, fault in enumerate(scenario.faults):
+        if fault.overlaps and (both := named.intersection(fault.slots)):
+            yield Flaw(
+                f"faults.{index}",
+                f" gives slot {min(both)} two workers at a time, which bear one name by a "
+                "same_identity: nobody could say whose rows are whose",
+            )
 
 
 def check_terminations(scenario: Scenario) -> Iterator[Flaw]:

@@ -16,7 +16,13 @@ from orchestrator.scenario.database_faults import (
 )
 from orchestrator.scenario.triggered import AtPoint, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
-from orchestrator.scenario.worker_faults import Deploy, KillLeaderOnly, Poison, Terminate
+from orchestrator.scenario.worker_faults import (
+    Deploy,
+    KillLeaderOnly,
+    Poison,
+    SameIdentity,
+    Terminate,
+)
 
 DELIVERY_LIMIT_S = 10.0
 """So long a late request may take to be answered: the server may keep it waiting for a lock that
@@ -331,6 +337,7 @@ Fault = (
     | Deploy
     | Terminate
     | Poison
+    | SameIdentity
     | BackendTerminate
     | Blackhole
     | Reset

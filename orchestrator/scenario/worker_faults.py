@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
@@ -136,3 +137,30 @@ class KillLeaderOnly(
     def overlaps(self) -> bool:
         """Those that live on are there beside the next worker."""
         return True
+
+
+class SameIdentity(Triggered, frozen=True, kw_only=True, tag_field="what", tag="same_identity"):
+    """SIGKILL of a worker's process group; the next process of the slot comes back under the same
+    worker name, as where the name is the host's or the pod's. All processes of the slot bear it.
+    Only for a library that takes a name (``worker_name`` among what its adapter offers)."""
+
+    NEEDS = ("worker_name",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
+    respawn_after_s: Seconds
+    """When a new process fills the slot, from the kill."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose worker is killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+
+def named_slots(faults: Iterable[Triggered]) -> frozenset[int]:
+    """The slots whose processes all bear one worker name."""
+    return frozenset(fault.slot for fault in faults if isinstance(fault, SameIdentity))

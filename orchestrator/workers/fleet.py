@@ -248,10 +248,19 @@ class Fleet:
             len(self._tracker.open[child.slot, child.incarnation]) for child in self.living()
         )
 
-    def dead_identities(self) -> set[str]:
-        """The identities under which killed and died incarnations held their rows."""
+    def held_by_dead(self, identity: str | None, claimed_ns: int | None) -> bool:
+        """Whether a row that is claimed under `identity` is a killed or died incarnation's.
+
+        Where a living one bears the name again, it is where it was claimed (monotonic ns) before
+        that one was ready; a claim without a time is then the living one's.
+        """
         living = {(child.slot, child.incarnation) for child in self.living()}
-        return {ready.identity for key, ready in self._tracker.ready.items() if key not in living}
+        bearers = {k: r for k, r in self._tracker.ready.items() if r.identity == identity}
+        alive_ns = [ready.t_ns for key, ready in bearers.items() if key in living]
+        if not alive_ns:
+            return bool(bearers)
+        of_old = claimed_ns is not None and claimed_ns < min(alive_ns)
+        return of_old and len(bearers) > len(alive_ns)
 
     def unreaped(self) -> list[ChildHandle]:
         """Those whose process has not ended, as far as that has been seen."""

@@ -25,6 +25,7 @@ OFFERED_BY = {
     "cache": "control_cache",
     "sigterm": "control_holding",
     "child_processes": "control_forking",
+    "worker_name": "control_late_ack",
 }
 """By what a scenario needs and the default library has not: with which one it runs everywhere."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]

@@ -142,6 +142,7 @@ FAULTS = {
     "terminate": "what = 'terminate', at_s = 0.5, again_after_s = 50, grace_s = 60",
     "poison": "what = 'poison', deaths = 6, respawn_after_s = 60",
     "kill_leader_only": "what = 'kill_leader_only', at_s = 0.5, survivors_for_s = 60",
+    "same_identity": "what = 'same_identity', at_s = 0.5, respawn_after_s = 0.1",
     "kill_at_once": "what = 'kill_at_once', slots = [0, 1], at_s = 0.5, respawn_after_s = 0",
     "storm": "what = 'storm', slots = [0, 1], at_s = 0.5, rounds = 3, every_s = 0.7, "
     "respawn_after_s = 0.1",

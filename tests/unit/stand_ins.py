@@ -121,12 +121,12 @@ class StillFleet(Fleet):
         self.announce(slot, child.incarnation)
         return child
 
-    def announce(self, slot: int, incarnation: int) -> None:
-        """This very one says that it is ready."""
+    def announce(self, slot: int, incarnation: int, name: str | None = None) -> None:
+        """This very one says that it is ready, under a name of its own or this one."""
         child, key = self.children[slot, incarnation], (slot, incarnation)
         child.state = State.READY
         self._tracker.ready[key] = ChildReady(
-            self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
+            self._clock.now_ns, 0, *key, pid=child.pid, identity=name or identity(*key)
         )
 
     def terminate(self, child: ChildHandle, fault: int) -> int:

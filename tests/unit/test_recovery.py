@@ -10,6 +10,7 @@ from analysis.evidence.incarnations import load_incarnations
 from analysis.history.history import Records
 from analysis.metrics.kill_types import FoundInFlight
 from analysis.section import seconds
+from orchestrator.history.records import ChildSpawned
 from tests.histories.builder import Story
 from tests.histories.stories import A, B, crash, left_claimed
 from tests.unit.stories_read import Read
@@ -104,15 +105,39 @@ def test_what_still_bears_the_dead_identity_in_a_raced_read_is_an_orphan_all_the
     assert summary.crash.duplicates_by_crash == 1
 
 
-def test_an_identity_that_two_incarnations_announce_is_the_later_ones_from_then_on() -> None:
-    def ready(t_ns: int, incarnation: int) -> ChildReady:
-        return ChildReady(t_ns, 0, 0, incarnation, 1, "fixed")
+@pytest.mark.parametrize(
+    ("read_ns", "claimed_ns", "whose"),
+    [
+        (50, None, [0]),
+        (150, None, [0]),
+        (150, 120, [0]),
+        (199, 190, [0]),
+        (250, None, [0, 1]),
+        (250, 150, [0]),
+        (250, 179, [0]),
+        (250, 180, [0, 1]),
+        (250, 199, [0, 1]),
+        (250, 200, [1]),
+        (250, 240, [1]),
+        (350, 240, [1]),
+        (350, None, [0, 1, 2]),
+        (350, 290, [1, 2]),
+        (350, 50, [0]),
+    ],
+)
+def test_a_name_that_several_bore_is_whose_that_was_ready_when_the_row_was_claimed(
+    read_ns: int, claimed_ns: int | None, whose: list[int]
+) -> None:
+    ready = [ChildReady(t, 0, 0, n, 1, "fixed") for n, t in enumerate((100, 200, 300))]
+    spawned = [ChildSpawned(t, 0, n, 1, "worker", "cb") for n, t in enumerate((80, 180, 280))]
+    incarnations = load_incarnations(
+        Records({ChildReady: ready[::-1], ChildSpawned: spawned}), None
+    )
 
-    incarnations = load_incarnations(Records({ChildReady: [ready(100, 0), ready(200, 1)]}), None)
-    holders = [incarnations.holder("fixed", t_ns) for t_ns in (50, 150, 250)]
+    holders = incarnations.holders("fixed", read_ns, claimed_ns)
 
-    assert [holder and holder.number for holder in holders] == [0, 0, 1]
-    assert incarnations.holder("another", 150) is None
+    assert [holder.number for holder in holders] == whose
+    assert incarnations.holders("another", read_ns, claimed_ns) == ()
 
 
 def test_a_survivor_in_another_slot_is_timed(read: Read) -> None:

@@ -56,7 +56,8 @@ FROM control_job
 
 _ROWS = """
 SELECT job_id, id::text, CASE WHEN claimed_by IS NULL THEN 'queued' ELSE 'claimed' END, claimed_by,
-       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float
+       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float,
+       false, extract(epoch FROM clock_timestamp() - claimed_at)::float
 FROM control_job
 WHERE %(ids)s::bigint[] IS NULL OR claimed_by IS NOT NULL OR id = ANY(%(ids)s)
 ORDER BY id
@@ -69,6 +70,9 @@ SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORD
 
 SIGTERM: Mapping[Offer, str] = MappingProxyType(
     {"sigterm": "it claims nothing more, and leaves when its jobs are done"}
+)
+CLAIMS_BY_NAME: Mapping[Offer, str] = MappingProxyType(
+    {**SIGTERM, "worker_name": "what a claim writes into its row, beside the time"}
 )
 
 
@@ -153,6 +157,7 @@ class NeverRescuesAdapter(ControlAdapter):
     """A claim without an end, under a name: a dead worker's rows stay claimed for ever."""
 
     name = "control_never_rescues"
+    offers = CLAIMS_BY_NAME
     rescue = None
 
 
@@ -164,6 +169,7 @@ class LateAckAdapter(ControlAdapter):
     """
 
     name = "control_late_ack"
+    offers = CLAIMS_BY_NAME
     rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
     settings = MappingProxyType({"acknowledge_every_s": ACKNOWLEDGE_EVERY_S})
 
@@ -173,6 +179,7 @@ class ShortLeaseAdapter(ControlAdapter):
     again while it is still going on."""
 
     name = "control_short_lease"
+    offers = CLAIMS_BY_NAME
     rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
     settings = MappingProxyType({"lease_s": LEASE_S})
 

@@ -19,6 +19,7 @@ CREATE TABLE control_job (
     job_id text NOT NULL,
     payload bytea NOT NULL,
     claimed_by text,
+    claimed_at timestamptz,
     claimed_until timestamptz,
     address text,
     key text
@@ -80,8 +81,8 @@ CLAIM_BY_DELETING = _audited(
 
 CLAIM_BY_NAME = _audited(
     SQL(
-        "UPDATE control_job SET claimed_by = %(identity)s WHERE id = {} "
-        "RETURNING id, job_id, payload"
+        "UPDATE control_job SET claimed_by = %(identity)s, claimed_at = clock_timestamp() "
+        "WHERE id = {} RETURNING id, job_id, payload"
     ).format(_UNCLAIMED),
     "claimed",
 )
@@ -89,7 +90,7 @@ CLAIM_BY_NAME = _audited(
 
 CLAIM_BY_LEASE = _audited(
     SQL(
-        "UPDATE control_job SET claimed_by = %(identity)s, "
+        "UPDATE control_job SET claimed_by = %(identity)s, claimed_at = clock_timestamp(), "
         "claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second' WHERE id = {} "
         "RETURNING id, job_id, payload"
     ).format(_UNCLAIMED_OR_EXPIRED),
@@ -110,10 +111,11 @@ ACKNOWLEDGE = _audited(
 """Take the finished rows `ids` out of the queue, whoever claimed them; one gone is left alone."""
 
 FREE_PREDECESSORS = """
-UPDATE control_job SET claimed_by = NULL
-WHERE claimed_by LIKE %(slot)s AND claimed_by <> %(identity)s
+UPDATE control_job SET claimed_by = NULL, claimed_at = NULL
+WHERE claimed_by LIKE %(slot)s OR claimed_by = %(identity)s
 """
-"""Free whatever earlier processes of the slot had claimed; `slot` is a LIKE pattern."""
+"""Free whatever earlier processes of the slot had claimed, also under the same name; `slot` is a
+LIKE pattern."""
 
 ORPHANS = """
 SELECT id FROM control_job
@@ -122,5 +124,5 @@ ORDER BY id
 """
 """What earlier processes of the slot had claimed, the oldest first; `slot` is a LIKE pattern."""
 
-FREE = "UPDATE control_job SET claimed_by = NULL WHERE id = %s"
+FREE = "UPDATE control_job SET claimed_by = NULL, claimed_at = NULL WHERE id = %s"
 """Free one row. Raises UniqueViolation while another one waits under its key."""

@@ -87,6 +87,18 @@ type Init struct {
 	ClockAnchor ClockAnchor `json:"clock_anchor"`
 	// Provider is the URL of the third party that external-API jobs call; nil = they sleep.
 	Provider *string `json:"provider"`
+	// WorkerName is the name under which the library is to claim rows, the same for every incarnation
+	// of the slot; empty = one that no other incarnation bears.
+	WorkerName string `json:"worker_name,omitempty"`
+}
+
+// Identity is the name under which a library that takes any is to claim rows: the one that the
+// parent gives, else that of the sessions.
+func (i Init) Identity() string {
+	if i.WorkerName != "" {
+		return i.WorkerName
+	}
+	return i.ApplicationName
 }
 
 // DecodeSettings decodes the preset into the adapter's own type. A setting that the type does not
