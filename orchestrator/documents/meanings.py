@@ -81,6 +81,8 @@ NOTES: dict[str, str] = {
     "round_trips_listed": "No further round trip is listed. `detail.unexplained_bytes` passed and "
     "could not be read, `detail.broken` connections ended unasked, `detail.sessions` of the worker "
     "went through the proxy, those of the server processes `detail.outside` did not.",
+    "leading": "A worker has become the leader among its queue's workers, who alone rescues; a "
+    "child says so where it can tell.",
     "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "
     "libraries under test have none.",
 }
