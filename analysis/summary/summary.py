@@ -23,6 +23,7 @@ from analysis.ledger.case import Case, open_case
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
+from analysis.metrics.bystanders import bystanders
 from analysis.metrics.cache import cache_section
 from analysis.metrics.departures import departures
 from analysis.metrics.failures import errors_section
@@ -37,6 +38,7 @@ from analysis.metrics.resources import resources_section
 from analysis.metrics.stalls import stalls
 from analysis.metrics.survivors import survivors
 from analysis.metrics.throughput import load_window, throughput, warm_ns
+from analysis.summary.bystander_findings import bystander_findings
 from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.departure_findings import departure_findings
 from analysis.summary.expectations import judge_expectations
@@ -114,6 +116,7 @@ def summarise(case: Case) -> Summary:
     paused = pauses(history, found_certificates)
     departed = departures(history, found_certificates)
     lived_on = survivors(history, found_certificates)
+    beside = bystanders(case)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited),
@@ -146,6 +149,7 @@ def summarise(case: Case) -> Summary:
             *findings(case, tally, jobs, recovery, cache, paused),
             *departure_findings(departed),
             *survivor_findings(lived_on),
+            *bystander_findings(beside),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -166,6 +170,7 @@ def summarise(case: Case) -> Summary:
         pauses=paused,
         departures=departed,
         survivors=lived_on,
+        bystanders=beside,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

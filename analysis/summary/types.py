@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from analysis.ledger.tally import NotableJob
+from analysis.metrics.bystanders import BystanderFound
 from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.departures import DepartureFound
@@ -347,6 +348,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that a fault told to leave; left out where there is none."""
     survivors: tuple[SurvivorsFound, ...] = ()
     """What lived on of workers whose first process a fault killed; left out where there is none."""
+    bystanders: tuple[BystanderFound, ...] = ()
+    """What a held snapshot cost whoever shares the database; left out where there was none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -73,6 +73,8 @@ NOTES: dict[str, str] = {
     "on as before.",
     "cache_answered": "A caller of a queue with a cache was answered, or gave up; `detail` is a "
     "[CacheAnswered](#cacheanswered).",
+    "bystander": "Somebody else's transaction in the run's database, at a steady pace; `detail` is "
+    "a [BystanderAnswered](#bystanderanswered).",
     "round_trip": "A round trip between the worker and the database, in a run that lists them: "
     "`detail.statement` (its SQL, literals replaced by ?), `detail.sql`, `detail.phase` (where the "
     "worker's jobs stood when the request had come), `detail.rows`, `detail.executes` (false = "

@@ -67,6 +67,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     HOLDS_UP: ClassVar[bool] = True
     """Workers that it hits and does not end, all of them where it hits none in particular, cannot
     be expected to get on while it lasts."""
+    HAS_BYSTANDER: ClassVar[bool] = False
+    """In its runs a session that has nothing to do with the queue works in the same database."""
     NEEDS: ClassVar[tuple[Offer, ...]] = ()
     """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None
