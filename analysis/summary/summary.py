@@ -24,6 +24,7 @@ from analysis.ledger.case import Case, open_case
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
+from analysis.metrics.bystanders import bystanders
 from analysis.metrics.cache import cache_section
 from analysis.metrics.departures import departures
 from analysis.metrics.failures import errors_section
@@ -40,6 +41,7 @@ from analysis.metrics.resources import resources_section
 from analysis.metrics.stalls import stalls
 from analysis.metrics.survivors import survivors
 from analysis.metrics.throughput import load_window, throughput, warm_ns
+from analysis.summary.bystander_findings import bystander_findings
 from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.departure_findings import departure_findings
 from analysis.summary.expectations import judge_expectations
@@ -121,6 +123,7 @@ def summarise(case: Case) -> Summary:
     poison = poison_found(case)
     lived_on = survivors(history, found_certificates)
     named = namesakes(case, found_certificates)
+    beside = bystanders(case)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
         observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
@@ -155,6 +158,7 @@ def summarise(case: Case) -> Summary:
             *poison_findings(poison),
             *survivor_findings(lived_on),
             *namesake_findings(named),
+            *bystander_findings(beside),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -177,6 +181,7 @@ def summarise(case: Case) -> Summary:
         poison=poison,
         survivors=lived_on,
         namesakes=named,
+        bystanders=beside,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from analysis.ledger.tally import NotableJob
+from analysis.metrics.bystanders import BystanderFound
 from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.departures import DepartureFound
@@ -353,6 +354,8 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """What lived on of workers whose first process a fault killed; left out where there is none."""
     namesakes: tuple[NamesakeFound, ...] = ()
     """Workers whose slot's next one bore their name; left out where there is none."""
+    bystanders: tuple[BystanderFound, ...] = ()
+    """What a held snapshot cost whoever shares the database; left out where there was none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

@@ -26,6 +26,7 @@ from orchestrator.load.closed_loop import closed_loop_of
 from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.load.provider import provider_of
 from orchestrator.observe.absence import ServerAbsence
+from orchestrator.observe.bystander import Bystander
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.observe.sampler import Sampler
@@ -181,6 +182,7 @@ def _supervise(
             postmaster_pid=lambda: server.postmaster_pid,
             absence=parts.absence,
             interrupted=interrupted.is_set,
+            bystander=parts.bystander,
         )
         Supervisor(
             plan,
@@ -245,6 +247,9 @@ def assemble(
             postgres_pid=lambda: server.postmaster_pid,
             absence=absence,
         ),
+        bystander=Bystander(server.dsn, plan.run_id, recorder)
+        if any(fault.HAS_BYSTANDER for fault in plan.scenario.faults)
+        else None,
         recorder=recorder,
         server=server,
         producers=producers,

@@ -153,6 +153,8 @@ class Supervisor:
         self._hiccups.start()
         self._parts.fleet.watch(self._hiccups.fileno(), self._take_hiccups)
         self._parts.sampler.start()
+        if self._parts.bystander is not None:
+            self._parts.bystander.start()
         workload = self._plan.scenario.workload
         if workload.waves:
             self._begin_waves()
@@ -397,6 +399,8 @@ class Supervisor:
             self._producer.join(self._limits.stop_s)
             self._producer.close()
         self._parts.sampler.stop()
+        if self._parts.bystander is not None:
+            self._parts.bystander.stop()
         self._hiccups.stop()
         self._parts.fleet.close()
         self._injector.close()

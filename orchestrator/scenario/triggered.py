@@ -73,6 +73,8 @@ class Triggered(Section, frozen=True, kw_only=True):
     BY_JOBS: ClassVar[bool] = False
     """Jobs of the workload bring it about, and in whichever slot they run: it has no trigger and no
     slot of its own, and there are so many at the most."""
+    HAS_BYSTANDER: ClassVar[bool] = False
+    """In its runs a session that has nothing to do with the queue works in the same database."""
     NEEDS: ClassVar[tuple[Offer, ...]] = ()
     """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None

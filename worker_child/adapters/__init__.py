@@ -19,6 +19,7 @@ LIBRARIES: dict[str, str] = {
     "control_late_ack": "worker_child.controls.inbox:LateAckAdapter",
     "control_short_lease": "worker_child.controls.inbox:ShortLeaseAdapter",
     "control_forking": "worker_child.controls.inbox:ForkingAdapter",
+    "control_elected": "worker_child.controls.inbox:ElectedAdapter",
     "control_cache": "worker_child.controls.inbox:CacheAdapter",
     "control_keyed": "worker_child.controls.inbox:KeyedAdapter",
 }

@@ -33,6 +33,12 @@ LEASE_S = 3.0
 """Of the short-lease control, and of the forking one."""
 RENEW_EVERY_S = 1.0
 """Of the forking control."""
+ELECTED_LEASE_S = 2.0
+"""Of a claim under the elected control."""
+OFFICE_S = 5.0
+"""For so long its leader leads without a sign of life."""
+ROUND_S = 0.5
+"""How often each of its workers renews what it has, stands for election, and frees if it leads."""
 
 PARITY_OF_CONTROLS = MappingProxyType(
     {
@@ -197,6 +203,33 @@ class ForkingAdapter(ControlAdapter):
 
     def child_argv(self) -> list[str]:
         return [*interpreter(None), "-m", "worker_child.controls.forking"]
+
+
+class ElectedAdapter(ControlAdapter):
+    """Only the leader of the workers frees what has run out: while there is none, nobody does.
+
+    Under ``maintenance_dead`` the leader lives, keeps its office, and frees nothing.
+    """
+
+    name = "control_elected"
+    presets = ("stock", "maintenance_dead")
+    rescue = Rescue(
+        "the leader frees what has run out; another leads when its office has",
+        max(ELECTED_LEASE_S, OFFICE_S + ROUND_S),
+        ROUND_S,
+        POLL_S,
+    )
+    settings = MappingProxyType(
+        {"lease_s": ELECTED_LEASE_S, "office_s": OFFICE_S, "round_s": ROUND_S}
+    )
+
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
+        return replace(
+            preset, settings={**preset.settings, "maintains": name != "maintenance_dead"}
+        )
 
 
 class CacheAdapter(ControlAdapter):

@@ -35,6 +35,11 @@ CREATE TABLE control_result (
     content bytea NOT NULL,
     PRIMARY KEY (address, part)
 );
+CREATE TABLE control_leader (
+    office int PRIMARY KEY CHECK (office = 1),
+    identity text NOT NULL,
+    until timestamptz NOT NULL
+);
 CREATE TABLE control_audit (
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     identity text NOT NULL,
@@ -97,6 +102,32 @@ CLAIM_BY_LEASE = _audited(
     "claimed",
 )
 """The same, until `lease_s` seconds from now; an expired claim is as good as none."""
+
+CLAIM_FOR_LEASE = _audited(
+    SQL(
+        "UPDATE control_job SET claimed_by = %(identity)s, "
+        "claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second' WHERE id = {} "
+        "RETURNING id, job_id, payload"
+    ).format(_UNCLAIMED),
+    "claimed",
+)
+"""The same, and an expired claim stands until somebody frees it."""
+
+FREE_EXPIRED = """
+UPDATE control_job SET claimed_by = NULL, claimed_until = NULL
+WHERE claimed_until < clock_timestamp()
+"""
+"""Free every claim that has run out, whoever had made it."""
+
+ELECT = """
+INSERT INTO control_leader
+SELECT 1, %(identity)s, clock_timestamp() + %(office_s)s * interval '1 second'
+WHERE %(slot)s = 0 OR EXISTS (SELECT FROM control_leader)
+ON CONFLICT (office) DO UPDATE SET identity = excluded.identity, until = excluded.until
+WHERE control_leader.identity = excluded.identity OR control_leader.until < clock_timestamp()
+RETURNING 1
+"""
+"""Take the office, or keep it, for `office_s` seconds from now; no row = another has it."""
 
 RENEW = """
 UPDATE control_job SET claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second'
