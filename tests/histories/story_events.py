@@ -67,9 +67,10 @@ class Worker:
         told = {} if delay_s is None else {"delay_s": delay_s}
         self.emit("job_retried", job_id=job_id, execution=execution, observed_by="hook", **told)
 
-    def announce(self, job_id: str) -> Fields:
+    def announce(self, job_id: str, execution: int | None = None) -> Fields:
         """The job says that it kills its worker."""
-        return self.emit("job_dying", job_id=job_id, execution=self.last[job_id])
+        number = execution or self.last[job_id]
+        return self.emit("job_dying", job_id=job_id, execution=number)
 
     def tell(self, kind: str, job_id: str, execution: int | None = None) -> None:
         """The library says what it made of an execution."""
