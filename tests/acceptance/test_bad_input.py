@@ -170,17 +170,25 @@ def test_one_run_at_a_time_and_what_an_earlier_one_left_is_kept(room: Room) -> N
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "words"),
+    ("behaviour", "ready_s", "words"),
     [
-        ("never_ready", ["not ready within 1.5 s (limits.ready_s)", "still looking for the queue"]),
-        ("dies_at_start", ["died before it was ready, with exit code 3", "there is no queue here"]),
+        (
+            "never_ready",
+            3,
+            ["not ready within 3 s (limits.ready_s)", "still looking for the queue"],
+        ),
+        (
+            "dies_at_start",
+            50,
+            ["died before it was ready, with exit code 3", "there is no queue here"],
+        ),
     ],
 )
 def test_a_worker_that_does_not_come_to_work_ends_the_run_with_what_it_said(
-    room: Room, behaviour: str, words: list[str]
+    room: Room, behaviour: str, ready_s: int, words: list[str]
 ) -> None:
     said = room.run(
-        *room.tiny(*QUIET, "limits.ready_s=1.5"),
+        *room.tiny(*QUIET, f"limits.ready_s={ready_s}"),
         "--library=fake",
         f"--preset={behaviour}",
         module="tests.acceptance.with_fake_library",
