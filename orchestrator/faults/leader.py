@@ -42,7 +42,7 @@ class Led(Worker):
     entry: KillLeaderOnly
     course: _Course = field(default_factory=_Course)
 
-    def look(self) -> None:
+    def look(self, reach: Reach) -> None:
         """Who lives on, once the first process has been reaped."""
         course = self.course
         now_ns = time.monotonic_ns()
@@ -54,6 +54,7 @@ class Led(Worker):
         seen_ns = time.monotonic_ns()
         if not living:
             course.alone_ns = seen_ns
+            reach.fleet.nobody_lives_on(self.child)
         elif course.killed_ns is None:
             course.lived_on |= set(living)
             course.still_ns = seen_ns
@@ -81,7 +82,7 @@ def go_on(reach: Reach, victim: Led, fault: int) -> int | None:
         return None  # it was never begun
     if course.successor is None and victim.child.exit is not None:
         course.successor = reach.fleet.spawn(victim.child.slot, after_fault=fault)
-    victim.look()
+    victim.look(reach)
     return course.due_ns if course.alone_ns is None else course.alone_ns
 
 
@@ -119,6 +120,7 @@ class LeaderCertificate:
     def __init__(self, reach: Reach, victim: Victim) -> None:
         assert isinstance(victim, Led), f"{victim} has no leader"
         self._victim = victim
+        self._reach = reach
         self._end = EndOfAProcess(reach, victim)
         self._closed: Closed | None = None
 
@@ -129,7 +131,7 @@ class LeaderCertificate:
     def missing(self, *, overdue: bool) -> str | None:
         """That its leader has gone, who lived on, that nobody does, and what they left."""
         course = self._victim.course
-        self._victim.look()
+        self._victim.look(self._reach)
         if course.due_ns is not None and course.alone_ns is None and not overdue:
             return "the end of those that outlived their leader"
         missing = self._end.missing(overdue=overdue)

@@ -66,7 +66,7 @@ class Fleet:
         self._terminated: set[Incarnation] = set()
         """Those that were sent SIGTERM."""
         self._leaderless: set[Incarnation] = set()
-        """Those of which the first process alone was killed."""
+        """Those of which the first process alone was killed, and others may live on."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -183,9 +183,16 @@ class Fleet:
 
     def kill_the_leaderless(self) -> None:
         """SIGKILL what still lives on of those whose first process alone was killed."""
-        for child in self.unfinished():
-            if (child.slot, child.incarnation) in self._leaderless:
-                child.kill()
+        for slot, incarnation in list(self._leaderless):
+            child = self.children[slot, incarnation]
+            child.kill()
+            self.nobody_lives_on(child)
+
+    def nobody_lives_on(self, child: ChildHandle) -> None:
+        """The rest of a child whose first process alone was killed is gone, or was killed. Until
+        then that child has not ended, whoever of it holds its pipe."""
+        self._leaderless.discard((child.slot, child.incarnation))
+        self._ending.append(child)
 
     def pause(self, child: ChildHandle) -> int:
         """SIGSTOP a child's process group; returns the instant. The janitor knows before it."""
@@ -344,6 +351,8 @@ class Fleet:
                 )
 
     def _finish_if_gone(self, child: ChildHandle) -> None:
+        if (child.slot, child.incarnation) in self._leaderless:
+            return
         if child.exit is not None and child.gone() and child.state is not State.GONE:
             self._finish(child, child.exit)
 

@@ -140,6 +140,9 @@ class StillFleet(Fleet):
         child.killed_ns = self._clock.now_ns
         return self._clock.now_ns
 
+    def nobody_lives_on(self, child: ChildHandle) -> None:
+        child.state = State.GONE
+
     def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
         child.state = State.STOPPING
         return self._clock.now_ns
