@@ -79,6 +79,16 @@ def test_a_variants_scenario_does_what_the_variant_says() -> None:
     assert found == [word for word, _ in pairs]
 
 
+@pytest.mark.parametrize(
+    "name", [name for sort in TABLE if sort is not Stall for name in tried(sort)]
+)
+def test_of_every_fault_a_maintainer_can_expect_more(name: str) -> None:
+    wanted = {"lost": 0, "duplicates_live": 0, "max_alive_and_idle_s": 2.0, "max_first_work_s": 5.0}
+    words = [f"expectations.{key}={value}" for key, value in wanted.items()]
+    expected = load_scenario(name, words).expectations
+    assert {key: getattr(expected, key) for key in wanted} == wanted
+
+
 @pytest.mark.parametrize("sort", [sort for sort in TABLE if sort.NEEDS_OWN_SERVER])
 def test_a_fault_of_the_whole_server_is_not_possible_on_one_that_is_given(
     sort: type[Triggered], tmp_path: Path
