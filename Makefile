@@ -60,8 +60,8 @@ crash-points: setup ## kill and stall the worker at every round trip: make crash
 faults: setup ## try every fault on a library, a short run each: make faults LIBRARY=pgqueuer (some ten minutes)
 	$(BIN)/crashbench faults $(LIBRARY) $(ARGS)
 
-results: setup ## write RESULTS.md and docs/results/ from what make matrix and make crash-points have measured
-	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) $(wildcard results/crash-points-*.json) --pages docs/results > RESULTS.md.tmp \
+results: setup ## write RESULTS.md and docs/results/ from what make matrix, make crash-points and make faults have measured
+	@$(BIN)/crashbench results $(or $(RESULTS),results/matrix) $(wildcard results/crash-points-*.json results/faults/faults-*.json) --pages docs/results > RESULTS.md.tmp \
 	  && mv RESULTS.md.tmp RESULTS.md || { rm -f RESULTS.md.tmp; exit 1; }
 
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results

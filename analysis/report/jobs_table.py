@@ -39,6 +39,10 @@ def job_rows(path: Path) -> Iterator[dict[str, Any]]:
     OSError.
     """
     case = open_case(path)
+    return _rows(case)
+
+
+def _rows(case: Case) -> Iterator[dict[str, Any]]:
     origin_ns = case.started_ns if case.started_ns is not None else case.history.start.t_ns
     for evidence in case.evidence(np.ones(len(case.history.jobs), np.bool_)):
         yield _row(evidence, case, origin_ns)

@@ -94,3 +94,8 @@ def test_beyond_so_many_jobs_instants_are_milliseconds(
     for job_id, job in exact.items():
         for (exact_us, _), (rounded_us, _) in zip(job.facts, rounded[job_id].facts, strict=True):
             assert abs(exact_us - rounded_us) <= 500
+
+
+def test_that_there_is_no_history_is_said_before_any_row_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        job_rows(tmp_path / "none.jsonl")
