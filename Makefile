@@ -67,7 +67,7 @@ results: setup ## write RESULTS.md and docs/results/ from what make matrix, make
 report: setup ## write report.html, charts and all jobs of each run: make report RESULTS=results
 	$(BIN)/crashbench report $(or $(RESULTS),results/matrix) --output report.html
 
-test: setup ## the tests (some ten minutes)
+test: setup ## the tests (some eight minutes)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
 test-scenarios: setup ## every short scenario, once each (some ten minutes)
@@ -83,7 +83,7 @@ test-crash-points: setup ## every crash point of the controls and of pgqueuer (s
 	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_crash_points.py $(ARGS)
 
 test-more-points: setup ## places of the body, late requests, the rescuer's race: controls (some ten minutes)
-	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_body_points.py tests/acceptance/test_delayed_points.py tests/queues/test_rescuers_race.py $(ARGS)
+	$(BIN)/pytest -q -m every_point -o faulthandler_timeout=880 tests/acceptance/test_body_points.py tests/acceptance/test_delayed_points.py tests/acceptance/test_rescue_enumerated.py tests/queues/test_rescuers_race.py $(ARGS)
 
 test-dask: setup ## everything that is spread, over a real Dask scheduler and two workers (some five minutes)
 	$(BIN)/pytest -q -m on_dask -n 2 -o faulthandler_timeout=1480 tests/acceptance/test_*_on_dask.py $(ARGS)

@@ -1,8 +1,9 @@
 """Runs one job as its plan says; every library's handler is this and nothing else.
 
-started -> sleep, queries or CPU -> fan-out -> effect -> completed -> back to the library. The
-order is the wire's promise: ``job_completed`` is written after the effect is durably committed and
-before the handler returns, so an event proves its effect, and a missing event proves nothing.
+started -> sleep, queries or CPU -> (death) -> fan-out -> effect -> completed -> back to the
+library. The order is the wire's promise: ``job_completed`` is written after the effect is durably
+committed and before the handler returns, so an event proves its effect, and a missing event proves
+nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, NamedTuple
 
 import msgspec
@@ -79,11 +81,14 @@ class Body:
         emitter: Emitter,
         pool: AsyncConnectionPool[Any],
         call_provider: CallProvider | None = None,
+        doomed: Event | None = None,
     ) -> None:
+        """`doomed` is set once a job waits to kill this process."""
         self._init = init
         self._emitter = emitter
         self._pool = pool
         self._call_provider = call_provider
+        self._doomed = Event() if doomed is None else doomed
         self._decoder = msgspec.json.Decoder(Plan)
         self.enqueue: Enqueue | None = None
         """The library's own enqueue; set by an adapter that offers ``fan_out``."""
@@ -115,6 +120,7 @@ class Body:
             if refusal is not None:
                 await self._commit_failure(execution, refusal.error_class)
                 raise PlannedError(refusal)
+            await self._die(execution)
             await self._fan_out(execution)
             await self._commit_effect(execution)
             await self._hold(execution, "effect")
@@ -127,6 +133,13 @@ class Body:
 
     async def _hold(self, execution: Execution, point: HoldPoint) -> None:
         if execution.plan.hold == point and self._init.incarnation == 0:
+            await asyncio.Event().wait()
+
+    async def _die(self, execution: Execution) -> None:
+        """Say that this job kills its process, and wait for the word to do it."""
+        if execution.plan.die:
+            self._doomed.set()
+            self._emitter.tell("job_dying", execution.about)
             await asyncio.Event().wait()
 
     async def _work(self, plan: Plan, failures: int) -> Refusal | None:

@@ -59,13 +59,15 @@ class CommandStream:
         os._exit(EXIT_PARENT_GONE)
 
     def watch(self, on_stop: Callable[[], object]) -> None:
-        """Start the thread that reads commands; `on_stop` is called from that thread."""
+        """Start the thread that reads commands; `on_stop` is called from that thread, and a command
+        to die is obeyed there, whatever the others are at."""
         threading.Thread(target=self._watch, args=(on_stop,), name="commands", daemon=True).start()
 
     def _watch(self, on_stop: Callable[[], object]) -> None:
         decoder = msgspec.json.Decoder(Command)
         while (line := self._line()) is not None:
-            decoder.decode(line)
+            if decoder.decode(line).command == "die":
+                os.killpg(os.getpgrp(), signal.SIGKILL)
             on_stop()
         os._exit(EXIT_PARENT_GONE)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_LINE_BYTES = 4096
 """PIPE_BUF on Linux: a write of at most this many bytes to a pipe is atomic (pipe(7))."""
@@ -73,12 +73,17 @@ class Init(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str | None = None
     """URL of the third party that external-API jobs call with ``POST /jobs/{job_id}?failures=k``,
     k = how often the job has failed so far; none = they sleep."""
+    worker_name: str | msgspec.UnsetType = msgspec.UNSET
+    """The name under which the library is to claim rows, the same for every incarnation of the
+    slot; see `lasting_name`. Left out = one that no other incarnation bears. Told only to an
+    adapter that offers ``worker_name``."""
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A line on a child's stdin after `Init`: ``stop`` = claim nothing more, finish, exit 0."""
+    """A line on a child's stdin after `Init`: ``stop`` = claim nothing more, finish, exit 0;
+    ``die`` = SIGKILL your own process group, as a job of yours has said that it would."""
 
-    command: Literal["stop"]
+    command: Literal["stop", "die"]
     """What to do."""
 
 
@@ -194,6 +199,9 @@ class Plan(
     """The nth failure of this job is of the nth class; after the last one the job succeeds."""
     hold: HoldPoint | None = None
     """In incarnation 0 of its slot the job stops here until the process is killed."""
+    die: bool = False
+    """Whenever it runs it kills its own worker: its work done, and before its effect, it says so
+    (``job_dying``) and waits for the command ``die``."""
     job_class: str = ""
     """Of a job that another one enqueues: its duration class, for its ``job_enqueued`` line."""
     children: tuple[Plan, ...] = ()
@@ -283,6 +291,18 @@ class JobFailed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     inbox_id: str | None = None
 
 
+class JobDying(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The job is about to kill its own worker, as its plan says; it waits for the word."""
+
+    t_ns: int
+    n: int
+    slot: int
+    incarnation: int
+    job_id: str
+    execution: int
+    inbox_id: str | None = None
+
+
 class JobRetried(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The library has taken a failed job back for another attempt, `delay_s` seconds after it
     failed."""
@@ -359,6 +379,7 @@ ChildEvent = (
     | JobStarted
     | JobCompleted
     | JobFailed
+    | JobDying
     | JobRetried
     | JobDiscarded
     | JobEnqueued
@@ -370,6 +391,7 @@ EVENT_KINDS: dict[str, type[ChildEvent]] = {
     "job_started": JobStarted,
     "job_completed": JobCompleted,
     "job_failed": JobFailed,
+    "job_dying": JobDying,
     "job_retried": JobRetried,
     "job_discarded": JobDiscarded,
     "job_enqueued": JobEnqueued,
@@ -386,6 +408,11 @@ def run_digest(run_id: str) -> str:
 def session_name(run_id: str, slot: int, incarnation: int) -> str:
     """The ``application_name`` of every database session of one incarnation."""
     return f"cb:{run_digest(run_id)}:{slot}:{incarnation}"
+
+
+def lasting_name(run_id: str, slot: int) -> str:
+    """The name that all incarnations of a slot bear before the library, where a fault asks it."""
+    return f"cb:{run_digest(run_id)}:{slot}"
 
 
 def stream_job_id(index: int) -> str:

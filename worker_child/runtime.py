@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -29,6 +31,8 @@ class Child:
     body: Body
     stop: asyncio.Event
     """Set when the parent asks to stop: claim nothing more, finish, return."""
+    leader_pid: int = field(default_factory=os.getpid)
+    """The worker's first process, by which the parent knows it: this one, or who has started it."""
 
     @property
     def conninfo(self) -> str:
@@ -40,7 +44,7 @@ class Child:
         self.emitter.emit(
             "child_ready",
             {
-                "pid": os.getpid(),
+                "pid": self.leader_pid,
                 "identity": identity,
                 "effective": {
                     "body_connections": self.init.pool_size,
@@ -67,7 +71,8 @@ async def serve(init: Init, commands: CommandStream, work: Work) -> None:
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    commands.watch(lambda: loop.call_soon_threadsafe(stop.set))
+    doomed = Event()
+    commands.watch(partial(_stop, doomed, lambda: loop.call_soon_threadsafe(stop.set)))
     pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         make_conninfo(init.dsn, application_name=init.application_name),
         kwargs={"autocommit": True},
@@ -77,7 +82,14 @@ async def serve(init: Init, commands: CommandStream, work: Work) -> None:
     )
     async with pool, _provider(init) as call_provider:
         await pool.wait()
-        await work(Child(init, emitter, Body(init, emitter, pool, call_provider), stop))
+        await work(Child(init, emitter, Body(init, emitter, pool, call_provider, doomed), stop))
+
+
+def _stop(doomed: Event, ask_to_stop: Callable[[], object]) -> None:
+    """Leave at once where a job waits to kill this process: that one will never finish."""
+    if doomed.is_set():
+        os._exit(0)
+    ask_to_stop()
 
 
 @asynccontextmanager

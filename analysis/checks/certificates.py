@@ -8,8 +8,11 @@ from analysis.checks.forms.database import PINNED_SNAPSHOT, POOL_EXHAUSTION, REA
 from analysis.checks.forms.departure import DEPARTURE, TERMINATE
 from analysis.checks.forms.form import Certificate, Form, Part, Witnessed
 from analysis.checks.forms.kill import KILL
+from analysis.checks.forms.leader import KILL_LEADER_ONLY
+from analysis.checks.forms.namesake import SAME_IDENTITY
 from analysis.checks.forms.network import BLACKHOLE, RESET
 from analysis.checks.forms.pause import PAUSE
+from analysis.checks.forms.poison import POISON
 from analysis.checks.forms.producer import KILL_DURING_ENQUEUE
 from analysis.checks.forms.server import DATABASE_CRASH, DATABASE_PAUSE, DATABASE_RESTART
 from analysis.checks.forms.sessions import BACKEND_TERMINATE
@@ -24,11 +27,14 @@ FORMS: dict[str, Form] = {
     "kill_at_once": KILL,
     "storm": KILL,
     "crash_loop": KILL,
+    "kill_leader_only": KILL_LEADER_ONLY,
     "stall": STALL,
     "pause": PAUSE,
     "kill_during_enqueue": KILL_DURING_ENQUEUE,
     "deploy": DEPARTURE,
     "terminate": TERMINATE,
+    "poison": POISON,
+    "same_identity": SAME_IDENTITY,
     "backend_terminate": BACKEND_TERMINATE,
     "blackhole": BLACKHOLE,
     "reset": RESET,

@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.checks.completeness import worker_name
 from analysis.checks.naming import jobs_named
+from analysis.checks.poisons import announced_keys
 from analysis.history.columns import EXECUTION_BITS, Ints, pack_one, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import ChildExited
@@ -16,7 +17,8 @@ from worker_child.protocol import JobDiscarded, JobRetried
 
 def _clean_workers(history: History) -> Iterator[str]:
     """Who stopped with all others has told the end of all that it began. One that was told to stop
-    while the others went on may leave what it is at to them.
+    while the others went on may leave what it is at to them, and a job that waits to kill its
+    worker never ends.
 
     Counted first: `misused_executions` sees to it that each end has a start of its own.
     """
@@ -62,8 +64,8 @@ def _told_by_the_library(history: History) -> Ints:
 def _left_open(history: History, worker: int, *, agreed: bool) -> Iterator[str]:
     mine = (history.starts.key >> EXECUTION_BITS) == worker
     key, job = history.starts.key[mine], history.starts.job[mine]
-    settled = _told_by_the_library(history)
-    ended = np.isin(key, np.concatenate([history.completions.key, history.failures.key, settled]))
+    told = [_told_by_the_library(history), announced_keys(history)]
+    ended = np.isin(key, np.concatenate([history.completions.key, history.failures.key, *told]))
     with_effect = np.isin(key, history.effects.key)
     silent, still_open = job[~ended & with_effect], job[~ended & ~with_effect]
     name = worker_name(worker).capitalize()

@@ -22,7 +22,7 @@ from analysis.history.columns import (
     worker_key,
 )
 from analysis.history.history import History, read_fault
-from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+from worker_child.protocol import ChildReady, JobDiscarded, JobDying, JobRetried, Note
 
 PIECE: Final = 1 << 16
 """So many lines are looked at at a time."""
@@ -96,8 +96,9 @@ Flaw = tuple[int | None, str, str]
 
 def _rare_child_records(
     history: History,
-) -> Iterator[ChildReady | JobRetried | JobDiscarded | Note]:
+) -> Iterator[ChildReady | JobDying | JobRetried | JobDiscarded | Note]:
     yield from history.records.of(ChildReady)
+    yield from history.records.of(JobDying)
     yield from history.records.of(JobRetried)
     yield from history.records.of(JobDiscarded)
     yield from history.records.of(Note)

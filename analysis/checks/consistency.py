@@ -23,10 +23,13 @@ from analysis.checks import (
     freeze,
     instants,
     kill_reads,
+    leaders,
+    namesakes,
     networks,
     outages,
     pauses,
     phases,
+    poisons,
     producers,
     questions,
     rows,
@@ -36,10 +39,9 @@ from analysis.checks import (
 )
 from analysis.checks.completeness import worker_name
 from analysis.faults_named import nth
-from analysis.history.columns import ABSENT, distinct_workers, worker_key
+from analysis.history.columns import ABSENT, distinct_workers, unpack_worker, worker_key
 from analysis.history.history import History
 from orchestrator.history.records import (
-    HISTORY_VERSION,
     KIND_OF,
     ChildExited,
     ChildSpawned,
@@ -51,6 +53,7 @@ from orchestrator.history.records import (
     ResourceSample,
 )
 from orchestrator.history.worker_faults import Departure, ProcessEnd
+from orchestrator.scenario.worker_faults import named_slots
 from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note, session_name
 
 PARENTS_KINDS: tuple[type[Any], ...] = (
@@ -73,10 +76,12 @@ ROOMS: Final = (
     faults,
     freeze,
     pauses,
+    poisons,
     producers,
     networks,
     outages,
     departures,
+    leaders,
     crash_loops,
     run_lines,
     instants,
@@ -85,6 +90,7 @@ ROOMS: Final = (
     rows,
     final_read,
     kill_reads,
+    namesakes,
     clean_workers,
     questions,
 )
@@ -229,7 +235,7 @@ def _session_names(history: History) -> Iterator[str]:
 
     Of version 1 there are histories written by hand that name no session.
     """
-    if history.version != HISTORY_VERSION:
+    if history.version == 1:
         return
     for spawned in history.records.of(ChildSpawned):
         name = session_name(history.run_id, spawned.slot, spawned.incarnation)
@@ -256,14 +262,16 @@ def _ways_of_leaving(history: History) -> Iterator[str]:
 
 
 def _identities(history: History) -> Iterator[str]:
-    """No two incarnations claim rows under one identity."""
+    """No two incarnations claim under one identity, but those of a slot that keeps its name."""
+    named = named_slots(history.start.scenario.faults)
     announced: defaultdict[str, set[int]] = defaultdict(set)
     for ready in history.records.of(ChildReady):
         announced[ready.identity].add(worker_key(ready.slot, ready.incarnation))
     for identity, workers in sorted(announced.items()):
-        if len(workers) > 1:
-            named = " and ".join(worker_name(worker) for worker in sorted(workers)[:2])
-            yield f"The identity {identity!r} was announced by {named}."
+        slots = {unpack_worker(worker)[0] for worker in workers}
+        if len(workers) > 1 and not (len(slots) == 1 and slots <= named):
+            two = " and ".join(worker_name(worker) for worker in sorted(workers)[:2])
+            yield f"The identity {identity!r} was announced by {two}."
 
 
 def _run_end(history: History) -> Iterator[str]:

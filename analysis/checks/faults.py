@@ -19,7 +19,7 @@ INSTANT_NS = 1_000_000
 def _trigger(entry: Fault) -> Literal["timed", "state", "held", "point"]:
     if entry.at_point is not None:
         return "point"
-    return "held" if entry.when_held else "state" if entry.when else "timed"
+    return "held" if entry.when_held else "state" if entry.when or entry.BY_JOBS else "timed"
 
 
 def _as_planned(history: History) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _as_planned(history: History) -> Iterator[str]:
         if sent.what != word:
             yield f"Fault {nth(sent.fault)} was planned as a {word} and is called a {sent.what}."
         slots = {worker.slot for worker in sent.target.workers}
-        if slots != set(entry.slots):
+        if not entry.BY_JOBS and slots != set(entry.slots):
             yield f"Fault {nth(sent.fault)} hit another slot than the one that was planned."
         if entry.at_s is not None and sent.intended_ns is not None and begun_ns is not None:
             planned_ns = begun_ns + round(entry.at_s * 1e9)

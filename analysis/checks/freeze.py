@@ -12,9 +12,12 @@ from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.round_trips import Freeze
 from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore, StallEnd
-from orchestrator.scenario.faults import Stall
+from orchestrator.scenario.faults import Kill, Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note
+
+PATIENCE_NS = 5_000_000_000
+"""So late whoever delivers a request may be on a busy machine."""
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
@@ -54,8 +57,10 @@ def _planned_point(history: History) -> Iterator[str]:
         name = f"Fault {nth(sent.fault)}"
         if any(victim.incarnation for victim in sent.target.workers):
             yield f"{name} hit another process than the slot's first, which was held."
-        phase_fits = point.phase in (None, seen.phase)
-        if (seen.statement, seen.side) != (point.statement, point.side) or not phase_fits:
+        phase = "completed" if point.statement is None else point.phase
+        phase_fits = phase in (None, seen.phase)
+        statement_fits = point.statement in (None, seen.statement)
+        if not (statement_fits and phase_fits and seen.side == point.side):
             yield f"{name} stopped its worker at another round trip than was planned."
         elif _rows_contradict(point, seen.rows):
             yield f"{name} stopped its worker at a round trip without any rows."
@@ -83,19 +88,25 @@ def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
 
 
 def _late(history: History) -> Iterator[str]:
-    """A delayed request reaches the server when the next process has said that it is ready."""
+    """A delayed request reaches the server when the next process has said that it is ready, and so
+    long after it as is planned at the latest."""
+    planned = planned_faults(history.start.scenario.faults)
     ready_ns = {(line.slot, line.incarnation): line.t_ns for line in history.records.of(ChildReady)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
         if not isinstance(end, ProcessEnd) or end.delivery is None or end.delivery.sent_ns is None:
             continue
+        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        within_s = entry.deliver_within_s if isinstance(entry, Kill) else None
         for victim in seen.target.workers:
             next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
+            request = f"The request that fault {nth(seen.fault)} delayed was delivered"
             if next_ns is None or end.delivery.sent_ns < next_ns:
-                yield (
-                    f"The request that fault {nth(seen.fault)} delayed was delivered before the "
-                    f"next process of slot {victim.slot} was ready."
-                )
+                yield f"{request} before the next process of slot {victim.slot} was ready."
+            elif within_s is not None and (
+                end.delivery.sent_ns > next_ns + round(within_s * 1e9) + PATIENCE_NS
+            ):
+                yield f"{request} long after it was to be."
 
 
 _UNLISTED = {
@@ -109,7 +120,18 @@ def _listed(history: History) -> Iterator[str]:
     """A run that lists round trips has seen all of them."""
     if not history.start.scenario.list_round_trips:
         return
-    told = [note.detail for note in history.records.of(Note) if note.code == "round_trips_listed"]
+    yield from _told_once(history, "round_trips_listed")
+
+
+def _listed_of_the_rescuer(history: History) -> Iterator[str]:
+    """So has one that lists those of a worker that comes while another one is stalled."""
+    faults = history.start.scenario.faults
+    if any(isinstance(fault, Stall) and fault.list_rescuer for fault in faults):
+        yield from _told_once(history, "rescuer_listed")
+
+
+def _told_once(history: History, code: str) -> Iterator[str]:
+    told = [note.detail for note in history.records.of(Note) if note.code == code]
     if len(told) != 1:
         yield f"It is told {len(told)} times, not once, that all round trips have been listed."
         return
@@ -127,4 +149,5 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _planned_rescuer,
     _late,
     _listed,
+    _listed_of_the_rescuer,
 )

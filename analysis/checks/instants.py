@@ -109,7 +109,8 @@ def _run_start(history: History) -> Iterator[str]:
 
 
 def _stream(history: History) -> Iterator[str]:
-    """The stream's jobs are numbered in the order of their intended instants, up to its end."""
+    """The stream's jobs are numbered in the order of their intended instants, up to its end; those
+    of a key in the order of its first one's, where the others come later."""
     assert history.end is not None, "asked of an unfinished history"
     if history.by_hand:
         return
@@ -126,6 +127,9 @@ def _stream(history: History) -> Iterator[str]:
         more = np.array(refused, np.int64)
         index = np.concatenate([index, more[:, 0]])
         intended = np.concatenate([intended, more[:, 1]])
+    dedup = history.start.scenario.workload.dedup
+    if dedup is not None:
+        intended = intended - index % dedup.enqueuers * round(dedup.apart_s * 1e9)
     if np.any(np.diff(index) < 0):
         intended = intended[np.argsort(index, kind="stable")]
     if np.any(np.diff(intended) < 0):

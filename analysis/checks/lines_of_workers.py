@@ -8,9 +8,9 @@ import numpy as np
 
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
-from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
+from worker_child.protocol import ChildReady, JobDiscarded, JobDying, JobRetried, Note
 
-_RARE: tuple[type[Any], ...] = (ChildReady, JobRetried, JobDiscarded, Note)
+_RARE: tuple[type[Any], ...] = (ChildReady, JobDying, JobRetried, JobDiscarded, Note)
 """What a child writes beside the lines of the tables."""
 
 

@@ -17,6 +17,8 @@ from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.server_faults import ServerBack, ServerPaused
 from orchestrator.history.worker_faults import StallEnd
 
+EVADABLE = "read_only"
+"""The fault whose harm is a default, which a session may change for itself."""
 IN_HAND_NS = 1_000_000_000
 """What had been committed before is told of far sooner than this."""
 TAKEN_BACK: dict[type[Any], str] = {
@@ -77,8 +79,9 @@ def _over_as_seen(history: History) -> Iterator[str]:
             yield f"Fault {nth(sent.fault)} was over at another instant than its certificate says."
 
 
-def _no_effect_meanwhile(history: History) -> Iterator[str]:
-    """An execution is completed once its effect is committed, and nobody can have committed any."""
+def _completed_meanwhile(history: History) -> Iterator[tuple[FaultInjected, int]]:
+    """Faults that keep everybody from writing, and how many jobs were completed while they lasted:
+    an execution is completed once its effect is committed."""
     if not history.start.scenario.effects:
         return
     done_ns = history.completions.t_ns
@@ -94,10 +97,32 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
             continue  # its certificate says so
         count = int(np.count_nonzero((done_ns > begun_ns + IN_HAND_NS) & (done_ns < over_ns)))
         if count:
+            yield sent, count
+
+
+def _no_effect_meanwhile(history: History) -> Iterator[str]:
+    """Nobody can have committed any, save where a session may make itself writable."""
+    for sent, count in _completed_meanwhile(history):
+        if sent.what != EVADABLE:
             yield (
                 f"While fault {nth(sent.fault)} is said to have kept everybody from the database, "
                 f"{count} jobs were completed with their effects."
             )
+
+
+def evaded(history: History) -> list[str]:
+    """A sentence for each fault that was there, by its certificate, and did not reach the workers.
+
+    What is set on the database is the default of its sessions. A client that sets its own writes
+    all the same, so that the run does not show what becomes of it where it cannot.
+    """
+    return [
+        f"Fault {nth(sent.fault)} was evaded: new sessions were read-only, and {count} jobs were "
+        "completed with their effects meanwhile. The library, or what it is set to, makes its "
+        "sessions writable by itself."
+        for sent, count in _completed_meanwhile(history)
+        if sent.what == EVADABLE
+    ]
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (

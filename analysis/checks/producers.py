@@ -69,6 +69,25 @@ def _never_sent(history: History) -> Iterator[str]:
             )
 
 
+def _put_in(history: History) -> Iterator[str]:
+    """What the server has carried out put the batch into the queue, where somebody saw it; what was
+    seen there is in the ledger."""
+    for sent, before in _deaths(history):
+        if before.side != "after":
+            continue
+        there = {job for job in before.jobs if history.jobs.number(job) is not None}
+        if before.jobs and not there:
+            yield (
+                f"The request after which fault {nth(sent.fault)} killed its producer is said to "
+                "have put its batch into the queue, and nobody ever saw any job of it there."
+            )
+        elif not set(before.queued) <= there:
+            yield (
+                f"Of the batch that fault {nth(sent.fault)} met, the queue was seen to have jobs "
+                "of which no line says that it took them."
+            )
+
+
 def _as_planned(history: History) -> Iterator[str]:
     planned = planned_faults(history.start.scenario.faults)
     for sent, before in _deaths(history):
@@ -83,5 +102,6 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _unanswered,
     _in_hand,
     _never_sent,
+    _put_in,
     _as_planned,
 )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from analysis.history.history import History
-from orchestrator.history.records import HISTORY_VERSION
 from orchestrator.scenario.job_kinds import needed_offers
 from orchestrator.scenario.types import CHECK_INTERVALS
 
@@ -20,13 +19,13 @@ def _bytes_written(history: History) -> Iterator[str]:
     """Of version 1 there are histories written by hand that never counted."""
     assert history.end is not None, "asked of an unfinished history"
     said, found = history.end.bytes_written, history.bytes_beside_end
-    if said != found and (said or history.version == HISTORY_VERSION):
+    if said != found and (said or history.version > 1):
         yield f"run_end says that {said} bytes precede it; the file has {found} beside that line."
 
 
 def _scenario_digest(history: History) -> Iterator[str]:
     said, found = history.start.scenario_sha256, history.scenario_digest
-    if found is not None and said != found and history.version == HISTORY_VERSION:
+    if found is not None and said != found and history.version > 1:
         yield f"scenario_sha256 is {said[:16]}..., the scenario's digest is {found[:16]}..."
 
 
@@ -47,7 +46,7 @@ def _run_id(history: History) -> Iterator[str]:
 def _asked_for(history: History) -> Iterator[str]:
     """What run_start says of its own scenario beside it; in histories that a parent recorded."""
     start = history.start
-    if history.version != HISTORY_VERSION or history.by_hand:
+    if history.version == 1 or history.by_hand:
         return
     workload = start.scenario.workload
     needs = needed_offers(start.scenario)

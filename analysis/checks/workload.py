@@ -16,12 +16,14 @@ from analysis.history.history import History
 from analysis.history.job_ids import stream_index
 from analysis.history.tables import Enqueues
 from orchestrator.errors import UnplannedJobError
-from orchestrator.history.records import HISTORY_VERSION, EnqueueFailed
+from orchestrator.history.records import EnqueueFailed
 from orchestrator.scenario.checks import check
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import PlannedJob, Workload
 
+DRAWN_SINCE = 2
+"""The version of a history from which on jobs are drawn as they are today."""
 MOST_DRAWN = 500
 """Jobs that are drawn again, evenly spread over the lines: drawing one takes some 0.1 ms."""
 
@@ -48,9 +50,9 @@ def _in_turn(scenario: Scenario) -> bool:
 def _as_drawn(history: History) -> Iterator[str]:
     """Each job is what the scenario's seed makes of it, and the stream as long as is said.
 
-    Of today's version: what an older one drew is not drawn any more.
+    What version 1 drew is not drawn any more.
     """
-    if history.version != HISTORY_VERSION:
+    if history.version < DRAWN_SINCE:
         return
     scenario = history.start.scenario
     flaws = _flaws(scenario)
@@ -84,7 +86,7 @@ def _as_drawn(history: History) -> Iterator[str]:
 def _refused_as_drawn(history: History) -> Iterator[str]:
     """A job that did not get in was intended for its instant all the same."""
     scenario, end = history.start.scenario, history.end
-    if history.version != HISTORY_VERSION or _in_turn(scenario) or _flaws(scenario):
+    if history.version < DRAWN_SINCE or _in_turn(scenario) or _flaws(scenario):
         return
     workload = Workload(scenario)
     failed = history.records.of(EnqueueFailed)

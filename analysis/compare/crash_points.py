@@ -49,8 +49,8 @@ WORST_FIRST: tuple[PointVerdict, ...] = (
 """The worst job names the point; ``uncontested`` is a stall's alone. What may yet turn out to be
 worse stands above what is known to be better."""
 
-Action = Literal["kill", "stall"]
-ACTIONS: tuple[Action, ...] = ("kill", "stall")
+Action = Literal["kill", "stall", "race"]
+ACTIONS: tuple[Action, ...] = ("kill", "stall", "race")
 TriedSide = PointSide | Literal["body"]
 SIDES: tuple[TriedSide, ...] = ("before", "after", "delayed", "body")
 FILE_VERSION: Literal[1] = 1
@@ -104,12 +104,13 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     statement: str
     """The SQL, literals replaced by ?."""
     phase: PointPhase | None
-    """Where the jobs stood; null = folded: an idle worker says it, too."""
+    """Where the jobs stood, of several at once in the first run without harm; null = folded: an
+    idle worker says it, too."""
     wave: int | None
     """Which wave of jobs was the last to go out, from 0; null = folded, or the worker starts."""
     ordinal: int
-    """Which of those that are equal in all of this, from 1; of what an idle worker says too, among
-    those with rows."""
+    """Which of those that are equal in all of this, from 1, of several jobs at once in whatever
+    phase; of what an idle worker says too, among those with rows."""
     side: TriedSide
     """``before`` = nothing of the request has reached the server; ``after`` = it was executed, and
     nothing of the answer has reached the worker: ever after a kill, until it flows again after a
@@ -118,7 +119,8 @@ class PointOutcome(Section, frozen=True, kw_only=True):
     its body."""
     action: Action
     """What was done there: the worker was killed; or its connections stood still while another
-    worker was there, and flowed again."""
+    worker was there, and flowed again; or, of a race, that other one was held there until the first
+    one's completion had been answered."""
     verdict: PointVerdict
     """Of its runs; where they disagree the worst, and `nondeterministic` is set."""
     runs: tuple[PointRun, ...]
@@ -185,8 +187,9 @@ class CrashPoints(Section, frozen=True, kw_only=True):
     nothing_executed: tuple[ListedPoint, ...] = ()
     """They execute nothing (Parse, Describe): not tried."""
     before_unknown: tuple[ListedPoint, ...] = ()
-    """Tried after them alone: which of several equal requests would find rows was not the same in
-    every run without harm, and before the server nobody can say."""
+    """Not tried before them: which of several equal requests would find rows was not the same in
+    every run without harm, and before the server nobody can say; nor after them where they begin a
+    transaction."""
 
     def as_json(self) -> bytes:
         """The file's content, indented, a line end behind the last line."""

@@ -377,6 +377,7 @@ COUNTS: tuple[tuple[str, Callable[[Summary], int | None]], ...] = (
     ("duplicated re-enqueued", lambda s: s.crash.duplicates_re_enqueued),
     ("duplicated live", lambda s: s.crash.duplicates_live),
     ("... their worker was told to stop", lambda s: s.crash.duplicates_live_by.drain),
+    ("... their worker had lost its leader", lambda s: s.crash.duplicates_live_by.leaderless),
     ("... their worker was held up", lambda s: s.crash.duplicates_live_by.pause),
     ("... the server or the network was", lambda s: s.crash.duplicates_live_by.outage),
     ("... they outlasted the lease", lambda s: s.crash.duplicates_live_by.short_lease),

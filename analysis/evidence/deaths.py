@@ -120,7 +120,7 @@ def _unannounced(read: list[RowRead], incarnations: Incarnations) -> tuple[str, 
         for row in read
         if row.state == "claimed"
         and row.claimed_by is not None
-        and incarnations.holder(row.claimed_by, row.t_ns) is None
+        and not incarnations.holders(row.claimed_by, row.t_ns)
     }
     return tuple(sorted(strange))
 
@@ -149,15 +149,14 @@ def _numbers(history: History, rows: list[RowRead]) -> Iterator[int]:
 
 
 def _rows_of(victim: Incarnation, read: list[RowRead], incarnations: Incarnations) -> list[RowRead]:
-    place = (victim.slot, victim.number)
-    rows = []
-    for row in read:
-        if row.state != "claimed" or row.claimed_by is None:
-            continue
-        holder = incarnations.holder(row.claimed_by, row.t_ns)
-        if holder is not None and (holder.slot, holder.number) == place:
-            rows.append(row)
-    return rows
+    """The rows that nobody but the victim can have held."""
+    return [
+        row
+        for row in read
+        if row.state == "claimed"
+        and row.claimed_by is not None
+        and incarnations.holders(row.claimed_by, row.t_ns, row.claimed_ns) == (victim,)
+    ]
 
 
 def _open_executions(history: History, victim: Incarnation) -> dict[int, int]:

@@ -80,8 +80,11 @@ class Row:
     t_ns: int
     claimed_by: str | None
     holder: Incarnation | None
-    """Who announced `claimed_by`; None where nobody did."""
+    """Who announced `claimed_by`; None where nobody did, or where several did and it is not known
+    whose the claim is."""
     picked_after_done: bool = False
+    of_one_of_several: bool = False
+    """Several incarnations announced `claimed_by`, and it is not known whose the claim is."""
 
     @property
     def held(self) -> bool:
@@ -274,13 +277,16 @@ class _Fold:
 
     def _rows(self) -> None:
         t = self._history.rows
-        for job, t_ns, state, claimant, picked, failures in self._picked(
-            t, t.t_ns, t.state, t.claimant, t.picked_after_done, t.failures
-        ):
+        columns = (t.t_ns, t.state, t.claimant, t.picked_after_done, t.failures, t.claimed_ns)
+        for job, t_ns, state, claimant, picked, failures, claimed_ns in self._picked(t, *columns):
             identity = None if claimant == ABSENT else self._history.identities[claimant]
-            holder = None if identity is None else self._crew.holder(identity, t_ns)
+            held_ns = None if claimed_ns == ABSENT else claimed_ns
+            could = () if identity is None else self._crew.holders(identity, t_ns, held_ns)
+            holder = could[0] if len(could) == 1 else None
             evidence = self.evidence[job]
-            evidence.rows.append(Row(STATES[state], t_ns, identity, holder, bool(picked)))
+            evidence.rows.append(
+                Row(STATES[state], t_ns, identity, holder, bool(picked), len(could) > 1)
+            )
             evidence.failures += failures
 
     def _hand_over(self) -> None:

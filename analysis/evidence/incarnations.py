@@ -12,7 +12,7 @@ from analysis.history.columns import worker_key
 from analysis.history.history import Records
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
 from orchestrator.history.rescuer import Life, Outage, Rescuer, find_rescuer, stretched_ns
-from orchestrator.history.worker_faults import Departure, ProcessEnd
+from orchestrator.history.worker_faults import Departure, LeaderEnd, ProcessEnd
 from worker_child.protocol import ChildReady, Note, Rescue
 
 Place = tuple[int, int]
@@ -45,6 +45,8 @@ class Incarnation:
     """It was told to stop, and had left before the run asked its workers to: others went on."""
     told_ns: int | None
     """When a fault told it to stop, as a deploy does; None = none did."""
+    leaderless_ns: int | None
+    """From when on its first process was dead and others of it lived on; None = never."""
     successor: Place | None
     """The next incarnation of the slot that was spawned."""
 
@@ -76,6 +78,8 @@ class Incarnation:
     @property
     def gone_ns(self) -> int | None:
         """From when on none of its code can have run; None = it was never seen to leave."""
+        if isinstance(self.end, LeaderEnd):
+            return self.end.alone_ns
         if self.end is not None and self.end.reaped_ns is not None:
             return self.end.reaped_ns
         if self.exited is not None:
@@ -104,7 +108,7 @@ class Incarnations:
         self._members = {(member.slot, member.number): member for member in members}
         self._by_key = {member.key: member for member in self._members.values()}
         self._announced: defaultdict[str, list[ChildReady]] = defaultdict(list)
-        for announcement in ready:
+        for announcement in sorted(ready, key=lambda one: one.t_ns):
             self._announced[announcement.identity].append(announcement)
 
     def __iter__(self) -> Iterator[Incarnation]:
@@ -123,11 +127,30 @@ class Incarnations:
         dead = [member for member in self._members.values() if member.dead]
         return sorted(dead, key=lambda member: (member.died_ns, member.slot, member.number))
 
-    def holder(self, identity: str, t_ns: int) -> Incarnation | None:
-        """Who held a row under `identity` at `t_ns`; None = nobody announced that identity."""
+    def holders(
+        self, identity: str, t_ns: int, claimed_ns: int | None = None
+    ) -> tuple[Incarnation, ...]:
+        """Who can have held a row under `identity` at `t_ns`, if it was claimed at `claimed_ns`
+        (None = the queue does not say); empty = nobody announced that identity.
+
+        There is one, save where several incarnations of a slot bear one name, one after another.
+        Of those a claim is whose that was ready then and whose successor was not yet spawned;
+        between a successor's spawn and its ready it may be of either, and without a time of anyone
+        that was ready by `t_ns`.
+        """
         announced = self._announced.get(identity, [])
-        before = [ready for ready in announced if ready.t_ns <= t_ns] or announced[:1]
-        return self.get(before[-1].slot, before[-1].incarnation) if before else None
+        could = [ready for ready in announced if ready.t_ns <= t_ns] or announced[:1]
+        if claimed_ns is not None and len(could) > 1:
+            could = [r for r in could if self._begun_ns(r) <= claimed_ns] or could[:1]
+            settled = sum(ready.t_ns <= claimed_ns for ready in could)
+            could = could[max(0, settled - 1) :]
+        members = (self.get(ready.slot, ready.incarnation) for ready in could)
+        return tuple(member for member in members if member is not None)
+
+    def _begun_ns(self, ready: ChildReady) -> int:
+        member = self.get(ready.slot, ready.incarnation)
+        spawned_ns = None if member is None else member.spawned_ns
+        return ready.t_ns if spawned_ns is None else spawned_ns
 
 
 def stop_asked_ns(records: Records) -> int | None:
@@ -154,6 +177,12 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
         )
         for r, w in hits
         if (end := departures[w.slot, w.incarnation]) is not None and end.killed_ns is not None
+    }
+    leaderless = {place: r.t_ns for place, r in faults.items() if _lived_on(r, certificates)}
+    faults |= {
+        place: msgspec.structs.replace(r, t_ns=end_ns, intended_ns=None)
+        for place, r in faults.items()
+        if (end_ns := _end_of_the_rest(r, certificates)) is not None
     }
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
@@ -188,6 +217,7 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
             bound_s=_bound_s(rescue, died_ns, rescuer),
             left_early=place in early,
             told_ns=told.get(place),
+            leaderless_ns=leaderless.get(place),
             successor=_successor(place, spawned),
         )
 
@@ -203,6 +233,23 @@ def _process_end(certificate: FaultEnded | None) -> ProcessEnd | None:
 def _departure(certificate: FaultEnded | None) -> Departure | None:
     after = None if certificate is None else certificate.after
     return after if isinstance(after, Departure) else None
+
+
+def _leader_end(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> LeaderEnd | None:
+    seen = ended.get(sent.fault)
+    after = None if seen is None else seen.after
+    return after if isinstance(after, LeaderEnd) else None
+
+
+def _lived_on(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> bool:
+    end = _leader_end(sent, ended)
+    return end is not None and bool(end.lived_on)
+
+
+def _end_of_the_rest(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> int | None:
+    """Of a worker that lost its leader: when the rest was killed, or was seen to be gone."""
+    end = _leader_end(sent, ended)
+    return None if end is None else end.killed_ns or end.alone_ns
 
 
 def _successor(place: Place, spawned: Mapping[Place, ChildSpawned]) -> Place | None:

@@ -68,6 +68,8 @@ def _left_ns(member: Incarnation, last_ns: int) -> int:
     told_ns = told_to_stop_ns(member, None)
     if told_ns is not None:
         known.append(told_ns)
+    if member.leaderless_ns is not None:
+        known.append(member.leaderless_ns)
     if member.dead:
         known.append(member.died_ns)
     if member.exited is not None:

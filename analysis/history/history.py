@@ -45,12 +45,13 @@ from orchestrator.history.records import (
 )
 from orchestrator.history.server_faults import ServerSeen
 from orchestrator.history.targets import DatabaseTarget, ProducerTarget, ServerTarget, WorkerTarget
-from orchestrator.history.worker_faults import SessionsBefore
-from worker_child.protocol import JobDiscarded, JobRetried, Note
+from orchestrator.history.worker_faults import PoisonBefore, SessionsBefore
+from worker_child.protocol import JobDiscarded, JobDying, JobRetried, Note
 
 FIRST_PHASE = "setup"
 _HITS: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
     SessionsBefore: WorkerTarget,
+    PoisonBefore: WorkerTarget,
     ProducerBefore: ProducerTarget,
     ServerSeen: ServerTarget,
     DoorBefore: DatabaseTarget,
@@ -201,7 +202,12 @@ class TableBuilder:
         start, end = self._only_start(path), self._only_end(path)
         check_plan(end, size)
         check_records(chain(chain.from_iterable(self._records.values()), self._kill_reads))
-        named = [*self._records[JobRetried], *self._records[JobDiscarded], *self._kill_reads]
+        named = [
+            *self._records[JobDying],
+            *self._records[JobRetried],
+            *self._records[JobDiscarded],
+            *self._kill_reads,
+        ]
         raw = [self._jobs.numbers([r.job_id for r in named if r.job_id is not None])]
         frequent = (self._enqueues, self._starts, self._completions, self._failures)
         raw += [columns.raw_job.array() for columns in (*frequent, self._final_read)]

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from analysis.history.columns import ABSENT
-from analysis.history.upgrade import CHANGED
+from analysis.history.upgrade import CHANGED, READABLE
 from orchestrator.history.records import HISTORY_VERSION, KINDS
 from worker_child.protocol import EnqueueOutcome
 
@@ -111,8 +111,7 @@ def line_types(fields_of: dict[str, type[Any]]) -> dict[type[Any], str]:
 
 
 LINES: dict[int, dict[type[Any], str]] = {
-    1: line_types({**KINDS, **SHORT, **CHANGED}),
-    HISTORY_VERSION: line_types({**KINDS, **SHORT}),
+    version: line_types({**KINDS, **SHORT, **CHANGED.get(version, {})}) for version in READABLE
 }
 """By a history's version: the struct type of each kind of line, and the kind."""
 

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -224,7 +224,7 @@ def _by_kind(lines: Iterable[Any], reader: Reader) -> dict[str, list[Any]]:
         by_type[type(line)].append(line.fields)
     kind_of = LINES[reader.version]
     by_kind = {kind_of[line]: fields for line, fields in by_type.items()}
-    return by_kind if reader.version == HISTORY_VERSION else _upgraded(by_kind)
+    return _upgraded(by_kind, CHANGED.get(reader.version, {}))
 
 
 @contextmanager
@@ -270,7 +270,9 @@ def load(path: Path) -> History:
         raise HistoryError(path, None, what, "Restore the file or repeat the run") from error
 
 
-def _upgraded(by_kind: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Of an older version, the kinds that have changed since, as today's types."""
-    changed = {kind: [*map(upgrade, by_kind[kind])] for kind in CHANGED if kind in by_kind}
-    return {**by_kind, **changed}
+def _upgraded(
+    by_kind: dict[str, list[Any]], kinds: Mapping[str, type[Any]]
+) -> dict[str, list[Any]]:
+    """Of an older version, the `kinds` that have changed since, as today's types."""
+    changed = {kind: [*map(upgrade, by_kind[kind])] for kind in kinds if kind in by_kind}
+    return {**by_kind, **changed} if changed else by_kind

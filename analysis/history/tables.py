@@ -102,6 +102,8 @@ class Rows(Table):
     """A number for the identity that holds the row."""
     picked_after_done: Ints
     failures: Ints
+    claimed_ns: Ints
+    """When it was claimed, by the queue's word; `ABSENT` = it does not say."""
     inbox: Ints
     """A digest of the inbox_id, as in `Starts`."""
 
@@ -255,7 +257,9 @@ class RowColumns:
         self.raw_job = Column(np.int32)
         self._state = Column(np.int8)
         self._claimant = Column(np.int32)
-        self._numbers = NumberColumns(t_ns=np.int64, picked_after_done=np.int8, failures=np.int32)
+        self._numbers = NumberColumns(
+            t_ns=np.int64, picked_after_done=np.int8, failures=np.int32, claimed_ns=np.int64
+        )
         self._inbox = Column()
         self._effect_counts = Column(np.int32)
         self._effects = Column()
@@ -289,7 +293,7 @@ class RowColumns:
 
     def rows(self, ids: JobIds) -> Rows:
         """All rows that were taken."""
-        t_ns, picked_after_done, failures = self._numbers.arrays()
+        t_ns, picked_after_done, failures, claimed_ns = self._numbers.arrays()
         return Rows(
             job=ids.settle(self.raw_job.array()),
             t_ns=t_ns,
@@ -297,6 +301,7 @@ class RowColumns:
             claimant=self._claimant.array(),
             picked_after_done=picked_after_done,
             failures=failures,
+            claimed_ns=claimed_ns,
             inbox=self._inbox.array(),
         )
 

@@ -1,8 +1,9 @@
-"""Reads histories of version 1 as if they had been written today.
+"""Reads histories of versions 1 and 2 as if they had been written today.
 
-Three kinds of line have changed since: run_start, whose scenario may name a fault by a former word,
-hold retired keys, or be a part of a scenario; fault_injected and fault_ended, which had a pid where
-a target is now, and the parts of the certificate beside it. No line of today's version comes here.
+Version 2 only lacked the kind job_dying. Of version 1 three kinds of line have changed: run_start,
+whose scenario may name a fault by a former word, hold retired keys, or be a part of a scenario;
+fault_injected and fault_ended, which had a pid where a target is now, and the parts of the
+certificate beside it. No line of today's version comes here.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from orchestrator.scenario.faults import FORMER_FAULTS, UNTAGGED_FAULT
 from orchestrator.scenario.types import Scenario
 from worker_child.protocol import Rescue
 
-READABLE = (1, HISTORY_VERSION)
+READABLE = (1, 2, HISTORY_VERSION)
 """The versions of a history that can be read."""
 
 
@@ -96,12 +97,15 @@ class FaultEnded1(msgspec.Struct, frozen=True):
     raced: bool = False
 
 
-CHANGED: dict[str, type[Any]] = {
-    "run_start": RunStart1,
-    "fault_injected": FaultInjected1,
-    "fault_ended": FaultEnded1,
+CHANGED: dict[int, dict[str, type[Any]]] = {
+    1: {
+        "run_start": RunStart1,
+        "fault_injected": FaultInjected1,
+        "fault_ended": FaultEnded1,
+    },
+    2: {"run_start": RunStart},
 }
-"""The kinds that have changed, and what their ``fields`` were."""
+"""By an older version: the kinds that are read otherwise, and what their ``fields`` were."""
 
 PARTS_OF_THE_END = (
     "reaped_ns",
@@ -128,9 +132,10 @@ def read_fields(kind: str, raw: msgspec.Raw, version: int) -> Any:
 
     Raises msgspec.DecodeError.
     """
-    if version == HISTORY_VERSION or kind not in CHANGED:
+    changed = CHANGED.get(version, {})
+    if kind not in changed:
         return msgspec.json.decode(raw, type=KINDS[kind])
-    return upgrade(msgspec.json.decode(raw, type=CHANGED[kind]))
+    return upgrade(msgspec.json.decode(raw, type=changed[kind]))
 
 
 def read_run_start(line: bytes) -> RunStart:
@@ -139,8 +144,8 @@ def read_run_start(line: bytes) -> RunStart:
     Raises msgspec.DecodeError and UnicodeDecodeError.
     """
     version = msgspec.json.decode(line, type=_VersionLine).fields.history_version
-    if version == HISTORY_VERSION:
-        return msgspec.json.decode(line, type=_StartLine).fields
+    if version != 1:
+        return _as_today(msgspec.json.decode(line, type=_StartLine).fields)
     return _run_start(msgspec.json.decode(line, type=_StartLine1).fields)
 
 
@@ -170,6 +175,10 @@ def _run_start(start: RunStart1) -> RunStart:
     return msgspec.convert(
         {**table, "history_version": HISTORY_VERSION, "scenario": scenario}, RunStart
     )
+
+
+def _as_today(start: RunStart) -> RunStart:
+    return msgspec.structs.replace(start, history_version=HISTORY_VERSION)
 
 
 def _whole_scenario(start: RunStart1) -> dict[str, Any]:
@@ -264,6 +273,7 @@ def _target(line: FaultInjected1) -> dict[str, Any]:
 
 UPGRADES: dict[type[Any], Callable[[Any], Any]] = {
     RunStart1: _run_start,
+    RunStart: _as_today,
     FaultInjected1: _fault_injected,
     FaultEnded1: _fault_ended,
 }

@@ -23,6 +23,7 @@ from analysis.history.history import History
 from analysis.history.load import load
 from analysis.history.tables import STATE_CODES
 from analysis.ledger.ledger import IDLE_NS, Rules
+from orchestrator.scenario.poison import poison_jobs
 from orchestrator.scenario.types import Scenario
 
 JOBS_AT_ONCE = 20_000
@@ -114,6 +115,7 @@ def rules_of(
         voids=proofs.voids,
         margin_s=scenario.limits.backlog_margin_s,
         max_attempts=scenario.workers.max_attempts,
+        poison=poison_jobs(scenario),
         planned_errors={entry.error_class for entry in scenario.workload.errors},
         outages=outages(spans),
         idle=idle_stretches(history, present, IDLE_NS) if is_queued.any() else (),

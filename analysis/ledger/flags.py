@@ -74,8 +74,12 @@ def _met_by_faults(evidence: Evidence) -> int:
     return sum(found.victim.fault is not None for found in evidence.found)
 
 
-def _by_crash_alone(evidence: Evidence, judgement: Judgement, _: Rules) -> bool:
-    met = _met_by_faults(evidence) > 0
+def _is_poison(evidence: Evidence, rules: Rules) -> bool:
+    return evidence.job_id in rules.poison
+
+
+def _by_crash_alone(evidence: Evidence, judgement: Judgement, rules: Rules) -> bool:
+    met = _met_by_faults(evidence) > 0 and not _is_poison(evidence, rules)
     return judgement.verdict == "discarded" and met and not _erred(evidence)
 
 
@@ -83,13 +87,14 @@ def _unexplained(evidence: Evidence, judgement: Judgement, rules: Rules) -> bool
     """Given up, and neither an error of its plan nor a fault accounts for it.
 
     An error for good accounts for it, and so do as many errors and faults as there are attempts;
-    errors of a class that the scenario injects nowhere are no part of any plan.
+    errors of a class that the scenario injects nowhere are no part of any plan. A job that kills
+    its worker may be given up at any death.
     """
     if judgement.verdict != "discarded" or _by_crash_alone(evidence, judgement, rules):
         return False
     errors = [e.error_class for e in evidence.executions if e.failed_ns is not None]
     planned = [error for error in errors if error in rules.planned_errors]
-    if "permanent" in planned:
+    if "permanent" in planned or (_is_poison(evidence, rules) and _met_by_faults(evidence)):
         return False
     return len(planned) + _met_by_faults(evidence) < rules.max_attempts
 
@@ -112,12 +117,13 @@ FLAGS: dict[str, Callable[[Evidence, Judgement, Rules], bool]] = {
     "still_owed": _still_owed,
     "by_crash_alone": _by_crash_alone,
     "unexplained": _unexplained,
+    "poison": lambda evidence, _, rules: _is_poison(evidence, rules),
     "dead_though_done": lambda evidence, _, __: (
         bool(evidence.done) and any(row.state == "dead" for row in evidence.rows)
     ),
     "several_rows": _several_rows,
     "held_by_unknown": lambda evidence, _, __: any(
-        row.held and row.holder is None for row in evidence.rows
+        row.held and row.holder is None and not row.of_one_of_several for row in evidence.rows
     ),
 }
 """By name: when the flag holds."""

@@ -70,6 +70,8 @@ class Rules:
     idle: Sequence[Stretch] = ()
     """Where some worker lived, was ready and had nothing to do, each for `IDLE_NS` or longer. Known
     only where the final read has rows that are queued."""
+    poison: frozenset[str] = frozenset()
+    """Jobs that kill their worker whenever they run: to give one up is what a queue should do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,16 @@ def waiting_deadline_ns(evidence: Evidence, rules: Rules) -> int | None:
     return max(known) if len(known) == len(deadlines) else None
 
 
+def _whose(evidence: Evidence, _: Rules) -> Judgement | None:
+    """It is claimed under a name that a dead and a later worker bore, and neither its time nor
+    anything else says by which of them."""
+    if evidence.row_state == "claimed" and any(
+        row.held and row.of_one_of_several for row in evidence.rows
+    ):
+        return Judgement("ambiguous", "holder_unknown")
+    return None
+
+
 def _pending(evidence: Evidence, _: Rules) -> Judgement | None:
     state = evidence.row_state
     if state in ("queued", "retrying"):
@@ -312,6 +324,7 @@ LEDGER: tuple[LedgerRow, ...] = (
     _stuck,
     _left_claimed,
     _alive_and_idle,
+    _whose,
     _pending,
     _lost,
 )

@@ -16,8 +16,15 @@ from analysis.evidence.incarnations import Incarnations
 from analysis.evidence.presence import told_to_stop_ns
 from analysis.history.columns import worker_key
 
-LiveCause = Literal["drain", "pause", "outage", "short_lease", "rescue"]
-LIVE_CAUSES: tuple[LiveCause, ...] = ("drain", "pause", "outage", "short_lease", "rescue")
+LiveCause = Literal["drain", "leaderless", "pause", "outage", "short_lease", "rescue"]
+LIVE_CAUSES: tuple[LiveCause, ...] = (
+    "drain",
+    "leaderless",
+    "pause",
+    "outage",
+    "short_lease",
+    "rescue",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class LiveCauses:
         """The first that holds, in the order of `LIVE_CAUSES`.
 
         ``drain`` = its worker had been told to stop and was not done with it, or a fault told one
-        of the two to stop meanwhile; ``pause`` = a fault
+        of the two to stop meanwhile; ``leaderless`` = the first process of its worker, or of the
+        other, had been killed before both were done with it; ``pause`` = a fault
         held that worker up meanwhile, or the other one, which may have claimed it before;
         ``outage`` = one that hit nobody in particular was on meanwhile; ``short_lease`` = it ran
         for longer than the lease; ``rescue`` = none of these.
@@ -48,6 +56,8 @@ class LiveCauses:
         taken_ns, other = min(later, key=lambda one: one[0], default=(begun_ns, first))
         if self._was_draining(first, taken_ns):
             return "drain"
+        if self._is_leaderless(first, other):
+            return "leaderless"
         workers = [worker_key(one.slot, one.incarnation) for one in (first, other)]
         held_up = [
             span
@@ -73,6 +83,16 @@ class LiveCauses:
         told = (self.incarnations.by_key(worker) for worker in span.workers if span.lets_go)
         known = [one.told_ns for one in told if one is not None and one.told_ns is not None]
         return max([span.began_ns, *known])
+
+    def _is_leaderless(self, *both: Execution) -> bool:
+        """Whether one of two executions went on without its worker's first process."""
+        members = [(self.incarnations.get(one.slot, one.incarnation), one) for one in both]
+        return any(
+            member is not None
+            and member.leaderless_ns is not None
+            and member.leaderless_ns < one.over_ns
+            for member, one in members
+        )
 
     def _was_draining(self, execution: Execution, taken_ns: int) -> bool:
         member = self.incarnations.get(execution.slot, execution.incarnation)

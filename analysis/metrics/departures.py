@@ -28,13 +28,14 @@ DepartureOutcome = Literal["drained", "abandoned", "died", "killed", "unknown"]
 
 
 class TakenLive(Section, frozen=True, kw_only=True):
-    """An execution that went on while its worker drained, and the first one of another worker that
-    began meanwhile. Instants are CLOCK_MONOTONIC nanoseconds; null = it never came."""
+    """An execution that went on while its worker drained, or had lost its first process, and the
+    first one of another worker that began meanwhile. Instants are CLOCK_MONOTONIC nanoseconds;
+    null = it never came."""
 
     job: str
     """Whose executions they are."""
     execution: tuple[int, int, int]
-    """The draining one: slot, incarnation, and the child's own counter."""
+    """That one: slot, incarnation, and the child's own counter."""
     started_ns: int
     """When it had started."""
     completed_ns: int | None
@@ -113,8 +114,8 @@ def _found(
     told_ns = sent.t_ns if end.told_ns is None else end.told_ns
     gone_ns = history.end.t_ns if end.reaped_ns is None and history.end else end.reaped_ns
     until_ns = np.iinfo(np.int64).max if gone_ns is None else gone_ns
-    at_its_end = _open_at(history, worker, until_ns)
-    taken = sorted(_taken(history, worker, told_ns, until_ns), key=lambda one: one.job)
+    at_its_end = open_at(history, worker, until_ns)
+    taken = sorted(taken_meanwhile(history, worker, told_ns, until_ns), key=lambda one: one.job)
     return DepartureFound(
         fault=sent.fault,
         what=sent.what,
@@ -125,11 +126,11 @@ def _found(
         left_s=None
         if end.reaped_ns is None or end.told_ns is None
         else seconds(end.reaped_ns - end.told_ns),
-        open=len(_open_at(history, worker, told_ns)),
-        completed=_after(history.completions.key, history.completions.t_ns, worker, told_ns),
-        begun=_after(history.starts.key, history.starts.t_ns, worker, told_ns),
+        open=len(open_at(history, worker, told_ns)),
+        completed=count_after(history.completions.key, history.completions.t_ns, worker, told_ns),
+        begun=count_after(history.starts.key, history.starts.t_ns, worker, told_ns),
         left_open=len(at_its_end),
-        rows_held=_rows_held(history, sent.fault, target),
+        rows_held=rows_held(history, sent.fault, target),
         taken=len(taken),
         taken_live=tuple(taken[:MOST_LISTED]),
         certificate=certificate,
@@ -147,7 +148,7 @@ def _outcome(sent: FaultInjected, end: Departure, left_open: int) -> DepartureOu
     return "abandoned" if left_open else "drained"
 
 
-def _open_at(history: History, worker: int, at_ns: int) -> Ints:
+def open_at(history: History, worker: int, at_ns: int) -> Ints:
     """Keys of the worker's executions that had started by then and had no end."""
     starts = history.starts
     mine = ((starts.key >> EXECUTION_BITS) == worker) & (starts.t_ns <= at_ns)
@@ -156,11 +157,12 @@ def _open_at(history: History, worker: int, at_ns: int) -> Ints:
     return np.unique(keys[~np.isin(keys, np.concatenate(over))])
 
 
-def _after(keys: Ints, times: Ints, worker: int, since_ns: int) -> int:
+def count_after(keys: Ints, times: Ints, worker: int, since_ns: int) -> int:
+    """How many of its lines are stamped later."""
     return int(np.count_nonzero(((keys >> EXECUTION_BITS) == worker) & (times > since_ns)))
 
 
-def _rows_held(history: History, fault: int, target: WorkerTarget) -> int:
+def rows_held(history: History, fault: int, target: WorkerTarget) -> int:
     """By the read after its end."""
     names = {
         one.identity
@@ -176,7 +178,9 @@ def _rows_held(history: History, fault: int, target: WorkerTarget) -> int:
     )
 
 
-def _taken(history: History, worker: int, told_ns: int, gone_ns: int) -> Iterator[TakenLive]:
+def taken_meanwhile(
+    history: History, worker: int, told_ns: int, gone_ns: int
+) -> Iterator[TakenLive]:
     """Executions that were open in it at some time from when it was told, and whose job another
     worker started while they were."""
     starts = history.starts

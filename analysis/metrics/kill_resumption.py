@@ -9,6 +9,7 @@ import numpy as np
 from analysis.history.columns import EXECUTION_BITS, INCARNATION_BITS, Ints
 from analysis.metrics.kill_evidence import Kill
 from analysis.section import Duration, duration
+from orchestrator.history.worker_faults import LeaderEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Resumption:
 
 def resumption_of(kill: Kill) -> Resumption:
     since, end, successor = kill.sent_ns, kill.victim.end, kill.successor
-    reaped_ns = end.reaped_ns if end else None
+    reaped_ns = end.alone_ns if isinstance(end, LeaderEnd) else end.reaped_ns if end else None
     gone_ns = end.sessions_gone_ns if end else None
     spawned_ns = successor.spawned_ns if successor else None
     ready_ns = successor.ready_ns if successor else None

@@ -98,7 +98,7 @@ def _rescuer(history: History, sent: FaultInjected, end: StallEnd) -> RescuerFou
     planned = planned_faults(history.start.scenario.faults)
     entry = planned[sent.fault] if sent.fault < len(planned) else None
     point = entry.rescuer_at if isinstance(entry, Stall) else None
-    if point is None:
+    if point is None or point.statement is None:
         return None
     held = end.rescuer
     return RescuerFound(

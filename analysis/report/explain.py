@@ -181,6 +181,9 @@ SENTENCES: dict[str, Callable[[Any], str]] = {
     "job_failed": lambda r: (
         f"Execution {r.execution} of {_where(r)} ended in an error ({r.error_class})."
     ),
+    "job_dying": lambda r: (
+        f"Execution {r.execution} of {_where(r)} is about to kill its worker, as planned."
+    ),
     "job_retried": lambda r: f"The library takes it for another attempt (by {r.observed_by}).",
     "job_discarded": lambda r: f"The library gave the job up (seen by {r.observed_by}).",
     "row_read": _row_read,

@@ -20,7 +20,7 @@ class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
     """One fault on a library. A figure is null where there is no ledger, or it is not known."""
 
     fault: str
-    """The scenario's word for it."""
+    """The scenario's word for it; with a colon the variant's behind it."""
     scenario: str | None
     """What was run; null = nothing was."""
     run_id: str | None

@@ -32,7 +32,12 @@ from analysis.report.terminal_cache import (
     cache_latency_table,
     cache_table,
 )
-from analysis.report.terminal_faults import FAULTS_TITLE, faults_table
+from analysis.report.terminal_faults import (
+    BYSTANDERS_TITLE,
+    FAULTS_TITLE,
+    bystanders_table,
+    faults_table,
+)
 from analysis.report.terminal_ledger import CRASH_TITLE, JOBS_TITLE, crash_table, jobs_table
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
 from analysis.summary.types import Summary, UnexpectedExit
@@ -133,6 +138,7 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
         (CACHE_LATENCY_TITLE, cache_latency_table(summary.cache)),
         (CRASH_TITLE, crash_table(summary)),
         (FAULTS_TITLE, faults_table(summary.faults)),
+        (BYSTANDERS_TITLE, bystanders_table(summary.bystanders)),
         ("Expectations", _expectations(summary)),
         ("Recovery, seconds from the kill", _recovery(summary.recovery)),
         ("Found in flight at the kill", _found(summary.recovery)),

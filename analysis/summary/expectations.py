@@ -27,6 +27,9 @@ VOIDING = frozenset({"unexpected", "harness_ambiguity"})
 NEVER_RESCUES = "this preset never rescues by itself"
 BOUND = "jobs may yet be rescued: their bound was not reached"
 NO_WORKER = "jobs were left with a dead worker, and no other lived long enough to rescue them"
+EITHERS = (
+    "jobs are held under a name that a dead worker and a later one bore: nobody knows by which"
+)
 STALLED = "the machine stalled meanwhile (machine_limited)"
 UNSAMPLED = "nobody knows whether the machine stalled meanwhile: no hiccup sample covers it"
 
@@ -48,6 +51,8 @@ BROKEN: dict[str, str] = {
     "unanswered": "callers of the cache got no result within workload.cache.answer_s",
     "addresses_run_again": "the queue executed several jobs of one address, whose result one of "
     "them was to make for all",
+    "poison_comes_back": "jobs that kill their worker came back until all deaths that the scenario "
+    "allows were used up: the queue does not give them up",
     "duplicated": "another number of jobs was done twice or more",
     "max_duplicated": "more jobs were done twice or more",
     "duplicates_live": "the queue ran another number of jobs twice that no worker's death explains",
@@ -89,8 +94,12 @@ class Observed:
     """The longest time to resume; None = some kill was never followed by a pickup."""
     machine_limited: bool | None
     """Whether the machine stalled during a recovery; None = of some nobody knows."""
+    of_either: int = 0
+    """Jobs that a dead worker or a later one of its name holds; nobody knows which."""
     provider_stalled: bool = False
     """The provider's own process did not get its turn at some time."""
+    poison_left: int = 0
+    """Jobs that kill their worker and that may yet come back, or not."""
     late_though_limited: int = 0
     """Late first orphans of kills whose recovery the machine may have held up."""
     load_limited: bool | None = False
@@ -105,7 +114,11 @@ class Observed:
     @property
     def to_be_rescued(self) -> Mapping[str, int]:
         """What may yet come back, with the words for it."""
-        return {BOUND: self.bound_not_reached, NO_WORKER: self.no_worker}
+        return {
+            BOUND: self.bound_not_reached,
+            NO_WORKER: self.no_worker,
+            EITHERS: self.of_either,
+        }
 
 
 Judge = Callable[[str, Any, Observed], Expectation]
@@ -156,6 +169,7 @@ def _lost(name: str, expected: Any, observed: Observed) -> Expectation:
     doubts = {
         "jobs were still pending at the end": observed.pending,
         "jobs may be done or lost: no effect witnessed them": observed.unwitnessed,
+        EITHERS: observed.of_either,
     }
     plain = _exactly(name, expected, observed)
     return _open_question(plain, doubts, more_could_come=plain.found <= expected)
@@ -189,6 +203,15 @@ def _of_cache(name: str, expected: Any, observed: Observed) -> Expectation:
         why = "the scenario has no workload.cache"
         return _expectation(name, expected, None, "not_applicable", why)
     return _exactly(name, expected, observed)
+
+
+def _poison(name: str, expected: Any, observed: Observed) -> Expectation:
+    if name not in observed.counts:
+        why = "the scenario has no fault 'poison'"
+        return _expectation(name, expected, None, "not_applicable", why)
+    plain = _exactly(name, expected, observed)
+    doubts = {"of them are in the queue and may yet come back": observed.poison_left}
+    return _open_question(plain, doubts, more_could_come=plain.found <= expected)
 
 
 def _reruns(name: str, expected: Any, observed: Observed) -> Expectation:
@@ -293,6 +316,7 @@ JUDGES: dict[str, Judge] = {
     "wrong_results": _of_cache,
     "unanswered": _of_cache,
     "addresses_run_again": _of_cache,
+    "poison_comes_back": _poison,
     "certificates": _exactly,
     "duplicated": _reruns,
     "max_duplicated": _at_most,

@@ -16,6 +16,7 @@ from analysis.metrics.cache import Cache
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
 from analysis.metrics.pauses import PauseFound
+from analysis.summary.leader_findings import leader_findings
 from analysis.summary.observed import fails_unplanned
 from analysis.summary.server_findings import server_findings
 from analysis.summary.types import JobsSection
@@ -72,6 +73,7 @@ def findings(
         *_failed_enqueues(jobs, case.history.records.of(EnqueueFailed)),
         *_wrong_results(cache),
         *_pauses(paused),
+        *leader_findings(case),
         *server_findings(case.history),
     ]
 

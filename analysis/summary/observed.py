@@ -14,6 +14,7 @@ from analysis.ledger.tally import Tally
 from analysis.metrics.cache import Cache
 from analysis.metrics.faults import FaultFound
 from analysis.metrics.kill_types import Recovery
+from analysis.metrics.poison import PoisonFound
 from analysis.section import seconds
 from analysis.summary.expectations import Longest, Observed
 from analysis.summary.types import CrashSection, JobsSection
@@ -30,13 +31,15 @@ def observed(
     cache: Cache | None,
     faults: Sequence[FaultFound],
     limited: bool | None,
+    poison: PoisonFound | None,
 ) -> Observed:
     """Everything that the scenario's expectations are held against; `limited` = whether the machine
     stalled while jobs were under way, None = nobody knows."""
     margin_s = case.scenario.limits.backlog_margin_s
     late = [kill.machine_limited for kill in recovery if _is_late(kill, margin_s)]
     resumed = [kill.time_to_resume_s for kill in recovery if kill.time_to_resume_s is not None]
-    stranded = tally.verdicts["pending"]
+    # A poison that comes back for ever is pending by its own plan, and no open question.
+    stranded = tally.verdicts["pending"] - (0 if poison is None else poison.count("comes_back"))
     undecided = tally.reasons["pending"]
     return Observed(
         counts={
@@ -56,10 +59,13 @@ def observed(
             "duplicate_executions": crash.duplicate_executions,
             "re_executions": crash.re_executions,
             **_of_cache(cache),
+            **({} if poison is None else {"poison_comes_back": poison.count("comes_back")}),
         },
         bound_not_reached=tally.bound_not_reached,
         no_worker=tally.no_worker,
         pending=stranded - undecided["bound_not_reached"] - undecided["no_worker"],
+        poison_left=0 if poison is None else poison.count("left") + poison.count("unknown"),
+        of_either=tally.reasons["ambiguous"]["holder_unknown"],
         unwitnessed=tally.reasons["ambiguous"]["done_unwitnessed"],
         rescues=case.rules.rescues,
         acknowledges_in_transaction=case.history.start.acknowledges_in_transaction,

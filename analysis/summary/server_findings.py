@@ -17,6 +17,9 @@ from analysis.section import seconds
 from orchestrator.history.records import ChildExited, FaultEnded, FaultInjected
 from orchestrator.history.targets import WorkerTarget
 
+_SQL_WIDTH = 60
+"""So much of a statement is told."""
+
 
 def server_findings(history: History) -> Iterator[str]:
     """A sentence for each such fault whose certificate was written."""
@@ -37,8 +40,9 @@ def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> 
     if not end.lived:
         return f"{text}; the worker died of it"
     if end.freeze is not None:
-        side = sent.before.at_point.side if sent.before.at_point is not None else "at"
-        return f"{text}, held {side} its round trip; the worker lived"
+        at = sent.before.at_point
+        held = "at its round trip" if at is None else f"{at.side} {_short(at.statement)}"
+        return f"{text}, held {held}; the worker lived when that was gone"
     if end.aimed_at:
         text = f"{text}, all that listened"
         if end.listening_again_ns is None:
@@ -52,6 +56,11 @@ def _ended_sessions(history: History, sent: FaultInjected, seen: FaultEnded) -> 
         f"{text}; a new one was there {_since(sent, end.reconnected_ns)} later, and of its jobs "
         f"{again}{'' if began_ns is None else ' after it'}"
     )
+
+
+def _short(statement: str) -> str:
+    text = " ".join(statement.split())
+    return text if len(text) <= _SQL_WIDTH else f"{text[:_SQL_WIDTH]} ..."
 
 
 def _away(history: History, sent: FaultInjected, seen: FaultEnded) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.checks.certificates import certificates, missing_parts
 from analysis.checks.consistency import disagreements
+from analysis.checks.outages import evaded
 from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueued
 from analysis.errors import SummaryError, SummaryUnwritableError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
@@ -23,6 +24,7 @@ from analysis.ledger.case import Case, open_case
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
+from analysis.metrics.bystanders import bystanders
 from analysis.metrics.cache import cache_section
 from analysis.metrics.departures import departures
 from analysis.metrics.failures import errors_section
@@ -30,12 +32,16 @@ from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
+from analysis.metrics.namesakes import namesakes
 from analysis.metrics.pauses import pauses
+from analysis.metrics.poison import poison_found
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
 from analysis.metrics.stalls import stalls
+from analysis.metrics.survivors import survivors
 from analysis.metrics.throughput import load_window, throughput, warm_ns
+from analysis.summary.bystander_findings import bystander_findings
 from analysis.summary.counts import crash_section, jobs_section, run_section
 from analysis.summary.departure_findings import departure_findings
 from analysis.summary.expectations import judge_expectations
@@ -45,7 +51,10 @@ from analysis.summary.findings import (
     harness_ambiguities,
     unwitnessed_completions,
 )
+from analysis.summary.namesake_findings import namesake_findings
 from analysis.summary.observed import observed
+from analysis.summary.poison_findings import poison_findings
+from analysis.summary.survivor_findings import survivor_findings
 from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
@@ -111,9 +120,13 @@ def summarise(case: Case) -> Summary:
     cache = cache_section(case, limited)
     paused = pauses(history, found_certificates)
     departed = departures(history, found_certificates)
+    poison = poison_found(case)
+    lived_on = survivors(history, found_certificates)
+    named = namesakes(case, found_certificates)
+    beside = bystanders(case)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
-        observed(case, tally, jobs, crash, recovery, cache, faults, limited),
+        observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -129,7 +142,7 @@ def summarise(case: Case) -> Summary:
             *disagreed,
             *missing_enqueues(history),
         ],
-        [*nothing_enqueued(history), *missing_kills(history, case.scenario)],
+        [*nothing_enqueued(history), *missing_kills(history, case.scenario), *evaded(history)],
         expectations,
     )
     return Summary(
@@ -142,6 +155,10 @@ def summarise(case: Case) -> Summary:
         findings=[
             *findings(case, tally, jobs, recovery, cache, paused),
             *departure_findings(departed),
+            *poison_findings(poison),
+            *survivor_findings(lived_on),
+            *namesake_findings(named),
+            *bystander_findings(beside),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -161,6 +178,10 @@ def summarise(case: Case) -> Summary:
         stalls=stalls(history, found_certificates),
         pauses=paused,
         departures=departed,
+        poison=poison,
+        survivors=lived_on,
+        namesakes=named,
+        bystanders=beside,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

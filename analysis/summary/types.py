@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from analysis.ledger.tally import NotableJob
+from analysis.metrics.bystanders import BystanderFound
 from analysis.metrics.cache import Cache
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.departures import DepartureFound
@@ -20,10 +21,13 @@ from analysis.metrics.fairness import ByLabel, Tenants
 from analysis.metrics.faults import CostsAttempt, FaultFound
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies
+from analysis.metrics.namesakes import NamesakeFound
 from analysis.metrics.pauses import PauseFound
+from analysis.metrics.poison import PoisonFound
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
 from analysis.metrics.stalls import StallFound
+from analysis.metrics.survivors import SurvivorsFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
 from orchestrator.history.records import ReasonOfEnd
@@ -199,6 +203,8 @@ class LiveDuplicates(Section, frozen=True, kw_only=True):
 
     drain: int
     """Their worker had been told to stop and was not done with them."""
+    leaderless: int = 0
+    """The first process of their worker was dead, and those that lived on were at them."""
     pause: int
     """A fault held their worker up, which went on afterwards."""
     outage: int
@@ -342,6 +348,14 @@ class Summary(Throughput, frozen=True, kw_only=True):
     """Workers that were stopped for a while; left out where there is none."""
     departures: tuple[DepartureFound, ...] = ()
     """Workers that a fault told to leave; left out where there is none."""
+    poison: PoisonFound | None = None
+    """Where the scenario has jobs that kill their worker: what they did."""
+    survivors: tuple[SurvivorsFound, ...] = ()
+    """What lived on of workers whose first process a fault killed; left out where there is none."""
+    namesakes: tuple[NamesakeFound, ...] = ()
+    """Workers whose slot's next one bore their name; left out where there is none."""
+    bystanders: tuple[BystanderFound, ...] = ()
+    """What a held snapshot cost whoever shares the database; left out where there was none."""
     unexpected_exits: tuple[UnexpectedExit, ...] = ()
     """Workers that died unasked and said something on stderr; left out where there is none."""
 

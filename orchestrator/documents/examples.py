@@ -31,6 +31,7 @@ from worker_child.protocol import (
     ChildReady,
     JobCompleted,
     JobDiscarded,
+    JobDying,
     JobEnqueued,
     JobFailed,
     JobRetried,
@@ -148,6 +149,15 @@ _RECORDS: list[HistoryRecord] = [
         error_class="transient",
         message="PlannedError: planned failure: transient",
         inbox_id="91",
+    ),
+    JobDying(
+        t_ns=at(5.15),
+        n=179,
+        slot=0,
+        incarnation=0,
+        job_id="j000088",
+        execution=89,
+        inbox_id="89",
     ),
     JobRetried(
         t_ns=at(5.2001),

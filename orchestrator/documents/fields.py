@@ -72,7 +72,7 @@ def fields_of(struct: type[msgspec.Struct]) -> list[Field]:
         Field(
             name=field.encode_name,
             type=json_type(field.type),
-            always=field.required or not omits,
+            always=field.required or not (omits or field.default is msgspec.UNSET),
             meaning=meanings[field.encode_name],
         )
         for field in msgspec.structs.fields(struct)
@@ -96,7 +96,8 @@ def doc_of(struct: type[msgspec.Struct]) -> str:
 def json_type(wanted: Any) -> str:
     """How a type looks in JSON, in words."""
     if get_origin(wanted) in (Union, types.UnionType):
-        return " or ".join(json_type(option) for option in get_args(wanted))
+        options = (option for option in get_args(wanted) if option is not msgspec.UnsetType)
+        return " or ".join(map(json_type, options))
     if get_origin(wanted) is Literal:
         return " or ".join(f"`{msgspec.json.encode(value).decode()}`" for value in get_args(wanted))
     if get_origin(wanted) is dict:

@@ -111,6 +111,7 @@ def _every_kind() -> Iterator[Event]:
         ("job_completed", _ROW),
         ("job_failed", {**_ROW, **failed}),
         ("job_failed", {**_ROW, **failed, "retry_after_s": 2.0}),
+        ("job_dying", _ROW),
         ("job_retried", {**_ROW, "observed_by": "hook", "delay_s": 1.0}),
         ("job_discarded", {**_ROW, "observed_by": "executor"}),
         ("note", {"code": "phase"}),

@@ -73,14 +73,24 @@ NOTES: dict[str, str] = {
     "on as before.",
     "cache_answered": "A caller of a queue with a cache was answered, or gave up; `detail` is a "
     "[CacheAnswered](#cacheanswered).",
+    "bystander": "Somebody else's transaction in the run's database, at a steady pace; `detail` is "
+    "a [BystanderAnswered](#bystanderanswered).",
     "round_trip": "A round trip between the worker and the database, in a run that lists them: "
     "`detail.statement` (its SQL, literals replaced by ?), `detail.sql`, `detail.phase` (where the "
     "worker's jobs stood when the request had come), `detail.rows`, `detail.executes` (false = "
-    "Parse or Describe alone), `detail.number` (by the order of the requests), `detail.wave`, "
-    "`detail.foretold` (whether it has rows was known before it: it ends a transaction).",
+    "Parse or Describe alone), `detail.number` (by the order of the requests), "
+    "`detail.connection` (from 0), `detail.wave`, "
+    "`detail.foretold` (whether it has rows was known before it: it ends a transaction), "
+    "`detail.settles` (from its answer on the queue owed nothing of its wave).",
+    "rescuer_round_trip": "One of a worker that comes while another one is stalled, in a run that "
+    "lists these: `detail.statement`, `detail.sql`, `detail.rows`, `detail.executes` and "
+    "`detail.foretold` as of a `round_trip`, `detail.answered_ns`.",
+    "rescuer_listed": "As `round_trips_listed`, of that worker.",
     "round_trips_listed": "No further round trip is listed. `detail.unexplained_bytes` passed and "
     "could not be read, `detail.broken` connections ended unasked, `detail.sessions` of the worker "
     "went through the proxy, those of the server processes `detail.outside` did not.",
+    "leading": "A worker has become the leader among its queue's workers, who alone rescues; a "
+    "child says so where it can tell.",
     "audit": "A control queue's own record of a claim or an acknowledgement, in `detail`; "
     "libraries under test have none.",
 }

@@ -12,7 +12,7 @@ from orchestrator.documents.scenario_keys import TABLES
 from orchestrator.history.database_faults import QueueSize, Waiter
 from orchestrator.history.fault_parts import FAULT_PARTS
 from orchestrator.history.network_faults import HeldConnection
-from orchestrator.history.notes import CacheAnswered
+from orchestrator.history.notes import BystanderAnswered, CacheAnswered
 from orchestrator.history.producer_faults import ProducerSession
 from orchestrator.history.records import (
     HISTORY_VERSION,
@@ -62,6 +62,7 @@ HISTORY_PARTS: list[type[msgspec.Struct]] = [
     DatabaseTarget,
     RoundTripSeen,
     CacheAnswered,
+    BystanderAnswered,
     Freeze,
     Delivery,
     RescuerHeld,

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from orchestrator.faults.held import Held
 from orchestrator.faults.injected import InjectedFault
 from orchestrator.faults.plan import PlannedFault, View, due_ns, phase_origin_ns, phases_s
+from orchestrator.faults.poison import first_announced_ns, waiting
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.settled import Settling
 from orchestrator.faults.table import rescued_after_s, row_of, word_of
@@ -120,7 +121,11 @@ class FaultInjector:
         return not self.certifying and self.next_heal_ns() is None
 
     def drop_what_never_came(self) -> None:
-        """Give up what is still planned although everything has settled."""
+        """Give up what is still planned although everything has settled. Of what jobs bring about
+        no more was to come than they did."""
+        if all(plan.entry.BY_JOBS for plan in self.pending):
+            self.pending.clear()
+            return
         message = (
             f"{len(self.pending)} planned faults were left out: everything had settled, and their "
             "state had not come or their slot had no worker"
@@ -165,6 +170,10 @@ class FaultInjector:
             and fault.plan.entry.HOLDS_UP
             and (fault.healed_ns() or fault.heal_due_ns() or not fault.certified)
         ]
+
+    def waits_for_good(self) -> int:
+        """Executions that wait to kill their worker, and no further death is planned."""
+        return 0 if self.pending else len(list(waiting(self._reach)))
 
     def settled_since_ns(self) -> int | None:
         """Since when every fault so far has settled, or was given up; T = 0 before the first.
@@ -305,6 +314,7 @@ class FaultInjector:
             completed=self._tracker.completed,
             in_flight=self._in_flight(plan),
             point_ns=self._watch.reached_ns if self._watch is not None else None,
+            announced_ns=first_announced_ns(self._reach),
             held_reached=plan.trigger == "held" and self._held.reached(),
             settled_since_ns=self.settled_since_ns() if plan.repeated else None,
             ready_ns={

@@ -82,6 +82,9 @@ class View:
     held_reached: bool
     point_ns: int | None
     """When the worker came to the round trip that is waited for; None = not yet."""
+    announced_ns: int | None
+    """When the first job announced that it kills its worker, of those that wait to; None = none
+    does."""
     settled_since_ns: int | None
     """Since when every earlier fault has settled and the backlog is back in its band."""
     ready_ns: Mapping[int, int]
@@ -114,6 +117,8 @@ def plan_faults(
                     not_before_ns=_ns(first_repeat_s),
                 )
                 rounds.append([replace(repeated, entry=part) for part in fault.each])
+        elif fault.BY_JOBS:
+            rounds += [[_once(part)] for part in fault.each]
         else:
             for _, parts in groupby(fault.each, key=lambda part: part.at_s):
                 rounds.append([_once(part) for part in parts])
@@ -139,7 +144,7 @@ def trigger_of(fault: Fault) -> Trigger:
     """The history's word for what makes it due, by the scenario's entry."""
     if fault.at_point is not None:
         return "point"
-    return "held" if fault.when_held else "state" if fault.when else "timed"
+    return "held" if fault.when_held else "state" if fault.when or fault.BY_JOBS else "timed"
 
 
 def _in_order(planned: list[PlannedFault]) -> list[PlannedFault]:
@@ -164,6 +169,8 @@ def due_ns(fault: PlannedFault, view: View) -> int | None:
         return view.started_ns + fault.at_ns
     if fault.when is not None:
         return view.now_ns if _reached(fault.when, view) else None
+    if fault.entry.BY_JOBS:
+        return view.announced_ns
     if fault.trigger == "held":
         return view.now_ns if view.held_reached else None
     if fault.trigger == "point":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.faults.certificate import Closed
@@ -79,8 +80,11 @@ class EndOfAProducer:
         known = self._all.backend_pids()
         seen = self._seen()
         self._sessions = [_named(session) for session in seen if session.pid in mine]
+        queued = self._queued(stop.batch.jobs) if stop.side == "after" else []
+        self._reach.tracker.seen_in_queue.update(queued)
         return ProducerBefore(
             jobs=list(stop.batch.jobs),
+            queued=queued,
             handed_ns=stop.batch.handed_ns,
             frozen_ns=held.frozen_ns,
             statement=stop.round_trip.statement,
@@ -128,6 +132,11 @@ class EndOfAProducer:
         self._left = [session for session in self._sessions if session in there]
         if not self._left:
             self._gone_ns = time.monotonic_ns()
+
+    def _queued(self, jobs: Sequence[str]) -> list[str]:
+        # The rows first: who has taken one meanwhile, and finished it, has told of it by then.
+        rows = self._reach.probe.jobs()
+        return [job for job in jobs if job in rows or job in self._reach.tracker.seen]
 
     def _seen(self) -> list[Session]:
         return self._reach.probe.sessions([self._all.session_name])

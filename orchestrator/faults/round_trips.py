@@ -10,10 +10,12 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.errors import ProxyError
+from orchestrator.faults.acknowledgement_seeker import AcknowledgementSeeker
 from orchestrator.faults.late_delivery import LateDelivery
 from orchestrator.faults.phases import Phases
 from orchestrator.faults.point_seeker import PointSeeker, place_of, seen_at
@@ -32,6 +34,8 @@ WATCHED: Incarnation = (0, 0)
 """(slot, incarnation) of the worker behind the proxy: the first of slot 0. Its successor comes
 without."""
 FREEZE_LIMIT_S = 5.0
+_AT_WORK = frozenset({"started", "effect", "completed"})
+"""Phases in which all jobs of a wave have been enqueued and begun."""
 
 
 @dataclass
@@ -100,16 +104,25 @@ class RoundTripWatch:
         self._listing = listing
         self._point = point
         self._deliver_within_s = deliver_within_s
-        self._seeker = None if point is None else PointSeeker(point)
+        self._seeker = None if point is None else self._seeker_of(point)
         self._questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._begun: dict[tuple[int, int], _Begun] = {}
         """By the place of a round trip that has come and is not answered."""
         self._count = 0
+        self._settled: int | None = None
+        """The wave of which the queue has been seen to owe nothing."""
+        self._settling: int | None = None
+        """The wave of which it is known what told the queue so."""
         self._held: _Question | None = None
         self._closed = threading.Event()
         fleet.watch(self._bell, self._look)
         proxy.watch(self.decide)
+
+    def _seeker_of(self, point: AtPoint) -> PointSeeker | AcknowledgementSeeker:
+        if point.statement is not None:
+            return PointSeeker(point)
+        return AcknowledgementSeeker(point, lambda: self._probe.counts().unsettled > 0)
 
     def decide(self, round_trip: RoundTrip, side: Side) -> bool:
         """Called in the proxy's thread, which waits here; True = freeze everything here."""
@@ -153,6 +166,11 @@ class RoundTripWatch:
             "outside": sorted({seen.pid for seen in sessions} - set(facts.backend_pids)),
         }
         return Note(time.monotonic_ns(), "round_trips_listed", detail=detail)
+
+    def unanswered(self) -> frozenset[tuple[int, int]]:
+        """The places of the round trips that have come and are not answered; none where they are no
+        longer asked about, or one of them is held."""
+        return frozenset() if self._closed.is_set() or self._held else frozenset(self._begun)
 
     def freeze(self) -> int:
         """Freeze the worker's connections where it is held; returns the instant, monotonic ns.
@@ -203,6 +221,11 @@ class RoundTripWatch:
         self._proxy.release()
         return self.released_ns
 
+    def record(self, notes: Iterable[Note]) -> None:
+        """Write down what was seen of the worker that came meanwhile."""
+        for note in notes:
+            self._recorder.record(note)
+
     def close(self) -> None:
         """Let everything pass, end the proxy."""
         self._closed.set()
@@ -234,7 +257,7 @@ class RoundTripWatch:
             self._fleet.read_out(child)
         round_trip, place = question.round_trip, place_of(question.round_trip)
         if question.side == "before":
-            phase = self.phases.now()
+            phase = self._phase()
             self._begun[place] = _Begun(phase, self.wave, self._count, round_trip.rows)
             self._count += 1
             found = self._seeker is not None and self._seeker.before(round_trip, phase, self.wave)
@@ -244,11 +267,33 @@ class RoundTripWatch:
             found = self._seeker is not None and self._seeker.after(round_trip)
             if round_trip.executes and not found:
                 self.phases.executed(round_trip.statement)
-            self._list(round_trip, begun)
+            if self._listing:
+                self._list(round_trip, begun, settles=self._settles(round_trip, begun))
         if found:
             self._stop_at(question, phase)
         else:
             question.answer(stop=False)
+
+    def _phase(self) -> PointPhase:
+        """A worker whose jobs are completed has none left once the queue has that written down; how
+        often it polls from then on until the next ones come is nothing that they decide."""
+        phase = self.phases.now()
+        return "idle" if phase == "completed" and self._is_settled() else phase
+
+    def _is_settled(self) -> bool:
+        """Whether the queue owes nothing of the wave that is under way: to be asked only once that
+        has been enqueued."""
+        if self._settled != self.wave and self._probe.counts().unsettled == 0:
+            self._settled = self.wave
+        return self._settled == self.wave
+
+    def _settles(self, round_trip: RoundTrip, begun: _Begun) -> bool:
+        """Whether it is the one that has told the queue that the wave is done."""
+        is_new = round_trip.executes and begun.wave == self.wave != self._settling
+        if not (is_new and begun.phase in _AT_WORK and self._is_settled()):
+            return False
+        self._settling = self.wave
+        return True
 
     def _stop_at(self, question: _Question, phase: PointPhase) -> None:
         self._seeker = None
@@ -257,17 +302,18 @@ class RoundTripWatch:
         assert self._point is not None, "nobody is stopped where no point is asked for"
         self.seen = seen_at(question.round_trip, self._point.side, phase)
 
-    def _list(self, round_trip: RoundTrip, begun: _Begun) -> None:
-        if self._listing:
-            foretold = begun.rows is not None and bool(begun.rows) == bool(round_trip.rows)
-            detail = {
-                "number": begun.number,
-                "statement": round_trip.statement,
-                "sql": round_trip.sql,
-                "phase": begun.phase,
-                "rows": round_trip.rows,
-                "foretold": foretold,
-                "executes": round_trip.executes,
-                "wave": begun.wave,
-            }
-            self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))
+    def _list(self, round_trip: RoundTrip, begun: _Begun, *, settles: bool) -> None:
+        foretold = begun.rows is not None and bool(begun.rows) == bool(round_trip.rows)
+        detail = {
+            "number": begun.number,
+            "connection": round_trip.connection,
+            "statement": round_trip.statement,
+            "sql": round_trip.sql,
+            "phase": begun.phase,
+            "rows": round_trip.rows,
+            "foretold": foretold,
+            "executes": round_trip.executes,
+            "wave": begun.wave,
+            "settles": settles,
+        }
+        self._recorder.record(Note(time.monotonic_ns(), "round_trip", detail=detail))

@@ -9,6 +9,7 @@ from orchestrator.faults.injected import InjectedFault
 from orchestrator.faults.table import row_of
 from orchestrator.history.backlog import SAMPLES_IN_BAND, backlog_band
 from orchestrator.observe.parts import RunParts
+from orchestrator.observe.probe import claimed_ns
 from worker_child.adapters.contract import InboxRow
 
 _LOOK_EVERY_NS = 250_000_000
@@ -56,9 +57,8 @@ class Settling:
         unfinished = fault.orphans - finished
         if unfinished:
             return f"{len(unfinished)} orphans to complete, the first is {min(unfinished)}"
-        dead = self._fleet.dead_identities()
         rows = self._probe.rows(sorted(fault.orphan_rows))
-        claimed = sum(row.state == "claimed" and row.claimed_by in dead for row in rows)
+        claimed = sum(row.state == "claimed" and self._is_of_dead(row) for row in rows)
         if claimed:
             return f"{claimed} rows that dead workers still hold"
         # A completion may be from before the kill: only the queue says that a job is settled since.
@@ -70,6 +70,10 @@ class Settling:
         if len(after) < SAMPLES_IN_BAND or max(after) > band:
             return f"the backlog to come back to {band:g} rows"
         return ""
+
+    def _is_of_dead(self, row: InboxRow) -> bool:
+        """Whether a dead worker holds it."""
+        return self._fleet.held_by_dead(row.claimed_by, claimed_ns(row, time.monotonic_ns()))
 
     def _is_owed(self, row: InboxRow) -> bool:
         """Whether the queue is not done with an orphan, in its own row or in another."""

@@ -77,7 +77,9 @@ class StallCertificate:
         if watch.rescuer is not None and not self._is_over:
             if watch.answered_ns is None and not overdue:
                 return "the answer to what the stalled worker had asked"
-            self._rescuer = watch.rescuer.let_go(watch.answered_ns, self._pids_of_the_rescuer())
+            pids = self._pids_of_the_rescuer()
+            self._rescuer = watch.rescuer.let_go(watch.answered_ns, pids)
+            watch.record(watch.rescuer.notes(pids))
             self._is_over = True
         return None
 

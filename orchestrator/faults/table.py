@@ -14,9 +14,12 @@ from typing import Any
 from orchestrator.faults import (
     database,
     departure,
+    leader,
+    namesake,
     network,
     pause,
     pinned_snapshot,
+    poison,
     producers,
     server,
     sessions,
@@ -50,7 +53,13 @@ from orchestrator.scenario.faults import (
     Storm,
 )
 from orchestrator.scenario.triggered import Triggered
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import (
+    Deploy,
+    KillLeaderOnly,
+    Poison,
+    SameIdentity,
+    Terminate,
+)
 from worker_child.adapters.contract import Adapter
 from worker_child.protocol import Rescue
 
@@ -73,6 +82,9 @@ class Row:
     scenario: str | None = None
     """Its short scenario, which `crashbench faults` runs: a shipped one's name, or a file. None =
     the one that is called like it, with ``_short``."""
+    variants: tuple[tuple[str, str], ...] = ()
+    """Of a sort that harms different things: what `crashbench faults` calls each further one, and
+    its short scenario."""
     left_out: Callable[[Adapter, str], str | None] = lambda _, __: None
     """Why `crashbench faults` does not try it on a library under a preset of this name; None = it
     does."""
@@ -106,6 +118,18 @@ TABLE: dict[type[Triggered], Row] = {
     KillAtOnce: replace(_KILL, describe=signals.describe_kill_at_once),
     Storm: replace(_KILL, describe=signals.describe_storm),
     CrashLoop: replace(_KILL, describe=signals.describe_crash_loop),
+    KillLeaderOnly: Row(
+        target=leader.find,
+        inject=leader.kill,
+        go_on=leader.go_on,
+        heal=leader.end_the_rest,
+        certificate=leader.LeaderCertificate,
+        ends_process=True,
+        describe=leader.describe,
+        spans_outage=True,
+        healing="the rest is killed",
+        healed="the rest of the worker to be gone, and the next one to be ready",
+    ),
     Stall: Row(
         target=stall.victim,
         inject=stall.freeze,
@@ -161,6 +185,27 @@ TABLE: dict[type[Triggered], Row] = {
         spans_outage=True,
         healed="the next worker of the slot to become ready",
     ),
+    Poison: Row(
+        target=poison.announcer,
+        inject=poison.give_the_word,
+        heal=signals.respawn,
+        certificate=poison.DeathByAJob,
+        ends_process=True,
+        describe=poison.describe,
+        healing="respawn",
+        healed="the respawned worker to become ready",
+    ),
+    SameIdentity: Row(
+        target=namesake.bearer,
+        inject=namesake.kill,
+        heal=namesake.respawn,
+        certificate=namesake.NamesakeCertificate,
+        ends_process=True,
+        describe=namesake.describe,
+        spans_outage=True,
+        healing="respawn under its name",
+        healed="the respawned worker to become ready",
+    ),
     BackendTerminate: Row(
         target=sessions.victim,
         inject=sessions.terminate,
@@ -168,6 +213,10 @@ TABLE: dict[type[Triggered], Row] = {
         certificate=sessions.certificate,
         ends_process=False,
         describe=sessions.describe,
+        variants=(
+            ("listener", "listener_lost_short"),
+            ("acknowledging", "acknowledgement_lost"),
+        ),
         spans_outage=True,
         healed="what was held to flow on",
     ),
@@ -284,6 +333,14 @@ def rescued_after_s(entry: Triggered, rescue: Rescue | None, outage_s: float) ->
 def short_scenario(sort: type[Triggered]) -> str:
     """The name, or the file, of a fault's short scenario."""
     return TABLE[sort].scenario or f"{sort.__struct_config__.tag}_short"
+
+
+def short_scenarios(sort: type[Triggered]) -> dict[str, str]:
+    """All of a fault's short scenarios, by what each is called: the fault's word, then that and one
+    of its variants, as in ``backend_terminate:listener``."""
+    word = str(sort.__struct_config__.tag)
+    variants = TABLE[sort].variants
+    return {word: short_scenario(sort), **{f"{word}:{name}": file for name, file in variants}}
 
 
 def row_of(entry: Triggered) -> Row:

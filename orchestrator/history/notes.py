@@ -35,3 +35,13 @@ class CacheAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long that was."""
     error: str = ""
     """Why it was served nothing."""
+
+
+class BystanderAnswered(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `detail` of a note whose `code` is `bystander`: a small transaction of a session that has
+    nothing to do with the queue. Its `t_ns` is when it was committed, or had failed."""
+
+    sent_ns: int
+    """When it was begun, CLOCK_MONOTONIC."""
+    error: str = ""
+    """Which error it failed with; left out where it did not."""

@@ -33,6 +33,9 @@ class ProducerBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     reached the producer."""
     sessions: list[ProducerSession]
     """Its sessions with the database, all of which go through the proxy."""
+    queued: list[str] = []
+    """Of a batch whose request had been carried out: the jobs that the queue was then seen to have,
+    by its rows or by a worker's line."""
     outside: list[int] = []
     """Backends of sessions under the producers' name that go through no proxy; there must be
     none."""

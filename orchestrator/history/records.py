@@ -21,6 +21,7 @@ from worker_child.protocol import (
     ChildReady,
     JobCompleted,
     JobDiscarded,
+    JobDying,
     JobEnqueued,
     JobFailed,
     JobRetried,
@@ -30,7 +31,7 @@ from worker_child.protocol import (
     RowState,
 )
 
-HISTORY_VERSION = 2
+HISTORY_VERSION = 3
 
 
 def setting_words(changes: Mapping[str, Any]) -> tuple[str, ...]:
@@ -267,6 +268,8 @@ class RowRead(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """(slot, incarnation, execution) of each committed effect row."""
     failures: int = 0
     """Committed planned failures."""
+    claimed_ns: int | None = None
+    """When this claimed row was last claimed, by the queue's own clock; None = it does not say."""
     lines: int | None = None
     """On the closing line: how many lines the read has without this one."""
     error: str | None = None
@@ -353,6 +356,7 @@ HistoryRecord = (
     | JobStarted
     | JobCompleted
     | JobFailed
+    | JobDying
     | JobRetried
     | JobDiscarded
     | QueueSnapshot
@@ -375,6 +379,7 @@ KINDS: dict[str, type[HistoryRecord]] = {
     "job_started": JobStarted,
     "job_completed": JobCompleted,
     "job_failed": JobFailed,
+    "job_dying": JobDying,
     "job_retried": JobRetried,
     "job_discarded": JobDiscarded,
     "queue_snapshot": QueueSnapshot,

@@ -22,6 +22,17 @@ class SessionsBefore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The round trip at which it was held, where that is what the fault waited for."""
 
 
+class PoisonBefore(SessionsBefore, frozen=True, omit_defaults=True, kw_only=True):
+    """The `parts` of a `fault_injected` whose `what` is `poison`: seen just before the worker was
+    given the word."""
+
+    job_id: str
+    """The job that kills it."""
+    execution: int
+    announced_ns: int
+    """When the job said so (`job_dying`), CLOCK_MONOTONIC."""
+
+
 class ProcessEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `parts` of a `fault_ended` that kills a worker: what was seen of its end.
     What is left out was not seen within its limit."""
@@ -55,6 +66,36 @@ class Departure(ProcessEnd, frozen=True, omit_defaults=True):
     killed_ns: int | None = None
     """When SIGKILL was sent to what had not left by then, stamped just before, CLOCK_MONOTONIC;
     left out where it left by itself."""
+
+
+class LeaderEnd(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `kill_leader_only`: the end of a worker's
+    first process, which is what `reaped_ns`, `signal` and `exit_code` tell of, and of those that
+    lived on, of which the rest does."""
+
+    lived_on: list[int] = []
+    """Its processes that were seen alive after the first one's end."""
+    still_ns: int | None = None
+    """When one of them was last seen alive before the rest was killed, CLOCK_MONOTONIC."""
+    killed_ns: int | None = None
+    """When SIGKILL was sent to the process group, stamped just before, CLOCK_MONOTONIC; left out
+    where nobody was left by then."""
+    alone_ns: int | None = None
+    """When none of them was left, CLOCK_MONOTONIC."""
+
+
+class NamesakeEnd(ProcessEnd, frozen=True, omit_defaults=True):
+    """The `parts` of a `fault_ended` whose `what` is `same_identity`: a worker was killed, and the
+    next one of its slot bears its name."""
+
+    identity: str | None = None
+    """Under which name the victim had said that it claims rows; left out = it was not ready."""
+    successor: int | None = None
+    """Which process of the slot came next, from 0; left out = none was ready."""
+    successor_identity: str | None = None
+    """The same of that one."""
+    successor_ready_ns: int | None = None
+    """When that one said that it was ready, CLOCK_MONOTONIC."""
 
 
 class StallEnd(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from orchestrator.history.recorder import Recorder
 from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.observe.absence import ServerAbsence
+from orchestrator.observe.bystander import Bystander
 from orchestrator.observe.probe import Probe
 from orchestrator.observe.sampler import Sampler
 from orchestrator.postgres.server import Server
@@ -28,6 +29,8 @@ class RunParts:
     """The rows and resources, once a second."""
     recorder: Recorder
     """The history."""
+    bystander: Bystander | None = None
+    """Somebody else in the same database, where a fault is to show what it costs him."""
     server: Server | None = None
     """The PostgreSQL of the run."""
     producers: ProducerProcesses | None = None

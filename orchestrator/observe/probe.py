@@ -256,6 +256,11 @@ class Probe:
         """The claimed rows and those of `inbox_ids`. Raises psycopg.Error."""
         return list(self._adapter.rows(self._connection, self._preset, inbox_ids))
 
+    def jobs(self) -> set[str]:
+        """The jobs of all rows that the inbox has. Raises psycopg.Error."""
+        rows = self._adapter.rows(self._connection, self._preset, None)
+        return {row.job_id for row in rows if row.job_id is not None}
+
     def audit(self) -> list[dict[str, Any]]:
         """The queue's own record, of an adapter that has one. Raises psycopg.Error."""
         if not isinstance(self._adapter, Audited):
@@ -327,6 +332,12 @@ def _group(
     return by_job
 
 
+def claimed_ns(row: InboxRow, t_ns: int) -> int | None:
+    """When a row that was read at `t_ns` had been claimed, CLOCK_MONOTONIC; None = the queue does
+    not say."""
+    return None if row.claimed_for_s is None else t_ns - round(row.claimed_for_s * _NS_PER_S)
+
+
 def _job_lines(
     t_ns: int,
     read: Literal["kill", "final"],
@@ -354,6 +365,7 @@ def _job_lines(
                 else None
             ),
             picked_after_done=row.picked_after_done if row else False,
+            claimed_ns=claimed_ns(row, t_ns) if row else None,
             effects=effects.get(job_id, []) if first else [],
             failures=failures.get(job_id, 0) if first else 0,
         )

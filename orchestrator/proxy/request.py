@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import NamedTuple
 
 from orchestrator.proxy.points import RoundTrip
-from orchestrator.proxy.statements import named
+from orchestrator.proxy.statements import ends_transaction, named
 
 LONG_BYTES = 1 << 20
 """A longer request is not held until its end once it can be named."""
 
-_TRANSACTION_END = re.compile(r"(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
 _NAMES = {ord("S"): "Sync", ord("H"): "Flush", ord("D"): "Describe", ord("C"): "Close"}
 _NAMES |= {ord("B"): "Bind", ord("X"): "Terminate"}
 
@@ -97,4 +95,4 @@ class Request:
 
 
 def _ends_transaction(names: list[str]) -> bool:
-    return bool(names) and all(_TRANSACTION_END.match(name) for name in names)
+    return bool(names) and all(map(ends_transaction, names))

@@ -23,6 +23,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BLANKS = " ;"
+_TRANSACTION_BEGIN = re.compile(r"(?:BEGIN|START\s+TRANSACTION)\b[^;]*\Z", re.IGNORECASE)
+_TRANSACTION_END = re.compile(r"(?:COMMIT|END|ROLLBACK|ABORT)\b(?!.*\bTO\b)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=512)
@@ -38,3 +40,13 @@ def _shortened(token: re.Match[str]) -> str:
     if token.lastgroup == "space":
         return " "
     return token[0] if token.lastgroup == "kept" else "?"
+
+
+def begins_transaction(name: str) -> bool:
+    """Whether a statement of this name does nothing but begin a transaction."""
+    return _TRANSACTION_BEGIN.match(name) is not None
+
+
+def ends_transaction(name: str) -> bool:
+    """Whether a statement of this name ends a transaction, also by undoing it."""
+    return _TRANSACTION_END.match(name) is not None

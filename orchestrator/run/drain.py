@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from orchestrator.history.rescuer import Outage, find_rescuer, stretched_ns
 from orchestrator.observe.parts import RunParts
+from orchestrator.observe.probe import claimed_ns
 from orchestrator.scenario.types import Limits
 from worker_child.adapters.contract import QueueCounts
 from worker_child.protocol import Rescue
@@ -21,6 +22,7 @@ class Drain:
     `ended_by` is ``agreed``, or what was still missing at the bound. After a worker's death the
     bound is that of the rescue and the longest job behind it, as the analysis judges it; always at
     least `limits.drain_s`. Where one of `outages` falls into either, it counts from its end anew.
+    So many executions as `waits_for_good` says, and their rows, are waited for no longer.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Drain:
         limits: Limits,
         longest_length_s: float,
         outages: Callable[[], Sequence[Outage]] = tuple,
+        waits_for_good: Callable[[], int] = lambda: 0,
         look_every_ns: int = LOOK_EVERY_NS,
     ) -> None:
         self.ended_by = ""
@@ -43,6 +46,7 @@ class Drain:
         self._limits = limits
         self._longest_length_s = longest_length_s
         self._outages = outages
+        self._waits_for_good = waits_for_good
         self._look_every_ns = look_every_ns
         self._begun_ns = time.monotonic_ns()
         self._looked_ns = 0
@@ -60,7 +64,7 @@ class Drain:
             return self._waiting_for
         counts, open_ = self._probe.counts(), self._fleet.open_in_living()
         self.in_flight = counts.claimed
-        if counts.unsettled == 0 and open_ == 0:
+        if max(counts.unsettled, open_) <= self._waits_for_good():
             self.ended_by = "agreed"
             return None
         self._waiting_for = _describe(counts, open_)
@@ -115,8 +119,8 @@ class Drain:
         if self._rescue is not None or open_ or counts.queued or counts.retrying:
             self._stuck_since_ns = None
             return False
-        dead = self._fleet.dead_identities()
-        if not all(row.claimed_by in dead for row in self._probe.rows([])):
+        held = [(row.claimed_by, claimed_ns(row, now_ns)) for row in self._probe.rows([])]
+        if not all(self._fleet.held_by_dead(*claim) for claim in held):
             self._stuck_since_ns = None
             return False
         if self._stuck_since_ns is None:

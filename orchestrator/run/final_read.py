@@ -49,7 +49,7 @@ def final_records(
         lines[-1] = RowRead(t_ns=closing.t_ns, read="final", lines=closing.lines, error=error)
     audit = [Note(t_ns=time.monotonic_ns(), code="audit", detail=row) for row in probe.audit()]
     rows = [(line.inbox_id, line.job_id) for line in lines if line.job_id is not None]
-    seen = tracker.seen | {job_id for _, job_id in rows}
+    seen = tracker.seen | tracker.seen_in_queue | {job_id for _, job_id in rows}
     found = [
         *_indeterminate(producer, seen),
         *_unsaid(producer, tracker.unsaid(rows), workload),

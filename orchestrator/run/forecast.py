@@ -10,6 +10,7 @@ from orchestrator.faults.table import rescued_after_s, row_of
 from orchestrator.scenario.arrivals import corners
 from orchestrator.scenario.capacity import OVERHEAD_S, Capacity
 from orchestrator.scenario.faults import Fault
+from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 
@@ -169,6 +170,8 @@ def _rescue_line(scenario: Scenario, preset: Preset, bound_s: float | None) -> s
 
 
 def _when(fault: Fault) -> str:
+    if fault.BY_JOBS:
+        return "each when it runs"
     if fault.at_s is not None:
         return f"at T+{fault.at_s:g} s"
     if fault.repeat:
@@ -178,9 +181,14 @@ def _when(fault: Fault) -> str:
         seen = " and ".join(f"{n} {what}" for what, n in wants.items() if n is not None)
         return f"as soon as {seen} are seen"
     if fault.at_point is not None:
-        point = fault.at_point
-        return f"{point.side} round trip {point.ordinal} of this name: {_short(point.statement)}"
+        return _at_point(fault.at_point)
     return "as soon as every held job stands at its point"
+
+
+def _at_point(point: AtPoint) -> str:
+    if point.statement is not None:
+        return f"{point.side} round trip {point.ordinal} of this name: {_short(point.statement)}"
+    return "after the round trip that acknowledges"
 
 
 def _short(statement: str) -> str:

@@ -26,6 +26,7 @@ from orchestrator.load.closed_loop import closed_loop_of
 from orchestrator.load.producer_process import ProducerProcesses
 from orchestrator.load.provider import provider_of
 from orchestrator.observe.absence import ServerAbsence
+from orchestrator.observe.bystander import Bystander
 from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import PRODUCER, Probe, parent_session_name
 from orchestrator.observe.sampler import Sampler
@@ -181,6 +182,7 @@ def _supervise(
             postmaster_pid=lambda: server.postmaster_pid,
             absence=parts.absence,
             interrupted=interrupted.is_set,
+            bystander=parts.bystander,
         )
         Supervisor(
             plan,
@@ -245,6 +247,9 @@ def assemble(
             postgres_pid=lambda: server.postmaster_pid,
             absence=absence,
         ),
+        bystander=Bystander(server.dsn, plan.run_id, recorder)
+        if any(fault.HAS_BYSTANDER for fault in plan.scenario.faults)
+        else None,
         recorder=recorder,
         server=server,
         producers=producers,
@@ -258,7 +263,7 @@ def _behind_proxies(plan: RunPlan) -> Iterator[Incarnation]:
     if scenario.list_round_trips or any(fault.at_point for fault in scenario.faults):
         yield WATCHED
     for fault in scenario.faults:
-        if isinstance(fault, Stall) and fault.rescuer_at is not None:
+        if isinstance(fault, Stall) and fault.has_rescuers_proxy:
             yield fault.rescuer_slot, 0
 
 
@@ -295,7 +300,7 @@ def _networks_of(plan: RunPlan, server: Server, janitor: Janitor) -> Iterator[di
 def _watch(proxies: Mapping[Incarnation, Proxy], plan: RunPlan, parts: RunParts) -> RoundTripWatch:
     fault = next((f for f in plan.scenario.faults if f.at_point is not None), None)
     rescuer = None
-    if isinstance(fault, Stall) and fault.rescuer_at is not None:
+    if isinstance(fault, Stall) and fault.has_rescuers_proxy:
         rescuer = RescuerWatch(proxies[fault.rescuer_slot, 0], fault.rescuer_at)
     return RoundTripWatch(
         proxies[WATCHED],

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import UNSET
+
 from orchestrator.run.request import Request
 from orchestrator.scenario.job_kinds import kinds_at_work
 from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.worker_faults import named_slots
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters.contract import Adapter, Preset
-from worker_child.protocol import PROTOCOL_VERSION, ClockAnchor, Init, session_name
+from worker_child.protocol import (
+    PROTOCOL_VERSION,
+    ClockAnchor,
+    Init,
+    lasting_name,
+    session_name,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ def worker_init(
 ) -> Init:
     """What one incarnation is told. Its event descriptor is known only when it is spawned."""
     workers, workload = plan.scenario.workers, plan.scenario.workload
+    is_named = slot in named_slots(plan.scenario.faults)
     return Init(
         protocol=PROTOCOL_VERSION,
         run_id=plan.run_id,
@@ -66,4 +76,5 @@ def worker_init(
         event_fd=-1,
         clock_anchor=clock_anchor,
         provider=plan.provider_url,
+        worker_name=lasting_name(plan.run_id, slot) if is_named else UNSET,
     )

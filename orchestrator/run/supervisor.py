@@ -153,6 +153,8 @@ class Supervisor:
         self._hiccups.start()
         self._parts.fleet.watch(self._hiccups.fileno(), self._take_hiccups)
         self._parts.sampler.start()
+        if self._parts.bystander is not None:
+            self._parts.bystander.start()
         workload = self._plan.scenario.workload
         if workload.waves:
             self._begin_waves()
@@ -332,6 +334,7 @@ class Supervisor:
                 f"{self._limits.stop_s:g} s (limits.stop_s)",
             )
             self._parts.fleet.kill(child, None)
+        self._parts.fleet.kill_the_leaderless()
 
     def _new_drain(self, look_every_ns: int = LOOK_EVERY_NS) -> Drain:
         return Drain(
@@ -340,6 +343,7 @@ class Supervisor:
             limits=self._limits,
             longest_length_s=self._plan.longest_length_s,
             outages=self._injector.outages,
+            waits_for_good=self._injector.waits_for_good,
             look_every_ns=look_every_ns,
         )
 
@@ -382,6 +386,7 @@ class Supervisor:
         try:
             for child in self._parts.fleet.living():
                 self._parts.fleet.kill(child, None)
+            self._parts.fleet.kill_the_leaderless()
             limit_ns = time.monotonic_ns() + round(self._limits.stop_s * _NS_PER_S)
             while self._parts.fleet.unfinished() and time.monotonic_ns() < limit_ns:
                 self._parts.fleet.wait(_TICK_S)
@@ -394,6 +399,8 @@ class Supervisor:
             self._producer.join(self._limits.stop_s)
             self._producer.close()
         self._parts.sampler.stop()
+        if self._parts.bystander is not None:
+            self._parts.bystander.stop()
         self._hiccups.stop()
         self._parts.fleet.close()
         self._injector.close()

@@ -12,6 +12,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.load.producer_group import Source
 from orchestrator.load.provider import ProviderProcess
 from orchestrator.observe.absence import ServerAbsence
+from orchestrator.observe.bystander import Bystander
 from orchestrator.observe.sampler import Sampler
 from orchestrator.processes import linux
 from worker_child.protocol import Note
@@ -33,6 +34,7 @@ class Watchdog:
         postmaster_pid: Callable[[], int | None],
         absence: ServerAbsence,
         interrupted: Callable[[], bool],
+        bystander: Bystander | None = None,
     ) -> None:
         self._recorder = recorder
         self._sampler = sampler
@@ -40,6 +42,7 @@ class Watchdog:
         self._postmaster_pid = postmaster_pid
         self._absence = absence
         self._interrupted = interrupted
+        self._bystander = bystander
         self._turn_ns = 0
 
     def check(self, producer: Source | None) -> None:
@@ -56,7 +59,7 @@ class Watchdog:
                 raise DatabaseLostError("the run's PostgreSQL server is gone: killed, or crashed")
         if self._provider is not None:
             self._recorder.record_all([*self._provider.stalls()])
-        for part in (self._sampler, producer, self._provider):
+        for part in (self._sampler, producer, self._provider, self._bystander):
             error = part.error if part is not None else None
             if isinstance(error, (CrashbenchError, psycopg.Error)):
                 raise error

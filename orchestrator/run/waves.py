@@ -16,7 +16,7 @@ from orchestrator.workers.tracker import Tracker
 
 _NS_PER_S = 1_000_000_000
 _PATIENCE_S = 0.5
-"""An enqueuing that takes longer waits for somebody's lock."""
+"""An enqueuing, or a statement, that takes longer waits for somebody's lock, or is meant to."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,19 @@ class Waves:
         while not self._injector.injected and time.monotonic_ns() < limit_ns:
             done = self._sent <= self._tracker.completions.keys() | self._tracker.discarded
             if done and not self._held & self._sent:
-                return
+                break
             turns.step("the jobs of the wave to end")
+        self._hear_out(turns)
+
+    def _hear_out(self, turns: Turns) -> None:
+        """The queue shows what a statement has done before its answer has come: until then that
+        round trip is neither listed nor passed. One that takes long is not waited for."""
+        if self._watch is None:
+            return
+        asked = self._watch.unanswered()
+        until_ns = time.monotonic_ns() + round(_PATIENCE_S * _NS_PER_S)
+        while asked & self._watch.unanswered() and time.monotonic_ns() < until_ns:
+            turns.step("the answers to what the worker has asked")
 
     def _see_faults_through(self, turns: Turns) -> None:
         """What has come is certified and healed, and what it left in the queue has settled."""

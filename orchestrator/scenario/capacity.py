@@ -171,7 +171,8 @@ def _enqueues_per_job(settings: WorkloadSettings) -> Fraction:
         # Each address is one job's work, and they come into play evenly over the stream.
         asks = rational(settings.rate_per_s) * rational(settings.duration_s)
         return max(Fraction(1), asks / settings.cache.unique_addresses)
-    return Fraction(1 if settings.dedup is None else settings.dedup.enqueuers)
+    at_once = settings.dedup is not None and settings.dedup.apart_s == 0
+    return Fraction(settings.dedup.enqueuers if settings.dedup is not None and at_once else 1)
 
 
 def longest_length_s(settings: WorkloadSettings) -> float:

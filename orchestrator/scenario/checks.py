@@ -18,6 +18,7 @@ from orchestrator.scenario.fault_checks import (
     check_deploys,
     check_endless,
     check_held,
+    check_names,
     check_nobody_left,
     check_order,
     check_points,
@@ -43,6 +44,7 @@ from orchestrator.scenario.job_kinds import (
     mean_length_s,
     shares,
 )
+from orchestrator.scenario.poison import check_poison
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Burst, JobClass, Points, Scenario, Steady
 
@@ -343,9 +345,11 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("workload", "faults", "list_round_trips"), check_waves),
     (("workload.waves", "faults"), check_points),
     (("workers.slots", "faults"), check_stalls),
+    (("workload", "workers", "faults"), check_poison),
     (("workload.cache", "workload.closed_loop", "faults"), check_producers),
     (("faults", "limits"), check_delays),
     (("faults",), check_deploys),
+    (("faults",), check_names),
     (("faults",), check_terminations),
     (("faults",), check_terminated),
     (("faults",), check_taken_servers),

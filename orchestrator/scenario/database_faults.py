@@ -71,6 +71,7 @@ class PinnedSnapshot(Triggered, frozen=True, kw_only=True, tag_field="what", tag
     removed, and whoever looks for the next job reads over all of them."""
 
     HOLDS_UP = False
+    HAS_BYSTANDER = True
     for_s: Seconds
     """How long."""
 

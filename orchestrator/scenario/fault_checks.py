@@ -13,9 +13,9 @@ from orchestrator.scenario.faults import (
     Stall,
 )
 from orchestrator.scenario.reader import Flaw
-from orchestrator.scenario.triggered import Triggered, TriggerKey
+from orchestrator.scenario.triggered import AtPoint, Triggered, TriggerKey
 from orchestrator.scenario.types import Scenario
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import Deploy, Terminate, named_slots
 
 PRODUCERS_APART_S = 0.5
 """So far apart producers are killed: the next one has to be there."""
@@ -42,7 +42,11 @@ def check_triggers(scenario: Scenario) -> Iterator[Flaw]:
     """Each fault has exactly one trigger, and one that its sort takes."""
     for index, fault in enumerate(scenario.faults):
         given = triggers(fault)
-        if len(given) != 1:
+        if fault.BY_JOBS:
+            if given:
+                what = fault.__struct_config__.tag
+                yield Flaw(f"faults.{index}.{given[0]}", f" is no trigger of a {what}; it has none")
+        elif len(given) != 1:
             found = " and ".join(given) or "no trigger"
             yield Flaw(
                 f"faults.{index}",
@@ -254,6 +258,24 @@ def check_points(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " stands beside other faults; it must be alone")
         if fault.slots != (0,):
             yield Flaw(at, ": the proxy stands before the worker of slot 0")
+        yield from _acknowledgement(at, fault.at_point)
+
+
+def _acknowledgement(at: str, point: AtPoint) -> Iterator[Flaw]:
+    """Without a statement: it is known by what it has done, once."""
+    if point.statement is not None:
+        return
+    if point.side != "after":
+        known = "without a statement it is the acknowledgement, which is known after it alone"
+        yield Flaw(f"{at}.side", f" = {point.side}: {known}")
+    other = {
+        "phase": point.phase not in (None, "completed"),
+        "ordinal": point.ordinal != 1,
+        "with_rows": point.with_rows,
+    }
+    for key, given in other.items():
+        if given:
+            yield Flaw(f"{at}.{key}", ": without a statement it is the acknowledgement, once")
 
 
 def check_delays(scenario: Scenario) -> Iterator[Flaw]:
@@ -321,6 +343,18 @@ def check_deploys(scenario: Scenario) -> Iterator[Flaw]:
             yield Flaw(at, " is given, and only one slot is told to stop")
 
 
+def check_names(scenario: Scenario) -> Iterator[Flaw]:
+    """Who bears a name bears it alone, and hands it on once."""
+    named = named_slots(scenario.faults)
+    for index, fault in enumerate(scenario.faults):
+        if fault.overlaps and (both := named.intersection(fault.slots)):
+            yield Flaw(
+                f"faults.{index}",
+                f" gives slot {min(both)} two workers at a time, which bear one name by a "
+                "same_identity: nobody could say whose rows are whose",
+            )
+
+
 def check_terminations(scenario: Scenario) -> Iterator[Flaw]:
     """The second signal comes before the kill."""
     for index, fault in enumerate(scenario.faults):
@@ -356,8 +390,12 @@ def check_stalls(scenario: Scenario) -> Iterator[Flaw]:
         at, point = f"faults.{index}.rescuer_at", fault.rescuer_at
         if point is None:
             continue
+        if fault.list_rescuer:
+            yield Flaw(f"faults.{index}.list_rescuer", " does not go with rescuer_at")
         if point.side == "delayed":
             yield Flaw(f"{at}.side", " = delayed goes with a kill alone")
+        if point.statement is None:
+            yield Flaw(f"{at}.statement", " is missing: the rescuer is held at a statement")
         for key in ("phase", "wave"):
             if getattr(point, key) is not None:
                 yield Flaw(f"{at}.{key}", ": the rescuer is new, and has none")

@@ -16,7 +16,13 @@ from orchestrator.scenario.database_faults import (
 )
 from orchestrator.scenario.triggered import AtPoint, Slots, Triggered, shifted
 from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
-from orchestrator.scenario.worker_faults import Deploy, Terminate
+from orchestrator.scenario.worker_faults import (
+    Deploy,
+    KillLeaderOnly,
+    Poison,
+    SameIdentity,
+    Terminate,
+)
 
 DELIVERY_LIMIT_S = 10.0
 """So long a late request may take to be answered: the server may keep it waiting for a lock that
@@ -150,6 +156,14 @@ class Stall(Triggered, frozen=True, kw_only=True, tag_field="what", tag="stall")
     until everything of the stalled one flows again and the request at which that one was held has
     been answered; then it goes on. It is counted from its first connection on, and has no phase and
     no wave."""
+    list_rescuer: bool = False
+    """That worker's first process reaches the database through a proxy of its own, and each of its
+    round trips until everything flows again is noted in the history; not with `rescuer_at`."""
+
+    @property
+    def has_rescuers_proxy(self) -> bool:
+        """Whether a proxy stands before the worker that comes meanwhile."""
+        return self.list_rescuer or self.rescuer_at is not None
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -316,11 +330,14 @@ Fault = (
     | KillAtOnce
     | Storm
     | CrashLoop
+    | KillLeaderOnly
     | Stall
     | Pause
     | KillDuringEnqueue
     | Deploy
     | Terminate
+    | Poison
+    | SameIdentity
     | BackendTerminate
     | Blackhole
     | Reset

@@ -118,6 +118,8 @@ def needed_offers(scenario: Scenario) -> list[Offer]:
         "dedup": settings.dedup is not None,
         "cache": settings.cache is not None,
         "sigterm": "sigterm" in of_faults,
+        "child_processes": "child_processes" in of_faults,
+        "worker_name": "worker_name" in of_faults,
     }
     return [offer for offer, needed in needs.items() if needed]
 

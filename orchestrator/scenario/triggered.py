@@ -30,8 +30,10 @@ class When(Section, frozen=True, kw_only=True):
 class AtPoint(Section, frozen=True, kw_only=True):
     """One round trip between a worker's first process and the database, by what names it."""
 
-    statement: Text
-    """Its SQL, literals replaced by ?."""
+    statement: Text | None = None
+    """Its SQL, literals replaced by ?; none = that of the acknowledgement, whatever it is: the
+    first round trip, once all jobs have completed, after whose answer the queue has work with no
+    row any more."""
     phase: PointPhase | None = None
     """Where its worker's jobs stand when the request has come; none = wherever they stand, once
     the worker is ready."""
@@ -53,7 +55,8 @@ TriggerKey = Literal["at_s", "when", "when_held", "at_point", "repeat"]
 
 
 class Triggered(Section, frozen=True, kw_only=True):
-    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat."""
+    """What every fault has: exactly one trigger, at_s, when, when_held, at_point or repeat; none
+    where jobs bring it about."""
 
     TRIGGERS: ClassVar[tuple[TriggerKey, ...]] = ("at_s", "when", "repeat")
     """Those that its sort takes: held jobs wait for the end of their process, and a round trip for
@@ -67,6 +70,11 @@ class Triggered(Section, frozen=True, kw_only=True):
     HOLDS_UP: ClassVar[bool] = True
     """Workers that it hits and does not end, all of them where it hits none in particular, cannot
     be expected to get on while it lasts."""
+    BY_JOBS: ClassVar[bool] = False
+    """Jobs of the workload bring it about, and in whichever slot they run: it has no trigger and no
+    slot of its own, and there are so many at the most."""
+    HAS_BYSTANDER: ClassVar[bool] = False
+    """In its runs a session that has nothing to do with the queue works in the same database."""
     NEEDS: ClassVar[tuple[Offer, ...]] = ()
     """What the library must be able to do, or there is nothing that this could be done to."""
     at_s: Seconds | None = None

@@ -126,10 +126,14 @@ class ErrorInjection(Section, frozen=True, kw_only=True):
 
 
 class Dedup(Section, frozen=True, kw_only=True):
-    """Each key is enqueued by several at once: job i of the stream bears key i // `enqueuers`."""
+    """Each key is enqueued by several: job i of the stream bears key i // `enqueuers`."""
 
     enqueuers: Annotated[int, Meta(ge=2, le=64)]
-    """So many, each with a connection of its own; all send a key at the same instant."""
+    """So many, each with a connection of its own; all send a key at the same instant, or one after
+    the other."""
+    apart_s: SecondsFromZero = 0.0
+    """From one enqueuer's turn with a key to the next one's; 0 = all at once, so that a key is one
+    job's work. Apart each is a job of its own, unless the queue still has the last one."""
 
 
 class Cache(Section, frozen=True, kw_only=True):
@@ -312,6 +316,9 @@ class Expectations(Section, frozen=True, kw_only=True):
     addresses_run_again: Count | None = None
     """Addresses of which more than one job was executed. With `workload.cache` it is 0 where the
     file does not say otherwise. A job that is redelivered after a kill is still one job."""
+    poison_comes_back: Count | None = None
+    """With a fault `poison`: jobs that kill their worker and still came back when all deaths that
+    it allows were used up, so that the queue does not give them up."""
     unexpected: Count | None = None
     """Not judged: any such job voids the run. For files of old."""
     harness_ambiguity: Count | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 from msgspec.structs import replace
 
 from orchestrator.scenario.triggered import Slots, Triggered, shifted
-from orchestrator.scenario.values import Seconds
+from orchestrator.scenario.values import AtLeastOne, Seconds, SecondsFromZero
 
 if TYPE_CHECKING:
     from orchestrator.scenario.faults import Fault
@@ -54,6 +55,31 @@ class Deploy(Triggered, frozen=True, kw_only=True, tag_field="what", tag="deploy
         )
 
 
+class Poison(Triggered, frozen=True, kw_only=True, tag_field="what", tag="poison"):
+    """Some jobs of the stream kill their own worker whenever they run: each works to its end, says
+    what it is about to do, and its worker kills its own process group. It has no trigger."""
+
+    TRIGGERS = ()
+    BY_JOBS = True
+    jobs: AtLeastOne = 1
+    """How many jobs of the stream are poison, drawn by the seed from its middle half."""
+    deaths: Annotated[int, Meta(ge=1, le=1000)]
+    """How many deaths there may be, so that a run with a poison that always comes back has an end:
+    more than `jobs` x `workers.max_attempts`. Whoever comes back then is made to wait."""
+    respawn_after_s: SecondsFromZero
+    """When a new process fills the slot, from each death."""
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+    @property
+    def each(self) -> tuple[Fault, ...]:
+        """One for each death that there may be."""
+        return (replace(self, deaths=1),) * self.deaths
+
+
 class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="terminate"):
     """A worker's first process gets SIGTERM, as a supervisor sends it, and once more if it still
     runs; then its process group is killed. Only for a library that handles the signal itself
@@ -76,3 +102,65 @@ class Terminate(Triggered, frozen=True, kw_only=True, tag_field="what", tag="ter
     def outage_s(self) -> float | None:
         """The grace: what has not left by then is killed, and its slot filled again."""
         return self.grace_s
+
+
+class KillLeaderOnly(
+    Triggered, frozen=True, kw_only=True, tag_field="what", tag="kill_leader_only"
+):
+    """SIGKILL of a worker's first process alone: those that it has started live on, as under a
+    supervisor that knows of the first one only. A new process fills the slot at once, beside them.
+    Only for a library whose jobs run in processes of their own (``child_processes`` among what its
+    adapter offers)."""
+
+    NEEDS = ("child_processes",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker's first process it hits, from 0."""
+    survivors_for_s: Seconds
+    """How long those that live on are let be, from its death; then the process group is killed."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose leader is killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until those that live on are killed."""
+        return self.survivors_for_s
+
+    @property
+    def empty_s(self) -> float | None:
+        """The next process comes at once."""
+        return 0.0
+
+    @property
+    def overlaps(self) -> bool:
+        """Those that live on are there beside the next worker."""
+        return True
+
+
+class SameIdentity(Triggered, frozen=True, kw_only=True, tag_field="what", tag="same_identity"):
+    """SIGKILL of a worker's process group; the next process of the slot comes back under the same
+    worker name, as where the name is the host's or the pod's. All processes of the slot bear it.
+    Only for a library that takes a name (``worker_name`` among what its adapter offers)."""
+
+    NEEDS = ("worker_name",)
+    slot: Annotated[int, Meta(ge=0)] = 0
+    """Whose worker it hits, from 0."""
+    respawn_after_s: Seconds
+    """When a new process fills the slot, from the kill."""
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The one whose worker is killed."""
+        return (self.slot,)
+
+    @property
+    def outage_s(self) -> float | None:
+        """Until the slot is filled again."""
+        return self.respawn_after_s
+
+
+def named_slots(faults: Iterable[Triggered]) -> frozenset[int]:
+    """The slots whose processes all bear one worker name."""
+    return frozenset(fault.slot for fault in faults if isinstance(fault, SameIdentity))

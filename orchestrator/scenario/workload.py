@@ -37,6 +37,7 @@ from orchestrator.scenario.job_kinds import (
     queries,
     shares,
 )
+from orchestrator.scenario.poison import poison_jobs
 from orchestrator.scenario.types import (
     Cache,
     ErrorInjection,
@@ -95,8 +96,10 @@ class Workload:
         """How many send the stream, job i the one number i modulo enqueuers."""
         self.cache = settings.cache
         """How results are asked for; None = jobs are enqueued."""
+        self._apart_ns = round(rational(settings.dedup.apart_s) * NS_PER_S) if settings.dedup else 0
         if settings.cache is not None:
             self.enqueuers = settings.cache.concurrent_hits
+        self._poison = poison_jobs(scenario)
         self._held_groups = [group for group in settings.held for _ in range(group.count)]
         self._waves = [wave for wave in settings.waves for _ in range(wave.count)]
 
@@ -147,17 +150,25 @@ class Workload:
         length_us = self._length_us(shape, drawn[2])
         plan = self._plan(stream_job_id(index), kind, length_us, drawn[3])
         failures = self._failures(index, kind, intended_ns)
-        if failures:
+        if plan.job_id in self._poison:
+            plan = msgspec.structs.replace(plan, die=True)
+        elif failures:
             plan = msgspec.structs.replace(plan, fail=failures)
         return self._planned(plan, intended_ns, drawn[4])
 
     def _copy(self, index: int) -> PlannedJob:
-        """Of the jobs that share a key all but the id is the first one's."""
-        key = index // self.enqueuers
+        """Of the jobs that share a key all but the id, and the instant, is the first one's."""
+        key, place = divmod(index, self.enqueuers)
         first = self._job(key * self.enqueuers)
         plan = msgspec.structs.replace(first.plan, job_id=stream_job_id(index))
         payload = msgspec.json.encode(plan)
-        return replace(first, plan=plan, payload=payload, dedup_key=f"k{key:06d}")
+        return replace(
+            first,
+            plan=plan,
+            payload=payload,
+            dedup_key=f"k{key:06d}",
+            intended_ns=first.intended_ns + place * self._apart_ns,
+        )
 
     def _question(self, cache: Cache, index: int) -> PlannedJob:
         """Of the jobs that share an address all but the id and the instant is the first one's."""

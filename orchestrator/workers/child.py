@@ -166,6 +166,13 @@ class ChildHandle:
             os.kill(self.pid, signal.SIGTERM)
         return sent_ns
 
+    def let_die(self) -> int:
+        """Tell it to kill its own process group; return the instant stamped just before."""
+        self.move(State.KILLED)
+        self.killed_ns = told_ns = time.monotonic_ns()
+        self.send(msgspec.json.encode(Command("die")) + b"\n")
+        return told_ns
+
     def kill(self) -> int:
         """SIGKILL the whole process group; return the instant stamped just before."""
         if self.state is not State.KILLED:
@@ -174,6 +181,14 @@ class ChildHandle:
         if self.killed_ns is None:
             self.killed_ns = kill_sent_ns
         self._signal_group(signal.SIGKILL)
+        return kill_sent_ns
+
+    def kill_leader(self) -> int:
+        """SIGKILL its first process alone; return the instant stamped just before."""
+        self.move(State.KILLED)
+        kill_sent_ns = self.killed_ns = time.monotonic_ns()
+        if self.exit is None:
+            os.kill(self.pid, signal.SIGKILL)
         return kill_sent_ns
 
     def pause(self) -> int:

@@ -23,6 +23,7 @@ from worker_child.protocol import (
     ChildReady,
     JobCompleted,
     JobDiscarded,
+    JobDying,
     JobEnqueued,
     JobFailed,
     JobRetried,
@@ -68,6 +69,11 @@ class _DiscardedLine(_AnyLine, tag="job_discarded"):
     fields: JobDiscarded
 
 
+class _DyingLine(_AnyLine, tag="job_dying"):
+    kind: ClassVar[Literal["job_dying"]] = "job_dying"
+    fields: JobDying
+
+
 class _EnqueuedLine(_AnyLine, tag="job_enqueued"):
     kind: ClassVar[Literal["job_enqueued"]] = "job_enqueued"
     fields: JobEnqueued
@@ -98,6 +104,7 @@ _RareLine = (
     | _FailedLine
     | _RetriedLine
     | _DiscardedLine
+    | _DyingLine
     | _EnqueuedLine
     | _NoteLine
 )

@@ -65,6 +65,8 @@ class Fleet:
         """Those that were asked to stop, and had to be killed."""
         self._terminated: set[Incarnation] = set()
         """Those that were sent SIGTERM."""
+        self._leaderless: set[Incarnation] = set()
+        """Those of which the first process alone was killed, and others may live on."""
         self._next_incarnation: dict[int, int] = {}
         self.died: list[ChildHandle] = []
         """Those that died unasked and have not been looked at; the reader takes them out."""
@@ -163,6 +165,35 @@ class Fleet:
             self._died_ns[key] = sent_ns
         return sent_ns
 
+    def let_die(self, child: ChildHandle, fault: int) -> int:
+        """Let a child of which a job has announced that it kills it do so, for a fault; returns the
+        instant, stamped just before."""
+        key = child.slot, child.incarnation
+        self._fault_of[key] = fault
+        self._died_ns[key] = told_ns = child.let_die()
+        return told_ns
+
+    def kill_leader(self, child: ChildHandle, fault: int) -> int:
+        """SIGKILL a child's first process alone; returns the instant, stamped just before."""
+        key = child.slot, child.incarnation
+        self._fault_of[key] = fault
+        self._leaderless.add(key)
+        sent_ns = self._died_ns[key] = child.kill_leader()
+        return sent_ns
+
+    def kill_the_leaderless(self) -> None:
+        """SIGKILL what still lives on of those whose first process alone was killed."""
+        for slot, incarnation in list(self._leaderless):
+            child = self.children[slot, incarnation]
+            child.kill()
+            self.nobody_lives_on(child)
+
+    def nobody_lives_on(self, child: ChildHandle) -> None:
+        """The rest of a child whose first process alone was killed is gone, or was killed. Until
+        then that child has not ended, whoever of it holds its pipe."""
+        self._leaderless.discard((child.slot, child.incarnation))
+        self._ending.append(child)
+
     def pause(self, child: ChildHandle) -> int:
         """SIGSTOP a child's process group; returns the instant. The janitor knows before it."""
         self._janitor.will_stop(child.pid)
@@ -224,10 +255,19 @@ class Fleet:
             len(self._tracker.open[child.slot, child.incarnation]) for child in self.living()
         )
 
-    def dead_identities(self) -> set[str]:
-        """The identities under which killed and died incarnations held their rows."""
+    def held_by_dead(self, identity: str | None, claimed_ns: int | None) -> bool:
+        """Whether a row that is claimed under `identity` is a killed or died incarnation's.
+
+        Where a living one bears the name again, it is where it was claimed (monotonic ns) before
+        that one was ready; a claim without a time is then the living one's.
+        """
         living = {(child.slot, child.incarnation) for child in self.living()}
-        return {ready.identity for key, ready in self._tracker.ready.items() if key not in living}
+        bearers = {k: r for k, r in self._tracker.ready.items() if r.identity == identity}
+        alive_ns = [ready.t_ns for key, ready in bearers.items() if key in living]
+        if not alive_ns:
+            return bool(bearers)
+        of_old = claimed_ns is not None and claimed_ns < min(alive_ns)
+        return of_old and len(bearers) > len(alive_ns)
 
     def unreaped(self) -> list[ChildHandle]:
         """Those whose process has not ended, as far as that has been seen."""
@@ -311,6 +351,8 @@ class Fleet:
                 )
 
     def _finish_if_gone(self, child: ChildHandle) -> None:
+        if (child.slot, child.incarnation) in self._leaderless:
+            return
         if child.exit is not None and child.gone() and child.state is not State.GONE:
             self._finish(child, child.exit)
 

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from orchestrator.workers.event_reader import Event
-from worker_child.protocol import ChildReady, JobStarted
+from worker_child.protocol import ChildReady, JobDying, JobStarted
 
 Incarnation = tuple[int, int]
 """(slot, incarnation)"""
@@ -98,7 +98,11 @@ class Tracker:
         """What jobs have said that they enqueued: inbox ids, or job ids where there is none."""
         self.fanned_out: set[str] = set()
         """Ids of the jobs that jobs have said that they enqueued, however often."""
+        self.dying: dict[Incarnation, list[JobDying]] = {}
+        """By incarnation: the jobs that have announced that they kill it."""
         self.ready: dict[Incarnation, ChildReady] = {}
+        self.seen_in_queue: set[str] = set()
+        """Jobs of which a row was seen while it was not known whether the queue had taken them."""
         self._seen_without_row: set[str] = set()
         self._rows = RowNames()
 
@@ -186,6 +190,8 @@ class Tracker:
             self.fanned_out.add(enqueued.job_id)
             if enqueued.inbox_id is not None:
                 self._rows.add([enqueued.inbox_id], [enqueued.job_id])
+        elif event.kind == "job_dying":
+            self.dying.setdefault(incarnation, []).append(event.fields)
         elif event.kind == "child_ready":
             self.ready[incarnation] = event.fields
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command_line import Desk, desk
+from tests.acceptance.command_line import Desk, Ended, desk
 
 pytestmark = [pytest.mark.database, pytest.mark.timeout(180)]
 
@@ -17,14 +17,33 @@ RUN = "tiny_nudge-pgqueuer-tuned-001"
 PLANTED = "tests.acceptance.with_planted_fault"
 
 
+TABLE = ("faults", "pgqueuer", "--only=nudge")
+
+
 @pytest.fixture
 def at(tmp_path: Path) -> Iterator[Desk]:
     with desk(tmp_path) as made:
         yield made
 
 
-def test_a_planted_fault_is_injected_recorded_certified_and_judged(at: Desk) -> None:
-    said = at.run(f"--scenario={SCENARIO}", module=PLANTED)
+@pytest.fixture(scope="module")
+def nudged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Ended]]:
+    """A run with the planted fault; its results are there to be read."""
+    with desk(tmp_path_factory.mktemp("nudged")) as at:
+        yield at, at.run(f"--scenario={SCENARIO}", module=PLANTED)
+
+
+@pytest.fixture(scope="module")
+def tabled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Ended]]:
+    """The table of the planted fault; its results are there to be read, and to be kept."""
+    with desk(tmp_path_factory.mktemp("tabled")) as at:
+        yield at, at.run(*TABLE, module=PLANTED)
+
+
+def test_a_planted_fault_is_injected_recorded_certified_and_judged(
+    nudged: tuple[Desk, Ended],
+) -> None:
+    at, said = nudged
     assert said.code == 0, str(said)
     assert "fault: a nudge of slot 0 at T+1.5 s\n" in said.out + said.error
     (sent,) = at.facts(f"{RUN}.jsonl", "fault_injected")
@@ -36,8 +55,8 @@ def test_a_planted_fault_is_injected_recorded_certified_and_judged(at: Desk) -> 
     assert seen["parts"].keys() == {"alive_ns"}
 
 
-def test_a_worker_that_a_fault_hit_and_did_not_end_is_not_dead(at: Desk) -> None:
-    said = at.run(f"--scenario={SCENARIO}", module=PLANTED)
+def test_a_worker_that_a_fault_hit_and_did_not_end_is_not_dead(nudged: tuple[Desk, Ended]) -> None:
+    at, said = nudged
     assert said.code == 0, str(said)
     (left,) = at.facts(f"{RUN}.jsonl", "child_exited")
     assert (left["reason"], left.get("fault")) == ("stopped", None)
@@ -59,10 +78,12 @@ def test_a_planted_fault_whose_certificate_lacks_its_part_makes_the_run_invalid(
     assert why in at.summary(RUN)["reasons"]
 
 
-def test_without_its_plant_a_history_with_it_is_refused_by_name(at: Desk) -> None:
-    at.run(f"--scenario={SCENARIO}", module=PLANTED)
-    history = at.results / f"{RUN}.jsonl"
-    lines = [json.loads(line) for line in history.read_bytes().splitlines()]
+def test_without_its_plant_a_history_with_it_is_refused_by_name(
+    nudged: tuple[Desk, Ended], tmp_path: Path
+) -> None:
+    at, _ = nudged
+    history = tmp_path / f"{RUN}.jsonl"
+    lines = [json.loads(line) for line in (at.results / history.name).read_bytes().splitlines()]
     lines[0]["fields"]["scenario"]["faults"] = []
     history.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     said = at.run(str(history), module="analysis")
@@ -70,8 +91,8 @@ def test_without_its_plant_a_history_with_it_is_refused_by_name(at: Desk) -> Non
     assert "fault 1 is 'nudge'; known are kill" in said.error
 
 
-def test_the_table_of_all_faults_has_it_by_its_row_alone(at: Desk) -> None:
-    said = at.run("faults", "pgqueuer", "--only=nudge", f"--results={at.results}", module=PLANTED)
+def test_the_table_of_all_faults_has_it_by_its_row_alone(tabled: tuple[Desk, Ended]) -> None:
+    at, said = tabled
     assert said.code == 0, str(said)
     (row,) = [line.split() for line in said.out.splitlines() if line.startswith("nudge ")]
     assert row[:5] == ["nudge", "pass", "1", "of", "1"]
@@ -80,10 +101,10 @@ def test_the_table_of_all_faults_has_it_by_its_row_alone(at: Desk) -> None:
     assert (fault["what"], fault["slots"], fault["complete"]) == ("nudge", [0], True)
 
 
-def test_a_finished_run_of_the_table_is_not_done_again(at: Desk) -> None:
-    asked = ("faults", "pgqueuer", "--only=nudge", f"--results={at.results}")
-    assert at.run(*asked, module=PLANTED).code == 0
+def test_a_finished_run_of_the_table_is_not_done_again(tabled: tuple[Desk, Ended]) -> None:
+    at, said = tabled
+    assert said.code == 0, str(said)
     history = (at.results / f"{RUN}.jsonl").read_bytes()
-    again = at.run(*asked, module=PLANTED)
+    again = at.run(*TABLE, module=PLANTED)
     assert again.code == 0 and "1 kept" in again.out
     assert (at.results / f"{RUN}.jsonl").read_bytes() == history

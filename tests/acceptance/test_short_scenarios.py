@@ -1,6 +1,6 @@
 """Every short scenario runs as the README says, and ends with a verdict and its figures.
 
-An ordinary test run takes four of them; `make test-scenarios` takes them all.
+An ordinary test run takes one of them, with a kill; `make test-scenarios` takes them all.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from orchestrator.scenario.load import load_scenario, scenario_names
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 170.0
-ALWAYS = (
-    "steady_short",
-    "retry_shape_short",
-    "crash_one_of_many_short",
-    "cache_dedup_crash_short",
-)
-OFFERED_BY = {"cache": "control_cache", "sigterm": "control_holding"}
+ALWAYS = "cache_dedup_crash_short"
+OFFERED_BY = {
+    "cache": "control_cache",
+    "sigterm": "control_holding",
+    "child_processes": "control_forking",
+    "worker_name": "control_late_ack",
+}
 """By what a scenario needs and the default library has not: with which one it runs everywhere."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]
 
@@ -34,8 +34,10 @@ pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def cases() -> list[Any]:
-    marks = {name: () if name in ALWAYS else (pytest.mark.every_scenario,) for name in SHORT}
-    return [pytest.param(name, marks=marks[name]) for name in SHORT]
+    return [
+        pytest.param(name, marks=() if name == ALWAYS else pytest.mark.every_scenario)
+        for name in SHORT
+    ]
 
 
 @pytest.mark.parametrize("name", cases())

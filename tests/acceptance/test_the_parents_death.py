@@ -22,8 +22,8 @@ from orchestrator.postgres.server import Server
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 RUN_ID = "tiny_kill-pgqueuer-tuned-001"
 _SEEDED = random.Random(20261121)
-MOMENTS_S = [0.0, *sorted(round(_SEEDED.uniform(0.0, 5.5), 3) for _ in range(9))]
-"""Seconds after run_start; the run itself takes about seven."""
+MOMENTS_S = [0.0, *(round(_SEEDED.uniform(1.1 * part, 1.1 * (part + 1)), 3) for part in range(5))]
+"""Seconds after run_start, one in each fifth of the first 5.5; the run itself takes about seven."""
 STARTED_LIMIT_S = 90.0
 GONE_LIMIT_S = 60.0
 """On a machine that has much else to do; on an idle one it is a second or two."""
@@ -140,6 +140,9 @@ FAULTS = {
     "pause": "what = 'pause', at_s = 0.5, pause_s = 60",
     "deploy": "what = 'deploy', at_s = 0.5, grace_s = 60, successor = 'at'",
     "terminate": "what = 'terminate', at_s = 0.5, again_after_s = 50, grace_s = 60",
+    "poison": "what = 'poison', deaths = 6, respawn_after_s = 60",
+    "kill_leader_only": "what = 'kill_leader_only', at_s = 0.5, survivors_for_s = 60",
+    "same_identity": "what = 'same_identity', at_s = 0.5, respawn_after_s = 0.1",
     "kill_at_once": "what = 'kill_at_once', slots = [0, 1], at_s = 0.5, respawn_after_s = 0",
     "storm": "what = 'storm', slots = [0, 1], at_s = 0.5, rounds = 3, every_s = 0.7, "
     "respawn_after_s = 0.1",
@@ -153,6 +156,8 @@ FAULTS = {
     "crash_loop": "what = 'crash_loop', at_s = 0.5, successors = 9, respawn_after_s = 0.1",
 }
 """By a fault's word: an entry under which its parent is killed while the fault lasts."""
+LIBRARY_FOR = {"kill_leader_only": "control_forking"}
+"""By a fault's word: the library that it needs, where the usual one will not do."""
 
 
 @pytest.mark.every_fault
@@ -161,16 +166,17 @@ FAULTS = {
 def test_a_parent_that_is_killed_during_a_fault_leaves_nothing_stopped_and_no_process(
     temporary: Path, tmp_path: Path, what: str
 ) -> None:
+    library = LIBRARY_FOR.get(what, "control_short_lease")
     parent = start(
         temporary,
         tmp_path,
         f"--scenario={SCENARIO}",
-        "--library=control_short_lease",
+        f"--library={library}",
         "--preset=stock",
         "--set=workers.slots=2",
         f"--set=faults=[{{ {FAULTS[what]} }}]",
     )
-    run_id = "tiny_kill-control_short_lease-stock-001"
+    run_id = f"tiny_kill-{library}-stock-001"
     partial = tmp_path / f"{run_id}.jsonl.partial"
     family: list[psutil.Process] = []
     try:

@@ -141,54 +141,75 @@ def test_a_line_of_100_mb_is_refused_without_being_gathered(
     assert took_s < LIMIT_S / 3, "each block was copied again for every one that came after"
 
 
-@pytest.mark.parametrize("name", ["held_jobs", "stream_jobs"])
-@pytest.mark.parametrize("number", [9_000_000_000, 2**62])
-def test_a_number_of_planned_jobs_beyond_what_the_file_holds_is_refused(
-    name: str, number: int, tmp_path: Path
-) -> None:
-    story = crash()
-    story.first("run_end")[name] = number
-    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
-    assert_one_sentence(ended.returncode, ended.stderr, f"{number:,} jobs ({name})", "bytes")
+FOUND = ROOT / "tests" / "found" / "held_jobs_nine_milliards.jsonl"
+NOT_OURS = "Crashbench did not write that line"
 
 
-def test_the_found_history_of_nine_milliards_of_held_jobs_is_refused() -> None:
-    found = ROOT / "tests" / "found" / "held_jobs_nine_milliards.jsonl"
-    ended = analysed(found, memory=2_000_000_000)
-    assert_one_sentence(ended.returncode, ended.stderr, "9,000,000,000 jobs (held_jobs)")
-
-
-@pytest.mark.parametrize(
-    ("kind", "field", "number"),
-    [
-        ("job_enqueued", "intended_ns", 4 * 10**18),
-        ("job_completed", "t_ns", 4 * 10**18),
-        ("child_ready", "slot", 4 * 10**18),
-        ("job_started", "execution", 2**40),
-        ("fault_injected", "t_ns", 4 * 10**18),
-    ],
-)
-def test_a_number_that_would_only_fill_the_memory_is_refused(
-    kind: str, field: str, number: int, tmp_path: Path
-) -> None:
+def numbered(kind: str, field: str, number: int) -> str:
     story = crash()
     story.first(kind)[field] = number
-    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
-    assert_one_sentence(ended.returncode, ended.stderr, "Crashbench did not write that line")
+    return "\n".join(story.lines())
 
 
-@pytest.mark.parametrize(("part", "field"), [("workers", "slots"), ("faults", "repeat")])
-def test_a_plan_beyond_what_the_file_holds_is_refused(
-    part: str, field: str, tmp_path: Path
-) -> None:
+def planned(**changed: object) -> str:
     story = crash()
-    scenario = story.first("run_start")["scenario"]
-    if part == "faults":
-        scenario["faults"] = [{"what": "kill", "repeat": 9_000_000_000}]
-    else:
-        scenario[part][field] = 9_000_000_000
-    ended = analysed(story.write(tmp_path), memory=2_000_000_000)
-    assert_one_sentence(ended.returncode, ended.stderr, f".{field}`", "line 1")
+    story.first("run_start")["scenario"] |= changed
+    return "\n".join(story.lines())
+
+
+TOO_MUCH: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{
+        f"{name} {number}": (
+            numbered("run_end", name, number),
+            (f"{number:,} jobs ({name})", "bytes"),
+        )
+        for name in ("held_jobs", "stream_jobs")
+        for number in (9_000_000_000, 2**62)
+    },
+    "found": (FOUND.read_text().rstrip("\n"), ("9,000,000,000 jobs (held_jobs)",)),
+    **{
+        f"{kind} {field}": (numbered(kind, field, number), (NOT_OURS,))
+        for kind, field, number in (
+            ("job_enqueued", "intended_ns", 4 * 10**18),
+            ("job_completed", "t_ns", 4 * 10**18),
+            ("child_ready", "slot", 4 * 10**18),
+            ("job_started", "execution", 2**40),
+            ("fault_injected", "t_ns", 4 * 10**18),
+        )
+    },
+    "slots": (
+        planned(workers={"slots": 9_000_000_000, "concurrency": 4, "max_attempts": 5}),
+        (".slots`", "line 1"),
+    ),
+    "repeat": (
+        planned(faults=[{"what": "kill", "repeat": 9_000_000_000}]),
+        (".repeat`", "line 1"),
+    ),
+}
+"""By what it has too much of: a history, and what its refusal says."""
+
+
+@pytest.fixture(scope="module")
+def judged_in_bounds(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """All of these histories, judged in one process that has little memory."""
+    folder = tmp_path_factory.mktemp("too_much")
+    for name, (history, _) in TOO_MUCH.items():
+        (folder / f"{name}.jsonl").write_text(f"{history}\n")
+    return analysed(folder, memory=2_000_000_000)
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_a_number_beyond_what_the_file_holds_is_refused_and_does_not_fill_the_memory(
+    name: str, judged_in_bounds: subprocess.CompletedProcess[str]
+) -> None:
+    told = [line for line in judged_in_bounds.stderr.splitlines() if f"{name}.jsonl" in line]
+    assert_one_sentence(judged_in_bounds.returncode, "\n".join(told), *TOO_MUCH[name][1])
+
+
+def test_each_of_them_is_told_of_and_nothing_else_is(
+    judged_in_bounds: subprocess.CompletedProcess[str],
+) -> None:
+    assert len(judged_in_bounds.stderr.splitlines()) == len(TOO_MUCH)
 
 
 def test_a_held_job_that_nobody_enqueued_is_still_named(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ FROM field WHERE kind LIKE 'job_%';
 
 CREATE TABLE final_row AS
 SELECT json_extract(f, '$.job_id') AS job, json_extract(f, '$.t_ns') AS t, json_extract(f, '$.state') AS state,
-       json_extract(f, '$.claimed_by') AS claimed_by, json_extract(f, '$.effects') AS effects
+       json_extract(f, '$.claimed_by') AS claimed_by, json_extract(f, '$.claimed_ns') AS claimed,
+       json_extract(f, '$.effects') AS effects
 FROM field WHERE kind = 'row_read' AND json_extract(f, '$.read') = 'final' AND json_extract(f, '$.job_id') IS NOT NULL;
 
 CREATE TABLE effect AS
@@ -39,6 +40,10 @@ SELECT json_extract(s.f, '$.slot') AS slot, json_extract(s.f, '$.incarnation') A
        (SELECT json_extract(f, '$.identity') FROM field WHERE kind = 'child_ready'
           AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
          AS identity,
+       json_extract(s.f, '$.t_ns') AS spawned,
+       (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'child_ready'
+          AND json_extract(f, '$.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.incarnation') = json_extract(s.f, '$.incarnation'))
+         AS ready,
        COALESCE(
          (SELECT json_extract(f, '$.t_ns') FROM field WHERE kind = 'fault_injected' AND json_extract(f, '$.ends_process')
             AND json_extract(f, '$.target.slot') = json_extract(s.f, '$.slot') AND json_extract(f, '$.target.incarnation') = json_extract(s.f, '$.incarnation')),
@@ -59,6 +64,16 @@ FROM field s WHERE s.kind = 'child_spawned';
 CREATE TABLE stop AS
 SELECT MIN(json_extract(f, '$.t_ns')) AS t FROM field WHERE kind = 'note' AND json_extract(f, '$.code') = 'phase'
    AND json_extract(f, '$.detail.phase') = 'stop';
+
+-- Who can have claimed a row that is still held: of several of one name not one that came later than
+-- the claim, nor one whose successor was ready by then.
+CREATE TABLE could AS
+SELECT f.rowid AS row, f.job, f.t, f.state, i.slot, i.inc
+FROM final_row f JOIN incarnation i ON i.identity = f.claimed_by
+WHERE f.claimed IS NULL OR (
+  (i.spawned <= f.claimed OR NOT EXISTS (SELECT 1 FROM incarnation e WHERE e.identity = i.identity AND e.inc < i.inc))
+  AND NOT EXISTS (SELECT 1 FROM incarnation n WHERE n.identity = i.identity AND n.inc > i.inc AND n.ready <= f.claimed));
+CREATE TABLE held AS SELECT * FROM could GROUP BY row HAVING COUNT(*) = 1;
 
 -- One that left before the run asked the workers to stop leaves orphans as a dead one does.
 ALTER TABLE incarnation ADD COLUMN behind;
@@ -133,7 +148,7 @@ SELECT job, slot, inc FROM event WHERE exec IS NOT NULL
 UNION
 SELECT job, slot, inc FROM effect
 UNION
-SELECT f.job, i.slot, i.inc FROM final_row f JOIN incarnation i ON i.identity = f.claimed_by;
+SELECT job, slot, inc FROM held;
 
 CREATE TABLE closing AS
 SELECT COUNT(*) AS many, MAX(json_extract(f, '$.lines')) AS lines, MAX(json_extract(f, '$.error')) AS error,
@@ -172,9 +187,11 @@ SELECT job.job,
                  AND NOT EXISTS (SELECT 1 FROM effect f WHERE f.job = e.job AND f.slot = e.slot
                                    AND f.inc = e.inc AND f.exec = e.exec)) AS uncommitted,
        EXISTS (SELECT 1 FROM ended_in_error e WHERE e.job = job.job) AS ended_in_error,
-       EXISTS (SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
-               WHERE final_row.job = job.job AND state = 'claimed' AND died IS NOT NULL)
-         AS held_by_dead
+       EXISTS (SELECT 1 FROM held JOIN incarnation USING (slot, inc)
+               WHERE held.job = job.job AND state = 'claimed' AND died IS NOT NULL)
+         AS held_by_dead,
+       EXISTS (SELECT 1 FROM could WHERE could.job = job.job AND state = 'claimed' GROUP BY row HAVING COUNT(*) > 1)
+         AS held_by_either
 FROM job;
 
 -- What is waited for, from when on and how long: rows that somebody left behind, jobs that are
@@ -182,7 +199,7 @@ FROM job;
 CREATE TABLE ask AS
 SELECT 'row' AS what, f.job, i.behind AS since, bound_ns + start.margin_s * 1e9 + w.length_us * 1000 AS wait,
        f.t AS read, had_time, i.died
-FROM final_row f JOIN incarnation i ON i.identity = f.claimed_by JOIN bound USING (slot, inc) JOIN weighed w ON w.job = f.job, start
+FROM held f JOIN incarnation i USING (slot, inc) JOIN bound USING (slot, inc) JOIN weighed w ON w.job = f.job, start
 WHERE f.state = 'claimed' AND i.behind IS NOT NULL
 UNION ALL
 SELECT 'queued', w.job,
@@ -251,9 +268,10 @@ SELECT job, CASE
         THEN 'stranded' ELSE 'pending' END
     WHEN r = 'claimed' AND (
         EXISTS (SELECT 1 FROM deadline d WHERE d.job = weighed.job AND what = 'row' AND had_time AND read > until)
-        OR (start.lease_s IS NULL AND EXISTS (SELECT 1 FROM final_row JOIN incarnation ON identity = claimed_by
-              WHERE final_row.job = weighed.job AND state = 'claimed' AND behind IS NOT NULL))) THEN 'stranded'
+        OR (start.lease_s IS NULL AND EXISTS (SELECT 1 FROM held JOIN incarnation USING (slot, inc)
+              WHERE held.job = weighed.job AND state = 'claimed' AND behind IS NOT NULL))) THEN 'stranded'
     WHEN r = 'queued' AND EXISTS (SELECT 1 FROM idle WHERE idle.job = weighed.job) THEN 'stranded'
+    WHEN r = 'claimed' AND held_by_either THEN 'ambiguous:holder_unknown'
     WHEN r IN ('queued', 'retrying', 'claimed') THEN 'pending'
     WHEN start.effects THEN 'lost'
     ELSE 'ambiguous:done_unwitnessed' END AS verdict

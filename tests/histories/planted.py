@@ -22,6 +22,7 @@ from tests.histories.stories import (
     re_enqueued,
     rows,
     run_twice,
+    same_name,
     seen_before,
     sent_without,
     two_rows,
@@ -104,6 +105,18 @@ PLANTED: dict[str, Planted] = {
         "stranded",
         "dead_worker",
         says="never rescues",
+    ),
+    "claimed_by_the_dead_one_of_two_of_one_name": Planted(
+        same_name, "fail", A, "stranded", "dead_worker", flags=frozenset({"blocks_capacity"})
+    ),
+    "claimed_by_the_later_one_of_two_of_one_name": Planted(
+        lambda: same_name(claimed="after"), "unknown", A, "pending", "stopped"
+    ),
+    "claimed_by_either_of_two_of_one_name": Planted(
+        lambda: same_name(claimed="between"), "unknown", A, "ambiguous", "holder_unknown"
+    ),
+    "claimed_nobody_knows_when_by_one_of_two_of_one_name": Planted(
+        lambda: same_name(claimed=None), "unknown", A, "ambiguous", "holder_unknown"
     ),
     "waiting_though_a_worker_is_idle": Planted(
         lambda: waiting(3), "fail", A, "stranded", "alive_and_idle", says="stranded"

@@ -13,7 +13,7 @@ DRAWN_STATES = st.sampled_from(("done", "done", "done", "absent", *STATES))
 STEPS = st.sampled_from(
     (
         *("run", "run", "run", "start", "finish", "finish", "effect", "fail", "kill", "die"),
-        *("wait", "discard", "discard", "retry", "leave", "stall"),
+        *("wait", "discard", "discard", "retry", "leave", "stall", "announce"),
     )
 )
 TOLD = ("executor", "executor", "rows")
@@ -74,6 +74,12 @@ class _Author:
             worker, job, execution = self.open.pop()
             worker.fail(job, execution)
             self.failed.append((worker, job, execution))
+
+    def announce(self, _: Worker, __: str) -> None:
+        """Some job says that it kills its worker, which no plan has: nothing rests on it."""
+        if self.open:
+            worker, job, execution = self.open[0]
+            worker.announce(job, execution)
 
     def discard(self, worker: Worker, job: str) -> None:
         """Sometimes the library starts the job again all the same."""

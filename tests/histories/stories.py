@@ -104,6 +104,40 @@ def left_claimed(wait_s: float, **options: Any) -> Story:
     return story
 
 
+def as_namesakes(story: Story) -> Story:
+    """The only kill, in slot 0, was a same_identity: the next one bears the first one's name."""
+    ready = story.first("child_ready", slot=0, incarnation=1)
+    name = ready["identity"] = story.first("child_ready", slot=0)["identity"]
+    (entry,) = story.first("run_start")["scenario"]["faults"]
+    entry |= {"what": "same_identity", "respawn_after_s": 0.5}
+    for kind in ("fault_injected", "fault_ended"):
+        story.first(kind)["what"] = "same_identity"
+    ended = story.first("fault_ended")
+    ended["t_ns"] = ready["t_ns"] + 1
+    ended["parts"] |= {
+        "identity": name,
+        "successor": 1,
+        "successor_identity": name,
+        "successor_ready_ns": ready["t_ns"],
+    }
+    return story
+
+
+def same_name(wait_s: float = 10, claimed: str | None = "before", **options: Any) -> Story:
+    """As `left_claimed`, and the next incarnation bears the first one's name. Its row was claimed
+    ``before`` the kill, ``between`` the next one's spawn and its ready, or ``after`` that; None =
+    the queue does not say."""
+    story = as_namesakes(left_claimed(wait_s, **options))
+    instants = {
+        "before": story.first("job_started")["t_ns"] - 1,
+        "between": story.first("child_spawned", incarnation=1)["t_ns"] + 1,
+        "after": story.first("child_ready", incarnation=1)["t_ns"] + 1,
+    }
+    if claimed is not None:
+        story.first("row_read", read="final", job_id=A)["claimed_ns"] = instants[claimed]
+    return story
+
+
 def run_twice(*, overlapping: bool = False, **row: Any) -> Story:
     """Two live workers complete A."""
     story = Story()

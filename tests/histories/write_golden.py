@@ -1,6 +1,7 @@
 """Writes the golden histories and their summaries anew: `python -m tests.histories.write_golden`.
 
-Those of version 1, beside the summaries, are never written again: they show that it is read.
+Those of version 1, beside the summaries, and of version 2 are never written again: they show that
+these are read.
 
 Read the difference before you commit it: it is what changes for every reader of a summary.
 """
@@ -22,7 +23,7 @@ from tests.unit.test_summary_bytes import GOLDEN_NAMES
 def main(folder: Path) -> None:
     """Write them all into `folder`."""
     for name in GOLDEN_NAMES:
-        history = PLANTED[name].plant().write(folder / "version_2", name)
+        history = PLANTED[name].plant().write(folder / "version_3", name)
         (folder / f"{name}.summary.json").write_bytes(analyse(history).as_json())
     (folder / "side_by_side.RESULTS.md").write_text(golden_page(), encoding="utf-8")
     write_pages(folder / "side_by_side.pages", golden_pages())

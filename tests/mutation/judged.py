@@ -10,6 +10,7 @@ UNIT = "tests/unit/"
 ASKED: dict[str, tuple[str, ...]] = {
     "analysis/": (
         "test_at_least",
+        "test_backlog_after_a_kill",
         "test_boundaries_of_checks",
         "test_cache_figures",
         "test_certificates",
@@ -36,12 +37,14 @@ ASKED: dict[str, tuple[str, ...]] = {
         "test_questions_told_once",
         "test_recovery",
         "test_siblings_of_plans_and_texts",
-        "test_siblings_of_rescues_and_witnesses",
+        "test_siblings_of_rescues",
         "test_siblings_of_what_became_of_jobs",
+        "test_siblings_of_witnesses",
         "test_unexpected_exits",
         "test_verdict",
         "test_what_a_pass_means",
         "test_what_a_rescue_owes",
+        "test_whose_duplicates",
         "test_witnesses",
     ),
     "orchestrator/faults/": (

@@ -81,7 +81,8 @@ def test_a_killed_child_leaves_its_open_execution_indeterminate(make_crew: MakeC
     (exited,) = crew.lines("child_exited")
     assert (exited["reason"], exited["signal"], exited["fault"]) == ("killed", signal.SIGKILL, 7)
     assert [event.job_id for event in crew.tracker.open[0, 0].values()] == ["j000001"]
-    assert crew.fleet.dead_identities() == {f"me-{child.pid}"}
+    assert crew.fleet.held_by_dead(f"me-{child.pid}", None)
+    assert not crew.fleet.held_by_dead("nobody", None)
 
 
 def test_the_next_incarnation_is_spawned_by_the_same_path(make_crew: MakeCrew) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -159,6 +160,17 @@ def test_a_node_child_that_is_asked_to_stop_leaves_in_good_order(
     assert child.exit is not None
     assert child.exit.exit_code == 0
     assert (tmp_path / "slot0-incarnation0.stdout").read_text() == "a stray print\n"
+
+
+def test_a_node_child_that_is_told_to_die_kills_its_own_process_group(
+    argv: Argv, nursery: Nursery
+) -> None:
+    child = nursery.spawn(argv("works"))
+    nursery.ready(child)
+    child.send(b'{"command":"die"}\n')
+    wait_for("its end", child.reap)
+    assert child.exit is not None
+    assert (child.exit.exit_code, child.exit.signal) == (None, signal.SIGKILL)
 
 
 def test_as_many_threads_as_jobs_can_burn_cpu_at_once(argv: Argv, nursery: Nursery) -> None:

@@ -1,11 +1,13 @@
-"""Where a server wants TLS the proxy says so at once: it has to read what passes."""
+"""Where a server wants TLS the proxy says so at once: it has to read what passes.
+
+A real server is asked in `test_proxy_guarded`.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,8 @@ from orchestrator.errors import ServerUnreachableError, TlsDemandedError
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.proxy.upstream import locate, redirected
 from tests.conftest import Database
+from tests.process.guarded_server import self_signed
 from tests.process.proxied import by_tcp
-from tests.toolchain import need_program
 
 SSL_REQUEST = 80877103
 FATAL = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host, no encryption\0\0"
@@ -66,11 +68,7 @@ class FakeServer:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    folder = tmp_path_factory.mktemp("tls")
-    openssl = need_program("openssl", "apt-get install openssl")
-    key, certificate = folder / "key", folder / "certificate"
-    argv = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
-    subprocess.run([*argv, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path_factory.mktemp("tls"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context

@@ -97,6 +97,22 @@ def test_a_child_whose_pipe_a_survivor_holds_is_reaped_but_never_called_gone(
     wait_for("the reaping", lambda: child.survivors() == [])
 
 
+def test_what_outlives_a_leader_that_was_killed_alone_is_killed_with_its_group(
+    make_crew: MakeCrew,
+) -> None:
+    crew = make_crew("has_a_child")
+    child = crew.spawn_ready()
+    grandchild = crew.lines("child_ready")[0]["effective"]["grandchild"]
+    crew.fleet.kill_leader(child, 0)
+    crew.until("the exit status", lambda: child.exit is not None)
+    assert child.survivors() == [grandchild]
+    assert crew.fleet.living() == [] and crew.fleet.in_slot(0) is None
+    crew.fleet.kill_the_leaderless()
+    crew.until_gone(child)
+    wait_for("the grandchild's end", lambda: not alive(grandchild))
+    assert child.survivors() == []
+
+
 # The parent's death
 
 

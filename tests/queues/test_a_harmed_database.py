@@ -130,6 +130,9 @@ def test_a_snapshot_that_is_held_on_a_given_server_keeps_dead_rows_and_holds_nob
     assert " jobs/s completed, picked up in " in said
     dead = re.search(r"dead rows of the queue's tables: (\d+) before, (\d+) at its end", said)
     assert dead is not None and int(dead[2]) > 0
+    (beside,) = summary.bystanders
+    assert beside.before.n > 0 and beside.during.n > 0 and beside.failed == 0
+    assert beside.before.p50 is not None and beside.during.p99 is not None
 
 
 def test_a_server_of_somebody_else_is_not_stopped(tmp_path: Path) -> None:

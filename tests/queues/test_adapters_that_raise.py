@@ -72,3 +72,17 @@ def test_a_statement_of_its_own_that_the_server_refuses_is_told_so_too(
     assert type(error) is AdapterSqlError
     assert error.exit_code == 2
     assert f"in counts(): {place}UndefinedTable: " in str(error)
+
+
+def test_a_null_where_a_row_must_say_yes_or_no_is_told_so_too(
+    database: Database, tmp_path: Path
+) -> None:
+    body = (
+        "from worker_child.adapters.contract import InboxRow;"
+        " return [InboxRow(None, '1', 'done', picked_after_done=None)]"
+    )
+    made, _ = broken(tmp_path, "wrongnull", "rows", body)
+    error, _ = end_of_run(made, database, tmp_path / "results")
+    assert type(error) is AdapterError
+    assert str(error).endswith("TypeError: a row of the inbox has None where a bool belongs")
+    assert "wrongnull's adapter failed in rows(): " in str(error)

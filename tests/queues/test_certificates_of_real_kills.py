@@ -50,8 +50,8 @@ class PlantedAdapter(PgQueuerAdapter):
         return [sys.executable, "-m", "tests.process.wrong_worker", self._plant]
 
 
-def run(plant: str, database: Database, results: Path) -> Summary:
-    resolved = resolve_scenario(str(SCENARIO))
+def run(plant: str, database: Database, results: Path, *overrides: str) -> Summary:
+    resolved = resolve_scenario(str(SCENARIO), overrides)
     adapter = PlantedAdapter(plant)
     request = Request(
         resolved=resolved,
@@ -94,7 +94,8 @@ def test_a_kill_of_a_sound_worker_is_certified(database: Database, tmp_path: Pat
 def test_a_planted_flaw_makes_the_run_invalid(
     database: Database, tmp_path: Path, plant: str, reason: str
 ) -> None:
-    summary = run(plant, database, tmp_path)
+    waits_in_vain = "limits.sessions_gone_s=1"
+    summary = run(plant, database, tmp_path, waits_in_vain)
     assert (summary.verdict, summary.exit_code) == ("invalid", 3)
     assert reason in " ".join(summary.reasons)
 

@@ -1,7 +1,7 @@
 """Conformance finds nothing wrong with the libraries, and what is wrong with each wrong adapter.
 
-An ordinary test run takes pgqueuer and two wrong adapters; `make test-conformance` takes them all,
-each wrong one by the check that finds it out; `make nightly` asks each wrong one everything.
+An ordinary test run takes two wrong adapters; `make test-conformance` takes every library and every
+wrong one, by the check that finds it out; `make nightly` asks each wrong one everything.
 """
 
 from __future__ import annotations
@@ -66,16 +66,10 @@ OF_A_CACHE = ("calls_every_answer_a_hit", "serves_half_a_result")
 NOT_IN_A_TEMPLATE = {"transaction", "cache answers", "cache hits", "cache misses"}
 """Checks of what no new adapter offers as it is written."""
 
-TRUTHFUL = ("pgqueuer",)
 FOUND_OUT = ("acknowledges_first", "ignores_concurrency")
 TESTED = [name for name in LIBRARIES if not name.startswith("control_")]
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(420)]
-
-
-def cases(names: Sequence[str], always: Sequence[str]) -> list[Any]:
-    marks = {name: () if name in always else (pytest.mark.every_adapter,) for name in names}
-    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 def findings(
@@ -105,7 +99,8 @@ def built_for_now(folder: Path) -> Iterator[None]:
         shutil.rmtree(built_root() / library.name, ignore_errors=True)
 
 
-@pytest.mark.parametrize("library", cases(TESTED, TRUTHFUL))
+@pytest.mark.every_adapter
+@pytest.mark.parametrize("library", TESTED)
 def test_a_library_conforms(library: str, server: Server, tmp_path: Path) -> None:
     found = findings(library, server, tmp_path)
 
@@ -173,7 +168,13 @@ def test_a_claimed_transaction_is_found_to_be_kept(server: Server, tmp_path: Pat
     assert found.outcome == "met"
 
 
-@pytest.mark.parametrize("name", cases(list(REASONS), FOUND_OUT))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FOUND_OUT else pytest.mark.every_adapter)
+        for name in REASONS
+    ],
+)
 def test_one_check_alone_finds_what_is_wrong(name: str, server: Server, tmp_path: Path) -> None:
     check, reason = REASONS[name]
 

@@ -128,6 +128,18 @@ def test_a_session_that_ends_in_its_acknowledgement_undoes_it_or_only_leaves_it_
     assert summary.jobs.completed_once + duplicated == summary.jobs.enqueued
 
 
+def test_whichever_round_trip_acknowledges_is_found_by_what_it_has_done(
+    server: Server, tmp_path: Path
+) -> None:
+    lost = load_scenario("acknowledgement_lost")
+    summary, history = carry(server, tmp_path, "control_late_ack", scenario=lost)
+    assert (summary.verdict, summary.crash.certificates) == ("pass", 1), summary.reasons
+    (sent,) = load(history).records.of(FaultInjected)
+    assert "DELETE FROM control_job" in sent.before.at_point.statement
+    # The row is gone, and the control asks for no answer: whoever comes has nothing to do again.
+    assert (summary.jobs.completed_once, summary.jobs.enqueued) == (6, 6)
+
+
 def test_a_held_session_that_is_not_ended_makes_the_run_invalid(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,9 +21,11 @@ from worker_child.adapters.contract import CACHE_FOLDER_VARIABLE
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
-SHORTER = ("workload.duration_s=8",)
-THREE_ADDRESSES = (*SHORTER, "workload.cache.unique_addresses=3")
-FOUR_ADDRESSES = (*SHORTER, "workload.cache.unique_addresses=4")
+REPEATED = ("workload.duration_s=5", "workload.cache.unique_addresses=2")
+"""Two addresses, 2.5 s each."""
+TWO_TURNS = ("workload.duration_s=4", "workload.cache.unique_addresses=2")
+THREE_TURNS = ("workload.duration_s=6", "workload.cache.unique_addresses=3")
+FOUR_TURNS = ("workload.duration_s=8", "workload.cache.unique_addresses=4")
 IN_THE_WORK = "faults.0.at_s=2.5"
 """Of the two-second turns' second address."""
 
@@ -58,11 +60,11 @@ def broken(summary: Summary) -> set[str]:
 def test_a_sound_cache_answers_repeated_questions_with_one_execution_an_address(
     server: Server, tmp_path: Path
 ) -> None:
-    summary, cache = run(server, tmp_path, "cache_dedup_short", "stock", *THREE_ADDRESSES)
+    summary, cache = run(server, tmp_path, "cache_dedup_short", "stock", *REPEATED)
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert (cache.asks, cache.addresses, cache.executions) == (320, 3, 3)
-    assert cache.hits + cache.joined + cache.misses == 320
-    assert (cache.misses, cache.joined) == (3, 9)
+    assert (cache.asks, cache.addresses, cache.executions) == (200, 2, 2)
+    assert cache.hits + cache.joined + cache.misses == 200
+    assert (cache.misses, cache.joined) == (2, 6)
     hit, miss = cache.latency_ms.hit.p50, cache.latency_ms.miss.p50
     assert hit is not None and miss is not None and hit < 1000 <= miss
 
@@ -82,37 +84,37 @@ def test_every_process_of_a_run_finds_a_folder_that_is_gone_afterwards() -> None
 
 def test_a_sound_cache_runs_concurrent_misses_once(server: Server, tmp_path: Path) -> None:
     scenario = "cache_concurrent_miss_short"
-    summary, cache = run(server, tmp_path, scenario, "stock", *FOUR_ADDRESSES)
+    summary, cache = run(server, tmp_path, scenario, "stock", *TWO_TURNS)
     assert (summary.verdict, summary.reasons) == ("pass", [])
-    assert (cache.asks, cache.misses, cache.joined, cache.executions) == (64, 4, 60, 4)
+    assert (cache.asks, cache.misses, cache.joined, cache.executions) == (32, 2, 30, 2)
 
 
 def test_a_sound_cache_survives_a_kill_in_the_work_with_every_result_whole(
     server: Server, tmp_path: Path
 ) -> None:
     scenario = "cache_concurrent_miss_crash_short"
-    summary, cache = run(server, tmp_path, scenario, "stock", *FOUR_ADDRESSES, IN_THE_WORK)
+    summary, cache = run(server, tmp_path, scenario, "stock", *THREE_TURNS, IN_THE_WORK)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert (cache.wrong_results, cache.unanswered, cache.addresses_run_again) == (0, 0, 0)
     assert summary.recovery[0].orphans == 1
-    assert (cache.executions, cache.max_executions_per_address) == (5, 2)
+    assert (cache.executions, cache.max_executions_per_address) == (4, 2)
 
 
 def test_a_cache_that_runs_concurrent_misses_twice_is_caught(
     server: Server, tmp_path: Path
 ) -> None:
     scenario = "cache_concurrent_miss_short"
-    summary, cache = run(server, tmp_path, scenario, "runs_twice", *FOUR_ADDRESSES)
+    summary, cache = run(server, tmp_path, scenario, "runs_twice", *TWO_TURNS)
     assert summary.verdict == "fail" and broken(summary) == {"addresses_run_again"}
     assert any("executed several jobs of one address" in reason for reason in summary.reasons)
-    assert (cache.addresses_run_again, cache.executions, cache.wrong_results) == (4, 64, 0)
+    assert (cache.addresses_run_again, cache.executions, cache.wrong_results) == (2, 32, 0)
 
 
 def test_a_torn_result_after_a_kill_is_caught_with_every_caller_that_was_served_it(
     server: Server, tmp_path: Path
 ) -> None:
     scenario = "cache_concurrent_miss_crash_short"
-    summary, cache = run(server, tmp_path, scenario, "serves_torn", *FOUR_ADDRESSES, IN_THE_WORK)
+    summary, cache = run(server, tmp_path, scenario, "serves_torn", *THREE_TURNS, IN_THE_WORK)
     assert summary.verdict == "fail" and broken(summary) == {"wrong_results"}
     assert any("served wrong bytes" in reason for reason in summary.reasons)
     assert (cache.wrong_results, cache.torn_results, cache.foreign_results) == (16, 16, 0)
@@ -121,7 +123,7 @@ def test_a_torn_result_after_a_kill_is_caught_with_every_caller_that_was_served_
 
 
 def test_without_a_kill_nothing_that_is_served_is_torn(server: Server, tmp_path: Path) -> None:
-    summary, cache = run(server, tmp_path, "cache_dedup_short", "serves_torn", *THREE_ADDRESSES)
+    summary, cache = run(server, tmp_path, "cache_dedup_short", "serves_torn", *REPEATED)
     assert (summary.verdict, cache.wrong_results) == ("pass", 0)
 
 
@@ -133,7 +135,7 @@ def test_an_address_whose_worker_never_comes_back_is_told_as_stuck(
         tmp_path,
         "cache_concurrent_miss_crash_short",
         "stock",
-        *FOUR_ADDRESSES,
+        *THREE_TURNS,
         IN_THE_WORK,
         "faults.0.respawn_after_s=none",
         "nobody_left=true",
@@ -143,7 +145,7 @@ def test_an_address_whose_worker_never_comes_back_is_told_as_stuck(
         "limits.confirm_s=1",
     )
     assert "unanswered" in broken(summary)
-    assert (cache.unanswered, cache.stuck_addresses) == (48, 3)
+    assert (cache.unanswered, cache.stuck_addresses) == (32, 2)
     assert cache.wrong_results == 0
 
 
@@ -156,7 +158,7 @@ def test_platform_libs_callers_are_all_served_the_whole_result_after_a_kill(
         tmp_path,
         "cache_concurrent_miss_crash_short",
         "tuned",
-        *FOUR_ADDRESSES,
+        *FOUR_TURNS,
         IN_THE_WORK,
         library="platform_lib",
     )

@@ -17,11 +17,10 @@ from analysis.summary.types import Summary
 from orchestrator.commands.crash_points.workloads import Ability, race_scenario
 from orchestrator.faults.rescuer_watch import RescuerWatch
 from orchestrator.postgres.server import Server
-from orchestrator.proxy.statements import named
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
 from orchestrator.scenario.triggered import AtPoint, PointSide
-from tests.queues.racing_rescuer.statements import ASK_AGAIN, CLAIM, COMPLETE, FREE, OVERDUE
+from tests.queues.racing_rescuer.names import CLAIM, COMPLETE, FREE, OVERDUE
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 
@@ -31,20 +30,7 @@ AT_MOST_S = 40.0
 """The stall is over as soon as the rescuer is held."""
 
 
-def as_sent(statement: str, *parameters: str) -> str:
-    """The name of a statement of psycopg's."""
-    for number, name in enumerate(parameters, 1):
-        statement = statement.replace(f"%({name})s", f"${number}")
-    return named(statement)
-
-
-COMPLETION = AtPoint(statement=as_sent(COMPLETE, "id", "worker"), phase="completed", side="before")
-OVERDUE_ = as_sent(OVERDUE)
-CLAIM_ = as_sent(CLAIM, "worker", "lease_s")
-FREE_ = {
-    "stock": as_sent(FREE + ASK_AGAIN, "ids"),
-    "overwrites": as_sent(FREE, "ids"),
-}
+COMPLETION = AtPoint(statement=COMPLETE, phase="completed", side="before")
 
 
 def raced(
@@ -65,16 +51,16 @@ def raced(
 
 BY_RIGHT: list[tuple[str, str, PointSide, bool, str]] = [
     (preset, statement, "after", True, "duplicated")
-    for preset, free in FREE_.items()
-    for statement in (free, CLAIM_)
+    for preset, free in FREE.items()
+    for statement in (free, CLAIM)
 ]
 """Once it has been freed the job is another's, whatever the first one then says."""
 RACES: list[tuple[str, str, PointSide, bool, str]] = [
-    ("stock", OVERDUE_, "after", True, "clean"),
-    ("stock", FREE_["stock"], "before", False, "clean"),
+    ("stock", OVERDUE, "after", True, "clean"),
+    ("stock", FREE["stock"], "before", False, "clean"),
     # Between its two statements the job was done, and it does not ask.
-    ("overwrites", OVERDUE_, "after", True, "duplicated"),
-    ("overwrites", FREE_["overwrites"], "before", False, "duplicated"),
+    ("overwrites", OVERDUE, "after", True, "duplicated"),
+    ("overwrites", FREE["overwrites"], "before", False, "duplicated"),
 ]
 """By preset: the statement at which the rescuer is held, and what comes of the job."""
 
@@ -164,7 +150,7 @@ def test_a_race_that_was_none_voids_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(RescuerWatch, "let_go", planted(RescuerWatch.let_go))
-    at = AtPoint(statement=FREE_["stock"], side="before")
+    at = AtPoint(statement=FREE["stock"], side="before")
     summary = raced(server, tmp_path, "stock", at)
     assert judge_point(summary).verdict == "invalid"
     assert says in " ".join(summary.reasons)

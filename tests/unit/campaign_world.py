@@ -96,6 +96,7 @@ def make_world(
 ) -> World:
     """A world of its own time, in which no process of this machine is a survivor."""
     world = World(faults, periods_s or {})
-    for module in ("injector", "injected", "held", "certificate", "settled", "pause", "departure"):
+    modules = ("injector", "injected", "held", "certificate", "settled", "pause", "departure")
+    for module in (*modules, "leader"):
         monkeypatch.setattr(f"orchestrator.faults.{module}.time", world.clock)
     return world

@@ -63,11 +63,14 @@ class StillChild(ChildHandle):
         self._clock = clock
         self.look_s = 0.0
         """How long it takes to look for survivors of its."""
+        self.others: list[int] = []
+        """Those that it has started, and that live."""
         self.slot = slot
         self.incarnation = incarnation
         self.pid = 70_000 + 100 * slot + incarnation
         self.state = State.SPAWNED
         self.killed_ns: int | None = None
+        self.group_killed = False
         self.terminated_ns: list[int] = []
         self.paused_ns: int | None = None
         self.resumed_ns: int | None = None
@@ -79,7 +82,12 @@ class StillChild(ChildHandle):
     def survivors(self) -> list[int]:
         """No process of this machine is one."""
         self._clock.sleep(self.look_s)
-        return []
+        return self.others
+
+    def kill(self) -> int:
+        """There is nobody to be killed."""
+        self.group_killed = True
+        return self._clock.now_ns
 
     def end(self, t_ns: int, signal: int | None = 9) -> None:
         """Be reaped, and the pipe read to its end."""
@@ -113,12 +121,12 @@ class StillFleet(Fleet):
         self.announce(slot, child.incarnation)
         return child
 
-    def announce(self, slot: int, incarnation: int) -> None:
-        """This very one says that it is ready."""
+    def announce(self, slot: int, incarnation: int, name: str | None = None) -> None:
+        """This very one says that it is ready, under a name of its own or this one."""
         child, key = self.children[slot, incarnation], (slot, incarnation)
         child.state = State.READY
         self._tracker.ready[key] = ChildReady(
-            self._clock.now_ns, 0, *key, pid=child.pid, identity=identity(*key)
+            self._clock.now_ns, 0, *key, pid=child.pid, identity=name or identity(*key)
         )
 
     def terminate(self, child: ChildHandle, fault: int) -> int:
@@ -126,6 +134,14 @@ class StillFleet(Fleet):
         assert isinstance(child, StillChild)
         child.terminated_ns.append(self._clock.now_ns)
         return self._clock.now_ns
+
+    def kill_leader(self, child: ChildHandle, fault: int) -> int:
+        child.state = State.KILLED
+        child.killed_ns = self._clock.now_ns
+        return self._clock.now_ns
+
+    def nobody_lives_on(self, child: ChildHandle) -> None:
+        child.state = State.GONE
 
     def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
         child.state = State.STOPPING
@@ -138,6 +154,9 @@ class StillFleet(Fleet):
     def resume(self, child: ChildHandle) -> int:
         child.paused_ns, child.resumed_ns = None, self._clock.now_ns
         return child.resumed_ns
+
+    def let_die(self, child: ChildHandle, fault: int) -> int:
+        return self.kill(child, fault)
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED

@@ -22,6 +22,7 @@ from orchestrator.commands.calibration.controls import (
 from orchestrator.commands.calibration.oracle import Expected, JobSets, expect, fixed_sets
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.workload import Workload
 from tests.histories.stories import healthy
 
 Line = tuple[str, dict[str, Any]]
@@ -189,6 +190,12 @@ def test_jobs_of_three_leases_must_be_among_the_duplicated(tmp_path: Path) -> No
     control = CONTROL["control_short_lease"]
     expected = expect(control, scenario(control), tmp_path / "run.jsonl")
     assert expected.at_least == {"duplicated": frozenset({"long"})}
+
+
+def test_the_control_with_a_short_lease_is_given_several_jobs_of_three_leases() -> None:
+    (trial,) = (trial for trial in all_trials() if trial.scenario == "control_short_lease")
+    lengths_us = [job.plan.length_us for job in Workload(load_scenario(str(trial.path))).jobs()]
+    assert sum(length_us >= 3 * LEASE_S * 1e6 for length_us in lengths_us) >= 3
 
 
 def test_jobs_that_were_open_in_a_worker_longer_paused_than_its_lease_must_be_among_them(

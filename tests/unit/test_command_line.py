@@ -67,6 +67,29 @@ def test_what_reads_histories_is_the_same_function_in_both_programs() -> None:
     assert reading.COMMANDS.keys() - shown == {"summary", "schema"}, "the schema is for developers"
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("--library=pgqueue", ["no library 'pgqueue'", 'did you mean "pgqueuer"?']),
+        ("--preset=tunde", ["no preset 'tunde'", 'did you mean "tuned"?']),
+        ("--preset=zzz", ["no preset 'zzz'; there are", "tuned"]),
+        ("--set=workload.rate_s=3", ["workload.rate_s", 'did you mean "rate_per_s"?']),
+        ("--scenario=/nowhere/my.toml", ["/nowhere/my.toml", "No such file"]),
+        ("--ordinal=0", ["--ordinal", "greater than or equal to 1"]),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one_or_with_all(
+    given: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    with pytest.raises(SystemExit) as left:
+        cli.main([given, f"--results={results}"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert [word for word in words if word not in said] == []
+    assert not results.exists()
+
+
 def test_a_setting_that_is_unknown_is_one_sentence_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

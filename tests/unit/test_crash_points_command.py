@@ -30,6 +30,14 @@ def preset(rescue: Rescue | None, **periods_s: float) -> Preset:
         ({"actions": ","}, "--actions names none: there are kill, stall"),
         ({"sides": "beside"}, "--sides beside: there are before, after, delayed"),
         ({"sides": ","}, "--sides names none: there are before, after, delayed"),
+        (
+            {"actions": "stall", "sides": "body"},
+            "--actions stall is tried on none of --sides body: there are before, after",
+        ),
+        (
+            {"actions": "stall", "sides": "body,delayed"},
+            "--actions stall is tried on none of --sides delayed,body: there are before, after",
+        ),
         ({"fail_on": ["bad"]}, "--fail-on bad: no such verdict"),
         ({"dask": "tcp://127.0.0.1:9", "lanes": 2}, "--lanes cannot go with --dask"),
         ({"preset": "turned"}, "control_holding has no preset 'turned'"),

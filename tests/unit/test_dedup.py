@@ -18,6 +18,7 @@ from orchestrator.history.recorder import Recorder
 from orchestrator.load.producer import Producer
 from orchestrator.load.producer_group import ProducerGroup, source_of
 from orchestrator.run.request import make_request
+from orchestrator.scenario.capacity import distinct_rate_per_s
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.workload import Workload
 from tests.histories.builder import Story
@@ -49,6 +50,23 @@ def test_the_jobs_of_a_key_differ_in_nothing_but_their_ids() -> None:
     assert workload.job(13) == jobs[13] == workload.by_id("j000013")
     with pytest.raises(UnplannedJobError):
         workload.by_id("j001200")
+
+
+def test_enqueuers_that_are_apart_send_a_key_one_after_the_other() -> None:
+    whole = load_scenario("orphans_keys_taken_short", cores=2)
+    jobs = list(Workload(whole).jobs())
+    firsts, seconds = jobs[::2], jobs[1::2]
+    assert [job.dedup_key for job in firsts] == [job.dedup_key for job in seconds]
+    pairs = zip(firsts, seconds, strict=True)
+    apart = {second.intended_ns - first.intended_ns for first, second in pairs}
+    assert apart == {6_000_000_000}
+
+
+def test_enqueuers_that_are_apart_bring_a_job_each() -> None:
+    at_once = load_scenario("dedup_short", cores=2).workload
+    dedup = msgspec.structs.replace(at_once.dedup, apart_s=1.0)  # type: ignore[type-var]
+    apart = msgspec.structs.replace(at_once, dedup=dedup)
+    assert (distinct_rate_per_s(at_once), distinct_rate_per_s(apart)) == (10.0, 80.0)
 
 
 def test_without_dedup_no_job_bears_a_key() -> None:

@@ -20,10 +20,10 @@ from orchestrator.commands.crash_points.enumeration import (
     Progress,
     RunFailedError,
     UnsoundListingError,
-    Wish,
 )
 from orchestrator.commands.crash_points.kept import Kept
 from orchestrator.commands.crash_points.plan import Subject
+from orchestrator.commands.crash_points.wish import Wish
 from orchestrator.commands.crash_points.workloads import Ability
 from orchestrator.commands.engine.engine import Block, Ends, Listener
 from orchestrator.paths import ROOT
@@ -52,9 +52,11 @@ def noted(plant: Plant, *said: tuple[str, str, int]) -> Story:
             "sql": statement,
             "phase": phase,
             "rows": rows,
+            "connection": 0,
             "executes": True,
-            "wave": 0,
+            "wave": -1 if phase == "idle" else 0,
             "foretold": False,
+            "settles": False,
         }
         for number, (statement, phase, rows) in enumerate(said)
     ]

@@ -30,6 +30,7 @@ def test_many_groups_at_once_have_the_percentiles_of_each_alone(
     end = np.array([NEVER if us is None else us * 1000 for _, us in jobs], np.int64)
     found = by_group(begin, end, group, 5)
 
+    assert len(found) == 5
     for code, of_group in enumerate(found):
         figures = msgspec.to_builtins(of_group)
         alone = msgspec.to_builtins(distribution(begin, end, group == code))

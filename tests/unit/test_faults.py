@@ -38,6 +38,7 @@ def view(
         in_flight=in_flight,
         held_reached=held_reached,
         point_ns=point_ns,
+        announced_ns=None,
         settled_since_ns=settled_since_ns,
         ready_ns={0: STARTED_NS - S} if ready_ns is None else ready_ns,
     )

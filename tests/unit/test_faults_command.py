@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from rich.console import Console
@@ -22,16 +23,16 @@ from orchestrator.commands.faults.plan import Wish, plan_faults_of
 from orchestrator.commands.faults.table import Left, print_faults, row_left, row_of_run, write_table
 from orchestrator.commands.matrix.outcome import Outcome
 from orchestrator.errors import UnknownNameError
-from orchestrator.faults.table import TABLE, Row, short_scenario
+from orchestrator.faults.table import TABLE, Row, short_scenario, short_scenarios, word_of
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick
-from orchestrator.scenario.faults import Kill
-from orchestrator.scenario.load import resolve_scenario
+from orchestrator.scenario.faults import BackendTerminate, Kill, Stall
+from orchestrator.scenario.load import load_scenario, resolve_scenario, scenario_names
 from orchestrator.scenario.triggered import Triggered
 from tests.histories.stories import crash
 from tests.unit.test_fault_figures import stalled
 
-WORDS = [str(sort.__struct_config__.tag) for sort in TABLE]
+WORDS = [word for sort in TABLE for word in short_scenarios(sort)]
 
 
 def wish(folder: Path, **changed: Any) -> Wish:
@@ -50,6 +51,42 @@ def test_every_fault_of_the_table_is_tried_or_left_out_with_a_reason(tmp_path: P
 def test_every_faults_short_scenario_is_there_and_has_that_fault(sort: type[Triggered]) -> None:
     faults = resolve_scenario(short_scenario(sort)).scenario.faults
     assert any(type(fault) is sort for fault in faults)
+
+
+def test_every_value_of_which_in_a_shipped_scenario_has_a_row_of_its_own() -> None:
+    """`which` says what of a worker is harmed: another value is another harm."""
+
+    def harms(names: Iterable[str]) -> set[tuple[str, str]]:
+        entries = [fault for name in names for fault in load_scenario(name).faults]
+        return {(word_of(entry), getattr(entry, "which", "")) for entry in entries}
+
+    rows = harms(file for sort in TABLE if sort is not Stall for file in tried(sort))
+    assert harms(scenario_names()) <= rows
+    values = get_args(get_type_hints(BackendTerminate)["which"])
+    assert {("backend_terminate", which) for which in values} <= rows
+
+
+def tried(sort: type[Triggered]) -> Iterable[str]:
+    return short_scenarios(sort).values()
+
+
+def test_a_variants_scenario_does_what_the_variant_says() -> None:
+    pairs = [pair for sort in TABLE for pair in short_scenarios(sort).items() if ":" in pair[0]]
+    found = []
+    for _, name in pairs:
+        (fault,) = load_scenario(name).faults
+        found.append(f"{word_of(fault)}:{getattr(fault, 'which', '')}")
+    assert found == [word for word, _ in pairs]
+
+
+@pytest.mark.parametrize(
+    "name", [name for sort in TABLE if sort is not Stall for name in tried(sort)]
+)
+def test_of_every_fault_a_maintainer_can_expect_more(name: str) -> None:
+    wanted = {"lost": 0, "duplicates_live": 0, "max_alive_and_idle_s": 2.0, "max_first_work_s": 5.0}
+    words = [f"expectations.{key}={value}" for key, value in wanted.items()]
+    expected = load_scenario(name, words).expectations
+    assert {key: getattr(expected, key) for key in wanted} == wanted
 
 
 @pytest.mark.parametrize("sort", [sort for sort in TABLE if sort.NEEDS_OWN_SERVER])

@@ -54,6 +54,15 @@ def closing(records: list[HistoryRecord]) -> RowRead:
     return line
 
 
+def test_a_job_in_doubt_that_the_queue_was_seen_to_have_comes_into_the_ledger_though_it_is_gone(
+    probe: ToldProbe,
+) -> None:
+    tracker = Tracker()
+    tracker.seen_in_queue.add("j000001")
+    found = recovered(final_records(probe, InDoubt("j000001", "j000002"), tracker, WORKLOAD, []))
+    assert [line.job_id for line in found] == ["j000001"]
+
+
 def test_jobs_in_doubt_that_are_seen_come_into_the_ledger_and_the_others_do_not(
     probe: ToldProbe,
 ) -> None:

@@ -244,6 +244,18 @@ def delivery(**values: Any) -> Callable[[Story], object]:
     return lambda story: story.first("fault_ended")["parts"]["delivery"].update(values)
 
 
+def long_after_it_was_due(story: Story) -> None:
+    """Its planned instant was long before the one at which it was delivered."""
+    planned = story.first("run_start")["scenario"]["faults"][0]
+    late_ns = round((planned["deliver_within_s"] + 6.0) * 1e9)
+    seen = story.first("fault_ended")
+    at_ns = seen["parts"]["delivery"]["sent_ns"] + late_ns
+    seen["t_ns"] = at_ns + 8000
+    delivery(sent_ns=at_ns, answered_ns=at_ns + 1000)(story)
+    seen["parts"]["sessions_gone_ns"] = at_ns + 4000
+    move_read(story, at_ns + 5000)
+
+
 def test_a_delayed_request_is_certified_and_says_what_it_did(tmp_path: Path) -> None:
     summary = analyse(delayed().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
@@ -280,6 +292,7 @@ def test_a_delayed_request_that_the_server_refuses_is_delivered_all_the_same(
             ),
             "was delivered before the next process of slot 0 was ready",
         ),
+        (long_after_it_was_due, "was delivered long after it was to be"),
         (
             lambda story: story.first("fault_ended")["parts"].update(
                 sessions_gone_ns=story.first("fault_ended")["parts"]["delivery"]["sent_ns"]
@@ -312,11 +325,29 @@ def listed(*told: Parts) -> Story:
     return story
 
 
-def test_a_run_that_lists_all_round_trips_passes(tmp_path: Path) -> None:
-    summary = analyse(listed(SEEN_ALL).write(tmp_path))
+def rescue_listed(*told: Parts) -> Story:
+    """A worker is stalled; so often it is told that all of the other one's have been listed."""
+    story = stalled()
+    story.first("run_start")["scenario"]["faults"][0]["list_rescuer"] = True
+    at_ns = story.first("run_end")["t_ns"]
+    for detail in told:
+        line = {"t_ns": at_ns - 1, "code": "rescuer_listed", "detail": detail}
+        story.records.insert(-1, ("note", line))
+    return story
+
+
+LISTINGS = [listed, rescue_listed]
+
+
+@pytest.mark.parametrize("planted", LISTINGS)
+def test_a_run_that_lists_all_round_trips_passes(
+    planted: Callable[..., Story], tmp_path: Path
+) -> None:
+    summary = analyse(planted(SEEN_ALL).write(tmp_path))
     assert summary.verdict == "pass", summary.reasons
 
 
+@pytest.mark.parametrize("planted", LISTINGS)
 @pytest.mark.parametrize(
     ("told", "says"),
     [
@@ -329,9 +360,9 @@ def test_a_run_that_lists_all_round_trips_passes(tmp_path: Path) -> None:
     ],
 )
 def test_a_listing_that_may_lack_a_round_trip_is_invalid(
-    told: tuple[Parts, ...], says: str, tmp_path: Path
+    planted: Callable[..., Story], told: tuple[Parts, ...], says: str, tmp_path: Path
 ) -> None:
-    summary = analyse(listed(*told).write(tmp_path))
+    summary = analyse(planted(*told).write(tmp_path))
     assert summary.verdict == "invalid"
     assert says in " ".join(summary.reasons)
 

@@ -95,6 +95,7 @@ def test_an_error_that_quotes_it_begins_no_line_of_its_own(
     complain(ValueError(HOSTILE))
     said = capsys.readouterr().err
 
+    assert said.startswith("error: ")
     assert all(line.startswith(("error: ", "  ")) for line in said.splitlines())
     assert [char for char in FORBIDDEN if char in said] == []
 

@@ -76,10 +76,15 @@ def test_what_executes_nothing_commits_nothing() -> None:
 
 
 def story(
-    side: str = "after", *, taken: tuple[str, ...] = (B, C), again: tuple[str, ...] = ()
+    side: str = "after",
+    *,
+    taken: tuple[str, ...] = (B, C),
+    again: tuple[str, ...] = (),
+    dropped: tuple[str, ...] = (),
 ) -> Story:
     """A producer is killed with B and C in its hands; A came before it, D after. Those `again` are
-    done a second time before there is another producer."""
+    done a second time before there is another producer; those `dropped` were seen in the queue, and
+    by nobody ever after."""
     story = Story()
     worker = story.worker()
     story.enqueue(A)
@@ -96,6 +101,7 @@ def story(
         "frozen_ns": frozen_ns,
         "statement": "COMMIT",
         "side": side,
+        "queued": [*taken, *dropped] if side == "after" else [],
         "sessions": [{"pid": 7, "backend_start": "then"}],
     }
     sent = story.record(
@@ -136,9 +142,9 @@ def story(
     }
     story.record("fault_ended", **common, parts=after, healed_ns=resumed_ns)
     story.exit(worker)
-    for job in taken:
+    for job in (*taken, *dropped):
         story.recover(job)
-    story.end({job: "none" for job in (B, C) if job not in taken})
+    story.end({job: "none" for job in (B, C) if job not in (*taken, *dropped)})
     start = story.first("run_start")
     at_s = (sent["intended_ns"] - story.first("run_end")["started_ns"]) / 1e9
     start["scenario"]["faults"] = [
@@ -177,6 +183,28 @@ def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path)
     assert f"put job {B} into the queue is said not to have reached the server" in " ".join(
         summary.reasons
     )
+
+
+def test_a_job_that_the_queue_had_and_nobody_saw_again_is_lost(tmp_path: Path) -> None:
+    summary = analyse(story(taken=(), dropped=(B, C)).write(tmp_path))
+    assert summary.verdict == "fail", summary.reasons
+    assert (summary.jobs.enqueued, summary.jobs.lost, summary.jobs.not_enqueued) == (4, 2, 0)
+
+
+def test_a_batch_that_was_put_in_and_never_seen_there_voids_the_run(tmp_path: Path) -> None:
+    summary = analyse(story(taken=()).write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert "nobody ever saw any job of it there" in " ".join(summary.reasons)
+
+
+def test_a_job_that_the_queue_had_and_that_is_not_in_the_ledger_voids_the_run(
+    tmp_path: Path,
+) -> None:
+    changed = story(taken=(B,))
+    changed.first("fault_injected")["parts"]["queued"] = [B, C]
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert "seen to have jobs of which no line says that it took them" in " ".join(summary.reasons)
 
 
 def test_a_dead_producer_is_no_cause_of_what_a_worker_does_twice(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def named(judgement: Judgement) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=examples(2000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(800), deadline=None, suppress_health_check=list(HealthCheck))
 @given(stories())
 def test_the_ledger_agrees_with_sql_on_every_job(story: Story) -> None:
     case = opened(story)

@@ -66,10 +66,14 @@ def test_every_bundled_library_is_found_and_called_as_in_the_table() -> None:
 
 
 def test_a_manifest_of_a_bundled_library_says_the_same_as_the_table() -> None:
-    for library in known_libraries():
-        if library.manifest and library.package is None:
-            inbox = f"worker_child.adapters.{library.name}.{library.manifest.inbox}"
-            assert (library.manifest.name, inbox) == (library.name, LIBRARIES[library.name])
+    told = {
+        library.name: (library.manifest.name, library.manifest.inbox)
+        for library in known_libraries()
+        if library.manifest and library.package is None
+    }
+    assert told
+    for name, (called, inbox) in told.items():
+        assert (called, f"worker_child.adapters.{name}.{inbox}") == (name, LIBRARIES[name])
 
 
 def test_a_folder_outside_is_loaded_with_its_relative_imports(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from worker_child.lifeline import (
 from worker_child.protocol import ClockAnchor, Init
 
 INIT = Init(
-    protocol=1,
+    protocol=2,
     run_id="run",
     role="worker",
     slot=0,
@@ -61,13 +62,14 @@ def stdin() -> Iterator[tuple[int, int]]:
     os.close(writing)
 
 
-def start(program: str, **environment: str) -> subprocess.Popen[bytes]:
+def start(program: str, group: int | None = None, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
+        process_group=group,
     )
 
 
@@ -81,7 +83,7 @@ def test_the_init_is_read_however_the_pipe_cuts_it(stdin: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize(
-    "line", [LINE.replace(b'"protocol":1', b'"protocol":"x"'), LINE.replace(b"dsn", b"DSN")]
+    "line", [LINE.replace(b'"protocol":2', b'"protocol":"x"'), LINE.replace(b"dsn", b"DSN")]
 )
 def test_an_init_that_is_none_is_refused(stdin: tuple[int, int], line: bytes) -> None:
     reading, writing = stdin
@@ -102,6 +104,12 @@ def test_a_stop_is_heard_and_the_end_of_stdin_ends_the_process_at_once() -> None
         assert child.wait(10) == EXIT_PARENT_GONE
 
 
+def test_a_child_that_is_told_to_die_kills_its_own_process_group() -> None:
+    child = start(WATCH, 0)
+    child.communicate(LINE + b'{"command":"die"}\n', timeout=10)
+    assert child.returncode == -signal.SIGKILL
+
+
 def test_a_parent_that_is_gone_before_the_init_ends_the_process() -> None:
     child = start(WATCH)
     output, _ = child.communicate(b"", timeout=10)
@@ -110,10 +118,10 @@ def test_a_parent_that_is_gone_before_the_init_ends_the_process() -> None:
 
 def test_a_child_whose_parent_is_another_than_it_was_told_leaves() -> None:
     program = "from worker_child.lifeline import die_with_parent; die_with_parent(); print('on')"
-    orphan = start(program, **{PARENT_PID_VARIABLE: "1"})
+    orphan = start(program, None, **{PARENT_PID_VARIABLE: "1"})
     output, _ = orphan.communicate(timeout=10)
     assert (orphan.returncode, output) == (EXIT_PARENT_GONE, b"")
-    ours = start(program, **{PARENT_PID_VARIABLE: str(os.getpid())})
+    ours = start(program, None, **{PARENT_PID_VARIABLE: str(os.getpid())})
     output, _ = ours.communicate(timeout=10)
     assert (ours.returncode, output) == (0, b"on\n")
 

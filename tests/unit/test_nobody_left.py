@@ -30,4 +30,5 @@ def test_it_is_accepted_where_it_is_meant(overrides: list[str]) -> None:
 
 
 def test_a_survivor_is_enough() -> None:
-    load_scenario("crash_recovery_short", ["workers.slots=2", ONE_OF_TWO])
+    scenario = load_scenario("crash_recovery_short", ["workers.slots=2", ONE_OF_TWO])
+    assert not scenario.nobody_left

@@ -136,7 +136,19 @@ def test_an_outage_of_a_database_that_was_last_seen_long_before_its_end_voids_th
     assert "nothing shows that it lasted until its end" in said(story, tmp_path)
 
 
-@pytest.mark.parametrize("what", ["read_only", "pool_exhaustion", "database_pause"])
+def test_a_library_that_writes_while_the_database_is_read_only_has_evaded_the_fault(
+    tmp_path: Path,
+) -> None:
+    story = outage("read_only")
+    at_ns = story.first("fault_ended")["healed_ns"] - 1_000_000_000
+    story.first("job_completed", job_id=C)["t_ns"] = at_ns
+    summary = analyse(story.write(tmp_path))
+    assert (summary.verdict, summary.exit_code) == ("unknown", 4)
+    (reason,) = summary.reasons
+    assert reason.startswith("Fault 1 was evaded: new sessions were read-only, and 1 jobs were")
+
+
+@pytest.mark.parametrize("what", ["pool_exhaustion", "database_pause"])
 def test_an_effect_that_came_about_without_a_database_voids_the_run(
     tmp_path: Path, what: str
 ) -> None:

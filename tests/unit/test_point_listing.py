@@ -18,17 +18,21 @@ BEGIN, EFFECT, BEAT = "BEGIN", "INSERT INTO bench_effect", "UPSERT heartbeat"
 Said = tuple[str, PointPhase, int | None]
 
 
-def said(*notes: Said, executes: bool = True, wave: int = 0) -> list[RoundTripNote]:
+def said(
+    *notes: Said, executes: bool = True, wave: int = 0, connection: int = 0
+) -> list[RoundTripNote]:
     return [
         RoundTripNote(
             number=number,
+            connection=connection,
             statement=statement,
             sql=statement,
             phase=phase,
             rows=rows,
             executes=executes,
-            wave=wave,
+            wave=-1 if phase == "idle" else wave,
             foretold=statement == COMMIT,
+            settles=False,
         )
         for number, (statement, phase, rows) in enumerate(notes)
     ]
@@ -70,7 +74,7 @@ def test_without_folding_each_is_a_point_of_its_own() -> None:
 
 def test_equal_round_trips_are_told_apart_by_their_order() -> None:
     run = said((ACK, "completed", 1), (ACK, "completed", 1), (ACK, "started", 1))
-    listing = list_points("batch", [run], frozenset())
+    listing = list_points("single", [run], frozenset())
     assert [(phase, ordinal) for _, phase, ordinal, _ in names(listing)] == [
         ("completed", 1),
         ("completed", 2),
@@ -172,6 +176,61 @@ def test_only_what_every_idle_run_has_said_is_folded() -> None:
     listing = list_points("single", [once, never], idle_says([once, never]))
     assert names(listing) == [(CLAIM, None, 1, False), (BEAT, "started", 1, False)]
     assert [(p.name.statement, p.name.phase) for p in listing.unsteady] == [(BEAT, "idle")]
+
+
+def test_of_several_jobs_at_once_it_does_not_matter_how_far_each_of_them_is() -> None:
+    quiet = said((EFFECT, "started", 1), (EFFECT, "started", 1), (ACK, "completed", 2))
+    busy = said((EFFECT, "started", 1), (ACK, "started", 1), (EFFECT, "started", 1))
+    listing = list_points("batch", [quiet, busy], frozenset())
+    assert names(listing) == [
+        (EFFECT, None, 1, False),
+        (EFFECT, None, 2, False),
+        (ACK, None, 1, False),
+    ]
+    assert [point.phase for point in listing.steady] == ["started", "started", "completed"]
+    assert [point.name.is_folded for point in listing.steady] == [False] * 3
+    assert listing.steady[-1].at("before") == AtPoint(statement=ACK, wave=0, side="before")
+    assert points_to_try({"batch": listing}) == list(listing.steady)
+
+
+def consumers(*polls: tuple[int, int]) -> list[RoundTripNote]:
+    """Three at once beside a job: what one finds that has begun, and on which connection."""
+    begun = [said((BEGIN, "started", None), connection=number) for number, _ in polls]
+    ended = [said((COMMIT, "completed", rows), connection=number) for number, rows in polls]
+    notes = [
+        *IDLE,
+        *said((BEGIN, "idle", None)),
+        *(note for some in begun + ended for note in some),
+    ]
+    return [msgspec.structs.replace(note, number=place) for place, note in enumerate(notes)]
+
+
+def test_what_begins_a_transaction_that_finds_no_rows_is_of_no_job() -> None:
+    runs = [consumers((1, 0), (2, 0), (3, 2)), consumers((1, 0), (3, 2))]
+    listing = list_points("single", runs, idle_says(runs))
+    assert names(listing)[2:] == [
+        (BEGIN, None, 1, False),
+        (BEGIN, "started", 1, False),
+        (COMMIT, "completed", 1, True),
+    ]
+    assert [point.folded for point in listing.steady][2:4] == [2, 0]
+
+
+def test_which_of_several_begins_will_find_rows_nobody_can_say_at_either_side_of_it() -> None:
+    runs = [consumers((1, 0), (2, 0), (3, 2)), consumers((1, 0), (3, 2))]
+    begin = list_points("single", runs, idle_says(runs)).steady[3]
+    assert (begin.at("before"), begin.at("after")) == (None, None)
+    same = [consumers((1, 0), (3, 2)), consumers((2, 0), (1, 2))]
+    begin = list_points("single", same, idle_says(same)).steady[3]
+    for side in ("before", "after"):
+        at = begin.at(side)
+        assert at is not None and (at.ordinal, at.with_rows) == (2, False)
+
+
+def test_what_begins_a_transaction_whose_end_nobody_saw_keeps_its_place() -> None:
+    run = [*IDLE, *said((BEGIN, "idle", None)), *said((BEGIN, "started", None), connection=4)]
+    run = [msgspec.structs.replace(note, number=place) for place, note in enumerate(run)]
+    assert names(list_points("single", [run], idle_says([run])))[-1] == (BEGIN, "started", 1, False)
 
 
 def before(listing: Listing, phase: PointPhase) -> list[tuple[int, bool] | None]:

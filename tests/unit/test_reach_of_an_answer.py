@@ -11,7 +11,7 @@ from analysis.report.reach import duration
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.stories import A, crash, healthy
-from tests.unit.test_answer import quick
+from tests.unit.answered import quick
 
 
 def said(story: Story, folder: Path) -> str:

@@ -1,9 +1,7 @@
-"""What is measured of a kill: when it was over, what it found, and what it is to blame for."""
+"""What is measured of a kill: when it was over, and what it found."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +10,11 @@ from analysis.evidence.incarnations import load_incarnations
 from analysis.history.history import Records
 from analysis.metrics.kill_types import FoundInFlight
 from analysis.section import seconds
-from analysis.summary.summary import analyse
-from analysis.summary.types import Summary
+from orchestrator.history.records import ChildSpawned
 from tests.histories.builder import Story
-from tests.histories.stories import A, B, C, crash, left_claimed, run_twice
+from tests.histories.stories import A, B, crash, left_claimed
+from tests.unit.stories_read import Read
 from worker_child.protocol import ChildReady
-
-Read = Callable[[Story], Summary]
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    return lambda story: analyse(story.write(tmp_path))
 
 
 def since_kill(story: Story, kind: str, **wanted: Any) -> float:
@@ -114,151 +105,39 @@ def test_what_still_bears_the_dead_identity_in_a_raced_read_is_an_orphan_all_the
     assert summary.crash.duplicates_by_crash == 1
 
 
-def test_a_queue_that_hides_its_claims_still_has_its_duplicates_by_crash(read: Read) -> None:
-    story = crash()
-    for kind, fields in story.records:
-        if kind == "row_read":
-            fields.pop("claimed_by", None)
-    summary = read(story)
-
-    assert summary.crash.integrity_surface_at_kill is None
-    assert summary.crash.duplicates_by_crash == 1
-    assert summary.recovery[0].duplicates == 1
-
-
-def test_a_duplicate_belongs_to_the_kill_that_ended_it(read: Read) -> None:
-    summary = read(crash())
-
-    assert summary.crash.duplicates_by_crash == 1
-    assert summary.crash.duplicates_unattributed == 0
-    assert summary.recovery[0].duplicates == 1
-
-
-def test_a_duplicate_belongs_to_the_kill_of_the_one_who_had_completed_it(read: Read) -> None:
-    """Open at kill 0, completed and unacknowledged at kill 1, run again."""
-    story = Story()
-    story.enqueue(A)
-    opened = story.worker()
-    opened.start(A)
-    story.kill(opened, held=[A])
-    completed = story.worker()
-    completed.run(A)
-    story.kill(completed, held=[A])
-    last = story.worker()
-    last.run(A)
-    story.exit(last)
-    story.end()
-    summary = read(story)
-
-    assert summary.crash.duplicates_by_crash == 1
-    assert [kill.duplicates for kill in summary.recovery] == [0, 1]
-
-
 @pytest.mark.parametrize(
-    ("effect", "by_crash"), [(False, 0), (True, 1)], ids=["started", "effect done"]
+    ("read_ns", "claimed_ns", "whose"),
+    [
+        (50, None, [0]),
+        (150, None, [0]),
+        (150, 120, [0]),
+        (199, 190, [0]),
+        (250, None, [0, 1]),
+        (250, 150, [0]),
+        (250, 179, [0]),
+        (250, 180, [0, 1]),
+        (250, 199, [0, 1]),
+        (250, 200, [1]),
+        (250, 240, [1]),
+        (350, 240, [1]),
+        (350, None, [0, 1, 2]),
+        (350, 290, [1, 2]),
+        (350, 50, [0]),
+    ],
 )
-def test_two_live_workers_who_both_complete_an_orphan_are_to_blame_themselves(
-    effect: bool, by_crash: int, read: Read
+def test_a_name_that_several_bore_is_whose_that_was_ready_when_the_row_was_claimed(
+    read_ns: int, claimed_ns: int | None, whose: list[int]
 ) -> None:
-    """Unless the victim had done it as well: then it would have been done twice without them."""
-    story = Story()
-    story.enqueue(A)
-    victim, one, other = (story.worker(slot) for slot in range(3))
-    victim.start(A)
-    if effect:
-        victim.effect(A)
-    story.kill(victim, held=[A])
-    one.run(A)
-    other.run(A)
-    story.exit(one)
-    story.exit(other)
-    story.end()
-    summary = read(story)
+    ready = [ChildReady(t, 0, 0, n, 1, "fixed") for n, t in enumerate((100, 200, 300))]
+    spawned = [ChildSpawned(t, 0, n, 1, "worker", "cb") for n, t in enumerate((80, 180, 280))]
+    incarnations = load_incarnations(
+        Records({ChildReady: ready[::-1], ChildSpawned: spawned}), None
+    )
 
-    assert summary.crash.duplicates_live == 1 - by_crash
-    assert summary.crash.duplicates_by_crash == by_crash
-    assert summary.recovery[0].duplicates == by_crash
+    holders = incarnations.holders("fixed", read_ns, claimed_ns)
 
-
-def test_a_job_that_was_done_already_when_the_victim_took_it_up_is_a_live_duplicate(
-    read: Read,
-) -> None:
-    story = Story()
-    story.enqueue(A)
-    done, victim = story.worker(0), story.worker(1)
-    done.run(A)
-    victim.start(A)
-    story.kill(victim, held=[A])
-    again = story.worker(1)
-    again.run(A)
-    story.exit(done)
-    story.exit(again)
-    story.end()
-
-    assert read(story).crash.duplicates_live == 1
-
-
-def test_a_duplicate_by_an_unasked_death_is_a_crashs_and_no_kills(read: Read) -> None:
-    story = Story()
-    story.enqueue(A)
-    first = story.worker()
-    first.run(A)
-    story.exit(first, "died", exit_code=1)
-    second = story.worker()
-    second.run(A)
-    story.exit(second)
-    story.end()
-    crash_figures = read(story).crash
-
-    assert crash_figures.duplicates_by_crash == 1
-    assert crash_figures.duplicates_unattributed == 1
-
-
-def test_a_healthy_job_run_twice_is_a_live_duplicate(read: Read) -> None:
-    crash_figures = read(run_twice()).crash
-
-    assert crash_figures.duplicates_live == 1
-    assert crash_figures.duplicates_unattributed == 1
-
-
-@pytest.mark.parametrize("held", [[], [A]])
-def test_a_duplicate_from_before_the_kill_is_not_the_kills(held: list[str], read: Read) -> None:
-    story = Story()
-    one, other = story.worker(0), story.worker(1)
-    story.enqueue(A)
-    one.run(A)
-    other.run(A)
-    story.kill(one, held)
-    story.exit(other)
-    story.end()
-
-    assert read(story).crash.duplicates_live == 1
-
-
-def test_a_job_run_again_after_its_acknowledgement_is_not_the_kills(read: Read) -> None:
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    first.run(A)
-    story.kill(first, raced=True)
-    second = story.worker()
-    second.run(A)
-    story.exit(second)
-    story.row(A, "done", picked_after_done=True)
-    story.end()
-
-    assert read(story).crash.duplicates_live == 1
-
-
-def test_an_identity_that_two_incarnations_announce_is_the_later_ones_from_then_on() -> None:
-    def ready(t_ns: int, incarnation: int) -> ChildReady:
-        return ChildReady(t_ns, 0, 0, incarnation, 1, "fixed")
-
-    incarnations = load_incarnations(Records({ChildReady: [ready(100, 0), ready(200, 1)]}), None)
-    holders = [incarnations.holder("fixed", t_ns) for t_ns in (50, 150, 250)]
-
-    assert [holder and holder.number for holder in holders] == [0, 0, 1]
-    assert incarnations.holder("another", 150) is None
+    assert [holder.number for holder in holders] == whose
+    assert incarnations.holders("another", read_ns, claimed_ns) == ()
 
 
 def test_a_survivor_in_another_slot_is_timed(read: Read) -> None:
@@ -304,117 +183,6 @@ def test_the_bound_waits_for_the_lease_or_the_worker(
     (found,) = read(story).recovery
 
     assert found.predicted_bound_s == bound_s
-
-
-def sampled(story: Story, *backlogs: int) -> None:
-    """A sample a second."""
-    for queued in backlogs:
-        story.wait(1)
-        story.record("queue_snapshot", queued=queued, claimed=0, retrying=0, dead=0)
-
-
-def backlog_story(backlogs: list[int]) -> Story:
-    """Three calm samples before the kill, then `backlogs`."""
-    story = Story()
-    first = story.worker()
-    story.enqueue(A, B, C)
-    sampled(story, 1, 2, 1)
-    first.run(A)
-    story.kill(first)
-    second = story.worker()
-    sampled(story, *backlogs)
-    for job_id in (B, C):
-        second.run(job_id)
-    story.exit(second)
-    story.end()
-    return story
-
-
-@pytest.mark.parametrize(
-    ("backlogs", "sample"),
-    [
-        ([9, 9, 2, 2, 2, 2, 2], 3),
-        ([2, 2, 2, 2, 9, 2, 2, 2, 2, 2], 6),
-        ([0, 0, 0, 0, 0], 1),
-        ([9, 2, 2, 2, 2], None),
-        ([9, 9, 3, 3, 3, 3, 3], None),
-    ],
-)
-def test_the_backlog_is_back_after_five_samples_in_the_band(
-    backlogs: list[int], sample: int | None, read: Read
-) -> None:
-    (found,) = read(backlog_story(backlogs)).recovery
-    recovered_s = found.backlog_recovered_s
-
-    assert (None if recovered_s is None else int(recovered_s)) == sample
-
-
-def test_a_calm_queue_before_the_respawn_is_no_recovery(read: Read) -> None:
-    story = Story()
-    first = story.worker()
-    story.enqueue(A)
-    sampled(story, 1, 2, 1)
-    first.run(A)
-    story.kill(first)
-    sampled(story, 0, 0, 0, 0, 0, 0)
-    second = story.worker()
-    sampled(story, 9, 2, 2, 2, 2, 2)
-    story.exit(second)
-    story.end()
-    (found,) = read(story).recovery
-
-    assert int(found.backlog_recovered_s or 0) == 8
-
-
-@pytest.mark.parametrize(
-    ("respawned", "recovered_s", "why"),
-    [(False, 1, None), (True, None, "the next incarnation never became ready")],
-)
-def test_the_backlog_waits_for_a_respawn_only_where_there_is_one(
-    respawned: bool, recovered_s: int | None, why: str | None, read: Read
-) -> None:
-    story = Story()
-    victim, survivor = story.worker(0), story.worker(1)
-    sampled(story, 1, 1)
-    story.kill(victim)
-    if respawned:
-        story.worker(0, ready=False)
-    sampled(story, 1, 1, 1, 1, 1)
-    story.exit(survivor)
-    story.end()
-    (found,) = read(story).recovery
-    seen_s = found.backlog_recovered_s
-
-    assert (None if seen_s is None else int(seen_s)) == recovered_s
-    assert found.backlog_recovered_s_why == why
-
-
-@pytest.mark.parametrize(
-    ("backlogs", "arrivals", "band"),
-    [
-        ([*[3] * 19, 50], 1, 3),
-        ([*[3] * 18, 50, 50], 1, 50),
-        ([*[90] * 10, *[3] * 31], 1, 3),
-        ([3] * 20, 7, 7),
-        ([], 2, 2),
-    ],
-)
-def test_the_band_is_the_backlogs_p95_over_thirty_seconds_or_a_seconds_arrivals(
-    backlogs: list[int], arrivals: int, band: int, read: Read
-) -> None:
-    for above, recovered in ((0, True), (1, False)):
-        story = Story()
-        first = story.worker()
-        sampled(story, *backlogs)
-        story.enqueue(*(f"j{number:06d}" for number in range(arrivals)))
-        story.kill(first)
-        second = story.worker()
-        sampled(story, *[band + above] * 5)
-        story.exit(second)
-        story.end()
-        (found,) = read(story).recovery
-
-        assert (found.backlog_recovered_s is not None) is recovered
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A worker's round trips: the phase of each, and the one at which it is stopped."""
+"""A worker's round trips wait until the run has heard what it said before them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any, cast
 
 import pytest
 
-from orchestrator.faults.phases import Phases
-from orchestrator.faults.point_seeker import PointSeeker
 from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.faults.targets import Reach, worker
 from orchestrator.history.recorder import Recorder
@@ -18,191 +16,13 @@ from orchestrator.observe.probe import Probe
 from orchestrator.proxy.points import RoundTrip, Side
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.scenario.faults import Kill
-from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
+from orchestrator.scenario.triggered import AtPoint
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Tracker
-from tests.unit.stand_ins import as_read
-from worker_child.protocol import (
-    ChildEvent,
-    ChildReady,
-    JobCompleted,
-    JobEnqueued,
-    JobFailed,
-    JobStarted,
-)
+from tests.unit.round_trips_told import CLAIM, EFFECT, PLACE, observe, trip
+from worker_child.protocol import ChildReady, JobCompleted, JobStarted
 
-CLAIM = "UPDATE q SET claimed"
-EFFECT = "INSERT INTO bench_effect VALUES ($1, $2, $3, $4, $5)"
-PLACE = 0, 0
-
-
-def trip(number: int, rows: int | None = None, statement: str = CLAIM, **more: Any) -> RoundTrip:
-    return RoundTrip(statement, statement, True, rows, 0, connection=0, number=number, **more)
-
-
-def point(side: PointSide = "before", **more: Any) -> AtPoint:
-    return AtPoint(statement=CLAIM, phase="waiting", side=side, **more)
-
-
-# Which one it is
-
-
-def test_the_nth_of_its_name_and_phase_is_met_before_the_server() -> None:
-    seeker = PointSeeker(point(ordinal=2))
-    assert not seeker.before(trip(0), "waiting", 0)
-    assert not seeker.before(trip(1), "started", 0)
-    assert not seeker.before(trip(2, statement="BEGIN"), "waiting", 0)
-    assert seeker.before(trip(3), "waiting", 0)
-
-
-def test_the_nth_is_met_after_its_own_answer_and_no_other_one() -> None:
-    seeker = PointSeeker(point("after", ordinal=2))
-    assert not seeker.before(trip(0), "waiting", 0)
-    assert not seeker.before(trip(1), "waiting", 0)
-    assert not seeker.after(trip(7))
-    assert not seeker.after(trip(0, rows=1))
-    assert seeker.after(trip(1, rows=1))
-
-
-def test_a_request_that_is_to_be_late_is_stopped_before_the_server() -> None:
-    seeker = PointSeeker(point("delayed", ordinal=2))
-    assert not seeker.before(trip(0), "waiting", 0)
-    assert not seeker.after(trip(0, rows=1))
-    assert seeker.before(trip(1), "waiting", 0)
-
-
-def test_polls_without_rows_do_not_count_after_them_where_rows_name_the_point() -> None:
-    seeker = PointSeeker(point("after", with_rows=True, ordinal=2))
-    assert not seeker.before(trip(0), "waiting", 0)
-    assert not seeker.after(trip(0, rows=0))
-    assert not seeker.before(trip(1), "waiting", 0)
-    assert not seeker.after(trip(1, rows=1))
-    assert not seeker.before(trip(2), "waiting", 0)
-    assert seeker.after(trip(2, rows=3))
-
-
-def test_before_it_a_poll_is_never_taken_for_one_with_rows() -> None:
-    seeker = PointSeeker(point(with_rows=True))
-    for number, rows in enumerate((0, 1)):
-        assert not seeker.before(trip(number), "waiting", 0)
-        assert not seeker.after(trip(number, rows=rows))
-
-
-def test_the_end_of_a_transaction_without_rows_is_passed_by() -> None:
-    seeker = PointSeeker(point(with_rows=True))
-    assert not seeker.before(trip(0, rows=0), "waiting", 0)
-    assert not seeker.after(trip(0, rows=0))
-    assert seeker.before(trip(1, rows=2), "waiting", 0)
-
-
-def test_whether_it_would_have_rows_is_noted_as_foretold_where_it_was_known_before(
-    parts: tuple[StillProxy, Belled, Tracker, Noted],
-) -> None:
-    proxy, fleet, _, noted = parts
-    watch = watch_of(parts, None, listing=True)
-    watch.wave = 2
-    for number, (before, after) in enumerate([(2, 2), (None, 1), (0, 2)]):
-        fleet.turn(proxy.ask(trip(number, rows=before), "before"))
-        watch.wave += 1
-        fleet.turn(proxy.ask(trip(number, rows=after), "after"))
-    watch.close()
-    assert [line.detail["foretold"] for line in noted.lines] == [True, False, False]
-    assert [line.detail["wave"] for line in noted.lines] == [2, 3, 4], "of its beginning"
-
-
-def test_a_folded_point_is_met_in_any_phase_once_the_worker_is_ready() -> None:
-    seeker = PointSeeker(AtPoint(statement=CLAIM, side="before"))
-    assert not seeker.before(trip(0), "starting up", 0)
-    assert seeker.before(trip(1), "completed", 0)
-
-
-def test_what_executes_nothing_is_never_the_point() -> None:
-    parse = RoundTrip(CLAIM, CLAIM, False, None, 0)
-    assert not PointSeeker(point()).before(parse, "waiting", 0)
-
-
-def test_each_wave_is_counted_anew() -> None:
-    seeker = PointSeeker(point("after", wave=1, ordinal=1))
-    assert not seeker.before(trip(0), "waiting", 0)
-    assert not seeker.after(trip(0, rows=1))
-    assert not seeker.before(trip(1), "waiting", 1)
-    assert seeker.after(trip(1, rows=1))
-
-
-# Where the jobs stand
-
-
-def observe(tracker: Tracker, *said: ChildEvent) -> None:
-    tracker.observe(PLACE, as_read(*said))
-
-
-def test_a_job_goes_through_the_phases_in_order() -> None:
-    tracker = Tracker()
-    phases = Phases(PLACE, tracker)
-    seen: list[PointPhase] = [phases.now()]
-    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
-    seen.append(phases.now())
-    phases.enqueue(["j000000"])
-    seen.append(phases.now())
-    observe(tracker, JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"))
-    seen.append(phases.now())
-    observe(
-        tracker, JobFailed(3, 2, *PLACE, job_id="j000000", execution=1, error_class="transient")
-    )
-    seen.append(phases.now())
-    observe(tracker, JobStarted(4, 3, *PLACE, job_id="j000000", execution=2, inbox_id="1"))
-    phases.executed(EFFECT)
-    seen.append(phases.now())
-    observe(tracker, JobCompleted(5, 4, *PLACE, job_id="j000000", execution=2))
-    seen.append(phases.now())
-    assert seen == ["starting up", "idle", "waiting", "started", "failed", "effect", "completed"]
-
-
-def test_of_several_jobs_the_least_advanced_one_names_the_phase() -> None:
-    tracker = Tracker()
-    phases = Phases(PLACE, tracker)
-    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
-    phases.enqueue(["j000000", "j000001"])
-    observe(tracker, JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"))
-    phases.executed(EFFECT)
-    assert phases.now() == "waiting"
-    observe(tracker, JobStarted(3, 2, *PLACE, job_id="j000001", execution=2, inbox_id="2"))
-    assert phases.now() == "started"
-    phases.executed(EFFECT)
-    assert phases.now() == "effect"
-    observe(tracker, JobCompleted(4, 3, *PLACE, job_id="j000000", execution=1))
-    assert phases.now() == "effect"
-
-
-def test_a_job_that_another_one_enqueues_counts_once_that_one_is_done() -> None:
-    tracker = Tracker()
-    phases = Phases(PLACE, tracker)
-    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
-    phases.enqueue(["j000000"])
-    observe(
-        tracker,
-        JobStarted(2, 1, *PLACE, job_id="j000000", execution=1, inbox_id="1"),
-        JobEnqueued(
-            3,
-            "j000000/0",
-            "accepted",
-            "tenant_rollup",
-            "short",
-            1,
-            2,
-            inbox_id="2",
-            n=2,
-            slot=0,
-            incarnation=0,
-            execution=1,
-        ),
-    )
-    assert phases.now() == "started"
-    observe(tracker, JobCompleted(4, 3, *PLACE, job_id="j000000", execution=1))
-    assert phases.now() == "waiting"
-
-
-# The two threads
+STARTING = AtPoint(statement=CLAIM, phase="starting up", side="before")
 
 
 class StillProxy:
@@ -251,6 +71,9 @@ class Belled:
             PLACE: SimpleNamespace(init=SimpleNamespace(application_name="w"))
         }
         self.seen_pids = {"w": [3]}
+        self.owed = 1
+        """What the queue still owes."""
+        self.looks = 0
         self.read_out_count = 0
 
     def watch(self, descriptor: int, on_readable: Callable[[], object]) -> None:
@@ -259,6 +82,11 @@ class Belled:
     def sessions(self, names: list[str]) -> list[Any]:
         """As a probe: those of the worker."""
         return [SimpleNamespace(pid=pid) for pid in self.seen_pids[names[0]]]
+
+    def counts(self) -> Any:
+        """As a probe: what is in the queue."""
+        self.looks += 1
+        return SimpleNamespace(unsettled=self.owed)
 
     def read_out(self, child: object) -> None:
         self.read_out_count += 1
@@ -301,7 +129,19 @@ def watch_of(
     )
 
 
-STARTING = AtPoint(statement=CLAIM, phase="starting up", side="before")
+def test_whether_it_would_have_rows_is_noted_as_foretold_where_it_was_known_before(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    watch.wave = 2
+    for number, (before, after) in enumerate([(2, 2), (None, 1), (0, 2)]):
+        fleet.turn(proxy.ask(trip(number, rows=before), "before"))
+        watch.wave += 1
+        fleet.turn(proxy.ask(trip(number, rows=after), "after"))
+    watch.close()
+    assert [line.detail["foretold"] for line in noted.lines] == [True, False, False]
+    assert [line.detail["wave"] for line in noted.lines] == [2, 3, 4], "of its beginning"
 
 
 def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
@@ -321,6 +161,37 @@ def test_a_round_trip_passes_only_once_the_pipe_has_been_emptied(
         "round_trip",
         "starting up",
         2,
+    )
+
+
+def test_a_worker_has_no_job_once_the_queue_owes_none_and_what_told_it_so_is_known(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, tracker, noted = parts
+    watch = watch_of(parts, None, listing=True)
+    observe(tracker, ChildReady(1, 0, *PLACE, pid=1, identity="w"))
+    for wave, job_id in enumerate(("j000000", "j000001")):
+        watch.wave, fleet.owed, n = wave, 1, 2 * wave + 1
+        watch.phases.enqueue([job_id])
+        observe(tracker, JobStarted(2, n, *PLACE, job_id=job_id, execution=n, inbox_id="1"))
+        for number, owed in enumerate([1, 1, 0, 0]):
+            fleet.turn(proxy.ask(trip(10 * wave + number), "before"))
+            fleet.owed = owed
+            fleet.turn(proxy.ask(trip(10 * wave + number, rows=1), "after"))
+            if number == 0:
+                observe(tracker, JobCompleted(3, n + 1, *PLACE, job_id=job_id, execution=n))
+        assert fleet.looks == 5 * (wave + 1), "it is asked no more once it has said so"
+    watch.close()
+    said = [(line.detail["phase"], line.detail["settles"]) for line in noted.lines]
+    assert (
+        said
+        == [
+            ("started", False),
+            ("completed", False),
+            ("completed", True),
+            ("idle", False),
+        ]
+        * 2
     )
 
 
@@ -418,3 +289,21 @@ def test_a_round_trip_is_one_of_the_slots_first_process_and_no_other_is_hit_for_
     fleet = cast("Fleet", SimpleNamespace(in_slot=lambda slot: child))
     reach = Reach(fleet, Tracker(), cast("Probe", None))
     assert (worker(reach, Kill(at_point=STARTING)) is not None) == hit
+
+
+def test_a_round_trip_is_unanswered_until_its_answer_has_been_looked_at(
+    parts: tuple[StillProxy, Belled, Tracker, Noted],
+) -> None:
+    proxy, fleet, _, _ = parts
+    watch = watch_of(parts, None, listing=True)
+    assert watch.unanswered() == set()
+    fleet.turn(proxy.ask(trip(4), "before"))
+    assert watch.unanswered() == {(0, 4)}
+    answer = proxy.ask(trip(4, rows=1), "after")
+    answer.join(0.05)
+    assert watch.unanswered() == {(0, 4)}, "its answer is there, and nobody has looked"
+    fleet.turn(answer)
+    assert watch.unanswered() == set()
+    fleet.turn(proxy.ask(trip(5), "before"))
+    watch.close()
+    assert watch.unanswered() == set(), "nobody will be told of it"

@@ -66,6 +66,7 @@ METHODOLOGY = (
     "notify_open",
     "high_scale",
     "dedup",
+    "orphans_keys_taken",
     "cache_dedup",
     "cache_dedup_crash",
     "cache_concurrent_miss",
@@ -173,8 +174,10 @@ def test_a_burst_may_end_exactly_with_the_stream() -> None:
     burst = "workload.curve={ shape = 'burst', factor = 1, from_s = 119.1, length_s = 0.9 }"
     tenths = ["workload.duration_s=0.3", "workload.rate_per_s=30", "workload.warmup_s=0"]
     short = "workload.curve={ shape = 'burst', factor = 1, from_s = 0.1, length_s = 0.2 }"
-    load_scenario("crash_recovery", [burst])
-    load_scenario("crash_recovery", [*tenths, short, "faults=[]", "expectations={}"])
+    last = load_scenario("crash_recovery", [burst]).workload
+    assert last.curve == Burst(factor=1, from_s=119.1, length_s=0.9)
+    overrides = [*tenths, short, "faults=[]", "expectations={}"]
+    assert load_scenario("crash_recovery", overrides).workload.duration_s == 0.3
 
 
 def test_an_override_reaches_into_a_list_by_its_number() -> None:

@@ -20,8 +20,11 @@ from tests.histories.planted import PLANTED
 from tests.histories.random_stories import stories
 
 GOLDEN = Path(__file__).parent.parent / "histories"
-GOLDEN_TODAY = GOLDEN / "version_2"
+GOLDEN_TODAY = GOLDEN / "version_3"
 """The same runs as in `GOLDEN`, whose histories are of version 1 and are kept as they are."""
+GOLDEN_BEFORE = GOLDEN / "version_2"
+"""And these, of version 2."""
+GOLDEN_IDS = ("version 1", "version 2", "version 3")
 GOLDEN_NAMES = ("a_crash", "bound_not_reached", "event_missing_in_the_middle", "lost_and_done")
 
 
@@ -99,9 +102,9 @@ def test_another_time_zone_locale_and_hash_seed_give_the_same_bytes(
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)
-@pytest.mark.parametrize("folder", [GOLDEN, GOLDEN_TODAY], ids=["version 1", "version 2"])
+@pytest.mark.parametrize("folder", [GOLDEN, GOLDEN_BEFORE, GOLDEN_TODAY], ids=GOLDEN_IDS)
 def test_a_golden_history_gives_its_golden_summary(folder: Path, name: str) -> None:
-    """Of either version, to the byte. Where this fails on purpose, run
+    """Of each version, to the byte. Where this fails on purpose, run
     `python -m tests.histories.write_golden`."""
     assert (
         analyse(folder / f"{name}.jsonl").as_json()

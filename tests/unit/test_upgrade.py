@@ -1,4 +1,4 @@
-"""A history of version 1 reads as if it had been written today."""
+"""A history of an older version reads as if it had been written today."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from orchestrator.history.records import HISTORY_VERSION, FaultEnded, FaultInjec
 from orchestrator.history.sessions import Session
 from orchestrator.history.targets import WorkerTarget
 from orchestrator.scenario.faults import Kill
-from tests.unit.test_summary_bytes import GOLDEN, GOLDEN_NAMES, GOLDEN_TODAY
+from tests.unit.test_summary_bytes import (
+    GOLDEN,
+    GOLDEN_BEFORE,
+    GOLDEN_NAMES,
+    GOLDEN_TODAY,
+)
 
 CRASH = GOLDEN / "a_crash.jsonl"
 
@@ -75,6 +80,7 @@ def test_a_fault_that_nobody_knows_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_its_run_start_can_be_repeated() -> None:
     today = read_start(GOLDEN_TODAY / "a_crash.jsonl")
+    assert read_start(GOLDEN_BEFORE / "a_crash.jsonl") == today
     before = read_start(CRASH)
     assert before.scenario.workers == today.scenario.workers
     assert (before.history_version, before.seed) == (HISTORY_VERSION, today.seed)
@@ -83,9 +89,9 @@ def test_its_run_start_can_be_repeated() -> None:
 def test_its_jobs_are_explained_by_the_same_sentences() -> None:
     told = [
         [fact.sentence for fact in explain(folder / "a_crash.jsonl", "j000000").facts]
-        for folder in (GOLDEN, GOLDEN_TODAY)
+        for folder in (GOLDEN, GOLDEN_BEFORE, GOLDEN_TODAY)
     ]
-    assert told[0] == told[1]
+    assert told[0] == told[1] == told[2]
     assert any("was killed" in sentence for sentence in told[0])
 
 
@@ -95,5 +101,6 @@ def test_no_line_of_todays_version_passes_through_the_upgrade(
 ) -> None:
     monkeypatch.setattr(upgrade, "UPGRADES", {})
     assert load(GOLDEN_TODAY / f"{name}.jsonl").version == HISTORY_VERSION
-    with pytest.raises(KeyError):
-        load(GOLDEN / f"{name}.jsonl")
+    for folder in (GOLDEN, GOLDEN_BEFORE):
+        with pytest.raises(KeyError):
+            load(folder / f"{name}.jsonl")

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.commands.crash_points.workloads import Ability, listing_scenario
 from orchestrator.faults.injector import FaultInjector
+from orchestrator.faults.round_trips import RoundTripWatch
 from orchestrator.load.producer import Producer
 from orchestrator.run import waves as waves_module
 from orchestrator.run.waves import Turns, Waves
@@ -36,7 +37,28 @@ class Blocked:
         self.sent.append(len(jobs))
 
 
-def waves_of(producer: Blocked) -> Waves:
+class Watching:
+    """A watch whose worker has asked three times before its wave is settled; it goes on asking."""
+
+    def __init__(self, *, answers_after: int | None) -> None:
+        self.wave = -1
+        self.phases = SimpleNamespace(enqueue=lambda job_ids: None)
+        self.listened_until: int | None = None
+        """How many turns had been made when it was told to stop."""
+        self.turns = 0
+        self._answers_after = answers_after
+
+    def unanswered(self) -> frozenset[tuple[int, int]]:
+        """See `RoundTripWatch`: those of the beginning, and always a new one."""
+        first = {(0, 0), (0, 1), (1, 0)} if self._answers_after != self.turns else set()
+        return frozenset({(0, 9 + self.turns), *first})
+
+    def stop_listening(self) -> None:
+        """See `RoundTripWatch`."""
+        self.listened_until = self.turns
+
+
+def waves_of(producer: Blocked, watch: Watching | None = None) -> Waves:
     scenario = listing_scenario(
         "single",
         Ability(fans_out=False, retries=False, least=(1, 1)),
@@ -49,7 +71,7 @@ def waves_of(producer: Blocked) -> Waves:
         cast("Producer", producer),
         cast("FaultInjector", injector),
         Tracker(),
-        None,
+        cast("RoundTripWatch | None", watch),
     )
 
 
@@ -84,3 +106,29 @@ def test_an_enqueuing_that_fails_is_the_loops_failure() -> None:
     producer, steps = Blocked(fails=True), cast("list[str]", [])
     with pytest.raises(ConnectionError, match="the server has gone"):
         waves_of(producer).send_all(turns(producer, steps))
+
+
+def settled_at(answers_after: int | None, monkeypatch: pytest.MonkeyPatch) -> Watching:
+    """A watch that a wave which is settled has been sent through; a turn takes a millisecond."""
+    watch, producer = Watching(answers_after=answers_after), Blocked()
+    clock = SimpleNamespace(monotonic_ns=lambda: watch.turns * 1_000_000)
+    monkeypatch.setattr(waves_module, "time", clock)
+    producer.free.set()
+    waves = waves_of(producer, watch)
+    waves.send_first()
+
+    def step(waiting_for: str) -> None:
+        watch.turns += 1
+
+    waves.send_all(Turns(step, lambda: None, lambda: None))
+    return watch
+
+
+def test_what_has_settled_a_wave_is_heard_out_before_nobody_listens_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settled_at(3, monkeypatch).listened_until == 3
+
+
+def test_a_statement_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settled_at(None, monkeypatch).listened_until == 10

@@ -69,6 +69,7 @@ def test_no_state_of_a_worker_overlaps_another(tmp_path: Path) -> None:
                 for s in states_of(case, one, idleness(case), clock_of(case).end_ns)
                 if s.to_ns > s.from_ns
             )
+            assert lived
             assert all(end <= begin for (_, end), (begin, _) in pairwise(lived))
 
 
@@ -98,3 +99,24 @@ def test_a_run_without_a_worker_has_no_such_chart(tmp_path: Path) -> None:
     story.end({})
     case = open_case(story.write(tmp_path))
     assert isinstance(workers_plot(case, clock_of(case)), NoPlot)
+
+
+def test_one_whose_first_process_was_killed_alone_is_leaderless_until_the_rest_is_gone(
+    tmp_path: Path,
+) -> None:
+    story = Story()
+    first = story.worker()
+    story.enqueue(A)
+    first.start(A)
+    story.wait(1)
+    fault = story.kill_leader(first)
+    second = story.worker()
+    story.first("child_spawned", incarnation=1)["after_fault"] = fault
+    first.complete(A)
+    story.wait(5)
+    story.end_of_the_rest(first, fault)
+    story.phase("stop")
+    story.exit(second)
+    story.end({})
+    lived = states(story, tmp_path)
+    assert lived["0-0"] == [("working", 1.0, ""), ("leaderless", 5.0, "")]

@@ -142,6 +142,7 @@ def test_every_job_lies_in_its_stratum_of_any_curve(
 def test_steady_jobs_come_one_in_each_interval_of_the_rate(rate_per_s: float, seed: int) -> None:
     arrivals = Arrivals(stream(rate_per_s, Steady()))
     interval_ns = NS_PER_S / rational(rate_per_s)
-    for index in islice(range(arrivals.count or 0), 50):
+    assert arrivals.count is not None
+    for index in islice(range(arrivals.count), 50):
         instant = arrivals.at_ns(index, words(seed, "stream", index)[0])
         assert index * interval_ns - 1 < instant < (index + 1) * interval_ns

@@ -18,7 +18,10 @@ LIBRARIES: dict[str, str] = {
     "control_never_rescues": "worker_child.controls.inbox:NeverRescuesAdapter",
     "control_late_ack": "worker_child.controls.inbox:LateAckAdapter",
     "control_short_lease": "worker_child.controls.inbox:ShortLeaseAdapter",
+    "control_forking": "worker_child.controls.inbox:ForkingAdapter",
+    "control_elected": "worker_child.controls.inbox:ElectedAdapter",
     "control_cache": "worker_child.controls.inbox:CacheAdapter",
+    "control_keyed": "worker_child.controls.inbox:KeyedAdapter",
 }
 """Library name -> ``module:class`` of its parent's side, imported only when asked for."""
 

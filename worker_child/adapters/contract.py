@@ -117,6 +117,16 @@ class InboxRow:
     claimable_in_s: float | None = None
     """Seconds from the snapshot until the library makes a claimed row available again."""
     picked_after_done: bool = False
+    claimed_for_s: float | None = None
+    """Seconds from a claimed row's last claim until the snapshot; None = the queue does not say. By
+    it a row is told from that of an earlier process of the same name."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError where a statement gave NULL, or another type, for what must be there."""
+        must = (self.inbox_id, str), (self.state, str), (self.picked_after_done, bool)
+        for value, kind in must:
+            if not isinstance(value, kind):
+                raise TypeError(f"a row of the inbox has {value!r} where a {kind.__name__} belongs")
 
 
 @dataclass(frozen=True)
@@ -274,11 +284,14 @@ class Asking(Protocol):
         ...
 
 
-Offer = Literal["dedup", "fan_out", "cache", "sigterm"]
+Offer = Literal["dedup", "fan_out", "cache", "sigterm", "child_processes", "worker_name"]
 """What not every library can do, and not every scenario needs: enqueue a key once, whoever else
 enqueues it (`OutgoingJob.dedup_key`); enqueue from inside a job (`worker_child.body.Body.enqueue`);
 keep the results of jobs, and serve them to whoever asks for their address (`Asking`); leave by
-itself when its process gets SIGTERM, by a handler of the library's own.
+itself when its process gets SIGTERM, by a handler of the library's own; run jobs in processes that
+the worker's first one has started, and that can outlive it; claim rows under a name that the worker
+is given (`worker_child.protocol.Init.worker_name`), and say in `InboxRow` since when a row is
+claimed.
 """
 
 

@@ -77,8 +77,9 @@ class WakeUp:
 
 
 def identity_of(child: Child) -> str:
-    """Under which name a worker claims: that of its sessions, which no other worker bears."""
-    return child.init.application_name
+    """Under which name a worker claims: the one that it is given, else that of its sessions, which
+    no other worker bears."""
+    return child.init.worker_name or child.init.application_name
 
 
 async def connect(child: Child) -> AsyncConnection[Any]:

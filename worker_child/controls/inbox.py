@@ -18,10 +18,10 @@ from worker_child.adapters.contract import (
     UnusableSettingsError,
     Workers,
 )
-from worker_child.adapters.program import python_argv
+from worker_child.adapters.program import interpreter, python_argv
 from worker_child.adapters.sql_inbox import SqlInbox
 from worker_child.controls.cache_caller import CacheCaller
-from worker_child.controls.enqueuer import ControlEnqueuer
+from worker_child.controls.enqueuer import ControlEnqueuer, KeyedEnqueuer
 from worker_child.controls.statements import SCHEMA
 from worker_child.protocol import Rescue
 
@@ -30,7 +30,15 @@ POLL_S = 0.2
 ACKNOWLEDGE_EVERY_S = 1.0
 """Of the late-acknowledging control."""
 LEASE_S = 3.0
-"""Of the short-lease control."""
+"""Of the short-lease control, and of the forking one."""
+RENEW_EVERY_S = 1.0
+"""Of the forking control."""
+ELECTED_LEASE_S = 2.0
+"""Of a claim under the elected control."""
+OFFICE_S = 5.0
+"""For so long its leader leads without a sign of life."""
+ROUND_S = 0.5
+"""How often each of its workers renews what it has, stands for election, and frees if it leads."""
 
 PARITY_OF_CONTROLS = MappingProxyType(
     {
@@ -54,7 +62,8 @@ FROM control_job
 
 _ROWS = """
 SELECT job_id, id::text, CASE WHEN claimed_by IS NULL THEN 'queued' ELSE 'claimed' END, claimed_by,
-       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float
+       NULL, extract(epoch FROM claimed_until - clock_timestamp())::float,
+       false, extract(epoch FROM clock_timestamp() - claimed_at)::float
 FROM control_job
 WHERE %(ids)s::bigint[] IS NULL OR claimed_by IS NOT NULL OR id = ANY(%(ids)s)
 ORDER BY id
@@ -67,6 +76,9 @@ SELECT sequence, identity, inbox_id::text, job_id, action FROM control_audit ORD
 
 SIGTERM: Mapping[Offer, str] = MappingProxyType(
     {"sigterm": "it claims nothing more, and leaves when its jobs are done"}
+)
+CLAIMS_BY_NAME: Mapping[Offer, str] = MappingProxyType(
+    {**SIGTERM, "worker_name": "what a claim writes into its row, beside the time"}
 )
 
 
@@ -151,6 +163,7 @@ class NeverRescuesAdapter(ControlAdapter):
     """A claim without an end, under a name: a dead worker's rows stay claimed for ever."""
 
     name = "control_never_rescues"
+    offers = CLAIMS_BY_NAME
     rescue = None
 
 
@@ -162,6 +175,7 @@ class LateAckAdapter(ControlAdapter):
     """
 
     name = "control_late_ack"
+    offers = CLAIMS_BY_NAME
     rescue = Rescue("the slot's next worker frees it before it is ready", 0.0, 0.0, POLL_S)
     settings = MappingProxyType({"acknowledge_every_s": ACKNOWLEDGE_EVERY_S})
 
@@ -171,8 +185,51 @@ class ShortLeaseAdapter(ControlAdapter):
     again while it is still going on."""
 
     name = "control_short_lease"
+    offers = CLAIMS_BY_NAME
     rescue = Rescue("its lease runs out and is never renewed", LEASE_S, 0.0, POLL_S)
     settings = MappingProxyType({"lease_s": LEASE_S})
+
+
+class ForkingAdapter(ControlAdapter):
+    """Two processes a worker: the first one renews the leases, the one that it has started claims,
+    works and acknowledges. Without the first one the other goes on, and its leases run out."""
+
+    name = "control_forking"
+    rescue = Rescue("its lease runs out once nobody renews it", LEASE_S, 0.0, POLL_S)
+    settings = MappingProxyType({"lease_s": LEASE_S, "renew_every_s": RENEW_EVERY_S})
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {"child_processes": "all jobs run in one process that the first one has forked"}
+    )
+
+    def child_argv(self) -> list[str]:
+        return [*interpreter(None), "-m", "worker_child.controls.forking"]
+
+
+class ElectedAdapter(ControlAdapter):
+    """Only the leader of the workers frees what has run out: while there is none, nobody does.
+
+    Under ``maintenance_dead`` the leader lives, keeps its office, and frees nothing.
+    """
+
+    name = "control_elected"
+    presets = ("stock", "maintenance_dead")
+    rescue = Rescue(
+        "the leader frees what has run out; another leads when its office has",
+        max(ELECTED_LEASE_S, OFFICE_S + ROUND_S),
+        ROUND_S,
+        POLL_S,
+    )
+    settings = MappingProxyType(
+        {"lease_s": ELECTED_LEASE_S, "office_s": OFFICE_S, "round_s": ROUND_S}
+    )
+
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
+        return replace(
+            preset, settings={**preset.settings, "maintains": name != "maintenance_dead"}
+        )
 
 
 class CacheAdapter(ControlAdapter):
@@ -204,3 +261,28 @@ class CacheAdapter(ControlAdapter):
         if keyed:
             return CacheCaller(dsn, one_at_a_time=preset.settings["one_at_a_time"])
         return ControlEnqueuer(dsn)
+
+
+class KeyedAdapter(ControlAdapter):
+    """Has unique keys, each of one row that waits.
+
+    ``stock`` frees an orphan whose key another row holds once that one is taken, and the others
+    before. ``stops`` frees orphans up to the first such one, and never again.
+    """
+
+    name = "control_keyed"
+    presets = ("stock", "stops")
+    rescue = Rescue("the slot's next worker frees it, once its key is free", 0.0, 0.0, POLL_S)
+    offers: Mapping[Offer, str] = MappingProxyType(
+        {"dedup": "a unique index: one row a key that waits; a claimed one has none", **SIGTERM}
+    )
+
+    def preset(
+        self, name: str, workers: Workers, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> Preset:
+        preset = super().preset(name, workers, changes)
+        stops = {"stops_at_taken_key": name == "stops"}
+        return replace(preset, settings={**preset.settings, **stops})
+
+    def enqueuer(self, dsn: str, preset: Preset, *, keyed: bool) -> Enqueuer:
+        return KeyedEnqueuer(dsn)

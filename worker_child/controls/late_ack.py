@@ -48,10 +48,12 @@ class LateAcknowledger:
 
 
 async def free_predecessors(consumer: Consumer) -> None:
-    """Free the claims of the slot's earlier processes; a session's name ends in its incarnation."""
-    identity = identity_of(consumer.child)
-    slot = identity.rpartition(":")[0] + ":%"
-    await consumer.connection.execute(FREE_PREDECESSORS, {"slot": slot, "identity": identity})
+    """Free the claims of the slot's earlier processes, whether they had names of their own or this
+    one's; a session's name ends in its incarnation. Call before the first claim."""
+    child = consumer.child
+    slot = child.init.application_name.rpartition(":")[0] + ":%"
+    names = {"slot": slot, "identity": identity_of(child)}
+    await consumer.connection.execute(FREE_PREDECESSORS, names)
 
 
 async def work(child: Child) -> None:

@@ -19,9 +19,12 @@ CREATE TABLE control_job (
     job_id text NOT NULL,
     payload bytea NOT NULL,
     claimed_by text,
+    claimed_at timestamptz,
     claimed_until timestamptz,
-    address text
+    address text,
+    key text
 );
+CREATE UNIQUE INDEX control_job_key ON control_job (key) WHERE claimed_by IS NULL;
 CREATE INDEX control_job_address ON control_job (address) WHERE address IS NOT NULL;
 CREATE TABLE control_address (
     address text PRIMARY KEY
@@ -31,6 +34,11 @@ CREATE TABLE control_result (
     part int NOT NULL,
     content bytea NOT NULL,
     PRIMARY KEY (address, part)
+);
+CREATE TABLE control_leader (
+    office int PRIMARY KEY CHECK (office = 1),
+    identity text NOT NULL,
+    until timestamptz NOT NULL
 );
 CREATE TABLE control_audit (
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -78,8 +86,8 @@ CLAIM_BY_DELETING = _audited(
 
 CLAIM_BY_NAME = _audited(
     SQL(
-        "UPDATE control_job SET claimed_by = %(identity)s WHERE id = {} "
-        "RETURNING id, job_id, payload"
+        "UPDATE control_job SET claimed_by = %(identity)s, claimed_at = clock_timestamp() "
+        "WHERE id = {} RETURNING id, job_id, payload"
     ).format(_UNCLAIMED),
     "claimed",
 )
@@ -87,13 +95,45 @@ CLAIM_BY_NAME = _audited(
 
 CLAIM_BY_LEASE = _audited(
     SQL(
-        "UPDATE control_job SET claimed_by = %(identity)s, "
+        "UPDATE control_job SET claimed_by = %(identity)s, claimed_at = clock_timestamp(), "
         "claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second' WHERE id = {} "
         "RETURNING id, job_id, payload"
     ).format(_UNCLAIMED_OR_EXPIRED),
     "claimed",
 )
 """The same, until `lease_s` seconds from now; an expired claim is as good as none."""
+
+CLAIM_FOR_LEASE = _audited(
+    SQL(
+        "UPDATE control_job SET claimed_by = %(identity)s, "
+        "claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second' WHERE id = {} "
+        "RETURNING id, job_id, payload"
+    ).format(_UNCLAIMED),
+    "claimed",
+)
+"""The same, and an expired claim stands until somebody frees it."""
+
+FREE_EXPIRED = """
+UPDATE control_job SET claimed_by = NULL, claimed_until = NULL
+WHERE claimed_until < clock_timestamp()
+"""
+"""Free every claim that has run out, whoever had made it."""
+
+ELECT = """
+INSERT INTO control_leader
+SELECT 1, %(identity)s, clock_timestamp() + %(office_s)s * interval '1 second'
+WHERE %(slot)s = 0 OR EXISTS (SELECT FROM control_leader)
+ON CONFLICT (office) DO UPDATE SET identity = excluded.identity, until = excluded.until
+WHERE control_leader.identity = excluded.identity OR control_leader.until < clock_timestamp()
+RETURNING 1
+"""
+"""Take the office, or keep it, for `office_s` seconds from now; no row = another has it."""
+
+RENEW = """
+UPDATE control_job SET claimed_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+WHERE claimed_by = %(identity)s
+"""
+"""Give all claims of `identity` `lease_s` seconds from now."""
 
 ACKNOWLEDGE = _audited(
     SQL("DELETE FROM control_job WHERE id = ANY(%(ids)s) RETURNING id, job_id, payload"),
@@ -102,7 +142,18 @@ ACKNOWLEDGE = _audited(
 """Take the finished rows `ids` out of the queue, whoever claimed them; one gone is left alone."""
 
 FREE_PREDECESSORS = """
-UPDATE control_job SET claimed_by = NULL
-WHERE claimed_by LIKE %(slot)s AND claimed_by <> %(identity)s
+UPDATE control_job SET claimed_by = NULL, claimed_at = NULL
+WHERE claimed_by LIKE %(slot)s OR claimed_by = %(identity)s
 """
-"""Free whatever earlier processes of the slot had claimed; `slot` is a LIKE pattern."""
+"""Free whatever earlier processes of the slot had claimed, also under the same name; `slot` is a
+LIKE pattern."""
+
+ORPHANS = """
+SELECT id FROM control_job
+WHERE claimed_by LIKE %(slot)s AND claimed_by <> %(identity)s
+ORDER BY id
+"""
+"""What earlier processes of the slot had claimed, the oldest first; `slot` is a LIKE pattern."""
+
+FREE = "UPDATE control_job SET claimed_by = NULL, claimed_at = NULL WHERE id = %s"
+"""Free one row. Raises UniqueViolation while another one waits under its key."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from psycopg.sql import Composed
 
-from worker_child.controls import cache, late_ack
+from worker_child.controls import cache, elected, keyed, late_ack
 from worker_child.controls.consumers import Consumer, run_consumers
 from worker_child.controls.statements import (
     CLAIM_BY_DELETING,
@@ -68,7 +68,10 @@ CONTROLS: dict[str, Work] = {
     "control_never_rescues": partial(run_consumers, serve_one=never_rescue),
     "control_late_ack": late_ack.work,
     "control_short_lease": partial(run_consumers, serve_one=lease),
+    "control_forking": partial(run_consumers, serve_one=lease),
+    "control_elected": elected.work,
     "control_cache": cache.work,
+    "control_keyed": keyed.work,
 }
 """By the library's name in the init."""
 

@@ -20,7 +20,7 @@ from analysis.ledger.case import Case
 from analysis.report.explain import SENTENCES, committed_effects, sentence_of
 from analysis.report.number_format import words
 from orchestrator.history.records import EnqueueFailed
-from worker_child.protocol import JobDiscarded, JobRetried, Note
+from worker_child.protocol import JobDiscarded, JobDying, JobRetried, Note
 
 PLACE: Final = "#"
 """Where a fact's number goes in its sentence."""
@@ -194,7 +194,11 @@ def _questions(case: Case, places: Mapping[str, int]) -> Iterator[tuple[int | No
 def _rare(case: Case) -> Iterator[tuple[int | None, int, str]]:
     """What comes by the dozen: each line by itself."""
     history = case.history
-    kinds: dict[type[Any], str] = {JobRetried: "job_retried", JobDiscarded: "job_discarded"}
+    kinds: dict[type[Any], str] = {
+        JobDying: "job_dying",
+        JobRetried: "job_retried",
+        JobDiscarded: "job_discarded",
+    }
     for record_type, kind in kinds.items():
         for record in history.records.of(record_type):
             yield history.jobs.number(record.job_id), record.t_ns, SENTENCES[kind](record)

@@ -45,6 +45,7 @@ STYLES: Final = {
     "alive and idle": ("--again", "x"),
     "held up": ("--cut", "|"),
     "draining": ("--series-4", "\\"),
+    "leaderless": ("--series-4", "+"),
     "dead": ("--erred", "-"),
 }
 """By a state: its colour and its pattern, in the order of the legend."""
@@ -74,7 +75,8 @@ def workers_plot(case: Case, clock: Clock) -> Shown:
     says = (
         "Each row is a process of a slot, from its start to its end: working = at least one job "
         "is open in it; alive and idle = it has a place free while a job waits, and takes none; "
-        "held up = by a fault that it survives; draining = told to stop, not yet gone; dead = "
+        "held up = by a fault that it survives; draining = told to stop, not yet gone; "
+        "leaderless = its first process was killed, others live on; dead = "
         f"until its slot was filled again.{left_out}{bands_said(clock)}"
     )
     layout = over_time(clock, "")
@@ -95,6 +97,8 @@ def states_of(case: Case, one: Incarnation, idle: Idleness, end_ns: int) -> Iter
     told_ns = told_to_stop_ns(one, stop_asked_ns(case.history.records))
     if told_ns is not None and told_ns < gone_ns and told_ns != died_ns:
         yield State("draining", max(told_ns, ready_ns), gone_ns)
+    if one.leaderless_ns is not None:
+        yield State("leaderless", one.leaderless_ns, died_ns)
     for span in case.spans:
         if not (span.ends_process or span.lets_go) and span.hits(one.key):
             until_ns = min(gone_ns, gone_ns if span.healed_ns is None else span.healed_ns)

@@ -27,6 +27,7 @@ def body_points() -> list[Point]:
                 with_rows=False,
                 executes=True,
             ),
+            phase=phase,
             sql="",
             folded=0,
             foretold=False,

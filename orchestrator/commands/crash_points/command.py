@@ -22,10 +22,17 @@ from analysis.compare.crash_points import (
 )
 from analysis.errors import CrashPointsError
 from analysis.report.console import HarmlessConsole
-from orchestrator.commands.crash_points.enumeration import Enumeration, Progress, Wish
+from orchestrator.commands.crash_points.enumeration import Enumeration, Progress
 from orchestrator.commands.crash_points.kept import Kept
-from orchestrator.commands.crash_points.plan import USUAL_SIDES, Subject, harmless_requests
+from orchestrator.commands.crash_points.plan import (
+    SIDES_OF,
+    USUAL_ACTIONS,
+    USUAL_SIDES,
+    Subject,
+    harmless_requests,
+)
 from orchestrator.commands.crash_points.table import print_progress, print_table
+from orchestrator.commands.crash_points.wish import Wish
 from orchestrator.commands.crash_points.workloads import (
     SMALLEST_FIRST,
     Ability,
@@ -67,9 +74,10 @@ def crash_points(
         str,
         typer.Option(
             help="With commas: kill; stall = the connections stand still while another worker is "
-            "there, then flow again."
+            "there, then flow again; race = a worker that rescues another's job is held while that "
+            "one completes it."
         ),
-    ] = ",".join(ACTIONS),
+    ] = ",".join(USUAL_ACTIONS),
     sides: Annotated[
         str,
         typer.Option(
@@ -112,8 +120,10 @@ def crash_points(
 
     Three runs without harm list the round trips; then each is a run of its own in which the worker
     is stopped before, or after, it, and killed; or its connections stand still while another worker
-    is there, and then flow again. Three places of a job's body are points as well. The verdict of a
-    point is that of its worst job.
+    is there, and then flow again. Three places of a job's body are points as well. With race among
+    the actions a worker stands still before it completes its job, another one that rescues it is
+    held at each round trip of that rescue, the completion is let through, and then the other one.
+    The verdict of a point is that of its worst job.
     What was interrupted goes on where it was when the same command is given again.
 
     Exit codes: 0 nothing worse than a duplicate, 1 a job was lost, stranded, given up or stuck, 2
@@ -138,6 +148,7 @@ def crash_points(
         max_bound,
         fold=not every,
     )
+    _require_a_trial(wish)
     console = HarmlessConsole()
     if dask is not None and lanes is not None:
         raise ClusterError("--lanes cannot go with --dask: each machine has one run at a time")
@@ -194,6 +205,18 @@ def _sides(text: str) -> tuple[TriedSide, ...]:
             f"--sides {', '.join(unknown) or 'names none'}: there are {', '.join(SIDES)}"
         )
     return tuple(side for side in SIDES if side in given)
+
+
+def _require_a_trial(wish: Wish) -> None:
+    """Raises `UnknownNameError` where no action is tried on any of the sides."""
+    if not any(SIDES_OF[action] & set(wish.sides) for action in wish.actions):
+        tried = ", ".join(
+            side for side in SIDES if any(side in SIDES_OF[action] for action in wish.actions)
+        )
+        raise UnknownNameError(
+            f"--actions {','.join(wish.actions)} is tried on none of --sides "
+            f"{','.join(wish.sides)}: there are {tried}"
+        )
 
 
 def _subject(

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from analysis.compare.crash_points import (
-    ACTIONS,
     Action,
     CrashPoints,
     ListedPoint,
@@ -28,26 +27,31 @@ from orchestrator.commands.crash_points.kept import (
 from orchestrator.commands.crash_points.listing import (
     Listing,
     Point,
+    RoundTripNote,
     idle_says,
     list_points,
 )
-from orchestrator.commands.crash_points.notes import read_round_trips
+from orchestrator.commands.crash_points.notes import read_rescuer, read_round_trips
 from orchestrator.commands.crash_points.plan import (
-    USUAL_SIDES,
     Subject,
     Trial,
     harmless_requests,
     not_tried,
     points_to_try,
+    race_trials,
+    rescue_requests,
     trials,
     undecidable,
 )
+from orchestrator.commands.crash_points.race import completion_of, race_points
 from orchestrator.commands.crash_points.under_way import UnderWay
+from orchestrator.commands.crash_points.wish import Wish, command_of
 from orchestrator.commands.crash_points.workloads import WORKLOADS, WorkloadName
 from orchestrator.commands.engine.engine import Block, Engine
 from orchestrator.errors import CrashbenchError, UnknownNameError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import IsInterrupted
+from orchestrator.scenario.triggered import AtPoint
 
 Observe = Callable[["Progress"], None]
 MOST_ATTEMPTS = 3
@@ -70,21 +74,6 @@ class UnsoundListingError(RunFailedError):
     """A run without harm cannot be vouched for: which points there are is not known."""
 
     exit_code = 3
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked for beside the queue itself."""
-
-    only: frozenset[str] = frozenset()
-    """Ids of points; empty = all."""
-    repetitions: int = 1
-    actions: tuple[Action, ...] = ACTIONS
-    sides: tuple[TriedSide, ...] = USUAL_SIDES
-    max_bound_s: float = 60.0
-    """Longer rescues are not waited for."""
-    fold: bool = True
-    """False = every round trip is a point of its own."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +113,10 @@ class Enumeration:
         self._interrupted: IsInterrupted = lambda: False
         self._kept = kept
         self._not_tried = not_tried(subject.preset, wish.actions, wish.max_bound_s)
+        self._notes: dict[WorkloadName, list[list[RoundTripNote]]] = {}
+        """Of the runs without harm."""
+        self._raced: list[Point] = []
+        """The round trips at which a rescuer is held."""
         self._carried = 0
         self._taken_over = 0
         self._busy_s = 0.0
@@ -137,20 +130,45 @@ class Enumeration:
         begun_s = time.monotonic()
         listings = self._list()
         listed = points_to_try(listings)
+        completion = self._list_races()
         # A worker that was not seen to say anything is not vouched for by its body alone.
-        points = self._wished([*listed, *(body_points() if listed else ())])
-        planned = trials(
-            self._subject,
-            points,
-            self._actions(),
-            self._wish.sides,
-            self._wish.repetitions,
-            self._wish.max_bound_s,
-        )
+        points = self._wished([*listed, *(body_points() if listed else ()), *self._raced])
+        planned = self._plan(points, completion)
         results: dict[str, PointRun] = {}
         for _ in self._try(planned, results):
             yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
         yield self._table(listings, points, planned, results, time.monotonic() - begun_s)
+
+    def _plan(self, points: Sequence[Point], completion: AtPoint | None) -> list[Trial]:
+        subject, wish = self._subject, self._wish
+        plain = [point for point in points if point not in self._raced]
+        sides, times = wish.sides, wish.repetitions
+        planned = trials(subject, plain, self._actions(), sides, times, wish.max_bound_s)
+        if completion is not None:
+            wished = [point for point in points if point in self._raced]
+            planned += race_trials(subject, completion, wished, sides, times)
+        return planned
+
+    def _list_races(self) -> AtPoint | None:
+        """Where the first job is completed, once it is known where its rescuer is held; None where
+        that is not asked for, or cannot be tried."""
+        if "race" not in self._actions():
+            return None
+        completion = completion_of(self._notes["single"])
+        if completion is None:
+            self._not_tried["race"] = (
+                "the job was not completed by the same round trip in every run without harm"
+            )
+            return None
+        requests = rescue_requests(self._subject, completion)
+        self._carry_out_harmless(requests)
+        runs = [read_rescuer(history_of(request)) for request in requests]
+        self._raced = race_points(runs, self._notes["single"])
+        if not self._raced:
+            self._not_tried["race"] = (
+                "no round trip of a rescuer could be told from those of an idle worker"
+            )
+        return completion
 
     def _actions(self) -> list[Action]:
         return [action for action in self._wish.actions if action not in self._not_tried]
@@ -158,7 +176,7 @@ class Enumeration:
     def _list(self) -> dict[WorkloadName, Listing]:
         requests = harmless_requests(self._subject)
         self._carry_out_harmless([request for some in requests.values() for request in some])
-        notes = {
+        notes = self._notes = {
             workload: [read_round_trips(history_of(request)) for request in some]
             for workload, some in requests.items()
         }
@@ -273,7 +291,7 @@ class Enumeration:
             library_version=request.adapter.version() if request else "",
             preset=subject.preset.name,
             folder=f"{subject.folder.parent.name}/{subject.folder.name}",
-            command=_command(subject, self._wish),
+            command=command_of(subject, self._wish),
             repetitions=self._wish.repetitions,
             lanes=self._engine.machines(),
             took_s=round(took_s, 3),
@@ -294,7 +312,9 @@ class Enumeration:
                 for point in listing.steady
                 if not point.name.executes
             ),
-            before_unknown=tuple(_listed(point) for point in undecidable(points)),
+            before_unknown=tuple(
+                _listed(point) for point in undecidable(points) if point not in self._raced
+            ),
         )
 
 
@@ -315,7 +335,7 @@ def _outcome(
         id=name.id,
         workload=name.workload,
         statement=name.statement,
-        phase=name.phase,
+        phase=point.phase,
         wave=name.wave,
         ordinal=name.ordinal,
         side=side,
@@ -333,21 +353,8 @@ def _listed(point: Point) -> ListedPoint:
     return ListedPoint(
         workload=name.workload,
         statement=name.statement,
-        phase=name.phase,
+        phase=point.phase,
         wave=name.wave,
         ordinal=name.ordinal,
         folded=point.folded,
     )
-
-
-def _command(subject: Subject, wish: Wish) -> str:
-    words = ["crashbench", "crash-points", subject.library, "--preset", subject.preset_name]
-    words += [] if wish.actions == ACTIONS else ["--actions", ",".join(wish.actions)]
-    words += [] if wish.sides == USUAL_SIDES else ["--sides", ",".join(wish.sides)]
-    if wish.max_bound_s != Wish.max_bound_s:
-        words += ["--max-bound", f"{wish.max_bound_s:g}"]
-    words += [word for setting in subject.settings for word in ("--setting", setting)]
-    if wish.repetitions != 1:
-        words += ["--repetitions", str(wish.repetitions)]
-    words += [word for point in sorted(wish.only) for word in ("--only", point)]
-    return " ".join([*words, *([] if wish.fold else ["--all"])])

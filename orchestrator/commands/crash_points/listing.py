@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from orchestrator.commands.crash_points.workloads import WorkloadName
+from orchestrator.proxy.statements import begins_transaction, ends_transaction
 from orchestrator.scenario.triggered import AtPoint, PointPhase, PointSide
 from worker_child.protocol import HoldPoint
 
@@ -22,6 +23,7 @@ class RoundTripNote(msgspec.Struct, frozen=True):
     """The `detail` of a ``round_trip`` note."""
 
     number: int
+    connection: int
     statement: str
     sql: str
     phase: PointPhase
@@ -30,6 +32,8 @@ class RoundTripNote(msgspec.Struct, frozen=True):
     wave: int
     foretold: bool
     """Whether it returns or changes rows was known before it already: it ends a transaction."""
+    settles: bool
+    """From its answer on the queue owed nothing of its wave."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Name:
     workload: WorkloadName
     statement: str
     phase: PointPhase | None
-    """None = folded: wherever the worker's jobs stand, once it is ready."""
+    """None = wherever the worker's jobs stand, once it is ready: it is folded; or of several jobs
+    at once, of which a busy machine decides how far each of them is."""
     wave: int | None
     """Which wave was the last to go out, from 0; None = it is of no wave: folded, or of a worker
     that starts or has had no job yet."""
@@ -49,6 +54,11 @@ class Name:
     """Of those that returned or changed rows; else whether they did or not."""
     executes: bool
     """False: it executes nothing (Parse, Describe), and is not tried."""
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it stands for all that an idle worker says too."""
+        return self.phase is None and self.wave is None
 
     @property
     def id(self) -> str:
@@ -61,6 +71,8 @@ class Point:
     """A round trip that can be tried, or only listed."""
 
     name: Name
+    phase: PointPhase | None
+    """Where the jobs stood in the first of the runs; None = it is folded."""
     sql: str
     """As it was first sent."""
     folded: int
@@ -70,14 +82,16 @@ class Point:
     among_all: int | None
     """Which it is of all of its statement, phase and wave, with rows or without, from 1; None =
     that was not the same in every run."""
+    begins: bool = False
+    """Whether it begins a transaction: whether that has to do with a job shows only later."""
     hold: HoldPoint | None = None
     """Where the job's body is held; None = it is a round trip."""
 
     def at(self, side: PointSide) -> AtPoint | None:
-        """As a fault's trigger; None = before it nobody can tell it from those without rows."""
+        """As a fault's trigger; None = there nobody can tell it yet from those without rows."""
         name = self.name
         ordinal, with_rows = name.ordinal, name.with_rows
-        if side != "after" and with_rows and not self.foretold:
+        if self.begins or (side != "after" and with_rows and not self.foretold):
             if self.among_all is None:
                 return None
             ordinal, with_rows = self.among_all, False
@@ -103,7 +117,10 @@ class Listing:
 
 def idle_says(runs: Iterable[Sequence[RoundTripNote]]) -> frozenset[str]:
     """What a worker that has never had a job says in every one of these runs."""
-    said = [{note.statement for note in notes if note.phase == "idle"} for notes in runs]
+    said = [
+        {note.statement for note in notes if note.phase == "idle" and note.wave < 0}
+        for notes in runs
+    ]
     return frozenset(set.intersection(*said)) if said else frozenset()
 
 
@@ -118,9 +135,10 @@ def list_points(
 
     What an idle worker says too bears no phase and is one point where it says nothing of a job: in
     the phase ``idle``; wherever it found no rows; and, where it counts none (BEGIN), in the phases
-    in which no handler is at work. With rows it keeps its phase: the same statement may then be the
-    one that takes, fails or acknowledges a job. What a starting worker repeats for each connection
-    is one point. Without `fold` each is a point of its own.
+    in which no handler is at work, and wherever its transaction found none. With rows it keeps its
+    phase: the same statement may then be the one that takes, fails or acknowledges a job. What a
+    starting worker repeats for each connection is one point. Without `fold` each is a point of its
+    own. Of several jobs at once (*batch*) no point is named by a phase.
     """
     named = [_named(workload, notes, idle, fold=fold) for notes in runs]
     everywhere = set.intersection(*(set(names) for names in named))
@@ -151,32 +169,55 @@ def _named(
     workload: WorkloadName, notes: Sequence[RoundTripNote], idle: Collection[str], *, fold: bool
 ) -> dict[Name, Point]:
     said_idle = idle if fold else ()
-    seen: Counter[Name | tuple[str, PointPhase, int]] = Counter()
+    ended = _rows_of_begun(notes)
+    seen: Counter[Name | tuple[str, PointPhase | None, int]] = Counter()
     found: dict[Name, Point] = {}
     for note in sorted(notes, key=lambda note: note.number):
         starting, told = note.phase == "starting up", note.statement in said_idle
-        is_idle = told and _is_of_no_job(note)
+        is_idle = told and _is_of_no_job(note, ended.get(note.number))
+        of_several = workload == "batch" and not starting
+        phase = None if of_several else note.phase
         name = Name(
             workload=workload,
             statement=note.statement,
-            phase=None if is_idle else note.phase,
+            phase=None if is_idle else phase,
             wave=None if is_idle or starting or note.wave < 0 else note.wave,
             ordinal=1,
             with_rows=told and not (starting or is_idle) and bool(note.rows),
             executes=note.executes,
         )
         seen[name] += 1
-        place = note.statement, note.phase, note.wave
+        place = note.statement, phase, note.wave
         seen[place] += note.executes
-        if not (is_idle or (fold and starting)):
+        is_one = is_idle or (fold and starting)
+        if not is_one:
             name = replace(name, ordinal=seen[name])
-        known = found.get(name, Point(name, note.sql, -1, note.foretold, seen[place]))
+        shown = None if is_idle else note.phase
+        begins = note.number in ended and not is_one
+        new = Point(name, shown, note.sql, -1, note.foretold, seen[place], begins)
+        known = found.get(name, new)
         found[name] = replace(known, folded=known.folded + 1)
     return found
 
 
-def _is_of_no_job(note: RoundTripNote) -> bool:
-    """Of a statement that an idle worker says too."""
+def _is_of_no_job(note: RoundTripNote, ended: int | None) -> bool:
+    """Of a statement that an idle worker says too; `ended` is of the transaction that it begins."""
     if note.phase in ("starting up", "idle"):
         return note.phase == "idle"
-    return note.rows == 0 or (note.rows is None and note.phase in _NO_HANDLER)
+    if note.rows is None:
+        return note.phase in _NO_HANDLER or ended == 0
+    return note.rows == 0
+
+
+def _rows_of_begun(notes: Sequence[RoundTripNote]) -> Mapping[int, int | None]:
+    """By the number of what began a transaction: how many rows all of it returned or changed, None
+    = nobody saw its end."""
+    found: dict[int, int | None] = {}
+    begun: dict[int, int] = {}
+    for note in sorted(notes, key=lambda note: note.number):
+        if note.executes and begins_transaction(note.statement):
+            begun[note.connection] = note.number
+            found[note.number] = None
+        elif ends_transaction(note.statement) and note.connection in begun:
+            found[begun.pop(note.connection)] = note.rows
+    return found

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from analysis.compare.crash_points import Action, TriedSide
-from orchestrator.commands.crash_points.listing import Listing, Point
+from analysis.compare.crash_points import SIDES, Action, TriedSide
+from orchestrator.commands.crash_points.listing import Listing, Name, Point
+from orchestrator.commands.crash_points.race import rescuer_at
 from orchestrator.commands.crash_points.workloads import (
     WORKLOADS,
     Ability,
@@ -19,19 +20,28 @@ from orchestrator.commands.crash_points.workloads import (
     idle_s,
     kill_scenario,
     listing_scenario,
+    race_scenario,
+    rescue_scenario,
     stall_s,
     stall_scenario,
 )
 from orchestrator.run.request import Request, make_request
-from orchestrator.scenario.triggered import PointPhase
+from orchestrator.scenario.triggered import AtPoint
 from orchestrator.scenario.types import Scenario
 from worker_child.adapters.contract import Preset
 
+USUAL_ACTIONS: tuple[Action, ...] = ("kill", "stall")
 USUAL_SIDES: tuple[TriedSide, ...] = ("before", "after", "body")
 HARMLESS_RUNS = 3
-_TRIED_IN: Mapping[PointPhase | None, WorkloadName] = MappingProxyType(
-    {"starting up": "batch", None: "single"}
+SIDES_OF: Mapping[Action, frozenset[TriedSide]] = MappingProxyType(
+    {
+        "kill": frozenset(SIDES),
+        "stall": frozenset({"before", "after"}),
+        "race": frozenset({"before", "after"}),
+    }
 )
+"""On which sides an action is tried: a worker that is stalled, or a rescuer that is held, sends no
+late request, and none is stalled in its body."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,44 @@ def harmless_requests(subject: Subject) -> dict[WorkloadName, list[Request]]:
     }
 
 
+def rescue_requests(subject: Subject, completion: AtPoint) -> list[Request]:
+    """The runs that list what a rescuer says."""
+    scenario = rescue_scenario(subject.ability, completion, _stall_s(subject))
+    return [subject.request(scenario, ordinal) for ordinal in range(1, HARMLESS_RUNS + 1)]
+
+
+def race_trials(
+    subject: Subject,
+    completion: AtPoint,
+    points: Sequence[Point],
+    sides: Sequence[TriedSide],
+    repetitions: int,
+) -> list[Trial]:
+    """Every run in which a rescuer is held at one of these points."""
+    return [
+        Trial(point, side, "race", subject.request(scenario, ordinal))
+        for ordinal in range(1, repetitions + 1)
+        for side in sides
+        for point in points
+        if (scenario := _race_of(subject, completion, point, side)) is not None
+    ]
+
+
+def _race_of(
+    subject: Subject, completion: AtPoint, point: Point, side: TriedSide
+) -> Scenario | None:
+    at = None if side == "body" or side not in SIDES_OF["race"] else rescuer_at(point, side)
+    if at is None:
+        return None
+    called = f"point_{point.name.id}_{side}_race"
+    return race_scenario(called, subject.ability, completion, at, _stall_s(subject))
+
+
+def _stall_s(subject: Subject) -> float:
+    assert subject.preset.rescue is not None, "not tried where nobody rescues"
+    return stall_s(subject.preset.rescue)
+
+
 def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
     """Every steady point that executes something, each once.
 
@@ -92,8 +140,14 @@ def points_to_try(listings: Mapping[WorkloadName, Listing]) -> list[Point]:
         point
         for workload, listing in listings.items()
         for point in listing.steady
-        if point.name.executes and _TRIED_IN.get(point.name.phase, workload) == workload
+        if point.name.executes and _tried_in(point.name) == workload
     ]
+
+
+def _tried_in(name: Name) -> WorkloadName:
+    if name.is_folded:
+        return "single"
+    return "batch" if name.phase == "starting up" else name.workload
 
 
 def trials(
@@ -104,16 +158,16 @@ def trials(
     repetitions: int,
     max_bound_s: float,
 ) -> list[Trial]:
-    """Every run of these points, the first of each before the second of any.
+    """Every run of these points, the first of each before the second of any, save races.
 
-    A point of the body has one side alone; a worker that is stalled sends no late request, and none
-    is stalled in its body. A side on which a point cannot be told from others is left out: see
-    `undecidable`.
+    A point of the body has one side alone; what an action is not tried on is in `SIDES_OF`. A side
+    on which a point cannot be told from others is left out: see `undecidable`.
     """
     return [
         Trial(point, side, action, subject.request(scenario, ordinal))
         for ordinal in range(1, repetitions + 1)
         for action in actions
+        if action != "race"
         for side in sides
         for point in points
         if (scenario := _scenario_of(subject, point, side, action, max_bound_s)) is not None
@@ -127,15 +181,14 @@ def undecidable(points: Sequence[Point]) -> list[Point]:
 
 def not_tried(preset: Preset, actions: Sequence[Action], max_bound_s: float) -> dict[Action, str]:
     """Why an action is tried at no point: nobody would come to the rescue in useful time."""
-    if "stall" not in actions:
-        return {}
+    need = [action for action in actions if action != "kill"]
     if preset.rescue is None:
-        return {"stall": "this preset never rescues: nobody could take a stalled worker's job"}
+        why = "this preset never rescues: nobody could take a stalled worker's job"
+        return dict.fromkeys(need, why)
     wait_s = stall_s(preset.rescue)
     if wait_s > max_bound_s:
-        return {
-            "stall": f"a rescue may take {wait_s:.0f} s, longer than --max-bound {max_bound_s:g}"
-        }
+        why = f"a rescue may take {wait_s:.0f} s, longer than --max-bound {max_bound_s:g}"
+        return dict.fromkeys(need, why)
     return {}
 
 
@@ -145,9 +198,9 @@ def _scenario_of(
     name, preset = point.name, subject.preset
     if (side == "body") != (point.hold is not None):
         return None
-    if action == "stall" and side in ("body", "delayed"):
+    if side not in SIDES_OF[action]:
         return None
-    quiet_s = idle_s(preset) if name.phase is None else 0.0
+    quiet_s = idle_s(preset) if name.is_folded else 0.0
     called = f"point_{name.id}_{side}_{action}"
     if side == "body":
         assert point.hold is not None, "asked for just above"
@@ -160,6 +213,5 @@ def _scenario_of(
         return delay_scenario(called, name.workload, subject.ability, at, quiet_s, within_s)
     if action == "kill":
         return kill_scenario(called, name.workload, subject.ability, at, quiet_s)
-    assert preset.rescue is not None, "not tried where nobody rescues"
-    wait_s = stall_s(preset.rescue)
+    wait_s = _stall_s(subject)
     return stall_scenario(called, name.workload, subject.ability, at, quiet_s, wait_s)

@@ -46,12 +46,12 @@ def print_progress(progress: Progress, console: Console) -> None:
     if progress.trial is None or progress.result is None:
         console.print(Text(f"{place}  {progress.run_id}  listed{left}"), soft_wrap=True)
         return
-    name, verdict = progress.trial.point.name, progress.result.verdict
+    point, verdict = progress.trial.point, progress.result.verdict
     console.print(
         Text.assemble(
-            f"{place}  {name.id} {progress.trial.action:<5} {progress.trial.side:<7} ",
+            f"{place}  {point.name.id} {progress.trial.action:<5} {progress.trial.side:<7} ",
             (f"{verdict:<11}", STYLES[verdict]),
-            f" {name.phase or 'idle, too'}: {short(name.statement)}",
+            f" {point.phase or 'idle, too'}: {short(point.name.statement)}",
             (left, "dim"),
         ),
         soft_wrap=True,

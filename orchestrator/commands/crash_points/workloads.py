@@ -164,6 +164,22 @@ def stall_scenario(
     return _scenario(name, description, workload, ability, quiet_s, more, slots=2, limits=limits)
 
 
+def rescue_scenario(ability: Ability, completion: AtPoint, stalled_s: float) -> Scenario:
+    """A worker stands still where its job is completed, and the round trips of the one that comes
+    meanwhile are listed."""
+    fault = {
+        "what": "stall",
+        "stall_s": stalled_s,
+        "at_point": _table_of(completion),
+        "list_rescuer": True,
+    }
+    description = (
+        "A worker stands still where its job is completed, and the round trips of the worker that "
+        "comes meanwhile are listed."
+    )
+    return _stalled("crash_points_rescue", description, ability, fault, stalled_s)
+
+
 def race_scenario(
     name: str, ability: Ability, completion: AtPoint, rescuer_at: AtPoint, stalled_s: float
 ) -> Scenario:
@@ -179,6 +195,12 @@ def race_scenario(
         "A rescuer is held at one of its round trips with the database while the worker whose job "
         "it rescues completes that job; then it goes on."
     )
+    return _stalled(name, description, ability, fault, stalled_s)
+
+
+def _stalled(
+    name: str, description: str, ability: Ability, fault: Mapping[str, Any], stalled_s: float
+) -> Scenario:
     waits_s = {"drain_s": _DRAIN_S, "ready_s": _READY_S}
     limits = {name: limit_s + stalled_s for name, limit_s in waits_s.items()}
     more = {"faults": [fault]}

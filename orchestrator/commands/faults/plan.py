@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.commands.faults.table import Left
 from orchestrator.commands.matrix.plan import MatrixRun
 from orchestrator.errors import NotOfferedError, UnknownNameError
-from orchestrator.faults.table import TABLE, short_scenario
+from orchestrator.faults.table import TABLE, short_scenario, short_scenarios
 from orchestrator.libraries.library import find_library
 from orchestrator.run.request import Request, make_request
 from orchestrator.scenario.faults import Kill
@@ -32,7 +32,7 @@ class Wish:
     settings: tuple[str, ...] = ()
     """``KEY=VALUE`` each."""
     only: frozenset[str] = frozenset()
-    """The words of the faults that are wanted; empty = all."""
+    """The words of the faults that are wanted, as `short_scenarios` has them; empty = all."""
     dsn: str | None = None
     overwrite: bool = False
 
@@ -46,7 +46,8 @@ class FaultPlan:
     preset: str
     """With changed settings it is called by them."""
     trials: Mapping[str, MatrixRun | Left]
-    """By a fault's word: its run, or why there is none; in the order of `TABLE`."""
+    """By a fault's word, and its variant's: its run, or why there is none; in the order of
+    `TABLE`."""
 
     @property
     def runs(self) -> list[MatrixRun]:
@@ -56,9 +57,11 @@ class FaultPlan:
 
 def plan_faults_of(wish: Wish) -> FaultPlan:
     """Lay every fault out. Raises `CrashbenchError` before anything is run."""
-    words = {str(sort.__struct_config__.tag): sort for sort in TABLE}
-    _check_words(wish.only, words)
-    wanted = {word: sort for word, sort in words.items() if not wish.only or word in wish.only}
+    every = {
+        word: (sort, scenario) for sort in TABLE for word, scenario in short_scenarios(sort).items()
+    }
+    _check_words(wish.only, every)
+    wanted = {word: trial for word, trial in every.items() if not wish.only or word in wish.only}
     found = find_library(wish.library)
     adapter = found.load()
     name = wish.preset or (PREFERRED if PREFERRED in adapter.presets else "stock")
@@ -67,7 +70,10 @@ def plan_faults_of(wish: Wish) -> FaultPlan:
         library=found.name,
         library_version=adapter.version(),
         preset=preset.name,
-        trials={word: _trial(wish, sort, adapter, name) for word, sort in wanted.items()},
+        trials={
+            word: _trial(wish, sort, scenario, adapter, name)
+            for word, (sort, scenario) in wanted.items()
+        },
     )
 
 
@@ -77,7 +83,9 @@ def _check_words(only: Collection[str], words: Collection[str]) -> None:
             raise UnknownNameError(f"there is no fault {word!r}; {nearest_and_all(word, words)}")
 
 
-def _trial(wish: Wish, sort: type[Triggered], adapter: Adapter, preset: str) -> MatrixRun | Left:
+def _trial(
+    wish: Wish, sort: type[Triggered], scenario: str, adapter: Adapter, preset: str
+) -> MatrixRun | Left:
     row = TABLE[sort]
     if sort.NEEDS_OWN_SERVER and wish.dsn is not None:
         return Left("not possible here", "it is done to a whole server, and this one is given")
@@ -85,7 +93,7 @@ def _trial(wish: Wish, sort: type[Triggered], adapter: Adapter, preset: str) -> 
     if why is not None:
         return Left("not applicable", why)
     try:
-        return MatrixRun(_request(wish, short_scenario(sort), preset))
+        return MatrixRun(_request(wish, scenario, preset))
     except NotOfferedError as error:
         return Left("not applicable", str(error))
 

@@ -48,7 +48,8 @@ def row_left(word: str, left: Left) -> FaultRow:
 
 
 def row_of_run(word: str, outcome: Outcome, summary: Summary | None) -> FaultRow:
-    """Of a run; `summary` None = it has left no history."""
+    """Of a run; `summary` None = it has left no history. `word` may name a variant, as in
+    ``backend_terminate:listener``."""
     row = FaultRow(
         fault=word,
         scenario=outcome.scenario,
@@ -60,7 +61,7 @@ def row_of_run(word: str, outcome: Outcome, summary: Summary | None) -> FaultRow
     )
     if summary is None:
         return row
-    mine = [fault for fault in summary.faults if fault.what == word]
+    mine = [fault for fault in summary.faults if fault.what == word.partition(":")[0]]
     row = msgspec.structs.replace(
         row, injected=len(mine), certificates=sum(fault.complete for fault in mine)
     )

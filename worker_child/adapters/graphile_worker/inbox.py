@@ -118,6 +118,8 @@ class GraphileWorkerAdapter(SqlInbox):
             "dedup": "job_key with job_key_mode unsafe_dedupe: one row a key, also while it runs "
             "and when it has been given up",
             "fan_out": "addJobs of the job's helpers, one call for all",
+            "sigterm": "run's own handlers, on by default: it takes nothing more, waits for its "
+            "jobs, and kills itself by the same signal; after 5 s another one makes it fail them",
         }
     )
 

@@ -25,7 +25,7 @@ async function install(dsn) {
   await pgPool.end();
 }
 
-/** Runs graphile-worker until the parent asks to stop. */
+/** Runs graphile-worker until the parent asks to stop, or SIGTERM does, which it handles itself. */
 async function work(child) {
   const { worker, jobs, application } = settingsFrom(child.init.settings);
   const pgPool = child.libraryPool({ max: worker.maxPoolSize });
@@ -57,8 +57,12 @@ async function work(child) {
     parsedCronItems: [],
     preset: { plugins: [announcer], worker },
   });
-  await Promise.race([child.stop, endedUnasked(runner)]);
-  await runner.stop();
+  const told = new Promise((resolve) => process.once("SIGTERM", () => resolve("SIGTERM")));
+  if ((await Promise.race([child.stop, told, endedUnasked(runner)])) === "SIGTERM") {
+    await runner.promise; // graphile-worker's own handlers end it; ours adds nothing to them
+  } else {
+    await runner.stop();
+  }
   await rescuer?.end();
   await pgPool.end();
 }

@@ -68,8 +68,9 @@ SELECT (args ->> 'payload')::jsonb ->> 'job_id',
                last_heartbeat + %(lease_s)s * interval '1 second' - clock_timestamp())::float,
            0) END,
        status = 'succeeded' AND (
-           SELECT max(id) FILTER (WHERE type = 'started')
-                  > min(id) FILTER (WHERE type = 'succeeded')
+           SELECT coalesce(
+               max(id) FILTER (WHERE type = 'started')
+               > min(id) FILTER (WHERE type = 'succeeded'), false)
            FROM procrastinate_events AS event WHERE event.job_id = job.id)
 FROM procrastinate_jobs AS job
 LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id

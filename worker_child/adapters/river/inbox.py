@@ -57,7 +57,10 @@ SELECT args #>> '{plan,job_id}',
        CASE WHEN state = 'running' THEN attempted_by[cardinality(attempted_by)] END,
        attempt,
        CASE WHEN state = 'running' THEN extract(epoch FROM attempted_at
-           + %(rescue_stuck_jobs_after_s)s * interval '1 second' - clock_timestamp())::float END
+           + %(rescue_stuck_jobs_after_s)s * interval '1 second' - clock_timestamp())::float END,
+       false,
+       CASE WHEN state = 'running'
+            THEN extract(epoch FROM clock_timestamp() - attempted_at)::float END
 FROM river_job
 WHERE %(ids)s::bigint[] IS NULL OR state = 'running' OR id = ANY(%(ids)s)
 ORDER BY id
@@ -98,6 +101,7 @@ class RiverAdapter(SqlInbox):
             "dedup": "UniqueOpts by key: one row a key that is not cancelled or discarded, and so "
             "also none beside a completed one",
             "fan_out": "InsertMany of the worker's own client, one call for all",
+            "worker_name": "Config.ID, which each claim appends to attempted_by",
         }
     )
 

@@ -24,9 +24,9 @@ func work(ctx context.Context, c *child.Child) error {
 		return err
 	}
 	defer pool.Close()
-	// The session's name is this incarnation's alone, and so is the client that River writes into
-	// attempted_by.
-	identity := c.Init.ApplicationName
+	// What River writes into attempted_by: the session's name, which is this incarnation's alone, or
+	// one that its predecessors had as well.
+	identity := c.Init.Identity()
 	driver := newAnnouncingDriver(pool, func() {
 		c.Ready(identity, child.Setting{Name: "library_connections", Value: settings.PoolMaxConns})
 	})

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +56,9 @@ type Body struct {
 
 	entrance   sync.Mutex
 	executions int64
+
+	// doomed says that a job waits to kill this process.
+	doomed atomic.Bool
 }
 
 // Enter enters the handler of the job in payload: the pickup. inboxID is the row's id in the
@@ -114,6 +119,7 @@ func (b *Body) untilDone(ctx context.Context, execution *Execution, settle settl
 		}
 		return &PlannedError{*refusal}
 	}
+	b.die(execution)
 	if err := settle(ctx, execution); err != nil {
 		return err
 	}
@@ -125,6 +131,22 @@ func (b *Body) untilDone(ctx context.Context, execution *Execution, settle settl
 func (b *Body) hold(execution *Execution, point HoldPoint) {
 	if hold := execution.Plan.Hold; hold != nil && *hold == point && b.init.Incarnation == 0 {
 		select {}
+	}
+}
+
+// die says that this job kills its process, and waits for the word to do it.
+func (b *Body) die(execution *Execution) {
+	if execution.Plan.Die {
+		b.doomed.Store(true)
+		execution.dying()
+		select {}
+	}
+}
+
+// leaveIfDoomed ends the process where a job waits to kill it: that one will never finish.
+func (b *Body) leaveIfDoomed() {
+	if b.doomed.Load() {
+		os.Exit(0)
 	}
 }
 

@@ -52,6 +52,32 @@ func TestTheNthFailureIsOfTheNthClassAndIsCommittedBeforeItIsTold(t *testing.T) 
 		"job_started j1", "effect committed: j1", "job_completed j1")
 }
 
+func TestAJobThatKillsItsWorkerSaysSoAfterItsWorkAndNeverEnds(t *testing.T) {
+	body, told, _ := newStory(t, nil)
+	job := Plan{JobID: "j1", Profile: ProfileDB, Queries: 2, Die: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	execution := enter(t, body, job)
+	go func() { over <- body.CarryOut(ctx, execution) }()
+	want := []string{"job_started j1", "2 queries", "job_dying j1"}
+	for deadline := time.Now().Add(10 * time.Second); len(told.told()) < len(want); {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 10 s it had only told %q", told.told())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	expect(t, told, want...)
+	if !body.doomed.Load() {
+		t.Error("the body does not know that its process is doomed")
+	}
+	select {
+	case err := <-over:
+		t.Errorf("it came back: %v", err)
+	default:
+	}
+}
+
 func TestAnyOtherErrorIsUnplanned(t *testing.T) {
 	body, told, tables := newStory(t, nil)
 	tables.broken = errors.New("the connection is gone")

@@ -77,6 +77,10 @@ func (e *Execution) failed(class ErrorClass, message string, retryAfterS *float6
 	e.emitter.emit("job_failed", fields)
 }
 
+func (e *Execution) dying() {
+	e.emitter.emit("job_dying", e.fields())
+}
+
 func (e *Execution) enqueued(child fannedOut) {
 	fields := object{}.
 		text("job_id", child.plan.JobID).

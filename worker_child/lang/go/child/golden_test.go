@@ -108,6 +108,8 @@ func tell(t *testing.T, emitter *Emitter, kind string, fields goldenFields) {
 		execution.completed()
 	case "job_failed":
 		execution.failed(fields.ErrorClass, fields.Message, fields.RetryAfterS)
+	case "job_dying":
+		execution.dying()
 	case "job_retried":
 		execution.Retried(fields.ObservedBy, fields.DelayS)
 	case "job_discarded":

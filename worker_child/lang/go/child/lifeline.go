@@ -90,7 +90,8 @@ func (c *commandStream) command() (command, error) {
 	return read, nil
 }
 
-// watch calls onStop when the parent asks to stop, and leaves the process when it is gone.
+// watch calls onStop when the parent asks to stop, kills its own process group when that says so, and
+// leaves the process when it is gone.
 func (c *commandStream) watch(onStop func()) {
 	for {
 		read, err := c.command()
@@ -99,11 +100,22 @@ func (c *commandStream) watch(onStop func()) {
 			os.Exit(ExitParentGone)
 		case err != nil:
 			leave(ExitBadInput, err)
+		case read.Command == "die":
+			killOwnGroup()
 		case read.Command != "stop":
-			leave(ExitBadInput, fmt.Errorf("a worker was told to %q; it only knows stop", read.Command))
+			leave(ExitBadInput, fmt.Errorf("a worker was told to %q; it only knows stop and die",
+				read.Command))
 		}
 		onStop()
 	}
+}
+
+// killOwnGroup sends SIGKILL to this process and to all of its group (kill(2), pid 0).
+func killOwnGroup() {
+	if err := unix.Kill(0, unix.SIGKILL); err != nil {
+		leaveByOurFault(fmt.Errorf("its own process group could not be killed: %w", err))
+	}
+	select {}
 }
 
 func (c *commandStream) line() ([]byte, error) {

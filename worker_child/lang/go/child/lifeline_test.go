@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ var acts = map[string]func(){
 			Work:     func(context.Context, *Child) error { return nil },
 			Enqueuer: func(context.Context, Init) (Enqueuer, error) { return &echo{}, nil },
 		})
+	},
+	"watching": func() {
+		newCommandStream(os.Stdin).watch(func() { os.Exit(0) })
 	},
 	"asleep": func() {
 		fmt.Println(os.Getpid())
@@ -128,7 +132,7 @@ func exitCode(t *testing.T, err error) int {
 // them.
 const contentDigest = "7d1814ee3a1f973979312bb91fcdef3248fd1135d29e778a70e0123b0889d182"
 
-const initOfAnEnqueuer = `{"protocol":1,"run_id":"","role":"enqueuer","slot":0,"incarnation":0,` +
+const initOfAnEnqueuer = `{"protocol":2,"run_id":"","role":"enqueuer","slot":0,"incarnation":0,` +
 	`"library":"echo","settings":{},"dsn":"","application_name":"cb","concurrency":1,"pool_size":1,` +
 	`"max_attempts":5,"kinds":[],"effects":false,"event_fd":3,` +
 	`"clock_anchor":{"monotonic_ns":0,"wall_ns":0},"provider":null}` + "\n"
@@ -143,8 +147,8 @@ func TestInputThatEndsOrMakesNoSenseEndsTheChild(t *testing.T) {
 		{"stop", initOfAnEnqueuer + `{"command":"stop"}` + "\n", "", 0},
 		{"no JSON", "hello\n", "no init", ExitBadInput},
 		{"an unknown field", `{"colour":"red"}` + "\n", "colour", ExitBadInput},
-		{"another version", strings.Replace(initOfAnEnqueuer, `:1,"run_id"`, `:2,"run_id"`, 1),
-			"wire version 1, not 2", ExitBadInput},
+		{"another version", strings.Replace(initOfAnEnqueuer, `:2,"run_id"`, `:3,"run_id"`, 1),
+			"wire version 2, not 3", ExitBadInput},
 		{"an unknown command", initOfAnEnqueuer + `{"command":"dance"}` + "\n", "dance", ExitBadInput},
 		{"a job that is lost", initOfAnEnqueuer + `{"command":"enqueue","jobs":[{"job_id":"j1",` +
 			`"kind":"lost","payload":"{}","dedup_key":null}]}` + "\n", "the connection is gone", 1},
@@ -211,6 +215,19 @@ func TestAnEnqueuerAnswersEachCommandInTurn(t *testing.T) {
 	}
 }
 
+func TestAChildThatIsToldToDieKillsItsOwnProcessGroup(t *testing.T) {
+	command := program(t, "watching")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Stdin = strings.NewReader(`{"command":"die"}` + "\n")
+	var exit *exec.ExitError
+	if err := command.Run(); !errors.As(err, &exit) {
+		t.Fatalf("it ended with %v", err)
+	}
+	if status := exit.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != unix.SIGKILL {
+		t.Errorf("it ended with %v", exit)
+	}
+}
+
 func TestAChildThatNobodyReadsAnyMoreLeavesAtOnce(t *testing.T) {
 	reading, writing, err := os.Pipe()
 	if err != nil {
@@ -254,7 +271,11 @@ func TestTheKernelKillsTheChildWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	if count, err := unix.Poll(ended, 10_000); count != 1 {
+	count, err := unix.Poll(ended, 10_000)
+	for err == unix.EINTR { // the runtime's own signals
+		count, err = unix.Poll(ended, 10_000)
+	}
+	if count != 1 {
 		t.Errorf("the child still lives 10 s after its parent (%v)", err)
 	}
 	_ = parent.Wait()

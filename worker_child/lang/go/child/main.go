@@ -126,7 +126,11 @@ func serve(ctx context.Context, library Library) error {
 func serveWorker(ctx context.Context, init Init, commands *commandStream, work Work) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go commands.watch(stop)
+	body := &Body{init: init}
+	go commands.watch(func() {
+		body.leaveIfDoomed()
+		stop()
+	})
 	// Not under ctx: what is open when the parent asks to stop is to be finished.
 	pool, err := OpenPool(context.WithoutCancel(ctx), init.DSN, init.ApplicationName, init.PoolSize)
 	if err != nil {
@@ -134,7 +138,7 @@ func serveWorker(ctx context.Context, init Init, commands *commandStream, work W
 	}
 	defer pool.Close()
 	emitter := NewEmitter(init)
-	body := &Body{init: init, emitter: emitter, tables: bench{init, pool}}
+	body.emitter, body.tables = emitter, bench{init, pool}
 	if init.Provider != nil {
 		body.provider = newProvider(*init.Provider, init.Concurrency)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire that this package speaks.
-const ProtocolVersion = 1
+const ProtocolVersion = 2
 
 // MaxLineBytes is PIPE_BUF on Linux: a write of at most so many bytes to a pipe is atomic (pipe(7)).
 const MaxLineBytes = 4096
@@ -87,6 +87,18 @@ type Init struct {
 	ClockAnchor ClockAnchor `json:"clock_anchor"`
 	// Provider is the URL of the third party that external-API jobs call; nil = they sleep.
 	Provider *string `json:"provider"`
+	// WorkerName is the name under which the library is to claim rows, the same for every incarnation
+	// of the slot; empty = one that no other incarnation bears.
+	WorkerName string `json:"worker_name,omitempty"`
+}
+
+// Identity is the name under which a library that takes any is to claim rows: the one that the
+// parent gives, else that of the sessions.
+func (i Init) Identity() string {
+	if i.WorkerName != "" {
+		return i.WorkerName
+	}
+	return i.ApplicationName
 }
 
 // DecodeSettings decodes the preset into the adapter's own type. A setting that the type does not
@@ -114,6 +126,8 @@ type Plan struct {
 	Fail []ErrorClass `json:"fail,omitempty"`
 	// Hold: in incarnation 0 of its slot the job stops here until the process is killed.
 	Hold *HoldPoint `json:"hold,omitempty"`
+	// Die: whenever it runs it kills its own worker, its work done and before its effect.
+	Die bool `json:"die,omitempty"`
 	// Class is the duration class of a job that another one enqueues.
 	Class string `json:"class,omitempty"`
 	// Children are a coordinator's jobs; it enqueues them through the library, in one go.

@@ -1,7 +1,7 @@
 /**
  * Runs one job as its plan says; every library's handler is this and nothing else.
  *
- * started -> sleep, queries or CPU -> fan-out -> effect -> completed -> back to the library. The
+ * started -> sleep, queries or CPU -> (death) -> fan-out -> effect -> completed -> back to the library. The
  * order is the wire's promise: job_completed is written after the effect is durably committed and
  * before the handler returns, so an event proves its effect, and a missing event proves nothing.
  */
@@ -72,6 +72,7 @@ export class Body {
   #bench;
   #callProvider;
   #executions = 0;
+  #doomed = false;
 
   /** `callProvider(plan, failures)` returns a promise of a refusal or null; null = jobs sleep. */
   constructor(init, emitter, bench, callProvider = null) {
@@ -121,6 +122,7 @@ export class Body {
       await this.#bench.commitFailure(execution, refusal.errorClass);
       throw new PlannedError(refusal);
     }
+    await this.#die(execution);
     await this.#fanOut(execution, enqueue);
     if (this.#init.effects) {
       await this.#bench.commitEffect(execution);
@@ -131,6 +133,20 @@ export class Body {
   /** Stops for good: only the death of the process ends it. */
   async #hold({ plan }, point) {
     if (plan.hold === point && this.#init.incarnation === 0) {
+      await new Promise(() => {});
+    }
+  }
+
+  /** Whether a job waits to kill this process: it will never finish. */
+  get doomed() {
+    return this.#doomed;
+  }
+
+  /** Says that this job kills its process, and waits for the word to do it. */
+  async #die(execution) {
+    if (execution.plan.die) {
+      this.#doomed = true;
+      execution.emit("job_dying");
       await new Promise(() => {});
     }
   }

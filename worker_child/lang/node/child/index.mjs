@@ -96,12 +96,15 @@ async function runInstall(install) {
 
 async function serve({ first, rest }, work) {
   const init = initFrom(first);
-  const stop = new Promise((resolve) => watchCommands(rest, resolve));
+  let body = null;
+  const stop = new Promise((resolve) => {
+    watchCommands(rest, () => (body?.doomed ? process.exit(0) : resolve()));
+  });
   const { dsn, application_name, pool_size, concurrency, provider } = init;
   const pool = await openFullPool(dsn, application_name, pool_size);
   const emitter = new Emitter(init);
   const callProvider = provider === null ? null : calling(provider, concurrency);
-  const body = new Body(init, emitter, new Bench(init, pool), callProvider);
+  body = new Body(init, emitter, new Bench(init, pool), callProvider);
   await work(new Child(init, emitter, body, stop));
   await pool.end();
 }

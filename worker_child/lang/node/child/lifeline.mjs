@@ -6,6 +6,8 @@ import { Worker } from "node:worker_threads";
 import { WireError, decodeCommand, decodeInit } from "./protocol.mjs";
 
 const EXIT_FAILED = 1;
+/** What kill(2) takes for it. */
+const OWN_GROUP = 0;
 export const EXIT_PARENT_GONE = 71;
 export const EXIT_BAD_INPUT = 72;
 
@@ -24,7 +26,8 @@ export function initFrom(first) {
 
 /**
  * Watches stdin from a thread, since a job may hold up the event loop: `onStop` is called when the
- * parent asks to stop; at the end of stdin the process leaves. `rest` is what was read with the init.
+ * parent asks to stop; told to die, it kills its own process group; at the end of stdin the process
+ * leaves. `rest` is what was read with the init.
  * The promise is kept once the thread is up: from then on nothing can outlive the parent.
  */
 export function watchCommands(rest, onStop) {
@@ -35,14 +38,21 @@ export function watchCommands(rest, onStop) {
     if (line === null) {
       process.exit(EXIT_PARENT_GONE);
     }
-    try {
-      decodeCommand(line);
-    } catch (error) {
-      leave(EXIT_BAD_INPUT, error);
+    if (commandIn(line) === "die") {
+      process.kill(OWN_GROUP, "SIGKILL");
+    } else {
+      onStop();
     }
-    onStop();
   });
   return once(thread, "online").then(() => thread.unref());
+}
+
+function commandIn(line) {
+  try {
+    return decodeCommand(line).command;
+  } catch (error) {
+    return leave(EXIT_BAD_INPUT, error);
+  }
 }
 
 /** Ends the process by a fault that is the instrument's and not the library's: the wire's words. */

@@ -1,6 +1,6 @@
 /** What goes in by stdin, decoded as strictly as worker_child/protocol.py does; PROTOCOL.md binds. */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** PIPE_BUF on Linux: a write of at most so many bytes to a pipe is atomic (pipe(7)). */
 export const MAX_LINE_BYTES = 4096;
@@ -41,7 +41,7 @@ const INIT = {
 };
 const INIT_OPTIONAL = { provider: orNull(isText) };
 const CLOCK_ANCHOR = { monotonic_ns: (ns) => isNs(ns), wall_ns: (ns) => isNs(ns) };
-const COMMAND = { command: oneOf("stop") };
+const COMMAND = { command: oneOf("stop", "die") };
 const PLAN = {
   job_id: isText,
   kind: isText,
@@ -54,6 +54,7 @@ const PLAN_OPTIONAL = {
   cpu_iterations: isWhole,
   fail: listOf(oneOf("rate_limit", "transient", "permanent")),
   hold: orNull(oneOf("started", "effect", "completed", "return")),
+  die: isFlag,
   class: isText,
   children: listOf(isObject),
   result: orNull(isObject),

@@ -72,6 +72,16 @@ test("executions are numbered from 1 and never reused", async () => {
   );
 });
 
+test("a job that kills its worker says so after its work, and never ends", async () => {
+  const { body, acts } = makeBody();
+  const plan = { ...PLAN, profile: "db", queries: 2, die: true };
+  const over = carryOut(body, plan).then(() => "over");
+  const later = new Promise((resolve) => setImmediate(() => setImmediate(() => resolve("later"))));
+  assert.equal(await Promise.race([over, later]), "later");
+  assert.deepEqual(acts, ["job_started", "2 queries of undefined in 0 s", "job_dying"]);
+  assert.equal(body.doomed, true);
+});
+
 test("where effects are off there is none", async () => {
   const { body, acts } = makeBody({ changes: { effects: false } });
   await carryOut(body, PLAN);

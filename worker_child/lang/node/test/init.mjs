@@ -5,7 +5,7 @@ export const MONOTONIC_NS = 5_000_000_000n;
 export const WALL_NS = 1_790_000_000_123_456_789n;
 
 export const INIT = Object.freeze({
-  protocol: 1,
+  protocol: 2,
   run_id: RUN_ID,
   role: "worker",
   slot: 2,

@@ -22,7 +22,7 @@ test("long digits within a text are left alone", () => {
 const REFUSED = [
   ["no JSON", "hello", /is no JSON/],
   ["no object", "[]", /is no JSON object/],
-  ["another version", line({ protocol: 2 }), /speaks wire version 1, not 2/],
+  ["another version", line({ protocol: 3 }), /speaks wire version 2, not 3/],
   ["a word of the wrong type", line({ slot: "0" }), /has a `slot` that is none: "0"/],
   ["an unknown word", line({ colour: "red" }), /has `colour`, which this child does not know/],
   ["a lacking word", line({ dsn: undefined }), /lacks `dsn`/],
@@ -33,7 +33,8 @@ for (const [what, text, why] of REFUSED) {
   });
 }
 
-test("stop is the only command of a worker", () => {
+test("stop and die are the only commands of a worker", () => {
+  assert.deepEqual(decodeCommand('{"command":"die"}'), { command: "die" });
   assert.deepEqual(decodeCommand('{"command":"stop"}'), { command: "stop" });
   assert.throws(() => decodeCommand('{"command":"enqueue","jobs":[]}'), WireError);
 });

@@ -1,0 +1,41 @@
+"""Those that outlived their worker's first process were let be for as long as was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from analysis.checks.departures import PATIENCE_NS
+from analysis.evidence.run_spec import planned_faults
+from analysis.faults_named import nth
+from analysis.history.history import History
+from orchestrator.history.records import ChildSpawned, FaultEnded, FaultInjected
+from orchestrator.history.worker_faults import LeaderEnd
+from orchestrator.scenario.worker_faults import KillLeaderOnly
+
+
+def _as_planned(history: History) -> Iterator[str]:
+    """They are killed when their time is over, not sooner; and the next worker of the slot comes
+    when their leader is dead, not when they are."""
+    planned = planned_faults(history.start.scenario.faults)
+    sent_ns = {sent.fault: sent.t_ns for sent in history.records.of(FaultInjected)}
+    spawned_ns = {one.after_fault: one.t_ns for one in history.records.of(ChildSpawned)}
+    for seen in history.records.of(FaultEnded):
+        end, at_ns = seen.after, sent_ns.get(seen.fault)
+        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        if not isinstance(end, LeaderEnd) or not isinstance(entry, KillLeaderOnly):
+            continue
+        if at_ns is None or end.reaped_ns is None or end.alone_ns is None:
+            continue  # its certificate says so
+        name, due_ns = f"Fault {nth(seen.fault)}", at_ns + round(entry.survivors_for_s * 1e9)
+        if end.killed_ns is not None and end.killed_ns < due_ns:
+            yield f"{name} killed those that lived on before their time was over."
+        if (end.killed_ns or end.alone_ns) > due_ns + PATIENCE_NS:
+            yield f"{name} let those that lived on go on when their time was over."
+        next_ns = spawned_ns.get(seen.fault)
+        if next_ns is None:
+            yield f"{name} is over, and no other worker was started in its slot."
+        elif not end.reaped_ns <= next_ns <= end.reaped_ns + PATIENCE_NS:
+            yield f"{name}: the next worker of its slot did not come at its leader's end."
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned,)

@@ -1,0 +1,412 @@
+"""Jobs that kill their worker: drawn, let die one by one, and what a history says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from analysis.summary.summary import analyse
+from analysis.summary.types import Summary
+from orchestrator.history.records import FaultEnded, FaultInjected
+from orchestrator.history.sessions import Session
+from orchestrator.scenario.checks import check
+from orchestrator.scenario.poison import poison_jobs
+from orchestrator.scenario.types import Scenario, WorkerSettings, WorkloadSettings
+from orchestrator.scenario.worker_faults import Poison
+from orchestrator.scenario.workload import Workload
+from orchestrator.workers.child import State
+from tests.histories.builder import Story, Worker
+from tests.unit.campaign_world import LIMITS, Make, World, make_world
+from worker_child.protocol import JobDying, Plan
+
+JOBS = [f"j{index:06d}" for index in range(8)]
+A, POISON = JOBS[0], JOBS[3]
+
+
+# Drawn
+
+
+def scenario(*entries: Poison, seed: int = 1, **workload: Any) -> Scenario:
+    return Scenario(
+        name="unit",
+        description="none",
+        seed=seed,
+        workload=WorkloadSettings(
+            **{"duration_s": 10.0, "rate_per_s": 10.0, "mix": {"entity_update": 1.0}, **workload}
+        ),
+        workers=WorkerSettings(slots=2, concurrency=4, max_attempts=3),
+        faults=entries,
+    )
+
+
+def entry(jobs: int = 2, deaths: int = 7) -> Poison:
+    return Poison(jobs=jobs, deaths=deaths, respawn_after_s=0.5)
+
+
+def test_as_many_jobs_as_asked_for_die_by_plan_and_no_other_job_is_changed() -> None:
+    asked = scenario(entry(jobs=5, deaths=16))
+    plain = [job.plan for job in Workload(scenario()).jobs()]
+    planned = [job.plan for job in Workload(asked).jobs()]
+    dying = [index for index, plan in enumerate(planned) if plan.die]
+    assert len(dying) == 5 and all(25 <= index < 75 for index in dying)
+    assert {planned[index].job_id for index in dying} == poison_jobs(asked)
+    others = [index for index in range(100) if index not in dying]
+    assert [planned[index] for index in others] == [plain[index] for index in others]
+    decoded = [msgspec.json.decode(job.payload, type=Plan).die for job in Workload(asked).jobs()]
+    assert [index for index, die in enumerate(decoded) if die] == dying
+
+
+def test_which_jobs_they_are_rests_on_the_seed() -> None:
+    one, same, other = (scenario(entry(), seed=seed) for seed in (1, 1, 2))
+    assert poison_jobs(one) == poison_jobs(same) != poison_jobs(other)
+    assert poison_jobs(scenario()) == frozenset()
+
+
+def test_a_poison_never_fails_by_plan_as_well() -> None:
+    asked = scenario(entry(), errors=({"share": 1.0, "error_class": "transient"},))
+    asked = msgspec.convert(msgspec.to_builtins(asked), Scenario)
+    plans = [job.plan for job in Workload(asked).jobs()]
+    assert all(bool(plan.fail) != plan.die for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "says"),
+    [
+        (scenario(entry(deaths=6)), "faults.0.deaths", "jobs x workers.max_attempts = 6"),
+        (scenario(entry(jobs=8, deaths=99)), "faults.0.jobs", "slots x concurrency = 8"),
+        (scenario(entry(), duration_s=0.7), "faults.0.jobs", "at most a quarter of the 7 jobs"),
+        (scenario(entry(), entry()), "faults.0", "must be alone"),
+        (scenario(entry(), endless=True), "faults.0", "does not go with workload.endless"),
+        (scenario(entry(), fan_out=2), "faults.0", "does not go with workload.fan_out"),
+        (
+            scenario(Poison(jobs=1, deaths=4, respawn_after_s=0.5, at_s=1.0)),
+            "faults.0.at_s",
+            "is no trigger of a poison; it has none",
+        ),
+    ],
+)
+def test_what_cannot_come_about_is_refused(asked: Scenario, path: str, says: str) -> None:
+    assert any(flaw.path == path and says in str(flaw) for flaw in check(asked)), check(asked)
+
+
+def test_a_poison_that_fits_has_no_flaw() -> None:
+    assert check(scenario(entry())) == []
+
+
+# Carried out
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    return partial(make_world, monkeypatch)
+
+
+def announce(world: World, job_id: str = POISON, execution: int = 1, slot: int = 0) -> int:
+    """A job of the slot's worker says that it kills it; returns when."""
+    child = world.fleet.in_slot(slot) or world.fleet.ready(slot)
+    place = (slot, child.incarnation)
+    world.probe.open_sessions[child.init.application_name] = [Session(7, "then")]
+    said = JobDying(world.clock.now_ns, 0, *place, job_id, execution)
+    world.tracker.dying.setdefault(place, []).append(said)
+    return said.t_ns
+
+
+def test_whoever_announces_its_death_is_given_the_word_and_its_slot_is_filled_again(
+    make: Make,
+) -> None:
+    world = make(entry(jobs=1, deaths=2))
+    world.start()
+    world.turn(2.0)
+    assert world.records(FaultInjected) == [] and world.campaign.busy
+    said_ns = announce(world)
+    world.turn(0.1)
+    (sent,) = world.records(FaultInjected)
+    assert (sent.what, sent.trigger, sent.ends_process) == ("poison", "state", True)
+    assert (sent.before.job_id, sent.before.execution) == (POISON, 1)
+    assert sent.before.announced_ns == sent.intended_ns == said_ns <= sent.t_ns
+    victim = world.victim()
+    assert (victim.state, victim.killed_ns) == (State.KILLED, sent.t_ns)
+    victim.end(world.clock.now_ns)
+    world.probe.open_sessions.clear()
+    world.turn(1.0)
+    (seen,) = world.records(FaultEnded)
+    assert (seen.fault, seen.after.signal, seen.after.survivors) == (0, 9, [])
+    assert (0, 1) in world.fleet.children, "its slot is filled again"
+
+
+def test_of_several_that_wait_the_first_has_its_turn_first_and_each_dies_once(make: Make) -> None:
+    world = make(entry(jobs=3, deaths=20))
+    world.fleet.ready(1)
+    world.start()
+    announce(world, JOBS[2], slot=1)
+    world.clock.forward(0.001)
+    announce(world, JOBS[4], execution=2, slot=1)
+    announce(world, JOBS[3], slot=0)
+    world.turn(0.2)
+    died = [sent.before.job_id for sent in world.records(FaultInjected)]
+    assert died == [JOBS[2], JOBS[3]], "the one in the same worker is dead already"
+
+
+def test_a_worker_that_lives_on_after_the_word_is_killed_at_the_limit_without_its_end(
+    make: Make,
+) -> None:
+    world = make(entry(jobs=1, deaths=4))
+    world.start()
+    announce(world)
+    world.turn(LIMITS.sessions_gone_s + 0.5)
+    (seen,) = world.records(FaultEnded)
+    assert (seen.after.reaped_ns, seen.after.signal) == (None, None)
+    assert world.victim().group_killed
+
+
+def test_when_all_deaths_are_used_up_whoever_comes_back_waits_and_is_not_waited_for(
+    make: Make,
+) -> None:
+    world = make(entry(jobs=1, deaths=1))
+    world.start()
+    announce(world)
+    world.turn(0.1)
+    world.victim().end(world.clock.now_ns)
+    world.probe.open_sessions.clear()
+    world.turn(1.0)
+    world.fleet.ready()
+    assert world.campaign.waits_for_good() == 0
+    announce(world)
+    world.turn(5.0)
+    assert len(world.records(FaultInjected)) == 1
+    assert world.campaign.waits_for_good() == 1 and not world.campaign.busy
+
+
+def test_deaths_that_never_came_are_dropped_without_a_word(make: Make) -> None:
+    world = make(entry(jobs=1, deaths=3))
+    world.start()
+    world.turn(1.0)
+    assert world.campaign.idle and world.campaign.busy
+    world.campaign.drop_what_never_came()
+    assert not world.campaign.busy and world.notes() == []
+
+
+# Judged
+
+
+def told(deaths: int = 3, **expectations: Any) -> Story:
+    """A stream of eight, of which one is poison; the others are done before it comes."""
+    story = Story(expectations={"poison_comes_back": 0, **expectations})
+    story.poisoned(POISON, deaths)
+    story.enqueue(*JOBS)
+    return story
+
+
+def done_but(story: Story, *left: str) -> Worker:
+    worker = story.worker()
+    for job_id in JOBS:
+        if job_id not in left:
+            worker.run(job_id)
+    return worker
+
+
+def given_up(neighbour: bool = True) -> Story:
+    """It kills two workers, the first with another job in flight, and is then dead in its row."""
+    story = told()
+    worker = done_but(story, A, POISON)
+    worker.start(A)
+    worker.start(POISON)
+    second = story.die(worker, POISON, held=[A, POISON])
+    story.wait(1)
+    second.run(A)
+    second.start(POISON)
+    third = story.die(second, POISON, held=[POISON])
+    story.wait(8)
+    story.phase("stop")
+    story.exit(third)
+    story.end({POISON: "dead"})
+    return story
+
+
+def comes_back() -> Story:
+    """Two deaths are allowed, and then it waits until its worker is told to stop."""
+    story = told(deaths=2)
+    worker = done_but(story, POISON)
+    for _ in range(2):
+        worker.start(POISON)
+        worker = story.die(worker, POISON, held=[POISON])
+        story.wait(4)
+    worker.start(POISON)
+    worker.announce(POISON)
+    story.phase("stop")
+    story.exit(worker)
+    story.row(POISON, "claimed", claimed_by=worker.identity)
+    story.end()
+    return story
+
+
+def of(story: Story, folder: Path) -> Summary:
+    return analyse(story.write(folder))
+
+
+def test_a_poison_that_is_given_up_passes_and_says_what_its_neighbour_lost(tmp_path: Path) -> None:
+    summary = of(given_up(), tmp_path)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert summary.poison is not None
+    (job,) = summary.poison.jobs
+    assert (job.job_id, job.executions, job.deaths, job.fate) == (POISON, 2, 2, "given_up")
+    beside = summary.poison.neighbours
+    assert (beside.hit, beside.run_again, beside.duplicated, beside.given_up) == (1, 1, 0, 0)
+    assert beside.longest_delay_s is not None and 1 < beside.longest_delay_s < 2
+    assert summary.crash.given_up == 0, "that is of jobs that should have been done"
+    assert (summary.poison.deaths, summary.poison.deaths_at_most) == (2, 3)
+    says = f"Poison {POISON}: it was started 2 times and killed its worker 2 times, then the queue"
+    assert any(finding.startswith(says) for finding in summary.findings)
+
+
+def test_a_poison_that_comes_back_until_all_deaths_are_used_up_fails_by_that_alone(
+    tmp_path: Path,
+) -> None:
+    summary = of(comes_back(), tmp_path)
+    assert summary.verdict == "fail"
+    (reason,) = summary.reasons
+    assert reason.startswith("Expected poison_comes_back = 0, found 1: broken")
+    assert summary.poison is not None
+    (job,) = summary.poison.jobs
+    assert (job.executions, job.deaths, job.fate) == (3, 2, "comes_back")
+
+
+def test_a_neighbour_that_is_given_up_by_a_poison_fails(tmp_path: Path) -> None:
+    story = given_up()
+    story.drop("job_completed", job_id=A)
+    story.drop("job_started", job_id=A, slot=0, incarnation=1)
+    for place, name in enumerate(("child_ready", "job_started", "job_dying")):
+        story.first(name, incarnation=1)["n"] = place
+    story.first("child_exited", incarnation=1)["events"] = 3
+    story.first("row_read", read="final", job_id=A).update(state="dead", effects=[])
+    summary = of(story, tmp_path)
+    assert summary.verdict == "fail", summary.reasons
+    assert any(reason.startswith("Expected given_up = 0, found 1") for reason in summary.reasons)
+    assert summary.poison is not None and summary.poison.neighbours.given_up == 1
+
+
+def left_in_the_queue() -> Story:
+    """One death, and the run ends before anybody could know whether it comes back."""
+    story = told()
+    worker = done_but(story, POISON)
+    worker.start(POISON)
+    last = story.die(worker, POISON, held=[POISON])
+    story.phase("stop")
+    story.exit(last)
+    story.row(POISON, "queued")
+    story.end()
+    return story
+
+
+def test_a_poison_that_was_left_in_the_queue_leaves_it_open_whether_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    summary = of(left_in_the_queue(), tmp_path)
+    assert summary.verdict == "unknown", summary.reasons
+    assert any("and may yet come back" in reason for reason in summary.reasons)
+
+
+# Nobody lies
+
+
+def another_job(story: Story) -> None:
+    """A job of which the plan says nothing announces the death."""
+    for kind in ("job_dying", "job_started"):
+        for name, fields in story.records:
+            if name == kind and fields["job_id"] == POISON:
+                fields["job_id"] = JOBS[4] if kind == "job_dying" else POISON
+    for name, fields in story.records:
+        if name == "fault_injected":
+            fields["parts"]["job_id"] = JOBS[4]
+
+
+def unannounced(story: Story) -> None:
+    """A worker dies and its job's announcement is missing."""
+    said = story.first("job_dying", incarnation=0)
+    story.drop("job_dying", incarnation=0)
+    story.first("child_exited", incarnation=0)["events"] = said["n"]
+
+
+def by_nobody(story: Story) -> None:
+    """The last worker is killed by somebody's SIGKILL."""
+    left = story.first("child_exited", incarnation=2)
+    left.update(reason="died", signal=9)
+    del left["exit_code"]
+
+
+def completed(story: Story) -> None:
+    """It comes to its end in the worker that it was to kill."""
+    story.first("job_dying", incarnation=1)
+    for name, fields in list(story.records):
+        if name == "job_dying" and fields["incarnation"] == 1:
+            place = story.records.index((name, fields))
+            story.records[place] = ("job_completed", fields)
+
+
+def lived_on(story: Story) -> None:
+    """The second worker never was given the word, and stops with all others."""
+    story.records = [
+        (name, fields)
+        for name, fields in story.records
+        if not (fields.get("fault") == 1 or fields.get("after_fault") == 1)
+        and fields.get("incarnation") != 2
+    ]
+    stop = [fields.get("detail") for _, fields in story.records].index({"phase": "stop"})
+    story.records.insert(
+        stop + 1,
+        (
+            "child_exited",
+            {
+                "t_ns": story.records[stop][1]["t_ns"] + 1000,
+                "slot": 0,
+                "incarnation": 1,
+                "pid": 101,
+                "reason": "stopped",
+                "exit_code": 0,
+                "events": 5,
+            },
+        ),
+    )
+
+
+def too_early(story: Story) -> None:
+    """The word came before the announcement."""
+    sent = story.first("fault_injected", fault=0)
+    sent["parts"]["announced_ns"] = sent["t_ns"] + 1
+    story.first("job_dying", incarnation=0)["t_ns"] = sent["t_ns"] + 1
+
+
+def not_killed(story: Story) -> None:
+    """The worker left by itself."""
+    for kind in ("child_exited", "fault_ended"):
+        line = story.first(kind, fault=0)
+        line = line["parts"] if kind == "fault_ended" else line
+        line.update(signal=15)
+
+
+LIES: dict[str, tuple[Callable[[Story], None], str]] = {
+    "another job": (another_job, f"{JOBS[4]} announced that it kills its worker; its plan does"),
+    "unannounced": (unannounced, "Poison 1: no job announced the death that it names."),
+    "by nobody": (by_nobody, "incarnation 2 was killed by SIGKILL, and no job had announced it."),
+    "completed": (completed, f"Jobs that kill their worker completed: {POISON}."),
+    "lived on": (lived_on, "incarnation 1 ran a job that kills its worker, and did not die of it."),
+    "too early": (too_early, "the word came before the job had announced its worker's death"),
+    "not killed": (not_killed, "the wait status is not SIGKILL"),
+}
+"""By a name: what is changed in the history of a poison that is given up, and what that makes
+invalid."""
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_death_that_was_none_or_nobodys_makes_the_run_invalid(lie: str, tmp_path: Path) -> None:
+    change, says = LIES[lie]
+    story = given_up()
+    change(story)
+    summary = of(story, tmp_path)
+    assert summary.verdict == "invalid", summary.reasons
+    assert any(says in reason for reason in summary.reasons), summary.reasons
