@@ -109,7 +109,7 @@ class Janitor:
     def clear(self) -> list[str]:
         """Have everything cleared that is not kept, and go on; returns what is left, as sentences.
 
-        What is left is its charge no more.
+        What is left is its charge no more, save databases, which it tries again at its own end.
         """
         return _warned(self._ask(do="clear")["left"])
 

@@ -61,6 +61,7 @@ class Charge:
         self._marks: list[str] = []
         self._directories: list[Path] = []
         self._databases: list[tuple[str, str]] = []
+        self._undropped: list[tuple[str, str]] = []
 
     def take(self, order: Order) -> Reply:
         """Carry out one order of the parent; raises what the world raises."""
@@ -97,7 +98,9 @@ class Charge:
         for directory in self._directories:
             left += _end_processes_below(directory, asked)
         for dsn, name in databases:
-            left += _drop(dsn, name)
+            if failed := list(_drop(dsn, name)):
+                left += failed
+                self._undropped.append((dsn, name))
         for directory in self._directories:
             left += _remove(directory)
         return left
@@ -134,6 +137,7 @@ class Charge:
 
     def _clear_for_another(self) -> Reply:
         left = self._clear(self._databases)
+        self._kept += self._undropped  # tried once more at the end
         self._begin()
         return {"left": left}
 
