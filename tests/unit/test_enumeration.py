@@ -254,6 +254,21 @@ def test_a_run_that_cannot_be_carried_out_ends_the_enumeration_with_its_sentence
     assert len(engine.carried) == runs
 
 
+def test_a_point_whose_run_never_can_be_carried_out_is_invalid_and_the_others_are_tried(
+    subject: Subject,
+) -> None:
+    listed = [Ended(0, "", 0.1)] * 6
+    engine = PlantedEngine([healthy], errors=[*listed, NOT_READY])
+    first = enumerate_(subject, engine)
+    assert {point.verdict for point in first.points} == {"duplicated"}, "it was repeated"
+
+    table = enumerate_(subject, PlantedEngine([healthy], errors=[*listed, *[NOT_READY] * 999]))
+    assert table.complete and len(table.points) == len(first.points)
+    runs = [run for point in table.points for run in point.runs]
+    assert {(run.verdict, run.why) for run in runs} == {("invalid", (NOT_READY.complaint,))}
+    assert exit_code_of(table.points) == 3
+
+
 def test_where_nothing_was_tried_nothing_is_vouched_for(subject: Subject) -> None:
     table = enumerate_(subject, PlantedEngine([nothing_said]))
     assert table.points == () and exit_code_of(table.points) == 4

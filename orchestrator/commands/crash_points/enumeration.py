@@ -194,11 +194,11 @@ class Enumeration:
         self._taken_over += done
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request, failed, machine in self._run(left, attempt):
-                flaw = None if failed else _flaw_of(request)
+            for request, complaint, machine in self._run(left, attempt):
+                flaw = _flaw_of(request) if complaint is None else f"{request.run_id}: {complaint}"
                 if flaw is not None and attempt == MOST_ATTEMPTS:
                     raise UnsoundListingError(flaw)
-                if failed or flaw is not None:
+                if flaw is not None:
                     again.append(request)
                     continue
                 done += 1
@@ -226,9 +226,11 @@ class Enumeration:
         left = [trial.request for trial in planned if trial.request.run_id not in results]
         for attempt in range(1, MOST_ATTEMPTS + 1):
             again: list[Request] = []
-            for request, failed, machine in self._run(left, attempt):
-                result = None if failed else judge(request)
-                if result is None or (result.verdict in REPEATED and attempt < MOST_ATTEMPTS):
+            for request, complaint, machine in self._run(left, attempt):
+                result = (
+                    judge(request) if complaint is None else _not_carried_out(request, complaint)
+                )
+                if result.verdict in REPEATED and attempt < MOST_ATTEMPTS:
                     again.append(request)
                     continue
                 results[request.run_id] = result
@@ -248,10 +250,10 @@ class Enumeration:
 
     def _run(
         self, requests: Sequence[Request], attempt: int
-    ) -> Iterator[tuple[Request, bool, str]]:
-        """Each as it ends, whether it failed and is to be repeated, and where that was.
+    ) -> Iterator[tuple[Request, str | None, str]]:
+        """Each as it ends, why it could not be carried out, None where it was, and where that was.
 
-        Raises `RunFailedError` where repeating is of no use, or was of none.
+        Raises `RunFailedError` where repeating is of no use, or nothing of the sort can be.
         """
         blocks: list[Block] = [[request] for request in requests]
         with closing(
@@ -259,14 +261,13 @@ class Enumeration:
         ) as all_ends:
             for request, ended in all_ends:
                 complaint = ended.complaint
-                last = ended.exit_code != _BY_CHANCE or attempt == MOST_ATTEMPTS
-                if complaint is not None and last:
+                if complaint is not None and ended.exit_code != _BY_CHANCE:
                     error = RunFailedError(f"{request.run_id}: {complaint}")
                     error.exit_code = _NO_WORLD if ended.exit_code is None else ended.exit_code
                     raise error
                 self._carried += 1
                 self._busy_s += ended.took_s
-                yield request, complaint is not None, self._under_way.machine_of(request)
+                yield request, complaint, self._under_way.machine_of(request)
 
     def _table(
         self,
@@ -316,6 +317,12 @@ class Enumeration:
                 _listed(point) for point in undecidable(points) if point not in self._raced
             ),
         )
+
+
+def _not_carried_out(request: Request, complaint: str) -> PointRun:
+    """Of a run that has no complete history, such as one whose stalled worker never came to work:
+    what became of its jobs nobody has read."""
+    return PointRun(run_id=request.run_id, verdict="invalid", why=(complaint,))
 
 
 def _flaw_of(request: Request) -> str | None:
