@@ -12,6 +12,7 @@ from analysis.history.columns import worker_key
 from analysis.history.history import Records
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
 from orchestrator.history.rescuer import Life, Outage, Rescuer, find_rescuer, stretched_ns
+from orchestrator.history.targets import WorkerTarget
 from orchestrator.history.worker_faults import Departure, LeaderEnd, ProcessEnd
 from worker_child.protocol import ChildReady, Note, Rescue
 
@@ -167,22 +168,13 @@ def load_incarnations(records: Records, rescue: Rescue | None) -> Incarnations:
     ready = {(r.slot, r.incarnation): r for r in reversed(records.of(ChildReady))}
     exited = {(r.slot, r.incarnation): r for r in records.of(ChildExited)}
     hits = [(r, w) for r in reversed(records.of(FaultInjected)) for w in r.target.workers]
-    faults = {(w.slot, w.incarnation): r for r, w in hits if r.ends_process}
     certificates = {r.fault: r for r in records.of(FaultEnded)}
     departures = {(w.slot, w.incarnation): _departure(certificates.get(r.fault)) for r, w in hits}
     told = {place: end.told_ns for place, end in departures.items() if end is not None}
-    faults |= {
-        (w.slot, w.incarnation): msgspec.structs.replace(
-            r, t_ns=end.killed_ns, ends_process=True, intended_ns=None
-        )
-        for r, w in hits
-        if (end := departures[w.slot, w.incarnation]) is not None and end.killed_ns is not None
-    }
-    leaderless = {place: r.t_ns for place, r in faults.items() if _lived_on(r, certificates)}
-    faults |= {
-        place: msgspec.structs.replace(r, t_ns=end_ns, intended_ns=None)
-        for place, r in faults.items()
-        if (end_ns := _end_of_the_rest(r, certificates)) is not None
+    faults = _fatal(hits, departures, certificates)
+    sent_ns = {r.fault: r.t_ns for r, _ in hits}
+    leaderless = {
+        place: sent_ns[r.fault] for place, r in faults.items() if _lived_on(r, certificates)
     }
     died = {place: r.t_ns for place, r in exited.items() if r.reason == "died"}
     died |= {place: r.t_ns for place, r in faults.items()}
@@ -233,6 +225,29 @@ def _process_end(certificate: FaultEnded | None) -> ProcessEnd | None:
 def _departure(certificate: FaultEnded | None) -> Departure | None:
     after = None if certificate is None else certificate.after
     return after if isinstance(after, Departure) else None
+
+
+def _fatal(
+    hits: Sequence[tuple[FaultInjected, WorkerTarget]],
+    departures: Mapping[Place, Departure | None],
+    certificates: Mapping[int, FaultEnded],
+) -> dict[Place, FaultInjected]:
+    """The fault that ended each of these processes, stamped when it killed the last of it: of one
+    that was told to leave at the kill that followed, of one that lost its leader at the end of the
+    rest."""
+    fatal = {(w.slot, w.incarnation): r for r, w in hits if r.ends_process}
+    for sent, worker in hits:
+        place = worker.slot, worker.incarnation
+        left = departures[place]
+        if left is not None and left.killed_ns is not None:
+            fatal[place] = msgspec.structs.replace(
+                sent, t_ns=left.killed_ns, ends_process=True, intended_ns=None
+            )
+    for place, sent in fatal.items():
+        end_ns = _end_of_the_rest(sent, certificates)
+        if end_ns is not None:
+            fatal[place] = msgspec.structs.replace(sent, t_ns=end_ns, intended_ns=None)
+    return fatal
 
 
 def _leader_end(sent: FaultInjected, ended: Mapping[int, FaultEnded]) -> LeaderEnd | None:

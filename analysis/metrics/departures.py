@@ -12,6 +12,7 @@ from analysis.checks.forms.form import Certificate
 from analysis.checks.forms.kill import KillCertificate
 from analysis.history.columns import EXECUTION_BITS, Ints, unpack, worker_key
 from analysis.history.history import History
+from analysis.metrics.of_one_worker import count_after, open_at
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.targets import WorkerTarget
@@ -130,7 +131,7 @@ def _found(
         completed=count_after(history.completions.key, history.completions.t_ns, worker, told_ns),
         begun=count_after(history.starts.key, history.starts.t_ns, worker, told_ns),
         left_open=len(at_its_end),
-        rows_held=rows_held(history, sent.fault, target),
+        rows_held=_rows_held(history, sent.fault, target),
         taken=len(taken),
         taken_live=tuple(taken[:MOST_LISTED]),
         certificate=certificate,
@@ -148,21 +149,7 @@ def _outcome(sent: FaultInjected, end: Departure, left_open: int) -> DepartureOu
     return "abandoned" if left_open else "drained"
 
 
-def open_at(history: History, worker: int, at_ns: int) -> Ints:
-    """Keys of the worker's executions that had started by then and had no end."""
-    starts = history.starts
-    mine = ((starts.key >> EXECUTION_BITS) == worker) & (starts.t_ns <= at_ns)
-    over = [t.key[t.t_ns <= at_ns] for t in (history.completions, history.failures)]
-    keys = starts.key[mine]
-    return np.unique(keys[~np.isin(keys, np.concatenate(over))])
-
-
-def count_after(keys: Ints, times: Ints, worker: int, since_ns: int) -> int:
-    """How many of its lines are stamped later."""
-    return int(np.count_nonzero(((keys >> EXECUTION_BITS) == worker) & (times > since_ns)))
-
-
-def rows_held(history: History, fault: int, target: WorkerTarget) -> int:
+def _rows_held(history: History, fault: int, target: WorkerTarget) -> int:
     """By the read after its end."""
     names = {
         one.identity

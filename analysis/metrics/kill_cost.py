@@ -13,7 +13,11 @@ from analysis.section import seconds
 
 
 def unacknowledged_ages(history: History, death: Death) -> tuple[list[float] | None, str | None]:
-    """Ages at the kill of what had finished and was not acknowledged, or why they are not known."""
+    """Ages at the kill of what had finished and was not acknowledged, or why they are not known.
+
+    A worker lives on for a moment after the instant of its kill has been stamped: what it finished
+    in that moment has the age 0.
+    """
     unknown = death.claims_unknown
     if unknown and not death.at_least:
         return None, unknown
@@ -23,7 +27,8 @@ def unacknowledged_ages(history: History, death: Death) -> tuple[list[float] | N
     last: dict[int, int] = {}
     for job, t_ns in zip(table.job[mine].tolist(), table.t_ns[mine].tolist(), strict=True):
         last[job] = max(last.get(job, t_ns), t_ns)
-    return sorted(seconds(death.victim.died_ns - t_ns) for t_ns in last.values()), None
+    died_ns = death.victim.died_ns
+    return sorted(seconds(max(0, died_ns - t_ns)) for t_ns in last.values()), None
 
 
 def attempts_used_up(history: History, death: Death) -> tuple[int | None, str | None]:

@@ -66,7 +66,7 @@ class Recovery(Section, frozen=True, kw_only=True):
     """Jobs that were done more than once because of this kill: completed, or with an effect."""
     unacknowledged_age_s: list[float] | None
     """How long before the kill each job had finished that the queue had not recorded as done,
-    seconds, ascending."""
+    seconds, ascending; 0 = no sooner than the kill's instant was stamped."""
     unacknowledged_age_s_why: str | None = None
     rescue_costs_attempt: Literal["yes", "no", "unknown"]
     """Whether the library counts a rescue as one of the job's attempts, by its own count before the

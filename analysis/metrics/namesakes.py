@@ -14,7 +14,7 @@ from analysis.evidence.deaths import Death
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
 from analysis.ledger.case import Case
-from analysis.section import Section, seconds
+from analysis.section import Section, duration
 from orchestrator.history.worker_faults import NamesakeEnd
 
 
@@ -87,7 +87,7 @@ def _found(
     early = _early(case, fault, back)
     first_ns = min((one.t_ns for one in back), default=None)
     ready_ns = seen.successor_ready_ns
-    known = first_ns is not None and ready_ns is not None
+    first = duration(ready_ns, first_ns, "it took none of them")
     return NamesakeFound(
         fault=fault,
         slot=victim.slot,
@@ -100,8 +100,8 @@ def _found(
         taken_back_early_why=None
         if early is not None
         else "the queue does not say when it frees the row of each of them",
-        first_taken_back_s=seconds(first_ns - ready_ns) if first_ns and ready_ns else None,
-        first_taken_back_s_why=None if known else "it took none of them",
+        first_taken_back_s=first.s,
+        first_taken_back_s_why=first.why,
         taken_by_others=len(taken) - len(back),
         not_taken=len(held) - len(taken),
         taken_from_others=0 if heir is None else len(_from_others(case, heir, victim.key)),

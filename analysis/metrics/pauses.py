@@ -9,6 +9,7 @@ import numpy as np
 from analysis.checks.forms.form import Certificate
 from analysis.history.columns import EXECUTION_BITS, Bools, Ints, unpack, worker_key
 from analysis.history.history import History
+from analysis.metrics.of_one_worker import open_at
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.worker_faults import PauseEnd
@@ -92,7 +93,7 @@ def _found(
 ) -> PauseFound:
     (victim,) = sent.target.workers
     worker = worker_key(victim.slot, victim.incarnation)
-    open_keys = _open_at(history, worker, sent.t_ns)
+    open_keys = open_at(history, worker, sent.t_ns)
     by_others = _by_others(history, worker, sent.t_ns, end.continued_ns)
     taken = sorted(_taken(history, open_keys, by_others), key=lambda one: one.job)
     elsewhere = history.starts.job[by_others]
@@ -111,15 +112,6 @@ def _found(
         lived=end.lived,
         certificate=certificate,
     )
-
-
-def _open_at(history: History, worker: int, at_ns: int) -> Ints:
-    """Keys of the worker's executions that had started by then and had no end."""
-    starts = history.starts
-    mine = ((starts.key >> EXECUTION_BITS) == worker) & (starts.t_ns <= at_ns)
-    over = [t.key[t.t_ns <= at_ns] for t in (history.completions, history.failures)]
-    keys = starts.key[mine]
-    return np.unique(keys[~np.isin(keys, np.concatenate(over))])
 
 
 def _by_others(history: History, worker: int, paused_ns: int, continued_ns: int | None) -> Bools:

@@ -11,13 +11,8 @@ from analysis.checks.forms.form import Certificate
 from analysis.checks.forms.kill import KillCertificate
 from analysis.history.columns import EXECUTION_BITS, Ints, worker_key
 from analysis.history.history import History
-from analysis.metrics.departures import (
-    MOST_LISTED,
-    TakenLive,
-    count_after,
-    open_at,
-    taken_meanwhile,
-)
+from analysis.metrics.departures import MOST_LISTED, TakenLive, taken_meanwhile
+from analysis.metrics.of_one_worker import count_after, open_at
 from analysis.section import Section, seconds
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.targets import WorkerTarget

@@ -10,6 +10,9 @@ from analysis.summary.types import RunSection, Summary
 ACKNOWLEDGING = ("acknowledgement_flush", "completion_flush", "completer_flush")
 """Names that adapters give to the rhythm in which a library writes down what it has done."""
 
+_SHOWN_S = 0.01
+"""Ages are told to this."""
+
 
 def causes(summary: Summary) -> Iterator[str]:
     """What had been done at the kills and not been recorded, duplicates of other causes, and what
@@ -45,20 +48,26 @@ def _unacknowledged(summary: Summary) -> Iterator[str]:
     ages_s = sorted(age_s for kill in summary.recovery for age_s in kill.unacknowledged_age_s or ())
     if not ages_s:
         return
-    several = len(summary.recovery) > 1
-    if len(ages_s) == 1:
-        when = f"{ages_s[0]:.2f} s before {'its' if several else 'the'} kill"
-    elif several:
-        ages = f"{ages_s[0]:.2f} to {ages_s[-1]:.2f} s (median {median(ages_s):.2f} s)"
-        when = f"{ages} before their kill"
-    else:
-        when = f"up to {ages_s[-1]:.2f} s before the kill"
+    when = _when(ages_s, several_kills=len(summary.recovery) > 1)
     job, were = ("job", "was") if len(ages_s) == 1 else ("jobs", "were")
     yield (
         f"{len(ages_s):,} {job} had finished {when} and {were} not acknowledged"
         f"{_rhythm(summary.run)}"
         f"{'' if summary.jobs.duplicated else '; none was executed again'}."
     )
+
+
+def _when(ages_s: list[float], *, several_kills: bool) -> str:
+    """How long before its kill each had finished; `ages_s` ascend."""
+    kill = "the kill" if not several_kills else "its kill" if len(ages_s) == 1 else "their kills"
+    if ages_s[-1] < _SHOWN_S:
+        return f"less than {_SHOWN_S:g} s before {kill}"
+    if len(ages_s) == 1:
+        return f"{ages_s[0]:.2f} s before {kill}"
+    if not several_kills:
+        return f"up to {ages_s[-1]:.2f} s before {kill}"
+    spread = f"{ages_s[0]:.2f} to {ages_s[-1]:.2f} s (median {median(ages_s):.2f} s)"
+    return f"{spread} before {kill}"
 
 
 def _rhythm(run: RunSection) -> str:

@@ -24,37 +24,26 @@ from analysis.ledger.case import Case, open_case
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
 from analysis.ledger.tally import Tally
-from analysis.metrics.bystanders import bystanders
 from analysis.metrics.cache import cache_section
-from analysis.metrics.departures import departures
 from analysis.metrics.failures import errors_section
 from analysis.metrics.fairness import by_label, fairness
 from analysis.metrics.faults import faults_found
 from analysis.metrics.idleness import idleness
 from analysis.metrics.latency import instants, latencies
-from analysis.metrics.namesakes import namesakes
-from analysis.metrics.pauses import pauses
-from analysis.metrics.poison import poison_found
 from analysis.metrics.queue import queue_section
 from analysis.metrics.recovery import recoveries
 from analysis.metrics.resources import resources_section
-from analysis.metrics.stalls import stalls
-from analysis.metrics.survivors import survivors
 from analysis.metrics.throughput import load_window, throughput, warm_ns
-from analysis.summary.bystander_findings import bystander_findings
 from analysis.summary.counts import crash_section, jobs_section, run_section
-from analysis.summary.departure_findings import departure_findings
 from analysis.summary.expectations import judge_expectations
+from analysis.summary.fault_sections import fault_sections
 from analysis.summary.findings import (
     contradictions,
     findings,
     harness_ambiguities,
     unwitnessed_completions,
 )
-from analysis.summary.namesake_findings import namesake_findings
 from analysis.summary.observed import observed
-from analysis.summary.poison_findings import poison_findings
-from analysis.summary.survivor_findings import survivor_findings
 from analysis.summary.types import SUMMARY_VERSION, Summary
 from analysis.summary.verdict import came_to_its_end, judge_run, left_open, unexpected_exits
 
@@ -118,15 +107,10 @@ def summarise(case: Case) -> Summary:
     crash = crash_section(case, tally, faults, idle)
     jobs = jobs_section(case, tally)
     cache = cache_section(case, limited)
-    paused = pauses(history, found_certificates)
-    departed = departures(history, found_certificates)
-    poison = poison_found(case)
-    lived_on = survivors(history, found_certificates)
-    named = namesakes(case, found_certificates)
-    beside = bystanders(case)
+    by_sort = fault_sections(case, found_certificates)
     expectations = judge_expectations(
         msgspec.to_builtins(case.scenario.expectations),
-        observed(case, tally, jobs, crash, recovery, cache, faults, limited, poison),
+        observed(case, tally, jobs, crash, recovery, cache, faults, limited, by_sort.poison),
     )
     finished = came_to_its_end(history)
     if not finished:
@@ -153,12 +137,8 @@ def summarise(case: Case) -> Summary:
         exit_code=judgement.exit_code,
         reasons=judgement.reasons,
         findings=[
-            *findings(case, tally, jobs, recovery, cache, paused),
-            *departure_findings(departed),
-            *poison_findings(poison),
-            *survivor_findings(lived_on),
-            *namesake_findings(named),
-            *bystander_findings(beside),
+            *findings(case, tally, jobs, recovery, cache, by_sort.pauses),
+            *by_sort.findings(),
         ],
         run=run_section(case),
         jobs=jobs,
@@ -175,13 +155,13 @@ def summarise(case: Case) -> Summary:
         expectations=expectations,
         cache=cache,
         faults=faults,
-        stalls=stalls(history, found_certificates),
-        pauses=paused,
-        departures=departed,
-        poison=poison,
-        survivors=lived_on,
-        namesakes=named,
-        bystanders=beside,
+        stalls=by_sort.stalls,
+        pauses=by_sort.pauses,
+        departures=by_sort.departures,
+        poison=by_sort.poison,
+        survivors=by_sort.survivors,
+        namesakes=by_sort.namesakes,
+        bystanders=by_sort.bystanders,
         unexpected_exits=unexpected_exits(history),
         notable_jobs=[job for job in tally.jobs if finished or job.verdict != "ambiguous"],
     )

@@ -17,7 +17,7 @@ from orchestrator.documents.fields import attribute_docs, doc_of, unit_of
 from orchestrator.scenario.faults import Fault
 from orchestrator.scenario.job_kinds import CLASSES, KINDS, US_PER_S
 from orchestrator.scenario.reader import NONE_WORD
-from orchestrator.scenario.triggered import AtPoint, When
+from orchestrator.scenario.triggered import AtPoint, Triggered, TriggerKey, When
 from orchestrator.scenario.types import (
     Burst,
     Cache,
@@ -73,7 +73,11 @@ _SCALARS = {int: "integer", float: "number", str: "text", bool: "true or false"}
 def key_sections() -> Iterator[str]:
     """One section of the page for each table of a file."""
     for table, heading in TABLES.items():
-        rows = [_row(table, field) for field in msgspec.structs.fields(table)]
+        rows = [
+            _row(table, field)
+            for field in msgspec.structs.fields(table)
+            if not _is_refused(table, field)
+        ]
         keys = "\n".join([_HEAD, *rows]) if rows else "No key of its own."
         yield f"### {_title(heading)}\n\n{doc_of(table)}\n\n{keys}\n"
 
@@ -90,6 +94,12 @@ def kind_rows() -> Iterator[str]:
     for name, shape in KINDS.items():
         scope = "one tenant's" if shape.tenant_scoped else "the system's"
         yield f"| `{name}` | `{shape.job_class}` | `{shape.profile}` | {scope} |"
+
+
+def _is_refused(table: type[Section], field: msgspec.structs.FieldInfo) -> bool:
+    """Whether it is a trigger that this sort of fault never takes."""
+    known = get_args(TriggerKey)
+    return issubclass(table, Triggered) and field.name in known and field.name not in table.TRIGGERS
 
 
 def _row(table: type[Section], field: msgspec.structs.FieldInfo) -> str:

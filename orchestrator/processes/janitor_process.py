@@ -81,7 +81,8 @@ class Charge:
         """Clear everything, in the order in which things hang on each other.
 
         Returns a sentence for each thing that is still there. A run has one directory or one
-        database: by the limits above its clearing takes 14 s at the very most.
+        database: by the limits above its clearing takes 14 s at the very most, and 10 s more for
+        each database that was kept, or could not be dropped after an earlier run.
         """
         return self._clear([*self._databases, *self._kept])
 

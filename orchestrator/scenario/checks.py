@@ -14,25 +14,20 @@ from orchestrator.scenario.capacity import longest_length_s
 from orchestrator.scenario.draws import rational
 from orchestrator.scenario.fault_checks import (
     check_certificates,
-    check_delays,
     check_deploys,
     check_endless,
     check_held,
     check_names,
     check_nobody_left,
     check_order,
-    check_points,
     check_producers,
     check_repeated,
-    check_stalls,
     check_stopped_work,
     check_taken_servers,
-    check_terminated,
     check_terminations,
     check_timed,
     check_triggers,
     check_victims,
-    check_waves,
     check_when,
 )
 from orchestrator.scenario.job_kinds import (
@@ -46,6 +41,13 @@ from orchestrator.scenario.job_kinds import (
 )
 from orchestrator.scenario.poison import check_poison
 from orchestrator.scenario.reader import Flaw
+from orchestrator.scenario.round_trip_checks import (
+    check_delays,
+    check_points,
+    check_stalls,
+    check_terminated,
+    check_waves,
+)
 from orchestrator.scenario.types import Burst, JobClass, Points, Scenario, Steady
 
 CACHE_EXPECTATIONS = ("wrong_results", "unanswered", "addresses_run_again")

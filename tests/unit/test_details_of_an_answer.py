@@ -27,14 +27,35 @@ def test_what_was_done_and_not_acknowledged_is_named_beside_the_library_s_rhythm
 
 def test_a_library_without_such_a_rhythm_is_not_said_to_have_one(tmp_path: Path) -> None:
     assert told(crash(), tmp_path).details[0] == (
-        "1 job had finished 0.00 s before the kill and was not acknowledged."
+        "1 job had finished less than 0.01 s before the kill and was not acknowledged."
     )
 
 
 def test_many_kills_give_the_spread_of_what_was_not_acknowledged(tmp_path: Path) -> None:
     assert told(repeated(), tmp_path).details[0] == (
-        "3 jobs had finished 0.10 to 0.30 s (median 0.20 s) before their kill and were not "
+        "3 jobs had finished 0.10 to 0.30 s (median 0.20 s) before their kills and were not "
         "acknowledged."
+    )
+
+
+def test_what_finishes_in_the_moment_between_the_stamp_and_the_end_is_not_of_negative_age(
+    tmp_path: Path,
+) -> None:
+    story = crash()
+    sent_ns = story.first("fault_injected")["t_ns"]
+    story.first("job_completed", incarnation=0)["t_ns"] = sent_ns + 700_000
+    seen = story.first("fault_ended")["parts"]
+    for place, part in enumerate(("reaped_ns", "eof_ns", "sessions_gone_ns", "rows_read_ns")):
+        seen[part] = sent_ns + 800_000 + place
+    for kind, fields in story.records:
+        if kind == "row_read" and fields["read"] == "kill":
+            fields["t_ns"] = seen["rows_read_ns"]
+
+    summary = analyse(story.write(tmp_path))
+
+    assert [kill.unacknowledged_age_s for kill in summary.recovery] == [[0.0]]
+    assert answer(summary).details[0] == (
+        "1 job had finished less than 0.01 s before the kill and was not acknowledged."
     )
 
 

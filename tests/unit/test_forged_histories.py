@@ -186,7 +186,7 @@ def test_the_report_begins_with_the_answer(tmp_path: Path) -> None:
         "1 of 3 jobs executed twice, none lost; the first orphan came back after 3.0 s (at most "
         "4.5 s expected). The run can be trusted: its records are complete and agree. PASS (the "
         "scenario's expectations are met). "
-        "1 job had finished 0.00 s before the kill and was not acknowledged."
+        "1 job had finished less than 0.01 s before the kill and was not acknowledged."
     )
 
 

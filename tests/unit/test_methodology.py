@@ -17,8 +17,10 @@ from analysis.metrics.buckets import DIGITS
 from analysis.metrics.recovery import MAX_LATE_S
 from analysis.summary.schema import SCHEMA, section_types
 from analysis.summary.types import Summary
+from orchestrator.faults.table import TABLE
 from orchestrator.load.provider_stub import RETRY_AFTER_S
 from orchestrator.scenario.capacity import MOST_UTILISATION, OVERHEAD_S
+from worker_child.adapters import LIBRARIES
 from worker_child.adapters.contract import PARITY
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,21 @@ def test_it_names_all_of_a_closed_set(names: frozenset[str]) -> None:
 def test_it_names_every_failure_that_would_be_ours_and_every_cause_of_a_duplicate() -> None:
     assert [name for name in sorted(HARNESS_REASONS) if name not in PAGE] == []
     assert [cause for cause in CAUSES if f"*{cause}*" not in PAGE] == []
+
+
+def test_its_table_of_faults_has_a_row_for_each_sort_and_no_other() -> None:
+    _, _, section = PAGE.partition("\n## Faults\n")
+    rows = re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert sorted(rows) == sorted(str(sort.__struct_config__.tag) for sort in TABLE)
+
+
+def test_every_control_queue_has_a_row_and_a_chapter_on_the_controls_page() -> None:
+    controls = {name for name in LIBRARIES if name.startswith("control_")}
+    page = (ROOT / "worker_child" / "controls" / "README.md").read_text()
+
+    assert set(re.findall(r"^\| `(control_\w+)` \|", page, re.MULTILINE)) == controls
+    assert set(re.findall(r"^## (control_\w+)$", page, re.MULTILINE)) == controls
 
 
 def test_its_words_on_parity_are_those_of_the_contract() -> None:

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.commands.cli import SECTIONS, with_command
 from orchestrator.commands.matrix import command as matrix_command
 from orchestrator.commands.matrix.plan import Wish, plan_matrix
+from orchestrator.faults.table import TABLE
 from orchestrator.run.request import make_request
 from orchestrator.scenario.load import load_scenario, scenario_names
 from worker_child.adapters import LIBRARIES, load_adapter
@@ -49,6 +50,12 @@ def test_it_names_every_library_whose_stock_preset_never_rescues() -> None:
     (said,) = re.findall(r"\*unknown\*\. ([^.]*) never do:", " ".join(README.split()))
 
     assert {name.replace("-", "_") for name in said.split(" and ")} == never
+
+
+def test_it_says_how_many_sorts_of_faults_there_are() -> None:
+    (said,) = re.findall(r"A kill is one of (\d+) \[faults\]", README)
+
+    assert int(said) == len(TABLE)
 
 
 @pytest.mark.parametrize("words", RUNS, ids=" ".join)

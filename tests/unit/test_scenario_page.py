@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from orchestrator.documents.contents import contents
 from orchestrator.documents.fields import attribute_docs
 from orchestrator.documents.scenario_keys import TABLES, toml_type
 from orchestrator.scenario.load import load_scenario, scenario_names
-from orchestrator.scenario.triggered import Triggered
+from orchestrator.scenario.triggered import Triggered, TriggerKey
 from orchestrator.scenario.types import Expectations, Kind, Points, Scenario, WorkloadSettings
 from orchestrator.scenario.values import Section
 
@@ -30,6 +30,17 @@ def test_every_table_of_a_file_has_a_section_in_which_each_key_has_a_meaning() -
     for table in TABLES:
         keys = {field.name for field in msgspec.structs.fields(table)}
         assert keys == attribute_docs(table).keys(), table
+
+
+@pytest.mark.parametrize("sort", Triggered.__subclasses__(), ids=lambda sort: sort.__name__)
+def test_a_sort_of_fault_is_told_with_the_triggers_that_it_takes_and_no_other(
+    sort: type[Triggered],
+) -> None:
+    _, _, section = PAGE.partition(f"\n### `{TABLES[sort]}`\n")
+    keys = re.findall(r"^\| `(\w+)` \|", section.partition("\n### ")[0], re.MULTILINE)
+
+    assert section
+    assert [key for key in keys if key in get_args(TriggerKey)] == list(sort.TRIGGERS)
 
 
 @pytest.mark.parametrize("name", scenario_names())

@@ -15,7 +15,7 @@ from analysis.compare.crash_points import (
     PointVerdict,
     pace_of,
 )
-from analysis.report.crash_points_page import late_words
+from analysis.report.crash_points_page import late_words, short_statement
 from orchestrator.commands.crash_points.enumeration import Progress
 
 STYLES: dict[PointVerdict, str] = {
@@ -51,7 +51,7 @@ def print_progress(progress: Progress, console: Console) -> None:
         Text.assemble(
             f"{place}  {point.name.id} {progress.trial.action:<5} {progress.trial.side:<7} ",
             (f"{verdict:<11}", STYLES[verdict]),
-            f" {point.phase or 'idle, too'}: {short(point.name.statement)}",
+            f" {point.phase or 'idle, too'}: {short_statement(point.name.statement, _SQL_WIDTH)}",
             (left, "dim"),
         ),
         soft_wrap=True,
@@ -80,7 +80,7 @@ def _heading(point: PointOutcome, width: int) -> Text:
     wave = "" if point.wave is None else str(point.wave)
     place = f"{point.workload:<6} {wave:<1}  {point.phase or 'idle, too':<11}"
     name = f"{point.id}  {place} {point.ordinal:>2}  "
-    statement = short(point.statement, max(_LEAST_SQL_WIDTH, width - len(name)))
+    statement = short_statement(point.statement, max(_LEAST_SQL_WIDTH, width - len(name)))
     return Text.assemble((name, "bold"), statement)
 
 
@@ -158,12 +158,6 @@ def _recovery(runs: tuple[PointRun, ...]) -> str:
     bounds = [run.bound_s for run in runs if run.bound_s is not None]
     most = f" of {max(bounds):.1f} s" if bounds else " s"
     return f"back after {max(known):.2f}{most}"
-
-
-def short(statement: str, width: int = _SQL_WIDTH) -> str:
-    """On one line, so much of it as tells it apart."""
-    text = " ".join(statement.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _left(left_s: float) -> str:
