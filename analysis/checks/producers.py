@@ -62,6 +62,7 @@ def _never_sent(history: History) -> Iterator[str]:
         if before.side != "before":
             continue
         there = [job for job in before.jobs if history.jobs.number(job) is not None]
+        there += before.queued
         if there:
             yield (
                 f"The request that was to put job {there[0]} into the queue is said not to have "

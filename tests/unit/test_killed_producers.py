@@ -185,6 +185,18 @@ def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path)
     )
 
 
+def test_a_queue_that_was_seen_to_have_what_no_server_was_given_voids_the_run(
+    tmp_path: Path,
+) -> None:
+    changed = story("before", taken=())
+    changed.first("fault_injected")["parts"]["queued"] = [B]
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert f"put job {B} into the queue is said not to have reached the server" in " ".join(
+        summary.reasons
+    )
+
+
 def test_a_job_that_the_queue_had_and_nobody_saw_again_is_lost(tmp_path: Path) -> None:
     summary = analyse(story(taken=(), dropped=(B, C)).write(tmp_path))
     assert summary.verdict == "fail", summary.reasons
