@@ -70,8 +70,8 @@ report: setup ## write report.html, charts and all jobs of each run: make report
 test: setup ## the tests (some eight minutes)
 	$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
 
-test-scenarios: setup ## every short scenario, once each (some ten minutes)
-	$(BIN)/pytest -q -m "" -n 2 tests/acceptance/test_short_scenarios.py $(ARGS)
+test-scenarios: setup ## every short scenario, once each, three at a time: they mostly wait (some eight minutes)
+	$(BIN)/pytest -q -m "" -n 3 tests/acceptance/test_short_scenarios.py $(ARGS)
 
 test-conformance: adapters ## every library, and adapters that are wrong on purpose (some six minutes)
 	$(BIN)/pytest -q -m "not every_check" -n 2 tests/queues/test_conformance.py $(ARGS)

@@ -15,6 +15,7 @@ from orchestrator.proxy.gate import Meter
 from orchestrator.proxy.spool import Spool
 
 READ_BYTES = 1 << 18
+PEEK_BYTES = 1 << 14
 BACKLOG_BYTES = 1 << 18
 """Whose queue is longer takes nothing more from the other side until it is written."""
 
@@ -110,6 +111,13 @@ class Channel:
         if not self.closed:
             fcntl.ioctl(self.socket, termios.FIONREAD, size)
         return size[0]
+
+    def peek(self) -> bytes:
+        """What has come and lies in the kernel, as far as it fits one read; it stays there."""
+        try:
+            return b"" if self.closed else self.socket.recv(PEEK_BYTES, socket.MSG_PEEK)
+        except OSError:
+            return b""  # nothing yet, or a broken one: whoever reads it finds out
 
     def write(self, data: bytes) -> None:
         """Write after all that is to be written. Raises OSError on a broken one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,6 +134,20 @@ class Link:
     def unread_of_both(self) -> tuple[int, int]:
         """Bytes of the worker, and of the server, that lie in the kernel."""
         return self.unread(), 0 if self.over or self.server is None else self.server.unread()
+
+    def announced_backend(self) -> int | None:
+        """Its session's backend, also where the server's word of it lies unread in the kernel, as
+        when nothing passes any more since before it came."""
+        if self.backend_pid is not None or self._is_up or self._unreadable or self.server is None:
+            return self.backend_pid
+        answers = copy(self.answers)
+        answers.feed(self.server.peek())
+        with suppress(WireError):
+            while (piece := answers.next()) is not None:
+                if piece.kind == _KEY_DATA:
+                    (pid,) = _CODE.unpack_from(piece.data, _PID_AT)
+                    return int(pid)
+        return None
 
     def reset(self) -> int | None:
         """Reset both sides; what is held is lost. The session's backend."""

@@ -347,7 +347,7 @@ class Proxy:
         return Facts(
             passed_since_freeze=gate.passed_since,
             arrived_since_freeze=self._arrived_since_freeze() if is_shut else 0,
-            backend_pids=tuple(tally.backend_pids),
+            backend_pids=(*tally.backend_pids, *_announced(self._links)),
             broken=tally.broken,
             refused=self._outage.refused,
             unexplained=tally.unexplained + sum(talk.unexplained for talk in talks),
@@ -359,6 +359,15 @@ class Proxy:
             self._accept_on(self._tcp)
         port: int = self._tcp.getsockname()[1]
         return port
+
+
+def _announced(links: list[Link]) -> Iterator[int]:
+    """Backends of whose sessions the server has said so, and nobody has read it."""
+    for link in links:
+        if not link.over and link.backend_pid is None:
+            pid = link.announced_backend()
+            if pid is not None:
+                yield pid
 
 
 def _listeners(links: list[Link]) -> Iterator[int]:

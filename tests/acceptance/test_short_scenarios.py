@@ -28,6 +28,8 @@ OFFERED_BY = {
     "worker_name": "control_late_ack",
 }
 """By what a scenario needs and the default library has not: with which one it runs everywhere."""
+FAILS = {"poison_short": "Expected poison_comes_back = 0, found 1: broken"}
+"""What the default library does not get right, and with which words: the scenario found it out."""
 SHORT = [name for name in scenario_names() if name.endswith("_short")]
 
 pytestmark = [pytest.mark.database, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -57,18 +59,22 @@ def test_a_short_scenario_passes_with_every_figure_that_applies(name: str, tmp_p
         timeout=LIMIT_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == (1 if name in FAILS else 0), done.stdout[-3000:] + done.stderr[-3000:]
     (path,) = tmp_path.glob("*.summary.json")
     summary = json.loads(path.read_text())
-    assert (summary["verdict"], summary["reasons"]) == ("pass", [])
+    assert summary["verdict"] == ("fail" if name in FAILS else "pass")
+    broken = [FAILS[name]] if name in FAILS else []
+    assert [reason.split(" (")[0] for reason in summary["reasons"]] == broken
     assert summary["jobs"]["completed_once"] + summary["jobs"]["duplicated"] > 0
     assert summary["jobs"]["lost"] == summary["crash"]["harness_ambiguity"] == 0
     assert summary["throughput_per_s"] > 0
     assert all(summary["latency_ms"][measure]["n"] > 0 for measure in ("pickup", "total"))
     faults = [fault for entry in scenario.faults for fault in entry.each]
     killed = [one for one in summary.get("departures", ()) if one["outcome"] == "killed"]
-    dead = sum(row_of(fault).ends_process for fault in faults) + len(killed)
+    by_jobs = summary.get("poison", {}).get("deaths", 0)
+    planned = [fault for fault in faults if not fault.BY_JOBS]
+    dead = sum(row_of(fault).ends_process for fault in planned) + len(killed) + by_jobs
     assert len(summary["recovery"]) == dead
-    assert summary["crash"]["certificates"] == len(faults)
+    assert summary["crash"]["certificates"] == len(planned) + by_jobs
     assert bool(scenario.workload.dedup) == ("dedup" in summary["jobs"])
     assert bool(scenario.workload.cache) == ("cache" in summary)

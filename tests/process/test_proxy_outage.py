@@ -8,10 +8,11 @@ import socket
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from orchestrator.proxy.proxy import Proxy
 from tests.conftest import Database
-from tests.process.proxied import aside, asked, rows, sleeping, wait_until
+from tests.process.proxied import LIMIT_S, aside, asked, rows, sleeping, wait_until
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("table_t")]
 
@@ -72,6 +73,22 @@ def test_who_connects_into_a_black_hole_gets_no_answer_until_it_is_over(
     proxy.release()
     with opening.result() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_session_whose_beginning_lies_unread_is_known_to_go_through_the_proxy(
+    proxy: Proxy, database: Database
+) -> None:
+    slow = make_conninfo(proxy.dsn(database.worker_dsn), options="-c post_auth_delay=1")
+    opening = aside(lambda: psycopg.connect(slow))
+    wait_until(lambda: any(link.server is not None for link in proxy._links), "its request there")
+    proxy.shut()
+    wait_until(lambda: len(proxy.facts().backend_pids) == 1, "the server's word of the session")
+    (pid,) = proxy.facts().backend_pids
+    assert not opening.done()
+    proxy.release()
+    with opening.result(LIMIT_S) as connection:
+        assert connection.info.backend_pid == pid
+    assert proxy.facts().backend_pids == (pid,)
 
 
 def test_what_a_worker_sent_before_it_gave_up_arrives_all_the_same(
