@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from analysis.checks import (
+    bystanders,
     clean_workers,
     crash_loops,
     departures,
@@ -93,6 +94,7 @@ ROOMS: Final = (
     namesakes,
     clean_workers,
     questions,
+    bystanders,
 )
 ROOMS_OF_RECORDED: Final = (phases, samples, workload)
 """Asked of histories that a parent recorded: what was written by hand lacks what they read."""

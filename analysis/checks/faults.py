@@ -9,7 +9,7 @@ from analysis.evidence.run_spec import planned_faults, started_ns
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
-from orchestrator.history.worker_faults import ProcessEnd
+from orchestrator.history.worker_faults import LeaderEnd, ProcessEnd
 from orchestrator.scenario.faults import Fault
 
 INSTANT_NS = 1_000_000
@@ -87,6 +87,7 @@ def _instants(history: History) -> Iterator[str]:
         if not isinstance(end, ProcessEnd):
             continue
         before = [end.reaped_ns, end.eof_ns, end.sessions_gone_ns]
+        before += [end.alone_ns] if isinstance(end, LeaderEnd) else []
         known = [instant for instant in before if instant is not None]
         if end.rows_read_ns is not None and max(known, default=0) > end.rows_read_ns:
             yield f"Kill {nth(seen.fault)}: the rows were read before its victim was wholly gone."

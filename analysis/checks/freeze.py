@@ -64,6 +64,8 @@ def _planned_point(history: History) -> Iterator[str]:
             yield f"{name} stopped its worker at another round trip than was planned."
         elif _rows_contradict(point, seen.rows):
             yield f"{name} stopped its worker at a round trip without any rows."
+        elif point.statement is None and seen.rows == 0:
+            yield f"{name} stopped its worker where no row was changed: nothing was acknowledged."
 
 
 def _planned_rescuer(history: History) -> Iterator[str]:

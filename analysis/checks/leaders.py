@@ -8,7 +8,7 @@ from analysis.checks.departures import PATIENCE_NS
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
-from orchestrator.history.records import ChildSpawned, FaultEnded, FaultInjected
+from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
 from orchestrator.history.worker_faults import LeaderEnd
 from orchestrator.scenario.worker_faults import KillLeaderOnly
 
@@ -38,4 +38,23 @@ def _as_planned(history: History) -> Iterator[str]:
             yield f"{name}: the next worker of its slot did not come at its leader's end."
 
 
-CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned,)
+def _of_their_own_worker(history: History) -> Iterator[str]:
+    """Nobody of them is the first process of another worker, which lived at that time."""
+    left_ns = {(one.slot, one.incarnation): one.t_ns for one in history.records.of(ChildExited)}
+    for seen in history.records.of(FaultEnded):
+        end = seen.after
+        if not isinstance(end, LeaderEnd) or end.still_ns is None:
+            continue  # its certificate says so
+        victims = {(worker.slot, worker.incarnation) for worker in seen.target.workers}
+        for other in history.records.of(ChildSpawned):
+            place = other.slot, other.incarnation
+            if place in victims or other.pid not in end.lived_on:
+                continue  # of the victim's own its certificate says so
+            if other.t_ns <= end.still_ns < left_ns.get(place, end.still_ns + 1):
+                yield (
+                    f"Fault {nth(seen.fault)}: process {other.pid}, which is said to have outlived "
+                    f"its leader, is slot {other.slot} incarnation {other.incarnation} itself."
+                )
+
+
+CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (_as_planned, _of_their_own_worker)

@@ -54,7 +54,8 @@ def _within(history: History) -> Iterator[str]:
         for ready in records.of(ChildReady)
         if ready.incarnation == 0 and not start.scenario.workload.waves
     ]
-    stopped = [one.t_ns for one in left if one.reason == "stopped" and one.fault is None]
+    asked = ("stopped", "stop_ignored")
+    stopped = [one.t_ns for one in left if one.reason in asked and one.fault is None]
     after_stream = entered.get(HOLD, entered["drain"])
     pairs = (
         ([start.t_ns], [entered["setup"]], "A phase was entered before run_start"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from analysis.checks.completeness import worker_name
+from analysis.checks.departures import PATIENCE_NS
 from analysis.checks.naming import jobs_named
 from analysis.evidence.incarnations import stop_asked_ns
 from analysis.faults_named import nth
@@ -94,6 +95,13 @@ def _named_rightly(history: History) -> Iterator[str]:
                 yield f"Poison {nth(sent.fault)}: no job announced the death that it names."
 
 
+def _in_time(history: History) -> Iterator[str]:
+    """Who waits for the word is given it: meanwhile others may take its job, or its neighbours'."""
+    for sent, before in _deaths(history):
+        if sent.t_ns > before.announced_ns + PATIENCE_NS:
+            yield f"Poison {nth(sent.fault)}: its job was given the word long after it had asked."
+
+
 def _by_nobody_else(history: History) -> Iterator[str]:
     """Where jobs kill their workers, no worker is killed by a signal that nobody announced."""
     if not _entries(history):
@@ -122,5 +130,6 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _never_ended,
     _none_went_on,
     _named_rightly,
+    _in_time,
     _by_nobody_else,
 )

@@ -38,9 +38,11 @@ def _unanswered(history: History) -> Iterator[str]:
 
 
 def _in_hand(history: History) -> Iterator[str]:
-    """Each job of its batch had been sent by when it was frozen, and nobody dies twice."""
+    """Each job of its batch had been sent by when it was frozen, to nobody else, and nobody dies
+    twice."""
     sent_ns = {failed.job_id: failed.sent_ns for failed in history.records.of(EnqueueFailed)}
     killed: dict[int, int] = {}
+    handed: dict[str, int] = {}
     for sent, before in _deaths(history):
         later = [job for job in before.jobs if sent_ns.get(job, 0) > before.frozen_ns]
         if later:
@@ -48,6 +50,10 @@ def _in_hand(history: History) -> Iterator[str]:
                 f"Job {later[0]} is said to have been in the hands of the producer that fault "
                 f"{nth(sent.fault)} killed, and was sent after that one had been frozen."
             )
+        others = [job for job in before.jobs if handed.setdefault(job, sent.fault) != sent.fault]
+        if others:
+            both = f"faults {nth(handed[others[0]])} and {nth(sent.fault)}"
+            yield f"Job {others[0]} is said to have been in the hands of both that {both} killed."
         target = sent.target
         if isinstance(target, ProducerTarget):
             earlier = killed.setdefault(target.number, sent.fault)
@@ -62,6 +68,7 @@ def _never_sent(history: History) -> Iterator[str]:
         if before.side != "before":
             continue
         there = [job for job in before.jobs if history.jobs.number(job) is not None]
+        there += before.queued
         if there:
             yield (
                 f"The request that was to put job {there[0]} into the queue is said not to have "

@@ -15,6 +15,7 @@ import numpy as np
 from analysis.errors import HistoryError
 from analysis.faults_named import nth
 from analysis.history.bounds import check_instants, check_plan, check_records
+from analysis.history.bystander import transactions_of
 from analysis.history.columns import ABSENT, Interner, Values, by_field
 from analysis.history.job_ids import JobIds, RawJobIds
 from analysis.history.questions import questions_of
@@ -216,9 +217,9 @@ class TableBuilder:
         starts, completions = self._starts.table(ids), self._completions.table(ids)
         failures = self._failures.table(ids)
         rare = np.array([r.t_ns for found in self._records.values() for r in found], np.int64)
-        asked = np.array(self._asked_ns(path), np.int64)
+        noted = np.array(self._noted_ns(path), np.int64)
         instants = (
-            asked,
+            noted,
             enqueues.t_ns,
             enqueues.intended_ns,
             enqueues.sent_ns,
@@ -282,12 +283,16 @@ class TableBuilder:
                 what = f"fault {nth(line.fault)} is a {line.what}, which hits no {kind}"
                 raise HistoryError(path, None, what, "Restore the file or repeat the run")
 
-    def _asked_ns(self, path: Path) -> list[int]:
-        """When each question to a cache was asked, having seen that every note of one tells so."""
+    def _noted_ns(self, path: Path) -> list[int]:
+        """When each question to a cache was asked and each bystander's transaction begun, having
+        seen that every note of one tells so."""
+        notes, told = self._records[Note], "a question to a cache"
         try:
-            return [question.told.asked_ns for question in questions_of(self._records[Note])]
+            asked = [question.told.asked_ns for question in questions_of(notes)]
+            told = "a bystander's transaction"
+            return [*asked, *(one.begun_ns for one in transactions_of(notes))]
         except msgspec.ValidationError as error:
-            what = f"what a note tells of a question to a cache does not fit ({error})"
+            what = f"what a note tells of {told} does not fit ({error})"
             remedy = "Restore the file or repeat the run"
             raise HistoryError(path, None, what, remedy) from error
 

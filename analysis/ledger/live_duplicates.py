@@ -43,8 +43,8 @@ class LiveCauses:
         """The first that holds, in the order of `LIVE_CAUSES`.
 
         ``drain`` = its worker had been told to stop and was not done with it, or a fault told one
-        of the two to stop meanwhile; ``leaderless`` = the first process of its worker, or of the
-        other, had been killed before both were done with it; ``pause`` = a fault
+        of the two to stop meanwhile; ``leaderless`` = the first process of its worker, which was at
+        it, or of the other, had been killed before that one took it; ``pause`` = a fault
         held that worker up meanwhile, or the other one, which may have claimed it before;
         ``outage`` = one that hit nobody in particular was on meanwhile; ``short_lease`` = it ran
         for longer than the lease; ``rescue`` = none of these.
@@ -56,7 +56,7 @@ class LiveCauses:
         taken_ns, other = min(later, key=lambda one: one[0], default=(begun_ns, first))
         if self._was_draining(first, taken_ns):
             return "drain"
-        if self._is_leaderless(first, other):
+        if self._is_leaderless(first, other, taken_ns):
             return "leaderless"
         workers = [worker_key(one.slot, one.incarnation) for one in (first, other)]
         held_up = [
@@ -84,14 +84,15 @@ class LiveCauses:
         known = [one.told_ns for one in told if one is not None and one.told_ns is not None]
         return max([span.began_ns, *known])
 
-    def _is_leaderless(self, *both: Execution) -> bool:
-        """Whether one of two executions went on without its worker's first process."""
-        members = [(self.incarnations.get(one.slot, one.incarnation), one) for one in both]
+    def _is_leaderless(self, first: Execution, other: Execution, taken_ns: int) -> bool:
+        """Whether one of two executions was without its worker's first process when the other was
+        begun: a leader that dies later has made nothing."""
+        members = [(self.incarnations.get(e.slot, e.incarnation), e) for e in (first, other)]
         return any(
             member is not None
             and member.leaderless_ns is not None
-            and member.leaderless_ns < one.over_ns
-            for member, one in members
+            and member.leaderless_ns < min(taken_ns, execution.over_ns)
+            for member, execution in members
         )
 
     def _was_draining(self, execution: Execution, taken_ns: int) -> bool:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 
+from analysis.history.bystander import transactions_of
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.metrics.latency import Percentiles, by_group
 from analysis.metrics.throughput import warm_ns
 from analysis.section import Section
-from orchestrator.history.notes import BystanderAnswered
 from orchestrator.history.records import FaultEnded, FaultInjected
 from worker_child.protocol import Note
 
-BYSTANDER = "bystander"
-"""The code of the note that tells of one transaction."""
 PINNED = "pinned_snapshot"
 """The fault whose runs have one."""
 
@@ -46,21 +43,15 @@ def bystanders(case: Case) -> tuple[BystanderFound, ...]:
     )
 
 
-def transactions(history: History) -> list[tuple[int, int, str]]:
-    """Every one: when it was begun, when it was over, and with which error; "" = none."""
-    notes = [note for note in history.records.of(Note) if note.code == BYSTANDER]
-    told = [(msgspec.convert(note.detail, BystanderAnswered), note.t_ns) for note in notes]
-    return [(one.sent_ns, over_ns, one.error) for one, over_ns in told]
-
-
 def _found(
     history: History, sent: FaultInjected, seen: FaultEnded, since_ns: int
 ) -> BystanderFound:
     over_ns = seen.healed_ns or seen.t_ns
-    mine = [one for one in transactions(history) if since_ns <= one[0] < over_ns]
-    good = [one for one in mine if not one[2]]
-    begun = np.array([one[0] for one in good], np.int64)
-    ended = np.array([one[1] for one in good], np.int64)
+    told = transactions_of(history.records.of(Note))
+    mine = [one for one in told if since_ns <= one.begun_ns < over_ns]
+    good = [one for one in mine if not one.error]
+    begun = np.array([one.begun_ns for one in good], np.int64)
+    ended = np.array([one.over_ns for one in good], np.int64)
     group = (begun >= sent.t_ns).astype(np.int64)
     before, during = by_group(begun, ended, group, 2)
     return BystanderFound(

@@ -157,7 +157,8 @@ def _from_others(case: Case, heir: int, victim: int) -> set[int]:
 
 
 def _over_ns(case: Case, key: int) -> int:
-    """When an execution was over, or its worker dead."""
+    """When an execution was over, or its worker dead, or gone: one that left when told to may have
+    left it open."""
     ends = [
         int(table.t_ns[table.key == key].min())
         for table in (case.history.completions, case.history.failures)
@@ -166,4 +167,6 @@ def _over_ns(case: Case, key: int) -> int:
     worker = case.incarnations.by_key(key >> EXECUTION_BITS)
     if worker is not None and worker.dead:
         ends.append(worker.died_ns)
+    if worker is not None and worker.gone_ns is not None:
+        ends.append(worker.gone_ns)
     return min(ends, default=int(np.iinfo(np.int64).max))

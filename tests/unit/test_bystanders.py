@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analysis.errors import HistoryError
 from analysis.report.terminal import sections
 from analysis.report.terminal_faults import BYSTANDERS_TITLE
 from analysis.summary.summary import analyse
@@ -126,3 +127,70 @@ def test_a_held_snapshot_without_a_bystander_says_so(tmp_path: Path) -> None:
     assert any(
         said.startswith("There was no bystander's transaction before") for said in summary.findings
     )
+
+
+def noted(story: Story) -> list[dict[str, Any]]:
+    return [fields for _, fields in story.records if fields.get("code") == "bystander"]
+
+
+def over_before_it_was_begun(story: Story) -> None:
+    one = noted(story)[1]
+    one["detail"]["sent_ns"] = one["t_ns"] + 1
+
+
+def begun_before_the_last_was_over(story: Story) -> None:
+    one, later = noted(story)[3:5]
+    later["detail"]["sent_ns"] = one["t_ns"] - 1
+
+
+def told_twice(story: Story) -> None:
+    one = noted(story)[3]
+    story.records.insert(story.records.index(("note", one)), ("note", dict(one)))
+
+
+def of_another_run(story: Story) -> None:
+    """Nothing is held in this one."""
+    story.first("run_start")["scenario"]["faults"] = []
+    for kind in ("fault_injected", "fault_ended"):
+        story.drop(kind)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (over_before_it_was_begun, "transaction was over before it was begun"),
+        (begun_before_the_last_was_over, "before the one before was over; it has one session"),
+        (told_twice, "before the one before was over; it has one session"),
+        (of_another_run, "are told of, and the scenario has no bystander"),
+    ],
+)
+def test_transactions_that_one_session_cannot_have_had_void_the_run(
+    change: Callable[[Story], object], says: str, tmp_path: Path
+) -> None:
+    story = Story()
+    plant(story)
+    change(story)
+    summary = analyse(story.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert says in " ".join(summary.reasons)
+
+
+def test_what_a_worker_notes_is_no_bystanders(tmp_path: Path) -> None:
+    def with_a_workers(story: Story) -> None:
+        plant(story)
+        left = story.first("child_exited")
+        who = {"n": left["events"], "slot": 0, "incarnation": 0}
+        noted(story)[1].update(who)
+        left["events"] += 1
+
+    summary, _ = judged(tmp_path, with_a_workers)
+    (found,) = summary.bystanders
+    assert (found.before.n, found.during.n) == (2, 4)
+
+
+def test_a_note_that_is_no_transaction_is_told_in_a_sentence(tmp_path: Path) -> None:
+    story = Story()
+    plant(story)
+    noted(story)[1]["detail"] = {"began": 1}
+    with pytest.raises(HistoryError, match="of a bystander's transaction does not fit"):
+        analyse(story.write(tmp_path))

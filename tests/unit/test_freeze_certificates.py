@@ -51,6 +51,20 @@ def frozen() -> Story:
     return story
 
 
+@pytest.mark.parametrize(("rows", "verdict"), [(0, "invalid"), (1, "pass"), (None, "pass")])
+def test_an_acknowledgement_that_changed_no_row_was_none(
+    rows: int | None, verdict: str, tmp_path: Path
+) -> None:
+    story = frozen()
+    story.first("fault_injected")["parts"]["at_point"].update(side="after", rows=rows)
+    (planned,) = story.first("run_start")["scenario"]["faults"]
+    planned["at_point"] = {"side": "after"}
+    summary = analyse(story.write(tmp_path))
+    assert summary.verdict == verdict, summary.reasons
+    said = "where no row was changed: nothing was acknowledged" in " ".join(summary.reasons)
+    assert said is (rows == 0)
+
+
 def test_a_kill_at_a_round_trip_is_certified(tmp_path: Path) -> None:
     summary = analyse(frozen().write(tmp_path))
     assert summary.verdict == "pass", summary.reasons

@@ -185,6 +185,18 @@ def test_a_queue_that_has_what_no_server_was_given_voids_the_run(tmp_path: Path)
     )
 
 
+def test_a_queue_that_was_seen_to_have_what_no_server_was_given_voids_the_run(
+    tmp_path: Path,
+) -> None:
+    changed = story("before", taken=())
+    changed.first("fault_injected")["parts"]["queued"] = [B]
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert f"put job {B} into the queue is said not to have reached the server" in " ".join(
+        summary.reasons
+    )
+
+
 def test_a_job_that_the_queue_had_and_nobody_saw_again_is_lost(tmp_path: Path) -> None:
     summary = analyse(story(taken=(), dropped=(B, C)).write(tmp_path))
     assert summary.verdict == "fail", summary.reasons
@@ -227,6 +239,24 @@ def test_a_job_that_was_sent_after_the_producer_was_frozen_voids_the_run(tmp_pat
     summary = analyse(changed.write(tmp_path))
     assert summary.verdict == "invalid"
     assert f"Job {C} is said to have been in the hands of the producer" in " ".join(summary.reasons)
+
+
+def test_a_batch_that_two_dead_producers_are_said_to_have_had_voids_the_run(
+    tmp_path: Path,
+) -> None:
+    changed = story()
+    for kind in ("fault_injected", "fault_ended"):
+        place, line = next(one for one in enumerate(changed.records) if one[1][0] == kind)
+        target = {"kind": "producer", "number": 1, "pid": 98}
+        other = {**line[1], "fault": 1, "target": target}
+        changed.records.insert(place + 1, (kind, other))
+    entries = changed.first("run_start")["scenario"]["faults"]
+    entries.append(entries[0])
+    summary = analyse(changed.write(tmp_path))
+    assert summary.verdict == "invalid"
+    assert f"Job {B} is said to have been in the hands of both that faults 1 and 2 killed" in (
+        " ".join(summary.reasons)
+    )
 
 
 def test_a_producer_that_is_said_to_have_died_twice_voids_the_run(tmp_path: Path) -> None:

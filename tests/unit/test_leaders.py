@@ -166,9 +166,53 @@ def test_a_job_that_another_worker_took_from_them_is_a_duplicate_by_the_lost_lea
     assert by.leaderless == summary.crash.duplicates_live == 1
 
 
+@pytest.mark.parametrize("hit", [0, 1], ids=["its own", "the other's"])
+def test_a_leader_that_dies_after_its_job_was_taken_is_no_cause_of_the_duplicate(
+    hit: int, tmp_path: Path
+) -> None:
+    def plant(story: Story) -> None:
+        workers = story.worker(0), story.worker(1)
+        first, taker = workers if hit == 0 else reversed(workers)
+        story.enqueue(A)
+        first.start(A)
+        story.wait(1)
+        taker.start(A)
+        story.wait(1)
+        fault = story.kill_leader(workers[0])
+        successor = story.worker(0)
+        story.first("child_spawned", incarnation=1)["after_fault"] = fault
+        for worker in (first, taker):
+            worker.complete(A)
+        story.wait(5)
+        story.end_of_the_rest(workers[0], fault)
+        story.phase("stop")
+        for worker in (workers[1], successor):
+            story.exit(worker)
+        story.end({})
+
+    _, summary = told(tmp_path, plant)
+    by = summary.crash.duplicates_live_by
+    assert summary.crash.duplicates_live == 1
+    assert (by.leaderless, by.rescue) == (0, 1)
+
+
 def end(story: Story) -> dict[str, Any]:
     parts: dict[str, Any] = story.first("fault_ended")["parts"]
     return parts
+
+
+def last_seen_early(story: Story) -> None:
+    end(story)["still_ns"] = end(story)["reaped_ns"] + 1
+
+
+def read_early(story: Story) -> None:
+    """All else was seen, and the rows were read, when somebody still lived."""
+    read_ns = end(story)["still_ns"]
+    seen = ("eof_ns", "sessions_gone_ns", "rows_read_ns")
+    end(story).update(dict.fromkeys(seen, read_ns))
+    for kind, fields in story.records:
+        if kind == "row_read" and fields["read"] == "kill":
+            fields["t_ns"] = read_ns
 
 
 def shift(key: str, by_ns: int) -> Callable[[Story], object]:
@@ -182,6 +226,9 @@ def shift(key: str, by_ns: int) -> Callable[[Story], object]:
         (lambda s: end(s).pop("still_ns"), "nobody was seen to outlive the first process"),
         (lambda s: end(s).update(lived_on=[100]), "the first process is among those that"),
         (lambda s: end(s).pop("alone_ns"), "those that lived on were not seen to be gone"),
+        (lambda s: end(s).update(lived_on=[101]), "is slot 0 incarnation 1 itself"),
+        (last_seen_early, "nothing shows that it lasted until its end"),
+        (read_early, "the rows were read before its victim was wholly gone"),
         (shift("still_ns", 2), "those that lived on were gone before they were last seen"),
         (lambda s: end(s).update(survivors=[7]), "members of its process group live on"),
         (lambda s: end(s).pop("eof_ns"), "its pipe was not read to the end"),
@@ -210,6 +257,30 @@ def test_what_does_not_show_that_it_was_as_planned_voids_the_run(
     summary = analyse(written(tmp_path, plant))
     assert summary.verdict == "invalid"
     assert why in " ".join(summary.reasons)
+
+
+def test_those_that_ended_long_after_they_were_last_seen_void_the_run(tmp_path: Path) -> None:
+    def plant(story: Story) -> None:
+        lives_on(story, killed=False)
+        last_seen_early(story)
+
+    summary = analyse(written(tmp_path, plant))
+    assert summary.verdict == "invalid"
+    assert "nothing shows that it lasted until its end" in " ".join(summary.reasons)
+
+
+def test_a_survivor_may_bear_the_process_id_of_a_worker_that_was_gone_by_then(
+    tmp_path: Path,
+) -> None:
+    def plant(story: Story) -> None:
+        lives_on(story)
+        for kind in ("child_spawned", "child_ready", "child_exited"):
+            story.first(kind, slot=1)["pid"] = 4242
+        story.first("child_exited", slot=1)["t_ns"] = end(story)["reaped_ns"] + 1
+        end(story)["lived_on"] = [4242]
+
+    lived, _ = told(tmp_path, plant)
+    assert lived.pids == (4242,)
 
 
 def test_no_line_of_it_may_be_stamped_after_the_last_of_it_was_gone(tmp_path: Path) -> None:

@@ -288,6 +288,27 @@ def test_what_a_third_worker_is_at_is_taken_from_others(tmp_path: Path) -> None:
     assert found_in(same_name(), tmp_path).taken_from_others == 0
 
 
+def test_what_a_third_worker_left_open_when_it_was_told_to_leave_is_taken_from_nobody(
+    tmp_path: Path,
+) -> None:
+    story = Story()
+    first, other = story.worker(0), story.worker(1)
+    story.enqueue(A, B)
+    first.start(A)
+    other.start(B)
+    story.kill(first, held=[A])
+    heir = story.worker(0)
+    as_namesakes(story)
+    successor = story.depart(other, story.tell_to_stop(other), held=[B])
+    for job_id in (A, B):
+        heir.run(job_id)
+    story.phase("stop")
+    for worker in (heir, successor):
+        story.exit(worker)
+    story.end()
+    assert found_in(story, tmp_path).taken_from_others == 0
+
+
 def test_the_findings_say_what_it_took_how_soon_and_by_what(tmp_path: Path) -> None:
     (early,) = namesake_findings([found_in(taken(1.0), tmp_path)])
     assert "took 1 back, the first 1.0 s after it was ready, 1 before the queue frees" in early

@@ -118,6 +118,12 @@ def test_a_line_on_the_wrong_side_of_a_phase_is_told_in_a_run_without_held_jobs(
     assert said(line(at_ns["wrong"]), *others) == [f"{sentence}."]
 
 
+def test_nobody_ignores_a_stop_before_it_was_asked_for() -> None:
+    assert said(ready(150), left(400, "stop_ignored")) == []
+    too_early = ["A worker stopped before it was asked to."]
+    assert said(ready(150), left(399, "stop_ignored")) == too_early
+
+
 def test_the_final_read_comes_after_the_audit_and_the_phases_after_run_start() -> None:
     assert said(ready(150), final_ns=500) == []
     assert said(ready(150), final_ns=499) == ["The final read was taken before the audit."]

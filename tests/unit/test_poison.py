@@ -290,12 +290,18 @@ def test_a_neighbour_that_is_given_up_by_a_poison_fails(tmp_path: Path) -> None:
     assert summary.poison is not None and summary.poison.neighbours.given_up == 1
 
 
-def left_in_the_queue() -> Story:
-    """One death, and the run ends before anybody could know whether it comes back."""
+def left_in_the_queue(waits_s: float = 0.0) -> Story:
+    """One death, and the run ends before anybody could know whether it comes back. The word came so
+    long after it was asked for."""
     story = told()
     worker = done_but(story, POISON)
     worker.start(POISON)
+    begun_ns = story.now_ns
+    story.wait(waits_s)
     last = story.die(worker, POISON, held=[POISON])
+    if waits_s:
+        story.first("job_dying")["t_ns"] = begun_ns + 1
+        story.first("fault_injected")["parts"]["announced_ns"] = begun_ns + 1
     story.phase("stop")
     story.exit(last)
     story.row(POISON, "queued")
@@ -400,6 +406,16 @@ LIES: dict[str, tuple[Callable[[Story], None], str]] = {
 }
 """By a name: what is changed in the history of a poison that is given up, and what that makes
 invalid."""
+
+
+@pytest.mark.parametrize(("waits_s", "verdict"), [(4.9, "unknown"), (5.1, "invalid")])
+def test_a_job_that_was_kept_waiting_for_the_word_voids_the_run(
+    waits_s: float, verdict: str, tmp_path: Path
+) -> None:
+    summary = of(left_in_the_queue(waits_s), tmp_path)
+    assert summary.verdict == verdict, summary.reasons
+    said = "Poison 1: its job was given the word long after it had asked." in summary.reasons
+    assert said is (verdict == "invalid")
 
 
 @pytest.mark.parametrize("lie", LIES)

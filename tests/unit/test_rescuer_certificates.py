@@ -84,6 +84,8 @@ def test_a_race_says_where_the_rescuer_was_held_and_how_long(tmp_path: Path) -> 
         (freeze(unexplained_bytes=1), "bytes of the rescuer passed that the proxy did not"),
         (freeze(broken=1), "a connection of the rescuer was lost before it went on"),
         (rescuer(outside=[9]), "a session of the rescuer did not go through its proxy"),
+        (freeze(backend_pids=[]), "nothing shows that the rescuer had a session of its own"),
+        (freeze(backend_pids=[7, 8]), "nothing shows that the rescuer had a session of its own"),
         (rescuer(answered_ns=None), "until the answer"),
         (lambda s: rescuer(went_on_ns=released_ns(s) + 9)(s), "until the answer"),
         (lambda s: rescuer(answered_ns=released_ns(s) - 1)(s), "until the answer"),

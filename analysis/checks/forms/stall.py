@@ -28,6 +28,12 @@ def _went_on_too_soon(stall: Witnessed, rescuer: RescuerHeld) -> bool:
     return None in known or instants != sorted(instants)
 
 
+def _is_none_of_its_own(stall: Witnessed, rescuer: RescuerHeld) -> bool:
+    """Whether what was held is nobody's, or the stalled worker's."""
+    held = set(rescuer.freeze.backend_pids)
+    return not held or not held.isdisjoint(session.pid for session in stall.before.sessions)
+
+
 RESCUER_HELD: dict[str, Part] = {
     "bytes passed while the rescuer was held": _held(lambda _, r: r.freeze.passed_bytes > 0),
     "bytes of the rescuer passed that the proxy did not understand": _held(
@@ -37,6 +43,7 @@ RESCUER_HELD: dict[str, Part] = {
         lambda _, r: r.freeze.broken > 0
     ),
     "a session of the rescuer did not go through its proxy": _held(lambda _, r: bool(r.outside)),
+    "nothing shows that the rescuer had a session of its own": _held(_is_none_of_its_own),
     "the rescuer was not held from before everything flowed again until the answer": _held(
         _went_on_too_soon
     ),
