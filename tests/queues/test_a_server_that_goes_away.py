@@ -9,18 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.errors import NotPossibleHereError
 from orchestrator.faults import server as server_faults
 from orchestrator.faults import table
 from orchestrator.faults.server import RunServer
 from orchestrator.faults.targets import Reach
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import DatabaseCrash, DatabaseRestart, Fault
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
+from tests.queues.one_run import summary_of_run
 
 pytestmark = [
     pytest.mark.database,
@@ -36,16 +34,13 @@ CRASH = DatabaseCrash(at_s=1.5)
 
 def carry(results: Path, library: str, fault: Fault, dsn: str | None = None) -> Summary:
     whole = load_scenario(str(SCENARIO))
-    request = make_request(
+    return summary_of_run(
         msgspec.structs.replace(whole, faults=(fault,)),
         library=library,
         preset=None,
-        ordinal=1,
         dsn=dsn,
         results=results,
-        overwrite=False,
     )
-    return analyse(carry_out(request, lambda _: None).history)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.faults import table
 from orchestrator.faults.producers import Producer
@@ -19,12 +18,11 @@ from orchestrator.faults.targets import Reach
 from orchestrator.libraries.guard import guard
 from orchestrator.libraries.library import find_library
 from orchestrator.postgres.server import Server
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import Fault, KillDuringEnqueue
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
 from tests.conftest import Database
+from tests.queues.one_run import summary_of_run
 from worker_child.adapters.contract import Accepted, OutgoingJob, Rejected, Workers
 from worker_child.adapters.enqueuer_process import EnqueuerLostError
 
@@ -46,16 +44,7 @@ def carry(
             whole.expectations, certificates=len(faults), never_seen=None
         ),
     )
-    request = make_request(
-        scenario,
-        library=library,
-        preset=None,
-        ordinal=1,
-        dsn=server.dsn,
-        results=results,
-        overwrite=False,
-    )
-    return analyse(carry_out(request, lambda _: None).history)
+    return summary_of_run(scenario, library=library, preset=None, dsn=server.dsn, results=results)
 
 
 @pytest.mark.slow

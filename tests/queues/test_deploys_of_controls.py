@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.errors import NotOfferedError
 from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.postgres.server import Server
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.worker_faults import Deploy, Terminate
+from tests.queues.one_run import summary_of_run
 
 pytestmark = [
     pytest.mark.database,
@@ -34,16 +32,13 @@ Run = Callable[..., Summary]
 @pytest.fixture
 def run(server: Server, tmp_path: Path) -> Run:
     def carry(library: str, *changes: str) -> Summary:
-        request = make_request(
+        return summary_of_run(
             load_scenario(SCENARIO, list(changes)),
             library=library,
             preset="stock",
-            ordinal=1,
             dsn=server.dsn,
             results=tmp_path,
-            overwrite=False,
         )
-        return analyse(carry_out(request, lambda _: None).history)
 
     return carry
 

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.faults import table
 from orchestrator.faults.targets import Reach, Worker
 from orchestrator.postgres.server import Server
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
+from tests.queues.one_run import summary_of_run
 
 pytestmark = [
     pytest.mark.database,
@@ -37,16 +35,13 @@ SORTS = {
 
 def run(server: Server, results: Path, what: str) -> Summary:
     keys, _ = SORTS[what]
-    request = make_request(
+    return summary_of_run(
         load_scenario(SCENARIO, [f"faults=[{{ what = '{what}', {keys} }}]"]),
         library="control_late_ack",
         preset="stock",
-        ordinal=1,
         dsn=server.dsn,
         results=results,
-        overwrite=False,
     )
-    return analyse(carry_out(request, lambda _: None).history)
 
 
 @pytest.fixture

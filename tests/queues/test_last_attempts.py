@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.postgres.server import Server
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
+from tests.queues.one_run import summary_of_run
 
 pytestmark = [
     pytest.mark.database,
@@ -27,16 +25,13 @@ SCENARIO = str(Path(__file__).parent.parent / "scenarios" / "tiny_held.toml")
 
 
 def run(server: Server, results: Path, library: str, preset: str, attempts: int) -> Summary:
-    request = make_request(
+    return summary_of_run(
         load_scenario(SCENARIO, [f"workers.max_attempts={attempts}"]),
         library=library,
         preset=preset,
-        ordinal=1,
         dsn=server.dsn,
         results=results,
-        overwrite=False,
     )
-    return analyse(carry_out(request, lambda _: None).history)
 
 
 def test_a_kill_in_the_last_attempt_has_jobs_given_up_that_never_failed(

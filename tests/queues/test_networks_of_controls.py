@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.faults import table
 from orchestrator.faults.network import CutOff
@@ -17,11 +16,10 @@ from orchestrator.faults.targets import Reach
 from orchestrator.paths import SCENARIOS
 from orchestrator.postgres.server import Server
 from orchestrator.proxy.proxy import Proxy
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.faults import Blackhole, Fault, Reset
 from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.triggered import Triggered
+from tests.queues.one_run import summary_of_run
 
 pytestmark = [
     pytest.mark.database,
@@ -40,16 +38,13 @@ def carry(
     server: Server, results: Path, library: str, fault: Fault, scenario: Path = TWO_BUSY
 ) -> Summary:
     whole = load_scenario(str(scenario))
-    request = make_request(
+    return summary_of_run(
         msgspec.structs.replace(whole, faults=(fault,)),
         library=library,
         preset="stock",
-        ordinal=1,
         dsn=server.dsn,
         results=results,
-        overwrite=False,
     )
-    return analyse(carry_out(request, lambda _: None).history)
 
 
 def without(monkeypatch: pytest.MonkeyPatch, sort: type[Triggered]) -> None:

@@ -12,14 +12,12 @@ from pathlib import Path
 import pytest
 
 from analysis.compare.crash_points import judge_point
-from analysis.summary.summary import analyse
 from analysis.summary.types import Summary
 from orchestrator.commands.crash_points.workloads import Ability, race_scenario
 from orchestrator.faults.rescuer_watch import RescuerWatch
 from orchestrator.postgres.server import Server
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.triggered import AtPoint, PointSide
+from tests.queues.one_run import summary_of_run
 from tests.queues.racing_rescuer.names import CLAIM, COMPLETE, FREE, OVERDUE
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
@@ -37,16 +35,9 @@ def raced(
     server: Server, results: Path, preset: str, at: AtPoint, at_most_s: float = AT_MOST_S
 ) -> Summary:
     scenario = race_scenario("race", PLAIN, COMPLETION, at, at_most_s)
-    request = make_request(
-        scenario,
-        library=str(QUEUE),
-        preset=preset,
-        ordinal=1,
-        dsn=server.dsn,
-        results=results,
-        overwrite=True,
+    return summary_of_run(
+        scenario, library=str(QUEUE), preset=preset, dsn=server.dsn, results=results
     )
-    return analyse(carry_out(request, lambda status: None).history)
 
 
 BY_RIGHT: list[tuple[str, str, PointSide, bool, str]] = [

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.summary.summary import analyse
-from orchestrator.run.request import make_request
-from orchestrator.run.run import carry_out
 from orchestrator.scenario.load import load_scenario
 from tests.conftest import Database
+from tests.queues.one_run import summary_of_run
 from tests.toolchain import need_built
 
 DEDUP_KILL = Path(__file__).parent.parent / "scenarios" / "river_dedup_kill.toml"
@@ -35,16 +33,9 @@ def test_exactly_what_was_not_acknowledged_is_executed_again(
     duplicates: int,
 ) -> None:
     need_built("river")
-    request = make_request(
-        load_scenario(scenario),
-        library="river",
-        preset=preset,
-        ordinal=1,
-        dsn=database.dsn,
-        results=tmp_path,
-        overwrite=False,
+    summary = summary_of_run(
+        load_scenario(scenario), library="river", preset=preset, dsn=database.dsn, results=tmp_path
     )
-    summary = analyse(carry_out(request, lambda status: None).history)
     assert summary.verdict == "pass", summary.reasons
     crash, (kill,) = summary.crash, summary.recovery
     assert (crash.re_executions, crash.duplicate_executions) == (re_executions, duplicates)
@@ -57,16 +48,13 @@ def test_the_parents_own_enqueuers_are_not_taken_for_survivors_of_the_kill(
 ) -> None:
     """They are started after the first worker, as processes of the parent's own."""
     need_built("river")
-    request = make_request(
+    summary = summary_of_run(
         load_scenario(str(DEDUP_KILL)),
         library="river",
         preset="tuned",
-        ordinal=1,
         dsn=database.dsn,
         results=tmp_path,
-        overwrite=False,
     )
-    summary = analyse(carry_out(request, lambda status: None).history)
     (kill,) = summary.recovery
     assert (kill.certificate.missing, kill.certificate.survivors) == ([], 0)
     assert summary.verdict == "pass", summary.reasons
