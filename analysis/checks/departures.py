@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from analysis.checks.instants import PATIENCE_NS
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History
@@ -12,9 +13,6 @@ from orchestrator.history.targets import WorkerTarget
 from orchestrator.history.worker_faults import Departure
 from orchestrator.scenario.worker_faults import Deploy, Terminate
 from worker_child.protocol import ChildReady
-
-PATIENCE_NS = 5_000_000_000
-"""So much later than planned a signal may be sent, on a machine that is busy."""
 
 
 def _departures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from analysis.checks.instants import PATIENCE_NS
 from analysis.checks.lines_of_workers import lines_between
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
@@ -15,9 +16,6 @@ from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore, Stall
 from orchestrator.scenario.faults import Kill, Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note
-
-PATIENCE_NS = 5_000_000_000
-"""So late whoever delivers a request may be on a busy machine."""
 
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:

@@ -18,6 +18,9 @@ from orchestrator.history.records import EnqueueFailed, FaultInjected
 from worker_child.protocol import Note
 
 NEVER = np.iinfo(np.int64).max
+PATIENCE_NS = 5_000_000_000
+"""So much later than planned the run may act on a machine that is busy: send a signal, give the
+word, deliver a request."""
 WRITTEN_NS = 1_000_000
 """The parent stamps a line with the instant of the answer itself."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from analysis.checks.departures import PATIENCE_NS
+from analysis.checks.instants import PATIENCE_NS
 from analysis.evidence.run_spec import planned_faults
 from analysis.faults_named import nth
 from analysis.history.history import History

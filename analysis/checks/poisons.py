@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from analysis.checks.completeness import worker_name
-from analysis.checks.departures import PATIENCE_NS
+from analysis.checks.instants import PATIENCE_NS
 from analysis.checks.naming import jobs_named
 from analysis.evidence.incarnations import stop_asked_ns
 from analysis.faults_named import nth

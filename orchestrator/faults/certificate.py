@@ -189,3 +189,27 @@ class EndOfAProcess:
         ends = [other.killed_ns, other.exit.reaped_ns if other.exit else None]
         ended_ns = min((end for end in ends if end is not None), default=None)
         return ended_ns is None or ended_ns > self._child.killed_ns + SIDE_BY_SIDE_NS
+
+
+class EndReadAtOnce:
+    """The end of a process in a fault that goes on after it: what it left is read as soon as
+    nothing of that end is missing, and kept until the certificate is closed."""
+
+    def __init__(self, reach: Reach, victim: Victim) -> None:
+        self._end = EndOfAProcess(reach, victim)
+        self._closed: Closed | None = None
+
+    def before(self) -> SessionsBefore:
+        """The victim's sessions, and those of nobody."""
+        return self._end.before()
+
+    def missing(self, fault: int | None, *, overdue: bool) -> str | None:
+        """The first step that has not been taken; `fault` None = it has not begun."""
+        missing = self._end.missing(overdue=overdue)
+        if missing is None and self._closed is None and fault is not None:
+            self._closed = self._end.close(fault)
+        return missing
+
+    def close(self, fault: int) -> Closed:
+        """What was seen then; now, where that was never complete."""
+        return self._closed or self._end.close(fault)

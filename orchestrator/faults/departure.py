@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from orchestrator.faults.certificate import Closed, EndOfAProcess
-from orchestrator.faults.signals import HealedAt, ready_ns_of
+from orchestrator.faults.certificate import Closed, EndReadAtOnce
+from orchestrator.faults.signals import HealedAt, gone_and_filled, ready_ns_of
 from orchestrator.faults.targets import Reach, Victim, Worker, worker
 from orchestrator.history.worker_faults import Departure
 from orchestrator.scenario.worker_faults import Deploy, Terminate
@@ -104,13 +104,9 @@ def finish(reach: Reach, victim: Leaver, fault: int) -> HealedAt:
         course.killed_ns = reach.fleet.kill(child, fault)
     successor = course.successor or reach.fleet.spawn(child.slot, after_fault=fault)
 
-    def over_ns() -> int | None:
-        ready_ns = ready_ns_of(reach, successor)
-        if ready_ns is None or child.exit is None:
-            return None
-        return max(ready_ns, child.exit.reaped_ns)
-
-    return over_ns
+    return gone_and_filled(
+        reach, successor, lambda: None if child.exit is None else child.exit.reaped_ns
+    )
 
 
 def describe(entry: Deploy) -> str:
@@ -145,8 +141,7 @@ class DepartureCertificate:
     def __init__(self, reach: Reach, victim: Victim) -> None:
         assert isinstance(victim, Leaver), f"{victim} does not leave"
         self._victim = victim
-        self._end = EndOfAProcess(reach, victim)
-        self._closed: Closed | None = None
+        self._end = EndReadAtOnce(reach, victim)
 
     def before(self) -> msgspec.Struct:
         """The worker's sessions, and those of nobody."""
@@ -159,14 +154,11 @@ class DepartureCertificate:
             return "the worker to be told to stop"
         if self._victim.child.exit is None and not overdue:
             return "the worker that was told to stop to leave"
-        missing = self._end.missing(overdue=overdue)
-        if missing is None and self._closed is None and course.fault is not None:
-            self._closed = self._end.close(course.fault)
-        return missing
+        return self._end.missing(course.fault, overdue=overdue)
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
-        closed = self._closed or self._end.close(fault)
+        closed = self._end.close(fault)
         course = self._victim.course
         seen = msgspec.structs.asdict(closed.parts)
         parts = Departure(

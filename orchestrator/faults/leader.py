@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from orchestrator.faults.certificate import Closed, EndOfAProcess
-from orchestrator.faults.signals import HealedAt, ready_ns_of
+from orchestrator.faults.certificate import Closed, EndReadAtOnce
+from orchestrator.faults.signals import HealedAt, gone_and_filled
 from orchestrator.faults.targets import Reach, Victim, Worker, worker
 from orchestrator.history.worker_faults import LeaderEnd
 from orchestrator.scenario.worker_faults import KillLeaderOnly
@@ -96,13 +96,7 @@ def end_the_rest(reach: Reach, victim: Led, fault: int) -> HealedAt:
         course.killed_ns = reach.fleet.kill(child, fault)
     successor = course.successor or reach.fleet.spawn(child.slot, after_fault=fault)
 
-    def over_ns() -> int | None:
-        ready_ns = ready_ns_of(reach, successor)
-        if ready_ns is None or course.alone_ns is None:
-            return None
-        return max(ready_ns, course.alone_ns)
-
-    return over_ns
+    return gone_and_filled(reach, successor, lambda: course.alone_ns)
 
 
 def describe(entry: KillLeaderOnly) -> str:
@@ -121,8 +115,7 @@ class LeaderCertificate:
         assert isinstance(victim, Led), f"{victim} has no leader"
         self._victim = victim
         self._reach = reach
-        self._end = EndOfAProcess(reach, victim)
-        self._closed: Closed | None = None
+        self._end = EndReadAtOnce(reach, victim)
 
     def before(self) -> msgspec.Struct:
         """The worker's sessions, and those of nobody."""
@@ -134,14 +127,11 @@ class LeaderCertificate:
         self._victim.look(self._reach)
         if course.due_ns is not None and course.alone_ns is None and not overdue:
             return "the end of those that outlived their leader"
-        missing = self._end.missing(overdue=overdue)
-        if missing is None and self._closed is None and course.fault is not None:
-            self._closed = self._end.close(course.fault)
-        return missing
+        return self._end.missing(course.fault, overdue=overdue)
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
-        closed = self._closed or self._end.close(fault)
+        closed = self._end.close(fault)
         course = self._victim.course
         parts = LeaderEnd(
             **msgspec.structs.asdict(closed.parts),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from orchestrator.faults.certificate import Closed, EndOfAProcess
+from orchestrator.faults.certificate import Closed, EndReadAtOnce
 from orchestrator.faults.signals import HealedAt, ready_ns_of
 from orchestrator.faults.targets import Reach, Victim, Worker, worker
 from orchestrator.history.worker_faults import NamesakeEnd
@@ -61,8 +61,7 @@ class NamesakeCertificate:
         assert isinstance(victim, Bearer), f"{victim} bears no name"
         self._reach = reach
         self._victim = victim
-        self._end = EndOfAProcess(reach, victim)
-        self._closed: Closed | None = None
+        self._end = EndReadAtOnce(reach, victim)
 
     def before(self) -> msgspec.Struct:
         """The worker's sessions, and those of nobody."""
@@ -70,12 +69,10 @@ class NamesakeCertificate:
 
     def missing(self, *, overdue: bool) -> str | None:
         """Its end, then the next one's word."""
-        missing = self._end.missing(overdue=overdue)
         course = self._victim.course
+        missing = self._end.missing(course.fault, overdue=overdue)
         if missing is not None:
             return missing
-        if self._closed is None and course.fault is not None:
-            self._closed = self._end.close(course.fault)
         successor = course.successor
         if overdue or (successor is not None and ready_ns_of(self._reach, successor) is not None):
             return None
@@ -83,7 +80,7 @@ class NamesakeCertificate:
 
     def close(self, fault: int) -> Closed:
         """What was seen."""
-        closed = self._closed or self._end.close(fault)
+        closed = self._end.close(fault)
         ready = self._reach.tracker.ready
         successor = self._victim.course.successor
         place = None if successor is None else (successor.slot, successor.incarnation)

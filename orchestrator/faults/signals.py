@@ -34,6 +34,18 @@ def ready_ns_of(reach: Reach, child: ChildHandle) -> int | None:
     return ready.t_ns if ready else None
 
 
+def gone_and_filled(
+    reach: Reach, successor: ChildHandle, gone_ns: Callable[[], int | None]
+) -> HealedAt:
+    """Healed when the victim is gone, as `gone_ns` says, and the next process of its slot ready."""
+
+    def healed_ns() -> int | None:
+        gone, ready = gone_ns(), ready_ns_of(reach, successor)
+        return None if gone is None or ready is None else max(gone, ready)
+
+    return healed_ns
+
+
 def describe_kill(entry: Kill) -> str:
     """For a person, before the run."""
     return f"SIGKILL of slot {entry.slot}"
