@@ -5,12 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import struct
-from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.errors import WireError
+from orchestrator.proxy import handshake
 from orchestrator.proxy.channel import BACKLOG_BYTES, READ_BYTES, Channel, Watcher
 from orchestrator.proxy.conversation import Conversation
 from orchestrator.proxy.gate import Gate
@@ -31,8 +30,7 @@ from orchestrator.proxy.wire import (
 
 _CODE = struct.Struct("!I")
 _CODE_AT = 4
-_PID_AT = 5
-_TERMINATE, _KEY_DATA, _READY = ord("X"), ord("K"), ord("Z")
+_TERMINATE, _READY = ord("X"), ord("Z")
 _REFUSED = b"N"
 
 
@@ -140,14 +138,7 @@ class Link:
         when nothing passes any more since before it came."""
         if self.backend_pid is not None or self._is_up or self._unreadable or self.server is None:
             return self.backend_pid
-        answers = copy(self.answers)
-        answers.feed(self.server.peek())
-        with suppress(WireError):
-            while (piece := answers.next()) is not None:
-                if piece.kind == _KEY_DATA:
-                    (pid,) = _CODE.unpack_from(piece.data, _PID_AT)
-                    return int(pid)
-        return None
+        return handshake.backend_in(self.answers, self.server.peek())
 
     def reset(self) -> int | None:
         """Reset both sides; what is held is lost. The session's backend."""
@@ -311,8 +302,8 @@ class Link:
         self.server.write(piece.data)
 
     def _handshake(self, piece: Piece) -> None:
-        if piece.kind == _KEY_DATA:
-            (self.backend_pid,) = _CODE.unpack_from(piece.data, _PID_AT)
+        if piece.kind == handshake.KEY_DATA:
+            self.backend_pid = handshake.backend_of(piece)
             self._around.tally.backend_pids.append(self.backend_pid)
         self._is_up = piece.kind == _READY
 
