@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import psutil
 
 from orchestrator.processes import linux
 from orchestrator.workers.child import RUN_VARIABLE
+from tests.short_folder import short_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 90.0
@@ -101,13 +100,9 @@ class Desk:
 
 @contextmanager
 def desk(results: Path) -> Iterator[Desk]:
-    """A desk whose temporary folder has a short path: a server's socket lies below it."""
-    temporary = Path(tempfile.mkdtemp(prefix="cbt-", dir="/tmp"))
-    temporary.chmod(0o711)
-    try:
+    """A desk whose temporary folder has a short path."""
+    with short_folder() as temporary:
         yield Desk(results, temporary)
-    finally:
-        shutil.rmtree(temporary)
 
 
 def ended(process: subprocess.Popen[str]) -> Ended:

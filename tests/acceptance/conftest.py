@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +10,12 @@ from psycopg.conninfo import make_conninfo
 
 from orchestrator.postgres.server import Server
 from tests.acceptance.room import Room
+from tests.short_folder import short_folder
 
 
 @pytest.fixture
 def room(tmp_path: Path, server: Server) -> Iterator[Room]:
-    temporary = Path(tempfile.mkdtemp(prefix="cbt-", dir="/tmp"))
-    temporary.chmod(0o711)
-    made = Room(tmp_path / "results", temporary, make_conninfo(server.dsn, dbname="postgres"))
-    yield made
-    made.assert_nothing_left()
-    shutil.rmtree(temporary)
+    with short_folder() as temporary:
+        made = Room(tmp_path / "results", temporary, make_conninfo(server.dsn, dbname="postgres"))
+        yield made
+        made.assert_nothing_left()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,6 +16,8 @@ import psycopg
 import pytest
 
 from orchestrator.postgres.server import Server
+from tests.acceptance.command_line import wait_for
+from tests.short_folder import short_folder
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "tiny_kill.toml"
 RUN_ID = "tiny_kill-pgqueuer-tuned-001"
@@ -31,18 +31,8 @@ GONE_LIMIT_S = 60.0
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A short path: the server's socket lies below it."""
-    folder = Path(tempfile.mkdtemp(prefix="cbt-", dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float, what: str) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {limit_s} s in vain for {what}"
-        time.sleep(0.02)
+    with short_folder() as folder:
+        yield folder
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:

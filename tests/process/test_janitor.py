@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from orchestrator.errors import JanitorError
 from orchestrator.processes import linux
 from orchestrator.processes.janitor import Janitor
+from tests.short_folder import short_folder
 
 SERVER_LIMIT_S = 10.0
 EVERYTHING_LIMIT_S = 15.0
@@ -82,11 +81,8 @@ def _wait_for(what: str, condition: Callable[[], bool], limit_s: float) -> None:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder with a short path that the server's user can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="cbt-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with short_folder(0o755) as folder:
+        yield folder
 
 
 def test_a_killed_parent_leaves_no_worker_no_server_and_no_directory(place: Path) -> None:
