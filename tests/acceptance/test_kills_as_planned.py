@@ -8,6 +8,7 @@ import pytest
 
 from analysis.history.load import load
 from analysis.summary.summary import analyse
+from orchestrator.faults.certificate import SIDE_BY_SIDE_NS
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.run.request import make_request
 from orchestrator.run.run import carry_out
@@ -15,7 +16,6 @@ from orchestrator.scenario.load import resolve_scenario
 from tests.conftest import Database
 
 FOUND = Path(__file__).parent.parent / "found"
-MS = 1_000_000
 
 pytestmark = pytest.mark.database
 
@@ -33,15 +33,16 @@ def carried_out(name: str, database: Database, results: Path) -> Path:
     return carry_out(request, lambda _: None).history
 
 
-def test_two_kills_of_one_instant_are_sent_together_and_race_nobody(
+def test_two_kills_of_one_instant_race_nobody_unless_the_machine_came_between_them(
     database: Database, tmp_path: Path
 ) -> None:
     history = carried_out("same_instant.toml", database, tmp_path)
     records = load(history).records
     first, second = records.of(FaultInjected)
     assert first.intended_ns == second.intended_ns
-    assert abs(first.t_ns - second.t_ns) < 2 * MS
-    assert [ended.raced for ended in records.of(FaultEnded)] == [False, False]
+    apart_ns = abs(first.t_ns - second.t_ns)  # that nothing of ours does is asked of the injector
+    raced = [ended.raced for ended in records.of(FaultEnded)]
+    assert raced.count(True) == (apart_ns > SIDE_BY_SIDE_NS)
     assert analyse(history).exit_code in (0, 1, 4), "both have a complete certificate"
 
 
