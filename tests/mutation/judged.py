@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-UNIT = "tests/unit/"
+UNIT = ROOT / "tests/unit"
 
-ASKED: dict[str, tuple[str, ...]] = {
-    "analysis/": (
-        "test_at_least",
-        "test_backlog_after_a_kill",
-        "test_boundaries_of_checks",
-        "test_cache_figures",
-        "test_certificates",
-        "test_dedup",
-        "test_duplicate_cause_boundaries",
-        "test_duplicates_in_every_count",
-        "test_effects_read_at_kills",
-        "test_enqueues_told_once",
-        "test_every_line_has_a_witness",
-        "test_expectations",
-        "test_fan_out",
-        "test_final_read",
-        "test_flag_boundaries",
-        "test_forged_histories",
-        "test_freeze_certificates",
-        "test_held",
-        "test_jobs_drawn_again",
-        "test_ledger_against_sql",
-        "test_ledger_boundaries",
-        "test_lives",
-        "test_nobody_left",
-        "test_phases_in_order",
-        "test_planted_faults",
-        "test_questions_told_once",
-        "test_recovery",
-        "test_siblings_of_plans_and_texts",
-        "test_siblings_of_rescues",
-        "test_siblings_of_what_became_of_jobs",
-        "test_siblings_of_witnesses",
-        "test_unexpected_exits",
-        "test_verdict",
-        "test_what_a_pass_means",
-        "test_what_a_rescue_owes",
-        "test_whose_duplicates",
-        "test_witnesses",
-    ),
-    "orchestrator/faults/": (
-        "test_faults",
-        "test_freeze_certificates",
-        "test_injector",
-        "test_repeated_kills",
-    ),
+NAMED_BY: dict[str, re.Pattern[str]] = {
+    "analysis/": re.compile(r"\banalysis\b|\btests\.histories\b|\btests\.unit\b"),
+    "orchestrator/faults/": re.compile(r"\borchestrator\.faults\b"),
 }
-"""By how a module's path begins: whose tests are asked. The whole suite could only find fewer
-survivors; of these, a mutant is shown to those that run its lines (`tests.mutation.touched`)."""
+"""By how a module's path begins: what a file of unit tests names that is asked of its mutants. Of
+those, a mutant is shown to the tests that run its lines (`tests.mutation.touched`)."""
+ASK_OF_MUTANTS = ("test_mutation_testing", "test_mutator", "test_import_contracts")
+"""These would judge their own work, or look at sources that a mutant in memory leaves alone."""
 
 
 def judged() -> list[str]:
@@ -73,5 +33,9 @@ def judged() -> list[str]:
 
 def asked_about(module: str) -> list[str]:
     """The files of tests that judge a module's mutants."""
-    asked = next(names for start, names in ASKED.items() if module.startswith(start))
-    return [f"{UNIT}{name}.py" for name in asked]
+    named = next(named for start, named in NAMED_BY.items() if module.startswith(start))
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(UNIT.glob("test_*.py"))
+        if path.stem not in ASK_OF_MUTANTS and named.search(path.read_text())
+    ]

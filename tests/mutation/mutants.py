@@ -85,8 +85,9 @@ def _counts(mutation: MutationSpec, unread: list[Span]) -> bool:
 
 def _unread(tree: ast.AST) -> Iterator[Span]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):  # a star in it is no product
-            yield (node.lineno, node.col_offset), (node.body[0].lineno, node.body[0].col_offset)
+        if isinstance(node, ast.FunctionDef):
+            yield _start(node), _start(node.body[0])
+        yield from _unpacking(node)
         said = [getattr(node, "annotation", None)]
         if isinstance(node, ast.ClassDef):
             said += [keyword.value for keyword in node.keywords]
@@ -95,4 +96,21 @@ def _unread(tree: ast.AST) -> Iterator[Span]:
         for found in said:
             if isinstance(found, ast.expr) and found.end_lineno is not None:
                 end = (found.end_lineno, found.end_col_offset or 0)
-                yield (found.lineno, found.col_offset), end
+                yield _start(found), end
+
+
+def _unpacking(node: ast.AST) -> Iterator[Span]:
+    """The stars that are no products: without them there is no module."""
+    if isinstance(node, ast.Starred):
+        yield _start(node), _start(node.value)
+    if isinstance(node, ast.keyword) and node.arg is None:
+        yield _start(node), _start(node.value)
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                line, column = _start(value)
+                yield (line, column - len("**")), (line, column)
+
+
+def _start(node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
+    return node.lineno, node.col_offset

@@ -80,7 +80,8 @@ class Job:
         self._folder = folder
         self._options = options
         self._modules = modules
-        self._files = sorted({tests for module in modules for tests in asked_about(module)})
+        asked = {module: asked_about(module) for module in modules}
+        self._files = sorted({tests for files in asked.values() for tests in files})
         touches = touches_of(folder, self._files)
         self._choices = {
             module: Choice(
@@ -88,10 +89,10 @@ class Job:
                 {
                     test: touch
                     for test, touch in touches.items()
-                    if test.partition("::")[0] in asked_about(module)
+                    if test.partition("::")[0] in files
                 },
             )
-            for module in modules
+            for module, files in asked.items()
         }
 
     def judge_functions(self) -> int:

@@ -6,7 +6,10 @@ import contextlib
 import os
 import resource
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -58,7 +61,7 @@ def failure_of(item: pytest.Item, following: pytest.Item | None) -> str | None:
 
 def first_failing(items: Sequence[pytest.Item]) -> pytest.Item | None:
     """The first of these tests that fails; the others after it are not asked."""
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in zip_longest(items, items[1:]):
         if failure_of(item, following) is not None:
             return item
     return None
@@ -82,6 +85,9 @@ def in_fork(do: Callable[[], int], cpu_s: float) -> int:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
             code = do()
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+            raise
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)

@@ -192,7 +192,7 @@ def main(folder: Path, options: list[str], files: list[str]) -> int:
     def ask(items: list[pytest.Item]) -> None:
         watch = _Watch()
         found: dict[str, Touches] = {tests: {} for tests in files}
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip_longest(items, items[1:]):
             failure, touch = watch.run(item, following)
             if failure is not None:
                 failures.append(f"{item.nodeid} fails already without a mutant:\n{failure}")

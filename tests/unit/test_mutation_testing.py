@@ -16,7 +16,7 @@ from tests.examples import EVERYDAY, MUTATION, examples
 from tests.mutation.judged import ROOT, asked_about, judged
 from tests.mutation.live import live_functions, put_into_functions, put_into_import
 from tests.mutation.mutants import forget_survivors, open_session
-from tests.mutation.pytest_in_process import TOO_LONG, in_fork
+from tests.mutation.pytest_in_process import TOO_LONG, first_failing, in_fork
 from tests.mutation.survivors import LISTED, Survivor, Tally, disagreements, listed, tally
 from tests.mutation.touched import ASKED_CPU_S, Choice, Touch
 
@@ -64,6 +64,15 @@ def test_neither_texts_nor_annotations_are_mutated(
         "ReplaceComparisonOperator_Lt_GtE",
         "ReplaceComparisonOperator_Lt_LtE",
     ]
+
+
+def test_a_star_that_unpacks_is_no_product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacking = "WHOLE = {**PARTS, **dict(*PAIRS, **MORE), 'area': WIDTH * HEIGHT}\n"
+    session = session_of(unpacking, tmp_path, monkeypatch)
+    with use_db(str(session), WorkDB.Mode.open) as database:
+        (only,) = database.pending_work_items
+
+    assert only.mutations[0].start_pos == (1, unpacking.index("* HEIGHT"))
 
 
 def test_a_session_lasts_until_its_module_changes(
@@ -203,6 +212,16 @@ def test_a_fork_that_never_ends_is_ended_by_its_share_of_a_processor() -> None:
 
     assert in_fork(for_ever, cpu_s=0.0) in TOO_LONG
     assert in_fork(lambda: 3, cpu_s=10.0) == 3
+
+
+def test_a_fork_that_breaks_says_why(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RuntimeError, match="before its tests had judged"):
+        in_fork(lambda: [3][1], cpu_s=10.0)
+    assert "IndexError" in capfd.readouterr().err
+
+
+def test_a_mutant_that_no_test_runs_survives() -> None:
+    assert first_failing([]) is None
 
 
 def test_of_a_mutant_those_are_asked_who_run_its_function_the_killers_first() -> None:
