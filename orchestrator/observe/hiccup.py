@@ -18,6 +18,7 @@ from typing import Self
 import msgspec
 
 from orchestrator.errors import HiccupMeterError
+from orchestrator.history.records import ResourceSample
 from orchestrator.observe import hiccup_sleeper
 from orchestrator.processes.death_signal import tethered
 
@@ -36,6 +37,16 @@ class HiccupReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ticks: int
     ticks_over_50_ms: int
     max_us: int
+
+    def sample(self) -> ResourceSample:
+        """As a line of the history."""
+        return ResourceSample(
+            t_ns=self.t_ns,
+            subject="hiccup",
+            ticks=self.ticks,
+            ticks_over_50_ms=self.ticks_over_50_ms,
+            max_us=self.max_us,
+        )
 
 
 _decoder = msgspec.json.Decoder(HiccupReport)

@@ -14,7 +14,6 @@ from typing import Literal
 import psycopg
 
 from orchestrator.errors import (
-    ChildFailedError,
     CrashbenchError,
     DatabaseLostError,
     HeldNotReachedError,
@@ -25,8 +24,8 @@ from orchestrator.faults.held import Held
 from orchestrator.faults.injector import FaultInjector
 from orchestrator.faults.plan import plan_faults
 from orchestrator.faults.round_trips import RoundTripWatch
-from orchestrator.faults.table import row_of, word_of
-from orchestrator.history.records import ResourceSample, RunEnd
+from orchestrator.faults.table import word_of
+from orchestrator.history.records import RunEnd
 from orchestrator.load.closed_loop import ClosedLoop
 from orchestrator.load.producer import Producer
 from orchestrator.load.producer_group import Source, source_of
@@ -37,6 +36,7 @@ from orchestrator.observe.sampler import WorkersSeen
 from orchestrator.proxy.proxy import Proxy
 from orchestrator.run.drain import LOOK_EVERY_NS, Drain
 from orchestrator.run.final_read import final_records, sessions_that_remain
+from orchestrator.run.replacements import Replacements
 from orchestrator.run.run_plan import RunPlan
 from orchestrator.run.status import Phase, Status
 from orchestrator.run.watchdog import Watchdog
@@ -50,8 +50,6 @@ _LEAD_NS = 100_000_000
 """From 'all are ready' to T = 0."""
 _TICK_S = 0.05
 _CERTIFYING_TICK_S = 0.005
-_RESTARTS_LIMIT = 5
-"""How often a worker that dies unasked is replaced."""
 _OBSERVE_EVERY_NS = 200_000_000
 _LOOK_AT_WAVES_EVERY_NS = 20_000_000
 """How often it is asked whether a wave has settled: none of many is to cost a tenth of a second."""
@@ -114,7 +112,7 @@ class Supervisor:
         self._observed_ns = 0
         self._settled: Drain | None = None
         self._waiting_for = ""
-        self._restarts = 0
+        self._replacements = Replacements(parts, self._injector, slots=scenario.workers.slots)
 
     def run(self) -> None:
         """Carry the run out and write its run_end, however it ends.
@@ -155,15 +153,14 @@ class Supervisor:
         self._parts.sampler.start()
         if self._parts.bystander is not None:
             self._parts.bystander.start()
-        workload = self._plan.scenario.workload
-        if workload.waves:
+        if self._plan.scenario.workload.waves:
             self._begin_waves()
         later = {f.rescuer_slot for f in self._plan.scenario.faults if isinstance(f, Stall)}
         for slot in range(self._plan.scenario.workers.slots):
             if slot not in later:
                 self._parts.fleet.spawn(slot)
         self._wait_until_ready()
-        if not workload.waves:
+        if self._waves is None:
             self._producer = source_of(
                 self._plan.workload, self._connect, self._parts.recorder, self._closed_loop
             )
@@ -256,19 +253,14 @@ class Supervisor:
         assert self._producer is not None
         self._enter(Phase.AUDIT)
         self._producer.close()
-        run_id = self._plan.run_id
+        parts, run_id = self._parts, self._plan.run_id
         names = [parent_session_name(run_id, PRODUCER)]
-        names += [session_name(run_id, *incarnation) for incarnation in self._parts.fleet.children]
-        probe, limit_s = self._parts.probe, self._limits.sessions_gone_s
-        remaining = sessions_that_remain(probe, names, limit_s=limit_s)
-        self._parts.recorder.record_all(
-            final_records(
-                self._parts.probe,
-                self._producer,
-                self._parts.tracker,
-                self._plan.workload,
-                remaining,
-            )
+        names += [session_name(run_id, *incarnation) for incarnation in parts.fleet.children]
+        limit_s = self._limits.sessions_gone_s
+        remaining = sessions_that_remain(parts.probe, names, limit_s=limit_s)
+        workload = self._plan.workload
+        parts.recorder.record_all(
+            final_records(parts.probe, self._producer, parts.tracker, workload, remaining)
         )
 
     # What the phases are made of
@@ -283,7 +275,7 @@ class Supervisor:
         )
         if watch_world:
             self._watchdog.check(self._producer)
-            self._respawn_unexpected_exits()
+            self._replacements.make()
             self._injector.advance()
         now_ns = time.monotonic_ns()
         if now_ns - self._observed_ns > _OBSERVE_EVERY_NS:
@@ -304,27 +296,6 @@ class Supervisor:
             return True
         by_state = any(fault.trigger != "timed" for fault in self._injector.pending)
         return by_state or self._injector.hurries or self._closed_loop is not None
-
-    def _respawn_unexpected_exits(self) -> None:
-        if self._parts.absence.on or self._parts.absence.shut:
-            return  # it would find no server: whoever died is replaced once that answers again
-        died, cut_off = self._parts.fleet.died, self._parts.absence.cut_off
-        for child in [child for child in died if child.slot not in cut_off]:
-            died.remove(child)
-            self._note("worker_died", f"worker {child.slot}:{child.incarnation} died unasked")
-            self._restarts += 1
-            limit = _RESTARTS_LIMIT + self._restarts_by_faults()
-            if self._restarts > limit:
-                raise ChildFailedError(
-                    f"workers died unasked more than {limit} times. The last one said:\n"
-                    + child.stderr_tail()
-                )
-            self._parts.fleet.spawn(child.slot)
-
-    def _restarts_by_faults(self) -> int:
-        """A library may lose all of its workers by a fault that was to end none: a finding."""
-        survivable = sum(not row_of(f.plan.entry).ends_process for f in self._injector.injected)
-        return survivable * self._plan.scenario.workers.slots
 
     def _kill_after_stop_timeout(self) -> None:
         for child in self._parts.fleet.living():
@@ -354,23 +325,12 @@ class Supervisor:
         return drain.ended_by
 
     def _take_hiccups(self) -> None:
-        self._parts.recorder.record_all(
-            [
-                ResourceSample(
-                    t_ns=report.t_ns,
-                    subject="hiccup",
-                    ticks=report.ticks,
-                    ticks_over_50_ms=report.ticks_over_50_ms,
-                    max_us=report.max_us,
-                )
-                for report in self._hiccups.read()
-            ]
-        )
+        self._parts.recorder.record_all([report.sample() for report in self._hiccups.read()])
 
     def _enter(self, phase: Phase, t_ns: int | None = None) -> None:
         self._phase = phase
-        at_ns = time.monotonic_ns() if t_ns is None else t_ns
-        self._parts.recorder.record(Note(t_ns=at_ns, code="phase", detail={"phase": phase.value}))
+        note = Note(t_ns=t_ns or time.monotonic_ns(), code="phase", detail={"phase": phase.value})
+        self._parts.recorder.record(note)
 
     def _note(self, code: str, message: str) -> None:
         self._parts.recorder.record(Note(t_ns=time.monotonic_ns(), code=code, message=message))

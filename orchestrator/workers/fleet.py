@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import selectors
-import signal
 import time
 from collections.abc import Callable, Sequence
 
 from orchestrator.errors import ChildFailedError
 from orchestrator.history.recorder import Recorder
-from orchestrator.history.records import ChildExited, ChildSpawned, ReasonOfEnd
+from orchestrator.history.records import ChildExited, ChildSpawned
 from orchestrator.history.rescuer import Life
 from orchestrator.processes.janitor import Janitor
 from orchestrator.workers.child import ChildHandle, Exit, State
 from orchestrator.workers.crash_origin import ends_in_our_code
+from orchestrator.workers.ends import Ends
 from orchestrator.workers.event_reader import BadLine, Batch
 from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Incarnation, Tracker
@@ -58,13 +58,7 @@ class Fleet:
         self._selector = selectors.DefaultSelector()
         """The pipes, and `_urgent`, which is a descriptor like them (epoll(7))."""
         self._selector.register(self._urgent, selectors.EVENT_READ, self._look)
-        self._fault_of: dict[Incarnation, int] = {}
-        self._died_ns: dict[Incarnation, int] = {}
-        """When a fault killed it, or it died unasked."""
-        self._ignored_stop: set[Incarnation] = set()
-        """Those that were asked to stop, and had to be killed."""
-        self._terminated: set[Incarnation] = set()
-        """Those that were sent SIGTERM."""
+        self._ends = Ends()
         self._leaderless: set[Incarnation] = set()
         """Those of which the first process alone was killed, and others may live on."""
         self._next_incarnation: dict[int, int] = {}
@@ -141,7 +135,7 @@ class Fleet:
 
     def tell_to_stop(self, child: ChildHandle, fault: int) -> int:
         """Ask a child to stop, for a fault; returns the instant, stamped just before."""
-        self._fault_of[child.slot, child.incarnation] = fault
+        self._ends.asked_by(fault, child)
         told_ns = time.monotonic_ns()
         child.stop()
         return told_ns
@@ -149,36 +143,30 @@ class Fleet:
     def terminate(self, child: ChildHandle, fault: int) -> int:
         """SIGTERM to a child's first process, for a fault; returns the instant, stamped just
         before."""
-        self._fault_of[child.slot, child.incarnation] = fault
-        self._terminated.add((child.slot, child.incarnation))
+        self._ends.terminated_by(fault, child)
         return child.terminate()
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         """SIGKILL a child's process group; returns `kill_sent`."""
-        key = child.slot, child.incarnation
-        if fault is not None:
-            self._fault_of[key] = fault
-        elif child.state is State.STOPPING:
-            self._ignored_stop.add(key)
+        if fault is None:
+            self._ends.killed_at_last(child)
         sent_ns = child.kill()
         if fault is not None:
-            self._died_ns[key] = sent_ns
+            self._ends.killed_by(fault, child, sent_ns)
         return sent_ns
 
     def let_die(self, child: ChildHandle, fault: int) -> int:
         """Let a child of which a job has announced that it kills it do so, for a fault; returns the
         instant, stamped just before."""
-        key = child.slot, child.incarnation
-        self._fault_of[key] = fault
-        self._died_ns[key] = told_ns = child.let_die()
+        told_ns = child.let_die()
+        self._ends.killed_by(fault, child, told_ns)
         return told_ns
 
     def kill_leader(self, child: ChildHandle, fault: int) -> int:
         """SIGKILL a child's first process alone; returns the instant, stamped just before."""
-        key = child.slot, child.incarnation
-        self._fault_of[key] = fault
-        self._leaderless.add(key)
-        sent_ns = self._died_ns[key] = child.kill_leader()
+        self._leaderless.add((child.slot, child.incarnation))
+        sent_ns = child.kill_leader()
+        self._ends.killed_by(fault, child, sent_ns)
         return sent_ns
 
     def kill_the_leaderless(self) -> None:
@@ -246,7 +234,7 @@ class Fleet:
                 child.exit.reaped_ns if died_ns is None and child.exit is not None else None,
             )
             for key, child in self.children.items()
-            for ready, died_ns in [(self._tracker.ready.get(key), self._died_ns.get(key))]
+            for ready, died_ns in [(self._tracker.ready.get(key), self._ends.died_ns.get(key))]
         }
 
     def open_in_living(self) -> int:
@@ -358,7 +346,7 @@ class Fleet:
 
     def _finish(self, child: ChildHandle, exit_: Exit) -> None:
         was_ready = (child.slot, child.incarnation) in self._tracker.ready
-        reason = self._reason(child, exit_)
+        reason, fault = self._ends.ended(child, exit_), self._ends.fault_of(child)
         child.move(State.GONE)
         self._janitor.forget_process_group(child.pid)
         tail = "" if reason == "stopped" else child.stderr_tail()
@@ -371,7 +359,7 @@ class Fleet:
                 reason=reason,
                 exit_code=exit_.exit_code,
                 signal=exit_.signal,
-                fault=self._fault_of.get((child.slot, child.incarnation)),
+                fault=fault,
                 events=child.reader.next_n,
                 max_rss_bytes=exit_.max_rss_bytes,
                 stderr_tail=tail,
@@ -379,24 +367,13 @@ class Fleet:
             )
         )
         if reason == "died":
-            if (child.slot, child.incarnation) not in self._fault_of:
+            if fault is None:
                 self.died.append(child)
-            self._died_ns[child.slot, child.incarnation] = exit_.reaped_ns
             if not was_ready:
                 raise ChildFailedError(
                     f"worker {child.slot}:{child.incarnation} died before it was ready, "
                     f"{_how(exit_)}. {_quoted(child)}"
                 )
-
-    def _reason(self, child: ChildHandle, exit_: Exit) -> ReasonOfEnd:
-        if (child.slot, child.incarnation) in self._ignored_stop:
-            return "stop_ignored"
-        if child.state is State.KILLED:
-            return "killed"
-        key = child.slot, child.incarnation
-        by_sigterm = key in self._terminated and exit_.signal == signal.SIGTERM
-        in_order = exit_.exit_code == 0 or by_sigterm
-        return "stopped" if child.state is State.STOPPING and in_order else "died"
 
     def _note(self, child: ChildHandle, code: str, message: str) -> None:
         self._recorder.record(
