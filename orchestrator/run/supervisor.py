@@ -335,8 +335,6 @@ class Supervisor:
     def _note(self, code: str, message: str) -> None:
         self._parts.recorder.record(Note(t_ns=time.monotonic_ns(), code=code, message=message))
 
-    # The end
-
     def _end_early(self, ended: Literal["interrupted", "failed"], error: str | None) -> None:
         """Stop everything, keep what is known; what fails on the way is our caller's error."""
         if self._producer is not None:
