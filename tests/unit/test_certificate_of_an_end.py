@@ -170,9 +170,9 @@ def test_all_that_is_there_at_once_is_seen_at_one_look(clock: Clock) -> None:
     world.gone()
     assert world.waits_for() is None
     assert world.waits_for() is None, "and it stays so"
-    now_ns = clock.now_ns
-    seen = {"reaped_ns": now_ns, "eof_ns": now_ns, "sessions_gone_ns": now_ns}
-    assert world.parts() == ProcessEnd(**seen, signal=9, rows_read_ns=now_ns)
+    at = clock.now_ns
+    whole = ProcessEnd(at, signal=9, eof_ns=at, sessions_gone_ns=at, rows_read_ns=at)
+    assert world.parts() == whole
 
 
 def test_sessions_are_gone_from_the_first_look_that_found_none(clock: Clock) -> None:
