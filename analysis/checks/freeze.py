@@ -7,24 +7,33 @@ from collections.abc import Callable, Iterator
 
 from analysis.checks.instants import PATIENCE_NS
 from analysis.checks.lines_of_workers import lines_between
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected
 from orchestrator.history.round_trips import Freeze
-from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore, StallEnd
+from orchestrator.history.worker_faults import ProcessEnd, StallEnd
 from orchestrator.scenario.faults import Kill, Stall
 from orchestrator.scenario.triggered import AtPoint
 from worker_child.protocol import ChildReady, Note
 
+AT_ROUND_TRIPS = frozenset({"kill", "stall", "backend_terminate"})
+"""The faults that may wait for a round trip: what is seen after each tells of its freeze."""
+
+
+def _of_its_sort(history: History) -> Iterator[str]:
+    for sent in history.records.of(FaultInjected):
+        if sent.trigger == "point" and sent.what not in AT_ROUND_TRIPS:
+            yield f"Fault {nth(sent.fault)} is a {sent.what}, which waits for no round trip."
+
 
 def _at_points(history: History) -> Iterator[tuple[FaultInjected, Freeze | None]]:
     """Faults at a round trip, and what their freeze has let through, as far as that is told."""
-    ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
+    ended = {(seen.fault, seen.what): seen.after for seen in history.records.of(FaultEnded)}
     for sent in history.records.of(FaultInjected):
-        if sent.trigger == "point":
-            seen = ended.get(sent.fault)
-            yield sent, None if seen is None or seen.what != sent.what else seen.after.freeze
+        if sent.trigger == "point" and sent.what in AT_ROUND_TRIPS:
+            end = ended.get((sent.fault, sent.what))
+            yield sent, None if end is None else end.freeze
 
 
 def _silent(history: History) -> Iterator[str]:
@@ -44,12 +53,11 @@ def _silent(history: History) -> Iterator[str]:
 
 def _planned_point(history: History) -> Iterator[str]:
     """The round trip is the one that the scenario asks for."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for sent, _ in _at_points(history):
-        before = sent.before
-        assert isinstance(before, SessionsBefore)
-        point = planned[sent.fault].at_point if sent.fault < len(planned) else None
-        seen = before.at_point
+        entry = planned.get(sent.fault)
+        point = None if entry is None else entry.at_point
+        seen = sent.before.at_point
         if point is None or seen is None:
             continue  # said elsewhere
         name = f"Fault {nth(sent.fault)}"
@@ -68,12 +76,12 @@ def _planned_point(history: History) -> Iterator[str]:
 
 def _planned_rescuer(history: History) -> Iterator[str]:
     """A rescuer was held where the scenario asks for it, if anywhere."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for seen in history.records.of(FaultEnded):
         held = seen.after.rescuer if isinstance(seen.after, StallEnd) else None
         if held is None:
             continue
-        entry = planned[seen.fault] if seen.fault < len(planned) else None
+        entry = planned.get(seen.fault)
         point = entry.rescuer_at if isinstance(entry, Stall) else None
         if point is None:
             yield f"The rescuer of fault {nth(seen.fault)} was held though nothing was planned so."
@@ -90,13 +98,13 @@ def _rows_contradict(point: AtPoint, rows: int | None) -> bool:
 def _late(history: History) -> Iterator[str]:
     """A delayed request reaches the server when the next process has said that it is ready, and so
     long after it as is planned at the latest."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     ready_ns = {(line.slot, line.incarnation): line.t_ns for line in history.records.of(ChildReady)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
         if not isinstance(end, ProcessEnd) or end.delivery is None or end.delivery.sent_ns is None:
             continue
-        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        entry = planned.get(seen.fault)
         within_s = entry.deliver_within_s if isinstance(entry, Kill) else None
         for victim in seen.target.workers:
             next_ns = ready_ns.get((victim.slot, victim.incarnation + 1))
@@ -144,6 +152,7 @@ def _told_once(history: History, code: str) -> Iterator[str]:
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
+    _of_its_sort,
     _silent,
     _planned_point,
     _planned_rescuer,

@@ -2,8 +2,8 @@
 
 A function that is changed gets its new code where it stands: whoever imported it, listed it in a
 table or decorated it calls the mutant. What a module does while it is imported (a constant, a
-decorator, a class's field) cannot be changed afterwards: that takes a process that has not
-imported the module yet.
+decorator, a class's field) cannot be changed afterwards, nor can what was made by a function that
+was called meanwhile (a closure): that takes a process that has not imported the module yet.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import gc
 import importlib.abc
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 Functions = dict[CodeType, list[FunctionType]]
@@ -35,15 +36,39 @@ def live_functions(path: str) -> Functions:
     return found
 
 
-def put_into_functions(live: Functions, path: str, before: str, after: str) -> bool:
+@contextmanager
+def called_meanwhile(paths: Collection[str]) -> Iterator[set[CodeType]]:
+    """The codes of some files that are run inside the block."""
+    called: set[CodeType] = set()
+
+    def of_call(frame: FrameType, _event: str, _value: object) -> None:
+        if frame.f_code.co_filename in paths:
+            called.add(frame.f_code)
+
+    sys.settrace(of_call)
+    try:
+        yield called
+    finally:
+        sys.settrace(None)
+
+
+def put_into_functions(
+    live: Functions,
+    path: str,
+    before: str,
+    after: str,
+    called: Collection[CodeType] = frozenset(),
+) -> bool:
     """Exchange the code of the functions in which two sources differ.
 
-    False = they differ in what is done at import as well, or where no live function is: nothing
-    was exchanged.
+    False = they differ in what is done at import as well, in a function that was `called` then, or
+    where no live function is: nothing was exchanged.
     """
     old, new = (compile(source, path, "exec", dont_inherit=True) for source in (before, after))
     changed = _changed(old, new)
     if changed is None or not changed or any(code not in live for code, _ in changed):
+        return False
+    if any(code in called for code, _ in changed):
         return False
     if any(code.co_freevars != other.co_freevars for code, other in changed):
         return False

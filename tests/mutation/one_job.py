@@ -1,9 +1,10 @@
 """Judges the mutants of some modules: `python -m tests.mutation.one_job FOLDER OPTIONS MODULE ...`.
 
 Everything is imported and collected once; each mutant is judged by a fork of that process, in
-which its functions get the mutant's code. What is done at import is judged by a fork that has
-imported none of what is mutated. No file is ever changed. A mutant is *killed* when a test fails,
-when its module no longer can be imported, or when the tests take longer than they may.
+which its functions get the mutant's code. What is done at import, also by a function that is called
+then, is judged by a fork that has imported none of what is mutated. No file is ever changed. A
+mutant is *killed* when a test fails, when its module no longer can be imported, or when the tests
+take longer than they may.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import importlib
 import os
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from cosmic_ray.mutating import mutate_code
@@ -24,7 +27,12 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkI
 
 import orchestrator.paths
 from tests.mutation.judged import ROOT, asked_about
-from tests.mutation.live import live_functions, put_into_functions, put_into_import
+from tests.mutation.live import (
+    called_meanwhile,
+    live_functions,
+    put_into_functions,
+    put_into_import,
+)
 from tests.mutation.mutants import open_session
 from tests.mutation.pytest_in_process import (
     QUIET,
@@ -97,9 +105,17 @@ class Job:
 
     def judge_functions(self) -> int:
         """All mutants of functions, in one process that has collected the tests."""
-        return int(with_collected([*self._options, *self._files], self._with_items))
+        paths = {str(ROOT / module) for module in self._modules}
+        with ExitStack() as collecting:
+            called = collecting.enter_context(called_meanwhile(paths))
 
-    def _with_items(self, items: list[pytest.Item]) -> None:
+            def judge(items: list[pytest.Item]) -> None:
+                collecting.close()
+                self._with_items(items, called)
+
+            return int(with_collected([*self._options, *self._files], judge))
+
+    def _with_items(self, items: list[pytest.Item], called: Collection[CodeType]) -> None:
         by_id = {item.nodeid: item for item in items}
         for module in self._modules:
             path = str(ROOT / module)
@@ -114,7 +130,7 @@ class Job:
                 reading, writing = os.pipe()
 
                 def ask() -> int:
-                    if not put_into_functions(live, path, before, after):  # noqa: B023
+                    if not put_into_functions(live, path, before, after, called):  # noqa: B023
                         return DONE_AT_IMPORT
                     killer = first_failing(chosen)
                     if killer is None:

@@ -14,7 +14,12 @@ from hypothesis import settings
 
 from tests.examples import EVERYDAY, MUTATION, examples
 from tests.mutation.judged import ROOT, asked_about, judged
-from tests.mutation.live import live_functions, put_into_functions, put_into_import
+from tests.mutation.live import (
+    called_meanwhile,
+    live_functions,
+    put_into_functions,
+    put_into_import,
+)
 from tests.mutation.mutants import forget_survivors, open_session
 from tests.mutation.pytest_in_process import TOO_LONG, first_failing, in_fork
 from tests.mutation.survivors import LISTED, Survivor, Tally, disagreements, listed, tally
@@ -190,6 +195,29 @@ def test_what_is_done_at_import_is_not_put_into_functions(
 ) -> None:
     path, _ = scales
     assert not put_in(path, before, after)
+
+
+def test_what_a_function_made_while_its_module_was_imported_is_not_put_into_it(
+    tmp_path: Path,
+) -> None:
+    source = """def over(limit):
+    return lambda grams: grams > limit
+
+HEAVY = over(5)
+
+def light(grams):
+    return not HEAVY(grams)
+"""
+    path = str(tmp_path / "limits.py")
+    namespace: dict[str, Any] = {"__name__": "limits"}
+    with called_meanwhile({path}) as called:
+        exec(compile(source, path, "exec", dont_inherit=True), namespace)  # noqa: S102
+    live, closure = live_functions(path), source.replace("grams > limit", "grams >= limit")
+    assert not put_into_functions(live, path, source, closure, called)
+
+    turned = source.replace("return not HEAVY", "return HEAVY")
+    assert put_into_functions(live, path, source, turned, called)
+    assert namespace["light"](6)
 
 
 def test_a_module_that_is_yet_to_be_imported_is_made_of_the_mutant(
