@@ -22,6 +22,12 @@ def planned_faults(faults: Sequence[Fault]) -> list[Fault]:
     return [fault if fault.at_s is None else next(timed) for fault in each]
 
 
+def planned_by_number(history: History) -> dict[int, Fault]:
+    """The same of a history's scenario, by number. What no entry stands for has none: a number is
+    whatever the file says, and may lie below 0."""
+    return dict(enumerate(planned_faults(history.start.scenario.faults)))
+
+
 def started_ns(history: History) -> int | None:
     """T = 0: the first intended enqueue; None = the run did not come so far."""
     if history.end is not None and history.end.started_ns is not None:

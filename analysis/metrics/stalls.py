@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from analysis.checks.forms.form import Certificate
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.history.columns import ABSENT, EXECUTION_BITS, Bools, worker_key
 from analysis.history.history import History
 from analysis.section import Section, seconds
@@ -95,8 +95,7 @@ def _found(
 
 
 def _rescuer(history: History, sent: FaultInjected, end: StallEnd) -> RescuerFound | None:
-    planned = planned_faults(history.start.scenario.faults)
-    entry = planned[sent.fault] if sent.fault < len(planned) else None
+    entry = planned_by_number(history).get(sent.fault)
     point = entry.rescuer_at if isinstance(entry, Stall) else None
     if point is None or point.statement is None:
         return None
