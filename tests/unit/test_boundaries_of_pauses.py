@@ -158,5 +158,9 @@ def test_what_the_parent_writes_of_a_worker_is_no_line_of_its_own(tmp_path: Path
 
 
 def test_lines_of_all_kinds_are_counted_together(tmp_path: Path) -> None:
-    told, at_ns = one_line(lambda w: [w.complete(A), w.story.enqueue(f"{A}/0", by=w), noting(w)])
+    def write(worker: Worker) -> None:
+        for kind in ("job_completed", "job_enqueued", "note"):
+            WRITES[kind](worker)
+
+    told, at_ns = one_line(write)
     assert lines_between(load(told.write(tmp_path)), (0, 0), at_ns - S // 2) == 3
