@@ -41,14 +41,16 @@ def end(story: Story) -> dict[str, Any]:
 
 
 def behind(prior: Story, story: Story) -> Story:
-    """The faults of `prior`, and its plan of them, come first; those of `story` count from there.
-    Nothing else of `prior` is taken, and `story` is changed."""
+    """The faults of `prior`, and its plan of them, come first, by their lines' instants as well;
+    those of `story` count from there. Nothing else of `prior` is taken, and `story` is changed."""
     lines = [(kind, deepcopy(fields)) for kind, fields in prior.records if kind in OF_FAULTS]
     count = sum(kind == "fault_injected" for kind, _ in lines)
     for _, fields in story.records:
         for name in ("fault", "after_fault"):
             if fields.get(name) is not None:
                 fields[name] += count
+    for kind, fields in lines:
+        fields["t_ns"] = min(fields["t_ns"], story.first(kind)["t_ns"])
     story.records[1:1] = lines
     planned = deepcopy(prior.first("run_start")["scenario"]["faults"])
     story.first("run_start")["scenario"]["faults"][:0] = planned
