@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultInjected
@@ -13,10 +13,10 @@ from worker_child.protocol import ChildReady
 
 
 def _before_they_were_ready(history: History) -> Iterator[str]:
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     ready_ns = {(one.slot, one.incarnation): one.t_ns for one in history.records.of(ChildReady)}
     for sent in history.records.of(FaultInjected):
-        entry = planned[sent.fault] if sent.fault < len(planned) else None
+        entry = planned.get(sent.fault)
         if not isinstance(entry, CrashLoop):
             continue
         for worker in sent.target.workers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.checks.instants import PATIENCE_NS
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import ChildSpawned, FaultEnded
@@ -18,10 +18,10 @@ from worker_child.protocol import ChildReady
 def _departures(
     history: History,
 ) -> Iterator[tuple[FaultEnded, Departure, Deploy | Terminate, WorkerTarget]]:
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for seen in history.records.of(FaultEnded):
         end = seen.after
-        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        entry = planned.get(seen.fault)
         if isinstance(end, Departure) and isinstance(entry, Deploy | Terminate):
             for worker in seen.target.workers:
                 yield seen, end, entry, worker
@@ -70,7 +70,8 @@ def _successor(history: History) -> Iterator[str]:
             yield f"{name} is over, and no other worker was ready in its slot."
             continue
         order = entry.successor if isinstance(entry, Deploy) else "after"
-        earliest_ns = {"before": 0, "at": end.told_ns, "after": end.killed_ns or end.reaped_ns}
+        gone_ns = end.killed_ns or end.reaped_ns
+        earliest_ns = {"before": began_ns, "at": end.told_ns, "after": gone_ns}
         late = order == "before" and could_ns > end.told_ns
         if began_ns < earliest_ns[order] or late:
             yield f"{name}: the next worker of its slot did not come when it was planned to."

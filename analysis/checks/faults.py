@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from analysis.evidence.run_spec import planned_faults, started_ns
+from analysis.evidence.run_spec import planned_by_number, started_ns
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
@@ -24,13 +24,13 @@ def _trigger(entry: Fault) -> Literal["timed", "state", "held", "point"]:
 
 def _as_planned(history: History) -> Iterator[str]:
     """What was injected is what the scenario's entry of that number asks for."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     begun_ns = started_ns(history)
     for sent in history.records.of(FaultInjected):
-        if not 0 <= sent.fault < len(planned):
+        entry = planned.get(sent.fault)
+        if entry is None:
             yield f"Fault {nth(sent.fault)} was injected; the scenario plans {len(planned)} faults."
             continue
-        entry = planned[sent.fault]
         trigger = _trigger(entry)
         if sent.trigger != trigger:
             yield f"Fault {nth(sent.fault)} was planned as {trigger} and is called {sent.trigger}."
@@ -88,8 +88,8 @@ def _instants(history: History) -> Iterator[str]:
             continue
         before = [end.reaped_ns, end.eof_ns, end.sessions_gone_ns]
         before += [end.alone_ns] if isinstance(end, LeaderEnd) else []
-        known = [instant for instant in before if instant is not None]
-        if end.rows_read_ns is not None and max(known, default=0) > end.rows_read_ns:
+        read_ns = end.rows_read_ns
+        if read_ns is not None and any(one is not None and one > read_ns for one in before):
             yield f"Kill {nth(seen.fault)}: the rows were read before its victim was wholly gone."
         exited_ns = left.get(seen.fault, end.reaped_ns)
         two = end.reaped_ns is not None and exited_ns != end.reaped_ns

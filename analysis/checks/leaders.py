@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.checks.instants import PATIENCE_NS
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import ChildExited, ChildSpawned, FaultEnded, FaultInjected
@@ -16,12 +16,12 @@ from orchestrator.scenario.worker_faults import KillLeaderOnly
 def _as_planned(history: History) -> Iterator[str]:
     """They are killed when their time is over, not sooner; and the next worker of the slot comes
     when their leader is dead, not when they are."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     sent_ns = {sent.fault: sent.t_ns for sent in history.records.of(FaultInjected)}
     spawned_ns = {one.after_fault: one.t_ns for one in history.records.of(ChildSpawned)}
     for seen in history.records.of(FaultEnded):
         end, at_ns = seen.after, sent_ns.get(seen.fault)
-        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        entry = planned.get(seen.fault)
         if not isinstance(end, LeaderEnd) or not isinstance(entry, KillLeaderOnly):
             continue
         if at_ns is None or end.reaped_ns is None or end.alone_ns is None:
@@ -50,7 +50,8 @@ def _of_their_own_worker(history: History) -> Iterator[str]:
             place = other.slot, other.incarnation
             if place in victims or other.pid not in end.lived_on:
                 continue  # of the victim's own its certificate says so
-            if other.t_ns <= end.still_ns < left_ns.get(place, end.still_ns + 1):
+            was_there = place not in left_ns or end.still_ns < left_ns[place]
+            if other.t_ns <= end.still_ns and was_there:
                 yield (
                     f"Fault {nth(seen.fault)}: process {other.pid}, which is said to have outlived "
                     f"its leader, is slot {other.slot} incarnation {other.incarnation} itself."

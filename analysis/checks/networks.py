@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.columns import EXECUTION_BITS, worker_key
 from analysis.history.history import History
@@ -36,13 +36,13 @@ def _outages(history: History) -> Iterator[tuple[FaultInjected, int, int]]:
 
 
 def _as_long_as_planned(history: History) -> Iterator[str]:
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for sent, begun_ns, over_ns in _outages(history):
         if begun_ns - sent.t_ns > IN_HAND_NS:
             yield (
                 f"Fault {nth(sent.fault)} took its worker's network later than it is said to have."
             )
-        entry = planned[sent.fault] if 0 <= sent.fault < len(planned) else None
+        entry = planned.get(sent.fault)
         if not isinstance(entry, Blackhole | Reset):
             continue  # said elsewhere
         if over_ns - sent.t_ns < round(entry.for_s * 1e9):
@@ -68,11 +68,11 @@ def _no_effect_meanwhile(history: History) -> Iterator[str]:
 
 def _as_aimed(history: History) -> Iterator[str]:
     """Those that were to end, where not all were."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     sent = {one.fault: one for one in history.records.of(FaultInjected)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
-        entry = planned[seen.fault] if 0 <= seen.fault < len(planned) else None
+        entry = planned.get(seen.fault)
         if not isinstance(end, SessionsEnded) or not isinstance(entry, BackendTerminate):
             continue  # said elsewhere
         ended = {session.pid for session in end.terminated}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.database_faults import DoorEnd, LockEnd, SnapshotEnd
@@ -54,10 +54,10 @@ def _both(history: History) -> Iterator[tuple[FaultInjected, FaultEnded]]:
 
 def _as_long_as_planned(history: History) -> Iterator[str]:
     """A stall whose rescuer was held is over with that."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for sent, seen in _both(history):
         end = seen.after
-        entry = planned[sent.fault] if 0 <= sent.fault < len(planned) else None
+        entry = planned.get(sent.fault)
         ended_ns = getattr(end, TAKEN_BACK.get(type(end), ""), None)
         raced = isinstance(end, StallEnd) and end.rescuer is not None
         if entry is None or entry.outage_s is None or ended_ns is None or raced:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from analysis.checks.lines_of_workers import lines_between
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.records import FaultEnded, FaultInjected
@@ -37,9 +37,9 @@ def _silent(history: History) -> Iterator[str]:
 
 
 def _as_long_as_planned(history: History) -> Iterator[str]:
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for sent, end in _pauses(history):
-        entry = planned[sent.fault] if sent.fault < len(planned) else None
+        entry = planned.get(sent.fault)
         if not isinstance(entry, Pause) or end.continued_ns is None:
             continue  # said elsewhere
         if end.continued_ns - sent.t_ns < round(entry.pause_s * 1e9):

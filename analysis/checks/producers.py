@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.faults_named import nth
 from analysis.history.history import History
 from orchestrator.history.producer_faults import ProducerBefore
@@ -29,7 +29,7 @@ def _unanswered(history: History) -> Iterator[str]:
         if failed.outcome == "indeterminate"
     }
     for sent, before in _deaths(history):
-        answered = [job for job in before.jobs if unknown.get(job, -1) < sent.t_ns]
+        answered = [j for j in before.jobs if j not in unknown or unknown[j] < sent.t_ns]
         if answered:
             yield (
                 f"The producer that fault {nth(sent.fault)} killed is said not to have answered "
@@ -44,7 +44,7 @@ def _in_hand(history: History) -> Iterator[str]:
     killed: dict[int, int] = {}
     handed: dict[str, int] = {}
     for sent, before in _deaths(history):
-        later = [job for job in before.jobs if sent_ns.get(job, 0) > before.frozen_ns]
+        later = [j for j in before.jobs if j in sent_ns and sent_ns[j] > before.frozen_ns]
         if later:
             yield (
                 f"Job {later[0]} is said to have been in the hands of the producer that fault "
@@ -96,9 +96,9 @@ def _put_in(history: History) -> Iterator[str]:
 
 
 def _as_planned(history: History) -> Iterator[str]:
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     for sent, before in _deaths(history):
-        entry = planned[sent.fault] if sent.fault < len(planned) else None
+        entry = planned.get(sent.fault)
         if not isinstance(entry, KillDuringEnqueue):
             continue  # said elsewhere
         if before.side != entry.side or len(before.jobs) < entry.batch:

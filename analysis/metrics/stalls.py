@@ -95,8 +95,7 @@ def _found(
 
 
 def _rescuer(history: History, sent: FaultInjected, end: StallEnd) -> RescuerFound | None:
-    planned = planned_by_number(history)
-    entry = planned.get(sent.fault)
+    entry = planned_by_number(history).get(sent.fault)
     point = entry.rescuer_at if isinstance(entry, Stall) else None
     if point is None or point.statement is None:
         return None
