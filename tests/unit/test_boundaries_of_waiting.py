@@ -85,9 +85,9 @@ def test_a_job_is_stranded_whose_deadline_came_while_a_worker_had_been_idle_for_
     idle: tuple[int, int], stranded: bool
 ) -> None:
     waits = job(row="queued", enqueues=ACKNOWLEDGED)
-    expected = ("stranded", "alive_and_idle") if stranded else ("pending", "queued")
+    idly, calmly = Judgement("stranded", "alive_and_idle"), Judgement("pending", "queued")
 
-    assert judge(waits, rules(margin_s=2.0, idle=[idle])) == Judgement(*expected)
+    assert judge(waits, rules(margin_s=2.0, idle=[idle])) == (idly if stranded else calmly)
 
 
 def test_where_nothing_ever_rescues_nobody_is_missed_for_it() -> None:

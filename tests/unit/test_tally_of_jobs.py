@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from analysis.evidence.executions import Enqueue, Evidence, Row
+from analysis.evidence.deaths import Death
+from analysis.evidence.executions import Enqueue, Evidence, Found, Row
 from analysis.evidence.incarnations import Incarnation, Incarnations
 from analysis.history.columns import worker_key
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.tally import MOST_ALIKE, Reference, Tally, references
 from orchestrator.history.rescuer import Rescuer
-from tests.unit.ledger_evidence import DEADLINE_NS, job, ran, rules, victim
+from tests.unit.ledger_evidence import DEADLINE_NS, DIED_NS, by, job, ran, rules, victim
 
 NO_CAUSES = LiveCauses(Incarnations([], []), (), None, None)
 
@@ -77,6 +79,34 @@ def test_a_duplicate_that_two_completions_tell_of_is_known_by_no_effect_alone(
     assert found.duplicate_executions == executions
     assert found.duplicated_by_effect_alone == by_effect_alone
     assert found.reasons["duplicated"] == {"sequential": 1}
+
+
+def test_a_live_duplicate_has_a_cause_of_its_own_and_no_fault() -> None:
+    found = tally(twice(), once(), twice())
+
+    assert found.causes == {"live": 2}
+    assert found.live_causes == {"rescue": 2}
+    assert (found.attributed.total(), found.unattributed) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "attributed"), [(SimpleNamespace(t_ns=DIED_NS, fault=3), {3: 1}), (None, {})]
+)
+def test_a_duplicate_by_crash_belongs_to_the_fault_that_killed_or_to_none(
+    fault: Any, attributed: dict[int, int]
+) -> None:
+    """None where it died by itself, unasked."""
+    exited: Any = SimpleNamespace(t_ns=DIED_NS, reason="died")
+    gone = victim(fault=fault, exited=exited)
+    done = [by(0, 0, 1, 5), by(0, 1, DIED_NS + 1, DIED_NS + 2)]
+    found = Tally()
+    twice_by_crash = job(*done, found=[Found(gone, "started")], completed_lines=2)
+    found.add_all([twice_by_crash], rules(), [Death(gone, {}, None, frozenset(), None)], NO_CAUSES)
+
+    assert found.causes == {"by_crash": 1}
+    assert found.live_causes.total() == 0
+    assert found.attributed == attributed
+    assert found.unattributed == 1 - len(attributed)
 
 
 def test_two_effects_are_a_duplicate_effect_and_one_is_none() -> None:
