@@ -40,8 +40,6 @@ def plain_jobs(history: History, rules: Rules, in_flight: Iterable[int]) -> Bool
     if rules.voids:
         plain[list(_mentioned(history))] = False
         plain &= ~np.isin(started >> EXECUTION_BITS, list(rules.voids))
-    if rules.max_attempts < 1:
-        plain[:] = False
     return plain
 
 

@@ -133,7 +133,7 @@ class Tally:
     def _add(self, evidence: Evidence, judgement: Judgement, rules: Rules) -> None:
         raised = flags(evidence, judgement, rules)
         self.verdicts[judgement.verdict] += 1
-        if judgement.verdict in self.reasons and judgement.reason is not None:
+        if judgement.reason is not None:
             self.reasons[judgement.verdict][judgement.reason] += 1
         self.flags.update(raised)
         self.flags_by_verdict[judgement.verdict].update(raised)

@@ -70,8 +70,12 @@ class Longest:
 
     s: float | None
     """None = no kill has it."""
-    open_s: float | None = None
+    open_s: float | None
     """Where it never came: how long it was waited for, at the longest."""
+
+    def exceeds(self, expected_s: float) -> bool:
+        """Whether it came, and later than that."""
+        return self.s is not None and self.s > expected_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +98,22 @@ class Observed:
     """The longest time to resume; None = some kill was never followed by a pickup."""
     machine_limited: bool | None
     """Whether the machine stalled during a recovery; None = of some nobody knows."""
-    of_either: int = 0
+    of_either: int
     """Jobs that a dead worker or a later one of its name holds; nobody knows which."""
-    provider_stalled: bool = False
+    provider_stalled: bool
     """The provider's own process did not get its turn at some time."""
-    poison_left: int = 0
+    poison_left: int
     """Jobs that kill their worker and that may yet come back, or not."""
-    late_though_limited: int = 0
+    late_though_limited: int
     """Late first orphans of kills whose recovery the machine may have held up."""
-    load_limited: bool | None = False
+    load_limited: bool | None
     """Whether the machine stalled while jobs were under way; None = nobody knows."""
-    alive_and_idle_s: float | None = 0.0
+    alive_and_idle_s: float | None
     """How long a worker lived and took nothing while jobs waited; None = nobody looked."""
-    first_work: Longest = Longest(None)
+    first_work: Longest
     """From each fault's end."""
-    first_orphan: Longest = Longest(None)
-    last_settled: Longest = Longest(None)
+    first_orphan: Longest
+    last_settled: Longest
 
     @property
     def to_be_rescued(self) -> Mapping[str, int]:
@@ -272,8 +276,8 @@ def _first_work(name: str, expected: Any, observed: Observed) -> Expectation:
     if longest.s is None and longest.open_s is None:
         why = "the run had no fault that was over"
         return _expectation(name, expected, None, "not_applicable", why)
-    if (longest.s or 0.0) > expected or longest.open_s is None:
-        plain = _plain(name, expected, longest.s, met=(longest.s or 0.0) <= expected)
+    if longest.open_s is None or longest.exceeds(expected):
+        plain = _plain(name, expected, longest.s, met=not longest.exceeds(expected))
         return _of_the_load(plain, observed)
     if longest.open_s > expected:
         why = "after some fault's end nobody started a job"
@@ -295,7 +299,7 @@ def _longest(name: str, expected: Any, longest: Longest, observed: Observed) -> 
     if longest.s is None and longest.open_s is None:
         why = "no kill left a job behind that had to be run again"
         return _expectation(name, expected, None, "not_applicable", why)
-    if longest.open_s is None or (longest.s or 0.0) > expected:
+    if longest.open_s is None or longest.exceeds(expected):
         return _timed(name, expected, longest.s, observed)
     if longest.open_s > expected:
         return _timed(name, expected, None, observed)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from analysis.summary.expectations import BROKEN, Longest, Observed, judge_expectations
+from analysis.summary.expectations import (
+    BROKEN,
+    NEVER_RESCUES,
+    STALLED,
+    UNSAMPLED,
+    Longest,
+    Observed,
+    judge_expectations,
+)
 from analysis.summary.summary import analyse
+from analysis.summary.types import Expectation
 from analysis.summary.verdict import worst
 from orchestrator.scenario.types import Expectations
 from tests.histories.builder import Story
@@ -41,16 +50,27 @@ CALM = Observed(
     acknowledges_in_transaction=False,
     resume_s=2.0,
     machine_limited=False,
-    first_orphan=Longest(4.0),
-    last_settled=Longest(6.0),
+    of_either=0,
+    provider_stalled=False,
+    poison_left=0,
+    late_though_limited=0,
+    load_limited=False,
+    alive_and_idle_s=3.0,
+    first_work=Longest(5.0, None),
+    first_orphan=Longest(4.0, None),
+    last_settled=Longest(6.0, None),
 )
+NOT_COUNTED = {field.name for field in fields(Observed)}
+
+
+def judged(name: str, expected: Any, **found: Any) -> Expectation:
+    counts = {key: found.pop(key) for key in found.keys() - NOT_COUNTED}
+    findings = replace(CALM, counts={**CALM.counts, **counts}, **found)
+    return next(e for e in judge_expectations({name: expected}, findings) if e.name == name)
 
 
 def outcome(name: str, expected: Any, **found: Any) -> str:
-    counts = {**CALM.counts, **{key: found.pop(key) for key in list(found) if key in CALM.counts}}
-    findings = replace(CALM, counts=counts, **found)
-    judged = judge_expectations({name: expected}, findings)
-    return next(e.outcome for e in judged if e.name == name)
+    return judged(name, expected, **found).outcome
 
 
 @pytest.mark.parametrize(
@@ -93,10 +113,13 @@ def outcome(name: str, expected: Any, **found: Any) -> str:
         ("max_first_orphan_s", 3.9, {}, "broken"),
         ("max_first_orphan_s", 3.9, {"machine_limited": True}, "unknown"),
         ("max_first_orphan_s", 4.0, {"machine_limited": None}, "unknown"),
-        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(None)}, "not_applicable"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(None, None)}, "not_applicable"),
         ("max_first_orphan_s", 9.0, {"first_orphan": Longest(4.0, 10.0)}, "broken"),
         ("max_first_orphan_s", 9.0, {"first_orphan": Longest(4.0, 8.0)}, "unknown"),
         ("max_first_orphan_s", 3.0, {"first_orphan": Longest(4.0, 1.0)}, "broken"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(None, 9.1)}, "broken"),
+        ("max_first_orphan_s", 9.0, {"first_orphan": Longest(None, 9.0)}, "unknown"),
+        ("max_first_orphan_s", 4.0, {"first_orphan": Longest(4.0, 1.0)}, "unknown"),
         ("max_last_settled_s", 6.0, {}, "met"),
         ("max_last_settled_s", 5.9, {}, "broken"),
         ("certificates", 1, {}, "met"),
@@ -115,6 +138,27 @@ def outcome(name: str, expected: Any, **found: Any) -> str:
         ("max_time_to_resume_s", 1.9, {"machine_limited": True}, "unknown"),
         ("max_time_to_resume_s", 2.0, {"machine_limited": None}, "unknown"),
         ("max_time_to_resume_s", 1.9, {"resume_s": None}, "unknown"),
+        ("min_duplicate_executions", 8, {}, "met"),
+        ("max_alive_and_idle_s", 3.0, {}, "met"),
+        ("max_alive_and_idle_s", 3.0, {"load_limited": True}, "met"),
+        ("max_alive_and_idle_s", 2.9, {}, "broken"),
+        ("max_alive_and_idle_s", 2.9, {"load_limited": True}, "unknown"),
+        ("max_alive_and_idle_s", 9.0, {"alive_and_idle_s": None}, "unknown"),
+        ("max_first_work_s", 5.0, {}, "met"),
+        ("max_first_work_s", 4.9, {}, "broken"),
+        ("max_first_work_s", 4.9, {"load_limited": None}, "unknown"),
+        ("max_first_work_s", 9.0, {"first_work": Longest(None, None)}, "not_applicable"),
+        ("max_first_work_s", 9.0, {"first_work": Longest(None, 9.0)}, "unknown"),
+        ("max_first_work_s", 9.0, {"first_work": Longest(None, 9.1)}, "broken"),
+        ("max_first_work_s", 5.0, {"first_work": Longest(5.0, 4.0)}, "unknown"),
+        ("max_first_work_s", 4.9, {"first_work": Longest(5.0, 4.0)}, "broken"),
+        ("poison_comes_back", 0, {}, "not_applicable"),
+        ("poison_comes_back", 0, {"poison_comes_back": 1}, "broken"),
+        ("poison_comes_back", 1, {"poison_comes_back": 1}, "met"),
+        ("poison_comes_back", 1, {"poison_comes_back": 1, "poison_left": 1}, "unknown"),
+        ("poison_comes_back", 0, {"poison_comes_back": 1, "poison_left": 1}, "broken"),
+        ("unanswered", 0, {}, "not_applicable"),
+        ("unanswered", 0, {"unanswered": 1}, "broken"),
         ("something_new", 1, {}, "unknown"),
     ],
 )
@@ -122,6 +166,25 @@ def test_an_expectation_has_its_outcome(
     name: str, expected: Any, found: dict[str, Any], becomes: str
 ) -> None:
     assert outcome(name, expected, **found) == becomes
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "found", "why"),
+    [
+        ("stranded", 0, {"stranded": 1}, BROKEN["stranded"]),
+        ("stranded", 1, {"stranded": 1, "rescues": False}, None),
+        ("duplicated", 9, {"rescues": False}, NEVER_RESCUES),
+        ("max_alive_and_idle_s", 1.0, {}, BROKEN["max_alive_and_idle_s"]),
+        ("max_alive_and_idle_s", 1.0, {"load_limited": True}, STALLED),
+        ("max_alive_and_idle_s", 1.0, {"load_limited": None}, UNSAMPLED),
+        ("max_time_to_resume_s", 1.0, {"machine_limited": True}, STALLED),
+        ("max_time_to_resume_s", 1.0, {"machine_limited": None}, UNSAMPLED),
+    ],
+)
+def test_an_expectation_says_why_it_is_not_met(
+    name: str, expected: Any, found: dict[str, Any], why: str | None
+) -> None:
+    assert judged(name, expected, **found).why == why
 
 
 def test_what_a_scenario_sets_to_null_is_not_expected() -> None:
@@ -156,8 +219,8 @@ def test_what_voids_a_run_is_no_expectation_though_a_file_of_old_names_it() -> N
 @pytest.mark.parametrize("name", ["lost", "given_up", "refused", "late_first_orphans"])
 def test_a_broken_expectation_says_what_that_means(name: str) -> None:
     counts = {**CALM.counts, name: 3}
-    judged = judge_expectations({name: 0}, replace(CALM, counts=counts))
-    (broken,) = [e for e in judged if e.outcome == "broken"]
+    all_of_it = judge_expectations({name: 0}, replace(CALM, counts=counts))
+    (broken,) = [e for e in all_of_it if e.outcome == "broken"]
 
     assert broken.sentence() == f"Expected {name} = 0, found 3: broken ({BROKEN[name]})."
 

@@ -16,7 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.report.console import HarmlessConsole
 from analysis.report.html.page import report_page
 from analysis.report.terminal import print_summary
-from analysis.summary.expectations import Observed, judge_expectations
+from analysis.summary.expectations import Longest, Observed, judge_expectations
 from analysis.summary.summary import analyse
 from orchestrator.errors import ScenarioError
 from orchestrator.history.records import FaultEnded, FaultInjected
@@ -141,6 +141,15 @@ def test_a_queue_that_does_nothing_twice_passes_every_shipped_kill(name: str) ->
         acknowledges_in_transaction=False,
         resume_s=1.0,
         machine_limited=False,
+        of_either=0,
+        provider_stalled=False,
+        poison_left=0,
+        late_though_limited=0,
+        load_limited=False,
+        alive_and_idle_s=0.0,
+        first_work=Longest(None, None),
+        first_orphan=Longest(None, None),
+        last_settled=Longest(None, None),
     )
     asked = {
         key: getattr(scenario.expectations, key) for key in scenario.expectations.__struct_fields__

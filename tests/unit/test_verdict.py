@@ -133,6 +133,17 @@ def test_only_a_worker_that_died_and_said_something_is_quoted(opened: Open) -> N
     assert unexpected_exits(opened(stopped)) == ()
 
 
+def test_of_what_a_dead_worker_said_the_last_eight_lines_are_kept_each_as_far_as_300_characters(
+    opened: Open,
+) -> None:
+    story = died_unasked(ours=False)
+    said = [f"{place}{'x' * 300}" for place in range(9)]
+    story.first("child_exited", reason="died")["stderr_tail"] = "\n".join(said)
+    (last_words,) = unexpected_exits(opened(story))
+
+    assert last_words.stderr == [f"{place}{'x' * 299}" for place in range(1, 9)]
+
+
 @pytest.mark.parametrize(
     ("failures", "doubts", "expectations", "verdict", "said"),
     [
