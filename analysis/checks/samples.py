@@ -78,10 +78,11 @@ def _turns(history: History) -> Iterator[str]:
         any(from_ns <= anchor.t_ns <= to_ns for from_ns, to_ns in blind_spans(history))
         for anchor in anchors[:-1]
     )
-    if len(snapshots) == turns:
-        columns.append([snapshot.t_ns for snapshot in snapshots])
-    elif not turns - unread <= len(snapshots) <= turns:
+    lacking = turns - len(snapshots)
+    if not 0 <= lacking <= unread:
         yield f"There are {len(snapshots)} queue_snapshot lines to {turns} turns of the sampler."
+    elif not lacking:
+        columns.append([snapshot.t_ns for snapshot in snapshots])
     taken = [t_ns for turn in zip(*columns, strict=True) for t_ns in turn] + [anchors[-1].t_ns]
     if any(later < earlier for earlier, later in pairwise(taken)):
         yield "The samples of one second were not taken in their order."
