@@ -45,7 +45,8 @@ def sample(t_ns: int, subject: Subject, **changed: Any) -> ResourceSample:
 
 
 def snapshot(t_ns: int, *counts: int, table_bytes: int | None = 8192) -> QueueSnapshot:
-    return QueueSnapshot(t_ns, *(counts or (0, 0, 0, 0)), table_bytes=table_bytes)
+    queued, claimed, retrying, dead = counts or (0, 0, 0, 0)
+    return QueueSnapshot(t_ns, queued, claimed, retrying, dead, table_bytes=table_bytes)
 
 
 def turn(t_ns: int) -> list[Any]:
@@ -216,13 +217,14 @@ def closed(fault: int, t_ns: int) -> FaultEnded:
         (1500, 1999, 0),
         (1500, 2000, 1),
         (2000, 2500, 1),
+        (3000, 3000, 1),
         (3500, 4000, 0),
     ],
 )
 def test_a_turn_that_begins_while_the_server_is_away_may_lack_its_snapshot(
     from_ns: int, to_ns: int, covered: int
 ) -> None:
-    """Of three turns the second lacks it; the last anchor, at 4000, begins none."""
+    """Of three turns, at 1000 to 3000, one lacks it; the last anchor, at 4000, begins none."""
     lines = turns(3)
     found = said(*without(lines, of_kind(lines, None)[1]), *blind(from_ns, to_ns))
     lacking = ["There are 2 queue_snapshot lines to 3 turns of the sampler."]
@@ -369,7 +371,7 @@ def test_a_report_comes_a_second_after_the_one_before_at_the_first_wake_up_from_
     """A nap takes 5 ms, and what it was late, to the microsecond."""
     found = reports((7 * S, 1000), (7 * S + apart_ns, apart_ns // 1_000_000), late_us=late_us)
     sentence = f"Two reports of the hiccup meter are {told} s apart, {late_us} us late."
-    assert found == [] if told is None else [sentence]
+    assert found == ([] if told is None else [sentence])
 
 
 NOT_MADE_UP = "The ticks of the hiccup meter do not make up the time between its reports."
