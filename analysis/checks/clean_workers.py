@@ -28,21 +28,20 @@ def _clean_workers(history: History) -> Iterator[str]:
         for left in history.records.of(ChildExited)
         if left.reason == "stopped" and left.fault is None
     )
-    begun, completed, failed = (
-        _by_worker(table.key, stopped)
-        for table in (history.starts, history.completions, history.failures)
-    )
-    failures = history.failures.key
-    # Numpy would sort millions of keys to look for none among them.
-    both = failures[np.isin(failures, history.completions.key)] if failures.size else failures
-    unended = begun - completed - failed + _by_worker(both, stopped)
-    for worker in np.array(stopped, np.int64)[unended != 0].tolist():
+    if not stopped:
+        return
+    completed, failed = history.completions.key, history.failures.key
+    if failed.size:  # Numpy would sort millions of keys to look for none among them.
+        failed = failed[~np.isin(failed, completed)]
+    ended = np.concatenate([completed, failed])
+    unended = _by_worker(history.starts.key, stopped) != _by_worker(ended, stopped)
+    for worker in np.array(stopped, np.int64)[unended].tolist():
         yield from _left_open(history, worker, agreed=history.end.drain == "agreed")
 
 
 def _by_worker(keys: Ints, workers: list[int]) -> Ints:
     """How many keys are of each of some workers."""
-    counts = np.bincount(keys >> EXECUTION_BITS, minlength=max(workers, default=0) + 1)
+    counts = np.bincount(keys >> EXECUTION_BITS, minlength=max(workers) + 1)
     mine: Ints = counts[np.array(workers, np.int64)]
     return mine
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -41,9 +40,9 @@ def _read_too_early(history: History, effects: Effects) -> Iterator[str]:
     )
     early = {
         job_id
-        for fault, jobs in effects.items()
-        for job_id, keys in jobs.items()
-        if any(began.get(key, 0) > closed_ns.get(fault, sys.maxsize) for key in keys)
+        for fault in effects.keys() & closed_ns.keys()
+        for job_id, keys in effects[fault].items()
+        if any(began[key] > closed_ns[fault] for key in keys & began.keys())
     }
     for job_id in sorted(early)[:MOST_NAMED]:
         yield f"An effect of {job_id} was read at a kill, and its execution began after that."
@@ -52,9 +51,11 @@ def _read_too_early(history: History, effects: Effects) -> Iterator[str]:
 def _began(history: History, keys: list[int]) -> dict[int, int]:
     """When each of these executions began, by its key. Piece by piece: there are few of them among
     all, and a mask over millions costs."""
-    wanted = np.unique(np.array(keys, np.int64))
     began: dict[int, int] = {}
-    for first in range(0, len(history.starts.key) if wanted.size else 0, _PIECE):
+    if not keys:
+        return began
+    wanted = np.unique(np.array(keys, np.int64))
+    for first in range(0, len(history.starts.key), _PIECE):
         key = history.starts.key[first : first + _PIECE]
         nearest = wanted[np.minimum(np.searchsorted(wanted, key), wanted.size - 1)]
         for place in np.flatnonzero(nearest == key).tolist():
@@ -65,11 +66,10 @@ def _began(history: History, keys: list[int]) -> dict[int, int]:
 def _gone_between(history: History, read_ns: dict[int, int], effects: Effects) -> Iterator[str]:
     """Unless the server itself was harmed between: a committed effect stays."""
     harmed = [sent.t_ns for sent in history.records.of(FaultInjected) if not sent.target.workers]
-    last_harm_ns = max(harmed, default=-1)
     seen: defaultdict[str, set[int]] = defaultdict(set)
     gone = set()
     for fault in sorted(read_ns, key=lambda fault: read_ns[fault]):
-        if read_ns[fault] <= last_harm_ns:
+        if any(read_ns[fault] <= t_ns for t_ns in harmed):
             continue
         for job_id, keys in effects[fault].items():
             if seen[job_id] - keys:

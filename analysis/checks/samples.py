@@ -78,12 +78,11 @@ def _turns(history: History) -> Iterator[str]:
         any(from_ns <= anchor.t_ns <= to_ns for from_ns, to_ns in blind_spans(history))
         for anchor in anchors[:-1]
     )
-    if len(snapshots) == turns:
-        columns.append([snapshot.t_ns for snapshot in snapshots])
-    elif not turns - unread <= len(snapshots) <= turns:
+    lacking = turns - len(snapshots)
+    if not 0 <= lacking <= unread:
         yield f"There are {len(snapshots)} queue_snapshot lines to {turns} turns of the sampler."
-    if any(len(column) != turns for column in columns):
-        return
+    elif not lacking:
+        columns.append([snapshot.t_ns for snapshot in snapshots])
     taken = [t_ns for turn in zip(*columns, strict=True) for t_ns in turn] + [anchors[-1].t_ns]
     if any(later < earlier for earlier, later in pairwise(taken)):
         yield "The samples of one second were not taken in their order."
@@ -165,7 +164,8 @@ def _counts(history: History) -> Iterator[str]:
             yield f"A queue_snapshot cannot have counted {counts} rows by state."
             return
     for sample in history.records.of(ResourceSample):
-        if any((getattr(sample, name) or 0) < 0 for name in VALUES):
+        values = [getattr(sample, name) for name in VALUES]
+        if any(value is not None and value < 0 for value in values):
             yield f"A sample of {sample.subject} counts less than nothing."
             return
 

@@ -105,9 +105,7 @@ def _refused_as_drawn(history: History) -> Iterator[str]:
 
 def spread(count: int) -> Ints:
     """Places of the lines whose jobs are drawn again, of `count` lines."""
-    if count <= MOST_DRAWN:
-        return np.arange(count)
-    return np.linspace(0, count - 1, MOST_DRAWN).astype(np.int64)
+    return np.linspace(0, count - 1, min(count, MOST_DRAWN)).astype(np.int64)
 
 
 def _sent(lines: Enqueues, place: int) -> _Sent:

@@ -124,6 +124,13 @@ def test_nobody_ignores_a_stop_before_it_was_asked_for() -> None:
     assert said(ready(150), left(399, "stop_ignored")) == too_early
 
 
+def test_who_died_by_itself_or_was_told_to_leave_alone_left_before_anybody_was_asked_to_stop() -> (
+    None
+):
+    told_alone = ChildExited(350, 0, 0, 7, "stopped", fault=0)
+    assert said(ready(150), left(350, "died"), told_alone) == []
+
+
 def test_the_final_read_comes_after_the_audit_and_the_phases_after_run_start() -> None:
     assert said(ready(150), final_ns=500) == []
     assert said(ready(150), final_ns=499) == ["The final read was taken before the audit."]
