@@ -168,7 +168,7 @@ def _sort_uneven(history: History, lines: _ChildLines) -> None:
         place = np.searchsorted(lines.workers, worker)
         mine = ~lines.even[place]
         found.append((place[mine], n[mine], at_ns[mine]))
-    place, n, at_ns = (np.concatenate(column) for column in zip(*found, strict=True))
+    place, n, at_ns = np.concatenate(found, axis=1)
     lines.t_ns[np.repeat(~lines.even, lines.counts)] = at_ns[np.lexsort((n, place))]
 
 
@@ -179,7 +179,7 @@ def worker_name(worker: int) -> str:
 
 
 def _ordinal_gaps(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
-    received = dict(zip(lines.workers.tolist(), lines.counts.tolist(), strict=True))
+    received = dict(np.column_stack((lines.workers, lines.counts)).tolist())
     uneven = set(lines.workers[~lines.even].tolist())
     for worker in sorted({*received, *(member.key for member in incarnations)}):
         member = incarnations.by_key(worker)
@@ -210,9 +210,9 @@ def _clock_faults(lines: _ChildLines) -> Iterator[Flaw]:
 def _outside_their_life(lines: _ChildLines, incarnations: Incarnations) -> Iterator[Flaw]:
     if not lines.workers.size:
         return
-    earliest = np.minimum.reduceat(lines.t_ns, lines.first).tolist()
-    latest = np.maximum.reduceat(lines.t_ns, lines.first).tolist()
-    for worker, from_ns, to_ns in zip(lines.workers.tolist(), earliest, latest, strict=True):
+    earliest = np.minimum.reduceat(lines.t_ns, lines.first)
+    latest = np.maximum.reduceat(lines.t_ns, lines.first)
+    for worker, from_ns, to_ns in np.column_stack((lines.workers, earliest, latest)).tolist():
         member = incarnations.by_key(worker)
         if member is None:
             continue

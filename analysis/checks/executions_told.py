@@ -84,8 +84,8 @@ def _by_the_library(history: History) -> Iterator[str]:
     begun = _starts_of(history, known)
     failures = history.failures
     mine = np.isin(failures.key, known)
-    failed = dict(zip(failures.key[mine].tolist(), failures.t_ns[mine].tolist(), strict=True))
-    rows = digests([line.inbox_id for line in lines]).tolist() if lines else []
+    failed = dict(np.column_stack((failures.key[mine], failures.t_ns[mine])).tolist())
+    rows = digests([line.inbox_id for line in lines]).tolist()
     for line, key, row in zip(lines, keys, rows, strict=True):
         start = None if key is None else begun.get(key)
         if key is None:

@@ -91,16 +91,15 @@ def _since_the_beginning(history: History) -> Iterator[str]:
 def _starts(history: History) -> Iterator[str]:
     """No job starts before it was sent. Where several lines enqueue it, before the first of them.
 
-    A job whose enqueue nobody recorded was sent at an unknown instant.
+    A job whose enqueue nobody recorded was sent at an unknown instant, which is before all others.
     """
     lines, starts = history.enqueues, history.starts
     sent_ns = np.full(len(history.jobs), NEVER, np.int64)
-    known_ns = np.where(lines.sent_ns == ABSENT, 0, lines.sent_ns)
     if lines.job.size and np.bincount(lines.job).max() > 1:
-        np.minimum.at(sent_ns, lines.job, known_ns)
+        np.minimum.at(sent_ns, lines.job, lines.sent_ns)
     else:
-        sent_ns[lines.job] = known_ns
-    sent_ns[sent_ns == NEVER] = 0
+        sent_ns[lines.job] = lines.sent_ns
+    sent_ns[sent_ns == NEVER] = ABSENT
     early = starts.t_ns < sent_ns[starts.job]
     yield from _first(history, starts, early, "Jobs started before they were enqueued")
 

@@ -90,11 +90,11 @@ class _Told:
         failures: defaultdict[int, list[int]] = defaultdict(list)
         done, failed = history.completions, history.failures
         mine = np.flatnonzero(wanted[done.job])
-        columns = (column[mine].tolist() for column in (done.job, done.key, done.t_ns))
-        for job, key, t_ns in zip(*columns, strict=True):
+        ended = np.column_stack((done.job[mine], done.key[mine], done.t_ns[mine]))
+        for job, key, t_ns in ended.tolist():
             completions[job].append((key, t_ns))
         mine = np.flatnonzero(wanted[failed.job] & by_plan(history))
-        for job, t_ns in zip(failed.job[mine].tolist(), failed.t_ns[mine].tolist(), strict=True):
+        for job, t_ns in np.column_stack((failed.job[mine], failed.t_ns[mine])).tolist():
             failures[job].append(t_ns)
         return cls(completions, failures)
 
@@ -107,7 +107,7 @@ def _held_before_spawn(history: History) -> Iterator[str]:
         at_ns = spawned.get((ready.slot, ready.incarnation), 0)
         since[ready.identity] = min(since.get(ready.identity, at_ns), at_ns)
     for read in history.kill_reads:
-        if read.claimed_by is not None and since.get(read.claimed_by, 0) > read.t_ns:
+        if read.claimed_by is not None and since.get(read.claimed_by, read.t_ns) > read.t_ns:
             yield (
                 f"The row of {read.job_id} was held by {read.claimed_by!r} at a kill, before that "
                 "incarnation was spawned."

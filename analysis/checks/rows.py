@@ -35,6 +35,10 @@ class _Lines:
         """Some of them."""
         return _Lines(self.job[wanted], self.inbox[wanted])
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """(job, row), line by line."""
+        return list(zip(self.job.tolist(), self.inbox.tolist(), strict=True))
+
 
 def _inbox_ids(history: History) -> Iterator[str]:
     """A row is one job's for ever, and all that is told of an undisturbed job names one row.
@@ -113,16 +117,14 @@ def starts_in_dead(history: History) -> Bools:
 def _rows_of_starts_alone(history: History, odd: list[_Lines]) -> Iterator[str]:
     """A job that started once, never failed, and whose row is there at the end, started from no
     unknown row. One that started again may have been put back as a row of its own."""
-    _, starts, rows, at_kills = odd
-    told = {*zip(rows.job.tolist(), rows.inbox.tolist(), strict=True)}
-    told |= {*zip(at_kills.job.tolist(), at_kills.inbox.tolist(), strict=True)}
+    enqueues, starts, *reads = odd
+    told = {*_joined([enqueues, *reads]).pairs()}
     judged = np.zeros(len(history.jobs), np.bool_)
     judged[history.rows.job[history.rows.inbox != ABSENT]] = True
     judged[history.failures.job] = False
     judged &= np.bincount(history.starts.job, minlength=len(history.jobs)) == 1
     mine = starts.where(judged[starts.job])
-    pairs = zip(mine.job.tolist(), mine.inbox.tolist(), strict=True)
-    strange = [job for job, inbox in pairs if (job, inbox) not in told]
+    strange = [job for job, inbox in mine.pairs() if (job, inbox) not in told]
     if strange:
         named = jobs_named(history, np.array(strange, np.int64))
         yield f"Jobs started from rows that neither an enqueue nor a read names: {named}."
