@@ -1,15 +1,19 @@
-"""When what was there: the phases of a run and the lives of its workers."""
+"""When what was there: the phases of a run, the lives of its workers and what they opened."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
+from typing import Any
+
+import orjson
 
 from analysis.evidence.incarnations import Incarnation
 from analysis.history.history import History
 from analysis.ledger.case import Case
 from analysis.section import seconds
-from analysis.summary.types import WorkerLife
-from worker_child.protocol import Note
+from analysis.summary.types import Opened, WorkerLife
+from worker_child.protocol import ChildReady, Note
 
 
 def phases_s(history: History) -> dict[str, float]:
@@ -43,4 +47,15 @@ def _life(one: Incarnation, started_ns: int) -> WorkerLife:
         ready_s=since(one.ready_ns),
         left_s=since(None if left is None else left.t_ns),
         ended=None if left is None else left.reason,
+        peak_rss_bytes=None if left is None else left.max_rss_bytes,
     )
+
+
+def opened(history: History) -> list[Opened]:
+    """What the workers said of what they had opened, each with how many said so."""
+    alike: defaultdict[bytes, list[dict[str, Any]]] = defaultdict(list)
+    for ready in history.records.of(ChildReady):
+        if ready.effective:
+            said = orjson.dumps(ready.effective, option=orjson.OPT_SORT_KEYS)
+            alike[said].append(ready.effective)
+    return [Opened(workers=len(same), what=same[0]) for _, same in sorted(alike.items())]
