@@ -16,7 +16,7 @@ from analysis.ledger.tally import Tally
 from analysis.metrics.dedup import dedup_section
 from analysis.metrics.faults import FaultFound, costs_attempt
 from analysis.metrics.idleness import Idleness
-from analysis.section import seconds, why_none
+from analysis.section import duration, seconds, why_none
 from analysis.summary.lives import opened, phases_s, worker_lives
 from analysis.summary.types import (
     CrashSection,
@@ -62,6 +62,7 @@ def run_section(case: Case) -> RunSection:
         offers=start.offers,
         opened=opened(case.history),
         producer_latest_us=end.max_lateness_us if end is not None else None,
+        stream_s=duration(case.started_ns, end.cut_ns, "").s if end is not None else None,
     )
 
 

@@ -54,6 +54,9 @@ class WorkerLife(Section, frozen=True, kw_only=True):
     """When it was reaped."""
     ended: ReasonOfEnd | None
     """How it left; null = it was never seen to leave."""
+    identity: str | None = None
+    """Under which name it holds rows of the queue, as it said when ready; left out where it never
+    became ready."""
     peak_rss_bytes: int | None = None
     """The most memory that it ever held, bytes, by the kernel's word when it was reaped; left out
     where nobody was told."""
@@ -127,6 +130,8 @@ class RunSection(Section, frozen=True, kw_only=True):
     """What the workers said of what they had opened; those that said the same stand together."""
     producer_latest_us: int | None = None
     """How late the producer woke at worst, microseconds; left out where nobody was told."""
+    stream_s: float | None = None
+    """From T = 0 until the stream of jobs ended, seconds; left out where it never did."""
 
 
 class DuplicatedByKind(Section, frozen=True, kw_only=True):

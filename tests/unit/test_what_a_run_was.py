@@ -21,6 +21,7 @@ from tests.histories.one_change import changed, written
 from tests.histories.right import finished
 from tests.histories.stories import crash, healthy
 
+TITLE = "The workers' names in the queue, and their memory"
 PLANNED = "PlannedError: planned failure: transient"
 
 
@@ -113,6 +114,32 @@ def test_the_most_memory_of_a_process_is_that_of_its_life(tmp_path: Path) -> Non
     assert (killed.peak_rss_bytes, stopped.peak_rss_bytes) == (4096, None)
 
 
+def test_each_worker_has_the_name_under_which_it_holds_rows(tmp_path: Path) -> None:
+    story = crash()
+    story.first("child_ready", incarnation=0)["identity"] = "first"
+    story.first("child_ready", incarnation=1)["identity"] = "second"
+    assert [one.identity for one in judged(story, tmp_path).run.workers] == ["first", "second"]
+    story.drop("child_ready", incarnation=1)
+    assert [one.identity for one in judged(story, tmp_path).run.workers] == ["first", None]
+
+
+@pytest.mark.parametrize(("after_ns", "stream_s"), [(1_500_000_000, 1.5), (0, 0.0), (None, None)])
+def test_when_the_stream_of_jobs_ended_is_counted_from_the_beginning(
+    after_ns: int | None, stream_s: float | None, tmp_path: Path
+) -> None:
+    story = healthy()
+    end = story.first("run_end")
+    end["cut_ns"] = None if after_ns is None else end["started_ns"] + after_ns
+    assert judged(story, tmp_path).run.stream_s == stream_s
+
+
+def test_a_run_without_an_end_says_nothing_of_its_stream(tmp_path: Path) -> None:
+    story = healthy()
+    story.drop("run_end")
+    run = judged(story, tmp_path).run
+    assert (run.stream_s, run.producer_latest_us) == (None, None)
+
+
 @pytest.mark.parametrize("late_us", [None, 0, 1234])
 def test_how_late_the_producer_woke_stands_there(late_us: int | None, tmp_path: Path) -> None:
     story = healthy()
@@ -182,6 +209,7 @@ def test_the_page_shows_what_was_asked_for_and_how_to_ask_again(tmp_path: Path) 
     assert facts["set on top of the file"] == "x=1"
     assert facts["preset_hash"].startswith("23353699ebb93bf9 (")
     late_us = recorded()["kill"][-1]["fields"]["max_lateness_us"]
+    assert facts["stream of jobs"].startswith("ended at T+4.9")
     assert facts["producer"] == f"woke {late_us / 1000:.3f} ms late at worst"
     tables = dict(view.settings)
     scenario = rows(tables["The scenario mutated_kill, resolved"])
@@ -206,18 +234,23 @@ def test_a_worker_alone_in_what_it_opened_is_not_called_several(tmp_path: Path) 
     assert ("opened: library_connections", "2", "as a worker told") in told
 
 
-def test_the_bars_of_a_worker_tell_the_most_memory_of_its_life(tmp_path: Path) -> None:
-    def big(left: dict[str, Any]) -> None:
+def test_the_page_names_the_workers_as_the_queue_does_with_the_most_memory_of_their_lives(
+    tmp_path: Path,
+) -> None:
+    def told(left: dict[str, Any]) -> None:
         left["max_rss_bytes"] = 3 << 19
 
-    def texts(path: Path) -> list[str]:
-        (plot,) = (one for one in view_of(path).plots if one.key == "workers")
-        traces = plot.figure["data"]  # type: ignore[union-attr]
-        return [text for trace in traces for text in trace["hovertext"] if "process 0" in text]
+    lines = changed("kill", "child_exited", told, incarnation=0)
+    table = dict(view_of(written(lines, tmp_path)).settings)[TITLE]
+    first, second = table.rows
+    identity = "2e36cbf5-5cac-4cb7-b093-9292de0a53dc"
+    assert first == ("slot 0, process 0", identity, "1.5 MiB of memory at most")
+    assert second[0] == "slot 0, process 1"
 
-    path = written(changed("kill", "child_exited", big, incarnation=0), tmp_path)
-    told = texts(path)
-    assert told
-    assert all(text.endswith("; 1.5 MiB of memory at most in its life") for text in told)
-    gone = changed("kill", "child_exited", lambda left: left.pop("max_rss_bytes"), incarnation=0)
-    assert not any("memory" in text for text in texts(written(gone, tmp_path)))
+
+def test_of_a_worker_that_said_nothing_the_page_says_nothing(tmp_path: Path) -> None:
+    story = crash()
+    story.first("child_exited", reason="killed").pop("max_rss_bytes", None)
+    story.drop("child_ready", incarnation=0)
+    table = dict(view_of(story.write(tmp_path)).settings)[TITLE]
+    assert table.rows[0] == ("slot 0, process 0", "", "")

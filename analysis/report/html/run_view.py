@@ -31,6 +31,7 @@ from analysis.report.html.workers_plot import workers_plot
 from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
 from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
+from analysis.report.terminal_load import MIB
 from analysis.summary.types import Summary
 from orchestrator.scenario.types import CHECK_INTERVALS
 
@@ -137,7 +138,9 @@ def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
     """What was asked for, what the library was set to, its own rhythms, and what parity must show
     beside them."""
     start, run = case.history.start, summary.run
-    asked, settings, rhythms, parity = (Grid(("", "", ""), text=(0, 1, 2)) for _ in range(4))
+    asked, settings, rhythms, parity, members = (
+        Grid(("", "", ""), text=(0, 1, 2)) for _ in range(5)
+    )
     for name, value in flattened(run.asked_for):
         asked.add_row(name, plain_text(value), "")
     for name, value in flattened(run.settings):
@@ -157,6 +160,13 @@ def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
         parity.add_row(words(name), phrase, "")
     for name, phrase in run.offers.items():
         parity.add_row(f"offers: {words(name)}", phrase, "not every library does")
+    for one in run.workers:
+        peak = one.peak_rss_bytes
+        members.add_row(
+            f"slot {one.slot}, process {one.incarnation}",
+            "" if one.identity is None else one.identity,
+            "" if peak is None else f"{peak / MIB:,.1f} MiB of memory at most",
+        )
     for opened in run.opened:
         who = "as a worker told" if opened.workers == 1 else f"as {opened.workers} workers told"
         for name, value in flattened(opened.what):
@@ -166,6 +176,7 @@ def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
         (f"Settings of the preset {summary.run.preset}", settings),
         ("The library's own rhythms", rhythms),
         ("Parity", parity),
+        ("The workers' names in the queue, and their memory", members),
     )
     return [(title, grid) for title, grid in grids if grid.row_count]
 
@@ -195,6 +206,8 @@ def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
         yield "preset_hash", f"{run.preset_hash} (its no-fault control has the same)"
     if run.producer_latest_us is not None:
         yield "producer", f"woke {run.producer_latest_us / 1000:.3f} ms late at worst"
+    if run.stream_s is not None:
+        yield "stream of jobs", f"ended at T+{run.stream_s:.3f} s"
     if run.invocation is not None:
         yield "asked for by", run_command(start)
 

@@ -29,7 +29,6 @@ from analysis.report.html.plot import (
     over_time,
     rows_axis,
 )
-from analysis.report.terminal_load import MIB
 
 MOST_WORKERS: Final = 60
 """More rows than these nobody reads."""
@@ -150,12 +149,6 @@ def _name(one: Incarnation) -> str:
     return f"slot {one.slot}, process {one.number}"
 
 
-def _peak(one: Incarnation) -> str:
-    if one.exited is None or one.exited.max_rss_bytes is None:
-        return ""
-    return f"; {one.exited.max_rss_bytes / MIB:,.1f} MiB of memory at most in its life"
-
-
 def _traces(lives: Sequence[tuple[Incarnation, list[State]]], clock: Clock) -> list[Json]:
     traces = []
     for what, (colour, pattern) in STYLES.items():
@@ -167,7 +160,7 @@ def _traces(lives: Sequence[tuple[Incarnation, list[State]]], clock: Clock) -> l
         ends = clock.seconds([s.to_ns for _, s in bars]).tolist()
         lengths = [round(end - begin, 6) for begin, end in zip(begins, ends, strict=True)]
         texts = [
-            f"{_name(one)}: {what}{f' ({s.why})' if s.why else ''}, {length:.3f} s{_peak(one)}"
+            f"{_name(one)}: {what}{f' ({s.why})' if s.why else ''}, {length:.3f} s"
             for (one, s), length in zip(bars, lengths, strict=True)
         ]
         traces.append(
