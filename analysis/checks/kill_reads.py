@@ -12,7 +12,7 @@ from analysis.checks.effects_at_kills import effects_at_kills
 from analysis.checks.final_read import by_plan, knows_failures
 from analysis.checks.naming import jobs_named
 from analysis.faults_named import nth
-from analysis.history.columns import pack_one
+from analysis.history.columns import EXECUTION_BITS, digests, pack_one, worker_key
 from analysis.history.history import History, read_fault
 from orchestrator.history.records import ChildSpawned, FaultEnded, RowRead
 from orchestrator.history.worker_faults import ProcessEnd
@@ -143,6 +143,41 @@ def _rows_of_one_form(history: History) -> Iterator[str]:
     for (fault, holder), found in claimable.items():
         if len(found) > 1:
             yield f"Of the rows of {holder!r} at kill {nth(fault)} some become claimable, some not."
+    uncounted = [read.library_attempt is None for read in _held(history)]
+    if any(uncounted) and not all(uncounted):
+        yield "Some rows that were held at kills lack the library_attempt that others have."
+
+
+def _held(history: History) -> list[RowRead]:
+    return [read for read in history.kill_reads if read.state == "claimed"]
+
+
+def _attempts(history: History) -> Iterator[str]:
+    """The library counts a row that a worker holds no lower than at that worker's own starts.
+
+    It may count higher: the worker may have taken the row again. Only a harmed server can lose what
+    was counted.
+    """
+    if history.server_harmed:
+        return
+    workers: defaultdict[str | None, list[int]] = defaultdict(list)
+    for ready in history.records.of(ChildReady):
+        workers[ready.identity].append(worker_key(ready.slot, ready.incarnation))
+    counted = [
+        (read, read.library_attempt)
+        for read in _held(history)
+        if read.library_attempt is not None and read.inbox_id is not None
+    ]
+    starts, rows = history.starts, digests([read.inbox_id for read, _ in counted])
+    mine = np.flatnonzero(np.isin(starts.inbox, rows))
+    told: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    columns = (starts.inbox, starts.key >> EXECUTION_BITS, starts.t_ns, starts.library_attempt)
+    for row, worker, t_ns, count in zip(*(part[mine].tolist() for part in columns), strict=True):
+        told[row, worker].append((t_ns, count))
+    for (read, attempt), row in zip(counted, rows.tolist(), strict=True):
+        counts = [one for worker in workers[read.claimed_by] for one in told[row, worker]]
+        if any(t_ns <= read.t_ns and count > attempt for t_ns, count in counts):
+            yield f"A row of {read.job_id} was counted lower at a kill than when it had started."
 
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
@@ -152,4 +187,5 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _held_before_spawn,
     _whole_rows,
     _rows_of_one_form,
+    _attempts,
 )

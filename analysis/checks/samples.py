@@ -196,6 +196,21 @@ def _anchors(history: History) -> Iterator[str]:
             return
 
 
+def _brackets(history: History) -> Iterator[str]:
+    """The sampler does nothing else between the two reads of a clock around an anchor's."""
+    anchors = history.records.of(ClockAnchorRecord)
+    samples = (s for s in history.records.of(ResourceSample) if s.subject in SUBJECTS)
+    taken_ns = [s.t_ns for s in samples] + [s.t_ns for s in history.records.of(QueueSnapshot)]
+    spans = [(t_ns, t_ns) for t_ns in taken_ns]
+    for anchor in anchors:
+        before_ns = anchor.t_ns - anchor.bracket_ns // 2
+        spans.append((before_ns, before_ns + anchor.bracket_ns))
+    spans.sort()
+    turned = any(anchor.bracket_ns < 0 for anchor in anchors)
+    if turned or any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
+        yield "The two reads of the clock around a clock_anchor's cannot lie so far apart."
+
+
 def _blind(history: History) -> Iterator[str]:
     """The queue is out of sight only where a fault has taken the server away."""
     ended = {seen.fault: seen.t_ns for seen in history.records.of(FaultEnded)}
@@ -218,5 +233,6 @@ CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _counts,
     _sizes,
     _anchors,
+    _brackets,
     _blind,
 )

@@ -74,6 +74,7 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     job_id: str
     execution: int
     error_class: str
+    message: str = ""
     inbox_id: str | None = None
 
 

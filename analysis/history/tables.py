@@ -29,6 +29,8 @@ from worker_child.protocol import RowState
 STATES: tuple[RowState, ...] = ("queued", "retrying", "claimed", "dead", "done", "absent")
 """States of a row, the least settled first."""
 STATE_CODES = {state: code for code, state in enumerate(STATES)}
+QUOTED = 200
+"""So many characters of an exception's text are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Failures(Ends):
     """`job_failed` lines."""
 
     error_class: Labels
+    message: Labels
+    """The exceptions' texts, as far as they are quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,23 +205,25 @@ class FailureColumns(EndColumns):
     def __init__(self, jobs: RawJobIds) -> None:
         super().__init__(jobs)
         self._error_class = LabelColumn()
+        self._message = LabelColumn()
 
     def extend(self, values: Values) -> None:
         """Take some lines' fields. Raises OverflowError."""
         super().extend(values)
         self._error_class.extend(values["error_class"])
+        self._message.extend([message[:QUOTED] for message in values["message"]])
 
     def table(self, ids: JobIds) -> Failures:
         """All that was taken."""
         ends = super().table(ids)
-        labels = self._error_class.labels()
         return Failures(
             job=ends.job,
             key=ends.key,
             t_ns=ends.t_ns,
             n=ends.n,
             inbox=ends.inbox,
-            error_class=labels,
+            error_class=self._error_class.labels(),
+            message=self._message.labels(),
         )
 
 

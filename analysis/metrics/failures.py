@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
 import numpy as np
 
 from analysis.history.columns import Ints
@@ -11,6 +12,18 @@ from analysis.history.history import History
 from analysis.metrics.retries import Retries, retries_section
 from analysis.section import Section, why_none
 from worker_child.protocol import JobDiscarded
+
+MOST_MESSAGES = 5
+"""So many different messages of a class are quoted, those of most executions first."""
+
+
+class ErrorMessage(Section, frozen=True, kw_only=True):
+    """Failed executions that said the same."""
+
+    message: str
+    """The exception's text, its first 200 characters."""
+    failed: int
+    """Executions that failed with it."""
 
 
 class ClassOfErrors(Section, frozen=True, kw_only=True):
@@ -21,6 +34,10 @@ class ClassOfErrors(Section, frozen=True, kw_only=True):
     rate: float | None
     """Their share of all executions, 0 to 1."""
     rate_why: str | None = None
+    messages: list[ErrorMessage] = msgspec.field(default_factory=list)
+    """What they said, at most five different messages."""
+    messages_left_out: int = 0
+    """Executions that said something else than these."""
 
 
 class JobsByExecutions(Section, frozen=True, kw_only=True):
@@ -86,7 +103,7 @@ def errors_section(history: History) -> Errors:
     failures = history.failures
     keys, firsts = np.unique(failures.key, return_index=True)
     names, codes = failures.error_class.names, failures.error_class.code[firsts]
-    counts = np.bincount(codes, minlength=len(names)).tolist()
+    said = failures.message.code[firsts]
     rate = _share(len(keys), executions)
     return Errors(
         executions=executions,
@@ -94,7 +111,8 @@ def errors_section(history: History) -> Errors:
         rate=rate,
         rate_why=why_none(rate, NOTHING_EXECUTED),
         by_class={
-            name: _of_class(count, executions) for name, count in zip(names, counts, strict=True)
+            name: _of_class(failures.message.names, said[codes == code], executions)
+            for code, name in enumerate(names)
         },
         attempts=_attempts(history),
         discards=_discards(history),
@@ -102,9 +120,29 @@ def errors_section(history: History) -> Errors:
     )
 
 
-def _of_class(failed: int, executions: int) -> ClassOfErrors:
+def planned_message(error_class: str) -> str:
+    """What an execution says that fails as its job's plan wants it, in every language."""
+    return f"PlannedError: planned failure: {error_class}"
+
+
+def _of_class(messages: list[str], said: Ints, executions: int) -> ClassOfErrors:
+    """`said` = for each failed execution of the class: which of the `messages`."""
+    failed = len(said)
     rate = _share(failed, executions)
-    return ClassOfErrors(failed=failed, rate=rate, rate_why=why_none(rate, NOTHING_EXECUTED))
+    counts = np.bincount(said, minlength=len(messages))
+    most = np.argsort(-counts, kind="stable")[:MOST_MESSAGES].tolist()
+    quoted = [
+        ErrorMessage(message=messages[place], failed=int(counts[place]))
+        for place in most
+        if counts[place]
+    ]
+    return ClassOfErrors(
+        failed=failed,
+        rate=rate,
+        rate_why=why_none(rate, NOTHING_EXECUTED),
+        messages=quoted,
+        messages_left_out=failed - sum(one.failed for one in quoted),
+    )
 
 
 def _distinct(keys: Ints) -> int:

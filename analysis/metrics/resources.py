@@ -22,6 +22,9 @@ class MemoryLevel(Section, frozen=True, kw_only=True):
     """The greatest of them, bytes."""
     last: int
     """The last of them, bytes."""
+    processes: float | None = None
+    """In how many processes it lay, on average; left out where they are not counted, as for the
+    harness, which is one."""
 
 
 class Memory(Section, frozen=True, kw_only=True):
@@ -102,14 +105,17 @@ def _memory(history: History, samples: list[ResourceSample]) -> Memory:
 
 
 def _memory_of(samples: list[ResourceSample], subject: str) -> MemoryLevel | None:
-    values = [s.rss_bytes for s in samples if s.subject == subject and s.rss_bytes is not None]
+    of_it = [sample for sample in samples if sample.subject == subject]
+    values = [sample.rss_bytes for sample in of_it if sample.rss_bytes is not None]
     if not values:
         return None
+    processes = [sample.processes for sample in of_it if sample.processes is not None]
     return MemoryLevel(
         n=len(values),
         mean=round(sum(values) / len(values)),
         max=max(values),
         last=values[-1],
+        processes=round(sum(processes) / len(processes), 6) if processes else None,
     )
 
 

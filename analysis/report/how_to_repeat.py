@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analysis.compare.cells import Block, Run
+from orchestrator.history.records import RunStart
 
 PROGRAM = "crashbench"
 FOLDER = "results/matrix"
@@ -57,6 +58,17 @@ def how_to_repeat(blocks: Sequence[Block], pages: str | None) -> list[str]:
         f"`{PROGRAM} reproduce {FOLDER}/RUN.jsonl`.",
         "",
     ]
+
+
+def run_command(start: RunStart) -> str:
+    """What asks for this one run again; "" where its history does not say how it was asked for."""
+    if start.invocation is None:
+        return ""
+    named = ["--scenario", start.invocation.scenario, "--library", start.invocation.library]
+    named += ["--preset", start.base_preset, "--ordinal", str(start.ordinal)]
+    put = [("--set", value) for value in start.value_words]
+    put += [("--setting", setting) for setting in start.setting_words]
+    return shlex.join([PROGRAM, "run", *named, *(word for pair in put for word in pair)])
 
 
 def _pages(folder: str | None) -> str:

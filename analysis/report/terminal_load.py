@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.metrics.failures import Errors
+from analysis.metrics.failures import ClassOfErrors, Errors, planned_message
 from analysis.metrics.fairness import Tenants
 from analysis.metrics.queue import Queue
 from analysis.metrics.resources import Resources
@@ -63,12 +63,22 @@ def _errors(errors: Errors) -> Iterator[Row]:
     for name, found in sorted(errors.by_class.items()):
         remark = f"{share(found.rate)} of {plain(errors.executions)} executions"
         yield words(name), plain(found.failed), remark
+        yield from _messages(name, found)
     attempts = errors.attempts
     yield "attempts a job", f"{attempts.mean:.2f}", f"{attempts.max} at most"
     if errors.discards.jobs:
         yield "discarded", plain(errors.discards.jobs), "jobs that the library gave up"
     if errors.retries.retries:
         yield from _retries(errors.retries)
+
+
+def _messages(name: str, found: ClassOfErrors) -> Iterator[Row]:
+    """What the executions said, save where it is what a planned failure always says."""
+    for told in found.messages:
+        if told.message != planned_message(name):
+            yield "", plain(told.failed), " ".join(told.message.split()) or "no message"
+    if found.messages_left_out:
+        yield "", plain(found.messages_left_out), "with other messages"
 
 
 def _retries(retries: Retries) -> Iterator[Row]:
@@ -125,5 +135,7 @@ def _resources(resources: Resources) -> Iterator[Row]:
     for subject, name in SUBJECTS.items():
         level = getattr(resources.rss_bytes, subject)
         if level is not None:
-            remark = f"at most, {level.mean / MIB:,.0f} MiB on average"
+            counted = level.processes
+            spread = "" if counted is None else f", in {counted:,.1f} processes"
+            remark = f"at most, {level.mean / MIB:,.0f} MiB{spread} on average"
             yield f"memory, {name}", f"{level.max / MIB:,.0f} MiB", remark

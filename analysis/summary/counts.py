@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from analysis.faults_named import kills_named
@@ -14,8 +16,8 @@ from analysis.ledger.tally import Tally
 from analysis.metrics.dedup import dedup_section
 from analysis.metrics.faults import FaultFound, costs_attempt
 from analysis.metrics.idleness import Idleness
-from analysis.section import seconds, why_none
-from analysis.summary.lives import phases_s, worker_lives
+from analysis.section import duration, seconds, why_none
+from analysis.summary.lives import opened, phases_s, worker_lives
 from analysis.summary.types import (
     CrashSection,
     DuplicatedByKind,
@@ -53,7 +55,22 @@ def run_section(case: Case) -> RunSection:
         drain=end.drain if end is not None else None,
         phases_s=phases_s(case.history),
         workers=worker_lives(case),
+        asked_for=_given(msgspec.json.decode(msgspec.json.encode(start.scenario))),
+        invocation=start.invocation,
+        preset_hash=start.preset_hash,
+        parity=start.parity,
+        offers=start.offers,
+        opened=opened(case.history),
+        producer_latest_us=end.max_lateness_us if end is not None else None,
+        stream_s=duration(case.started_ns, end.cut_ns, "").s if end is not None else None,
     )
+
+
+def _given(part: Any) -> Any:
+    """The same without the keys that have no value."""
+    if isinstance(part, dict):
+        return {key: _given(value) for key, value in part.items() if value is not None}
+    return [*map(_given, part)] if isinstance(part, list) else part
 
 
 def jobs_section(case: Case, tally: Tally) -> JobsSection:

@@ -30,7 +30,7 @@ from analysis.metrics.stalls import StallFound
 from analysis.metrics.survivors import SurvivorsFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
-from orchestrator.history.records import ReasonOfEnd
+from orchestrator.history.records import Invocation, ReasonOfEnd
 from worker_child.protocol import Rescue
 
 SUMMARY_VERSION: Literal[2] = 2
@@ -54,6 +54,21 @@ class WorkerLife(Section, frozen=True, kw_only=True):
     """When it was reaped."""
     ended: ReasonOfEnd | None
     """How it left; null = it was never seen to leave."""
+    identity: str | None = None
+    """Under which name it holds rows of the queue, as it said when ready; left out where it never
+    became ready."""
+    peak_rss_bytes: int | None = None
+    """The most memory that it ever held, bytes, by the kernel's word when it was reaped; left out
+    where nobody was told."""
+
+
+class Opened(Section, frozen=True, kw_only=True):
+    """What workers said, once ready, of what they had opened and set."""
+
+    workers: int
+    """So many said just this."""
+    what: dict[str, Any]
+    """By a name of the worker's own: connections, versions, ..."""
 
 
 class RunSection(Section, frozen=True, kw_only=True):
@@ -98,6 +113,25 @@ class RunSection(Section, frozen=True, kw_only=True):
     Empty = the run did not come to its end, or noted no phase."""
     workers: list[WorkerLife] = msgspec.field(default_factory=list)
     """Every worker, by slot and incarnation. Empty = T = 0 never came."""
+    asked_for: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The scenario, resolved: defaults filled in, what was set put on top; a key that has no value
+    is left out."""
+    invocation: Invocation | None = None
+    """What a command line has to name, so that the same is asked for again; left out where no
+    command asked for it."""
+    preset_hash: str | None = None
+    """By it a tuned preset and its no-fault control find each other; left out where the preset does
+    not suit any workers."""
+    parity: dict[str, str] = msgspec.field(default_factory=dict)
+    """What a comparison must show beside the settings, in a phrase each."""
+    offers: dict[str, str] = msgspec.field(default_factory=dict)
+    """What the library can do and not every library can, and how, in a phrase each."""
+    opened: list[Opened] = msgspec.field(default_factory=list)
+    """What the workers said of what they had opened; those that said the same stand together."""
+    producer_latest_us: int | None = None
+    """How late the producer woke at worst, microseconds; left out where nobody was told."""
+    stream_s: float | None = None
+    """From T = 0 until the stream of jobs ended, seconds; left out where it never did."""
 
 
 class DuplicatedByKind(Section, frozen=True, kw_only=True):

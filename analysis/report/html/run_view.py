@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
@@ -12,6 +11,7 @@ from analysis.metrics.latency import by_name, instants
 from analysis.metrics.throughput import warm_ns
 from analysis.report.answer import Answer, answer
 from analysis.report.grid import Grid
+from analysis.report.how_to_repeat import run_command
 from analysis.report.html.kills_plot import kills_plot
 from analysis.report.html.latency_plot import latency_plot
 from analysis.report.html.load_plots import queue_plot, throughput_plot
@@ -31,9 +31,9 @@ from analysis.report.html.workers_plot import workers_plot
 from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
 from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
+from analysis.report.terminal_load import MIB
 from analysis.summary.types import Summary
 from orchestrator.scenario.types import CHECK_INTERVALS
-from worker_child.protocol import ChildReady
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,18 @@ def _kills(case: Case, summary: Summary, clock: Clock) -> Iterator[Kill]:
 
 
 def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
-    """What the library was set to, its own rhythms, and what parity must show beside them."""
-    start = case.history.start
-    settings, rhythms, parity = (Grid(("", "", ""), text=(0, 1, 2)) for _ in range(3))
-    for name, value in flattened(start.settings):
+    """What was asked for, what the library was set to, its own rhythms, and what parity must show
+    beside them."""
+    start, run = case.history.start, summary.run
+    asked, settings, rhythms, parity, members = (
+        Grid(("", "", ""), text=(0, 1, 2)) for _ in range(5)
+    )
+    for name, value in flattened(run.asked_for):
+        asked.add_row(name, plain_text(value), "")
+    for name, value in flattened(run.settings):
         changed = "changed on top of the preset" if name in start.changed_settings else ""
         settings.add_row(name, plain_text(value), changed)
-    for name, period_s in sorted(start.periods_s.items()):
+    for name, period_s in sorted(run.periods_s.items()):
         rhythms.add_row(words(name), f"{period_s:g} s", "")
     workers = start.scenario.workers
     sizes = (
@@ -151,24 +156,29 @@ def _settings(case: Case, summary: Summary) -> list[tuple[str, Grid]]:
     for name, count in sizes:
         parity.add_row(name, f"{count:,}", "of the scenario, the same for every library")
     parity.add_row("attempts at most", f"{workers.max_attempts:,}", "of the scenario")
-    for name, phrase in start.parity.items():
+    for name, phrase in run.parity.items():
         parity.add_row(words(name), phrase, "")
-    opened = {tuple(flattened(made)) for made in _effective(case)}
-    for pairs in sorted(opened, key=str):
-        for name, value in pairs:
-            parity.add_row(f"opened: {name}", plain_text(value), "as a worker told")
+    for name, phrase in run.offers.items():
+        parity.add_row(f"offers: {words(name)}", phrase, "not every library does")
+    for one in run.workers:
+        peak = one.peak_rss_bytes
+        members.add_row(
+            f"slot {one.slot}, process {one.incarnation}",
+            "" if one.identity is None else one.identity,
+            "" if peak is None else f"{peak / MIB:,.1f} MiB of memory at most",
+        )
+    for opened in run.opened:
+        who = "as a worker told" if opened.workers == 1 else f"as {opened.workers} workers told"
+        for name, value in flattened(opened.what):
+            parity.add_row(f"opened: {name}", plain_text(value), who)
     grids = (
+        (f"The scenario {run.scenario}, resolved", asked),
         (f"Settings of the preset {summary.run.preset}", settings),
         ("The library's own rhythms", rhythms),
         ("Parity", parity),
+        ("The workers' names in the queue, and their memory", members),
     )
     return [(title, grid) for title, grid in grids if grid.row_count]
-
-
-def _effective(case: Case) -> Iterator[dict[str, Any]]:
-    for ready in case.history.records.of(ChildReady):
-        if ready.effective:
-            yield ready.effective
 
 
 def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
@@ -176,8 +186,8 @@ def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
     start = case.history.start
     described = case.scenario.description.strip()
     yield "scenario", run.scenario + (f": {described}" if described else "")
-    if start.value_words:
-        yield "set on top of the file", ", ".join(start.value_words)
+    if run.invocation is not None and run.invocation.values:
+        yield "set on top of the file", ", ".join(run.invocation.values)
     yield "library", f"{run.library} {run.library_version}, preset {run.preset}"
     if start.changed_settings:
         yield "changed settings", ", ".join(start.setting_words)
@@ -192,6 +202,14 @@ def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
         if values:
             yield title, " ".join(values)
     yield "cell_hash", run.cell_hash
+    if run.preset_hash is not None:
+        yield "preset_hash", f"{run.preset_hash} (its no-fault control has the same)"
+    if run.producer_latest_us is not None:
+        yield "producer", f"woke {run.producer_latest_us / 1000:.3f} ms late at worst"
+    if run.stream_s is not None:
+        yield "stream of jobs", f"ended at T+{run.stream_s:.3f} s"
+    if run.invocation is not None:
+        yield "asked for by", run_command(start)
 
 
 def _notes(summary: Summary) -> Iterator[str]:
