@@ -31,7 +31,7 @@ OUT_OF_ORDER = "The samples of one second were not taken in their order."
 
 def anchor(t_ns: int, behind_ns: int = 0) -> ClockAnchorRecord:
     """The wall's clock is `behind_ns` ahead of a fixed distance."""
-    return ClockAnchorRecord(t_ns, 1_700_000_000 * S + t_ns + behind_ns, 100)
+    return ClockAnchorRecord(t_ns, 1_700_000_000 * S + t_ns + behind_ns, 1)
 
 
 def sample(t_ns: int, subject: Subject, **changed: Any) -> ResourceSample:
