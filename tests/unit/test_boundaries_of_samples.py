@@ -71,7 +71,7 @@ def said(
     workers = SimpleNamespace(slots=SLOTS, concurrency=CONCURRENCY)
     history = stand_in(
         *lines,
-        end=SimpleNamespace(ended=ended),
+        end=SimpleNamespace(ended=ended, t_ns=5000),
         start=SimpleNamespace(scenario=SimpleNamespace(workers=workers)),
         enqueues=SimpleNamespace(sent_ns=np.array(sent_ns, np.int64)),
         server_harmed=harmed,
