@@ -13,6 +13,7 @@ from analysis.checks.consistency import disagreements
 from analysis.checks.instants import PATIENCE_NS
 from analysis.checks.samples import TURN_NS
 from analysis.history.load import load
+from orchestrator.history.records import KINDS
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.mutator import Line, mended, recorded, summary
 from tests.histories.one_change import written
@@ -32,7 +33,7 @@ def entering(phase: str) -> Wanted:
 
 
 SORTS: dict[str, Wanted] = {
-    **{kind: of_kind(kind) for lines in RECORDED.values() for kind in {x["kind"] for x in lines}},
+    **{kind: of_kind(kind) for kind in KINDS},
     **{f"the phase {name}": entering(name) for name in ("setup", "load", "drain", "stop", "audit")},
     "the phase hold": entering("hold"),
     **{
