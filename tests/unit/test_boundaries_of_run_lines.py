@@ -64,7 +64,7 @@ def test_lines_that_agree_say_nothing() -> None:
     ("version", "counted", "told"),
     [
         (1, 700, False),
-        (1, 0, False),
+        (1, 0, True),
         (1, 1, True),
         (1, 699, True),
         (2, 0, True),
@@ -73,9 +73,7 @@ def test_lines_that_agree_say_nothing() -> None:
         (3, 700, False),
     ],
 )
-def test_run_end_counts_the_bytes_beside_it_but_for_the_oldest_that_count_none(
-    version: int, counted: int, told: bool
-) -> None:
+def test_run_end_counts_the_bytes_beside_it(version: int, counted: int, told: bool) -> None:
     sentence = f"run_end says that {counted} bytes precede it; the file has 700 beside that line."
     assert said(version=version, bytes_written=counted) == [sentence] * told
 
