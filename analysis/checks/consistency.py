@@ -95,9 +95,10 @@ ROOMS: Final = (
     clean_workers,
     questions,
     bystanders,
+    phases,
+    samples,
+    workload,
 )
-ROOMS_OF_RECORDED: Final = (phases, samples, workload)
-"""Asked of histories that a parent recorded: what was written by hand lacks what they read."""
 
 
 def disagreements(history: History) -> list[str]:
@@ -107,8 +108,7 @@ def disagreements(history: History) -> list[str]:
     """
     if history.end is None or history.truncated:
         return []
-    modules = ROOMS if history.by_hand else (*ROOMS, *ROOMS_OF_RECORDED)
-    rooms = (CHECKS, *(module.CHECKS for module in modules))
+    rooms = (CHECKS, *(module.CHECKS for module in ROOMS))
     return [sentence for room in rooms for check in room for sentence in check(history)]
 
 
@@ -233,12 +233,7 @@ def _ready_once(history: History) -> Iterator[str]:
 
 
 def _session_names(history: History) -> Iterator[str]:
-    """An incarnation's sessions are told by its run, slot and number; its role is a known one.
-
-    Of version 1 there are histories written by hand that name no session.
-    """
-    if history.version == 1:
-        return
+    """An incarnation's sessions are told by its run, slot and number; its role is a known one."""
     for spawned in history.records.of(ChildSpawned):
         name = session_name(history.run_id, spawned.slot, spawned.incarnation)
         if spawned.application_name != name:

@@ -18,7 +18,7 @@ def _tenants(history: History) -> Iterator[str]:
     lines = history.enqueues
     for code, kind in enumerate(lines.kind.names):
         ownerless = lines.tenant.code[lines.kind.code == code] == ABSENT
-        if ownerless.any() and not ownerless.all() and not history.by_hand:
+        if ownerless.any() and not ownerless.all():
             yield f"Some jobs of the kind {kind} lack the tenant that others have."
 
 

@@ -129,9 +129,7 @@ def _mixed(lacking: Iterable[bool]) -> bool:
 
 
 def _numbered(history: History) -> Iterator[str]:
-    """A child counts its executions: 1, 2, 3, ...; by hand they may bear any number."""
-    if history.by_hand:
-        return
+    """A child counts its executions: 1, 2, 3, ..."""
     keys = history.starts.key
     workers, numbers = keys >> EXECUTION_BITS, keys & ((1 << EXECUTION_BITS) - 1)
     count = np.bincount(workers)

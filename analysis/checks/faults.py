@@ -77,10 +77,7 @@ def _successors(history: History) -> Iterator[str]:
 
 
 def _instants(history: History) -> Iterator[str]:
-    """The rows are read when all else has been seen, and a victim leaves when it is reaped.
-
-    A history that was written by hand says of its leaving when it was told of.
-    """
+    """The rows are read when all else has been seen, and a victim leaves when it is reaped."""
     left = {one.fault: one.t_ns for one in history.records.of(ChildExited)}
     for seen in history.records.of(FaultEnded):
         end = seen.after
@@ -92,8 +89,7 @@ def _instants(history: History) -> Iterator[str]:
         if read_ns is not None and any(one is not None and one > read_ns for one in before):
             yield f"Kill {nth(seen.fault)}: the rows were read before its victim was wholly gone."
         exited_ns = left.get(seen.fault, end.reaped_ns)
-        two = end.reaped_ns is not None and exited_ns != end.reaped_ns
-        if two and not history.by_hand:
+        if end.reaped_ns is not None and exited_ns != end.reaped_ns:
             yield f"Kill {nth(seen.fault)}: its victim was reaped, and left, at two instants."
 
 

@@ -76,7 +76,7 @@ def _effects_gone(history: History) -> Iterator[str]:
 def _one_snapshot(history: History) -> Iterator[str]:
     """All lines of a read bear its instant."""
     t_ns = history.rows.t_ns
-    if len(history.closings) != 1 or history.by_hand or not t_ns.size:
+    if len(history.closings) != 1 or not t_ns.size:
         return
     if not int(t_ns.min()) == int(t_ns.max()) == history.closings[0].t_ns:
         yield "The lines of the final read bear several instants."

@@ -40,12 +40,11 @@ def _enqueues(history: History) -> Iterator[str]:
     known = (sent != ABSENT) & (answered != ABSENT)
     recovered = lines.recovered != 0
     by_parent = lines.worker == ABSENT
-    recorded = not history.by_hand
     checks = (
         (known & (answered < sent), "An enqueue was acknowledged before it was sent"),
         (by_parent & known & (sent < lines.intended_ns), "An enqueue was sent before its instant"),
         (
-            ~by_parent & known & (sent != lines.intended_ns) & recorded,
+            ~by_parent & known & (sent != lines.intended_ns),
             "An enqueue from within a job was intended for another instant than its call's",
         ),
         (known & (lines.t_ns < answered), "An enqueue was written down before its answer"),
@@ -114,8 +113,6 @@ def _stream(history: History) -> Iterator[str]:
     """The stream's jobs are numbered in the order of their intended instants, up to its end; those
     of a key in the order of its first one's, where the others come later."""
     assert history.end is not None, "asked of an unfinished history"
-    if history.by_hand:
-        return
     lines, ids = history.enqueues, history.jobs
     bulk = (lines.job < len(ids.stream)) & (lines.worker == ABSENT) & (lines.recovered == 0)
     index = ids.stream[lines.job[bulk]]

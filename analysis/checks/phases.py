@@ -1,7 +1,4 @@
-"""The phases of a run, which the parent notes, against what happened in each of them.
-
-Of histories that a parent recorded.
-"""
+"""The phases of a run, which the parent notes, against what happened in each of them."""
 
 from __future__ import annotations
 

@@ -16,10 +16,9 @@ CHANGED_PRESET: Final = re.compile(r"\.[0-9a-f]{8}\Z")
 
 
 def _bytes_written(history: History) -> Iterator[str]:
-    """Of version 1 there are histories written by hand that never counted."""
     assert history.end is not None, "asked of an unfinished history"
     said, found = history.end.bytes_written, history.bytes_beside_end
-    if said != found and (said or history.version > 1):
+    if said != found:
         yield f"run_end says that {said} bytes precede it; the file has {found} beside that line."
 
 
@@ -44,9 +43,9 @@ def _run_id(history: History) -> Iterator[str]:
 
 
 def _asked_for(history: History) -> Iterator[str]:
-    """What run_start says of its own scenario beside it; in histories that a parent recorded."""
+    """What run_start says of its own scenario beside it."""
     start = history.start
-    if history.version == 1 or history.by_hand:
+    if history.version == 1:
         return
     workload = start.scenario.workload
     needs = needed_offers(start.scenario)

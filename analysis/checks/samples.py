@@ -1,7 +1,4 @@
-"""The samples that the parent takes once a second, one of each sort in a turn, in a fixed order.
-
-Of histories that a parent recorded.
-"""
+"""The samples that the parent takes once a second, one of each sort in a turn, in a fixed order."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from analysis.checks.instants import PATIENCE_NS
 from analysis.evidence.blind import blind_spans
 from analysis.history.columns import ABSENT
-from analysis.history.history import History
+from analysis.history.history import History, is_first_phase
 from orchestrator.history.records import (
     ClockAnchorRecord,
     FaultEnded,
@@ -36,6 +34,7 @@ VALUES = (
 )
 KIB = 1024
 """No page and no block is smaller."""
+TURN_NS = 1_000_000_000
 TICK_NS = 1_000_000
 US_NS = 1000
 HICCUP_US = 50_000
@@ -86,6 +85,22 @@ def _turns(history: History) -> Iterator[str]:
     taken = [t_ns for turn in zip(*columns, strict=True) for t_ns in turn] + [anchors[-1].t_ns]
     if any(later < earlier for earlier, later in pairwise(taken)):
         yield "The samples of one second were not taken in their order."
+
+
+def _each_second(history: History) -> Iterator[str]:
+    """The turns begin with the setup and go on to the end; only a server that a fault harms may
+    keep the parent waiting."""
+    end = history.end
+    assert end is not None, "asked of an unfinished history"
+    if end.ended != "completed" or history.server_harmed:
+        return
+    begun = [note.t_ns for note in history.records.of(Note) if is_first_phase(note)]
+    anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
+    instants = [*begun, *anchors, end.t_ns]
+    apart_ns = [later - earlier for earlier, later in pairwise(instants)]
+    if any(silent_ns > TURN_NS + PATIENCE_NS for silent_ns in apart_ns):
+        longest_s = max(apart_ns) / 1e9
+        yield f"For {longest_s:.3f} s the parent took no sample, and it takes one a second."
 
 
 def _of_one_form(history: History) -> Iterator[str]:
@@ -226,6 +241,7 @@ def _blind(history: History) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[History], Iterator[str]], ...] = (
     _turns,
+    _each_second,
     _of_one_form,
     _capacity,
     _hiccups,

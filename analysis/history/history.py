@@ -37,7 +37,6 @@ from orchestrator.history.fault_parts import FAULT_PARTS
 from orchestrator.history.producer_faults import ProducerBefore
 from orchestrator.history.records import (
     HISTORY_VERSION,
-    ClockAnchorRecord,
     FaultEnded,
     FaultInjected,
     RowRead,
@@ -112,14 +111,6 @@ class History:
     kill_reads: list[RowRead]
     """Every line of the reads after kills, the closing ones included."""
     records: Records
-
-    @property
-    def by_hand(self) -> bool:
-        """Written by hand, line by line, as no run is: a run notes its first phase before anything
-        else, and a clock_anchor a second. What lacks only one of the two was recorded, and damaged.
-        """
-        notes = self.records.of(Note)
-        return not self.records.of(ClockAnchorRecord) and not any(map(is_first_phase, notes))
 
     @property
     def server_harmed(self) -> bool:

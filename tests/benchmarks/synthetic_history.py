@@ -20,6 +20,7 @@ from orchestrator.history.records import (
     KIND_OF,
     ChildExited,
     ChildSpawned,
+    ClockAnchorRecord,
     FaultEnded,
     FaultInjected,
     HistoryRecord,
@@ -38,6 +39,8 @@ from orchestrator.scenario.types import (
     Expectations,
     Limits,
     Scenario,
+    Tenants,
+    Wave,
     WorkerSettings,
     WorkloadSettings,
 )
@@ -53,7 +56,6 @@ from tests.benchmarks.synthetic_plan import (
     identity,
     intended_ns,
     kill_ns_of,
-    length_us,
     place,
     places,
     settled_ns,
@@ -62,6 +64,9 @@ from worker_child.protocol import ChildReady, Note, Rescue, session_name, stream
 
 RUN_ID = "synthetic-none-tuned-001"
 WALL_OFFSET_NS = 1_790_000_000 * SECOND
+CONCURRENCY = 100
+LENGTH_US = 20_000
+"""How long each job is planned."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -129,7 +134,7 @@ _HEAD = b'{"run_id":"%b","timestamp":"%%b","kind":"' % RUN_ID.encode()
 _ENQUEUED = (
     _HEAD + b'job_enqueued","fields":{"t_ns":%d,"job_id":"j%06d","outcome":"accepted",'
     b'"kind":"entity_update","class":"short","length_us":%d,"intended_ns":%d,"sent_ns":%d,'
-    b'"acknowledged_ns":%d,"tenant":"t%04d","inbox_id":"%d"}}\n'
+    b'"acknowledged_ns":%d,"tenant":"t0000","inbox_id":"%d"}}\n'
 )
 _EVENT = (
     b'"fields":{"t_ns":%d,"n":%d,"slot":%d,"incarnation":%d,"job_id":"j%06d","execution":%d,'
@@ -148,7 +153,7 @@ _ROW = (
 def _enqueued(job: int) -> bytes:
     due_ns = intended_ns(job)
     at_ns = due_ns + 2 * MS
-    numbers = (length_us(job), due_ns, due_ns + MS // 2, at_ns, job % 10, job)
+    numbers = (LENGTH_US, due_ns, due_ns + MS // 2, at_ns, job)
     return _ENQUEUED % (_stamp(at_ns), at_ns, job, *numbers)
 
 
@@ -185,7 +190,7 @@ def _line(record: HistoryRecord) -> bytes:
 
 
 def _opening(jobs: int, kill_ns: int) -> Iterator[HistoryRecord]:
-    yield _run_start(kill_ns)
+    yield _run_start(jobs, kill_ns)
     for worker in range(SLOTS + 1):
         slot, incarnation = place(worker)
         name = session_name(RUN_ID, slot, incarnation)
@@ -195,16 +200,28 @@ def _opening(jobs: int, kill_ns: int) -> Iterator[HistoryRecord]:
         pid = 100 + worker
         yield ChildSpawned(at_ns, slot, incarnation, pid, "worker", name, **after)
         yield ChildReady(ready_ns, 0, slot, incarnation, pid, identity(worker))
-    yield Note(t_ns=BEGIN_NS, code="phase", detail={"phase": "load"})
+    yield from (_entered("setup", SECOND // 2), _entered("load", BEGIN_NS))
     for second_ns in range(SECOND, settled_ns(jobs), SECOND):
-        yield QueueSnapshot(t_ns=second_ns, queued=5, claimed=60, retrying=0, dead=0)
+        yield _anchor(second_ns)
+        yield ResourceSample(t_ns=second_ns, subject="children", capacity=SLOTS * CONCURRENCY)
+        yield ResourceSample(t_ns=second_ns, subject="parent")
+        queued, claimed = (5, 60) if second_ns > BEGIN_NS else (0, 0)
+        yield QueueSnapshot(t_ns=second_ns, queued=queued, claimed=claimed, retrying=0, dead=0)
         yield ResourceSample(
             t_ns=second_ns, subject="hiccup", ticks=1000, ticks_over_50_ms=0, max_us=900
         )
 
 
-def _run_start(kill_ns: int) -> RunStart:
-    scenario = _scenario((kill_ns - MS // 10 - BEGIN_NS) / SECOND)
+def _entered(phase: str, at_ns: int) -> Note:
+    return Note(t_ns=at_ns, code="phase", detail={"phase": phase})
+
+
+def _anchor(at_ns: int) -> ClockAnchorRecord:
+    return ClockAnchorRecord(t_ns=at_ns, wall_ns=at_ns + WALL_OFFSET_NS, bracket_ns=100)
+
+
+def _run_start(jobs: int, kill_ns: int) -> RunStart:
+    scenario = _scenario(jobs, (kill_ns - MS // 10 - BEGIN_NS) / SECOND)
     return RunStart(
         t_ns=SECOND // 2,
         history_version=HISTORY_VERSION,
@@ -222,17 +239,24 @@ def _run_start(kill_ns: int) -> RunStart:
         periods_s={"poll": 0.5},
         environment={},
         cell_hash="0" * 16,
+        planned_stream_jobs=jobs,
     )
 
 
-def _scenario(kill_s: float) -> Scenario:
+def _scenario(jobs: int, kill_s: float) -> Scenario:
     return Scenario(
         name="synthetic",
         description="Written by a program, not by a run.",
         seed=1,
-        workers=WorkerSettings(slots=SLOTS, concurrency=100),
+        workers=WorkerSettings(slots=SLOTS, concurrency=CONCURRENCY),
         workload=WorkloadSettings(
-            duration_s=60.0, rate_per_s=1.0, mix={"entity_update": 1.0}, warmup_s=5.0
+            duration_s=60.0,
+            rate_per_s=1.0,
+            mix={"entity_update": 1.0},
+            warmup_s=5.0,
+            waves=(Wave(count=jobs, kind="entity_update", length_s=LENGTH_US / 1e6),),
+            waves_from="before",
+            tenants=Tenants(count=1),
         ),
         limits=Limits(backlog_margin_s=10.0, max_bound_s=60.0),
         expectations=Expectations(certificates=1),
@@ -289,6 +313,7 @@ def _kill(done: Executions, kill_ns: int) -> Iterator[HistoryRecord]:
 
 def _ending(jobs: int, done: Executions, kill_ns: int) -> Iterator[HistoryRecord]:
     end_ns = settled_ns(jobs)
+    yield from (_entered(phase, end_ns) for phase in ("drain", "stop", "audit"))
     yield RowRead(t_ns=end_ns, read="final", lines=jobs)
     for worker in range(SLOTS + 1):
         mine = done.worker == worker
@@ -302,6 +327,7 @@ def _ending(jobs: int, done: Executions, kill_ns: int) -> Iterator[HistoryRecord
             )
         else:
             yield ChildExited(end_ns, slot, incarnation, pid, "stopped", exit_code=0, events=events)
+    yield _anchor(end_ns)
     yield RunEnd(
         t_ns=end_ns + MS,
         ended="completed",

@@ -74,6 +74,7 @@ class Story(StoryEvents):
         read."""
         fault = sent["fault"]
         t = sent["t_ns"]
+        self.first("child_exited", fault=fault)["t_ns"] = t + 1000
         self.record(
             "fault_ended",
             fault=fault,

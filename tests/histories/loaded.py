@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from orchestrator.scenario.types import Scenario
+from orchestrator.scenario.workload import Workload
 from tests.histories.builder import MILLISECOND_NS, ORIGIN_NS, Story
 
 SECOND_NS = 1000 * MILLISECOND_NS
+TENANTS_OF_SEED = 2511
+"""With it the first two waves of `unfair` fall to the tenants that it is about."""
 SKEWED: dict[str, Any] = {"tenants": {"count": 3, "distribution": "skewed", "noisy_share": 0.5}}
 
 
@@ -39,10 +45,12 @@ def unfair(**workload: Any) -> Story:
     of the noisy ones the last two are done after 2 s too.
     """
     story = Story(workload={**SKEWED, **workload})
+    story.first("run_start")["seed"] = TENANTS_OF_SEED
     worker = story.worker()
     tenants = ["t0000"] * 4 + ["t0001", "t0002", None, "t0001"]
     for index, tenant in enumerate(tenants[:7]):
-        enqueue(story, index, index * 10, tenant=tenant)
+        kind = "entity_update" if tenant else "daily_coordinator"
+        enqueue(story, index, index * 10, tenant=tenant, kind=kind)
     for index, wait_ms in ((4, 100), (5, 100), (0, 400), (1, 400), (2, 400), (3, 400), (6, 1000)):
         at(story, index * 10 + wait_ms)
         worker.start(job(index))
@@ -102,14 +110,14 @@ def sampled(backlog: list[int], **workload: Any) -> Story:
         enqueue(story, second, second * 1000)
         at(story, second * 1000 + 10)
         worker.run(job(second))
-        at(story, second * 1000 + 990)
-        story.snapshot(queued, claimed=1, table_bytes=1000 + second)
+        at(story, second * 1000 + 987)
         mib = (10 + second) << 20
         busy = second % 2
         story.sample("children", rss_bytes=mib, open_executions=busy, capacity=4)
         story.sample("parent", rss_bytes=mib)
         calls += 10 * second
         story.sample("postgres", rss_bytes=mib, calls=calls)
+        story.snapshot(queued, claimed=1, table_bytes=(1000 + second) << 10)
     story.exit(worker)
     story.end()
     return story
@@ -117,13 +125,15 @@ def sampled(backlog: list[int], **workload: Any) -> Story:
 
 def burdened() -> Story:
     """All of it at once, over forty jobs: for whoever counts the lines another way."""
-    story = Story(workload={**SKEWED, "warmup_s": 1.0})
+    kinds = ("entity_update", "entity_enrich", "tenant_rollup", "daily_coordinator")
+    mix = {"mix": dict.fromkeys(kinds, 0.25)}
+    story = Story(workload={**SKEWED, **mix, "closed_loop": True, "warmup_s": 1.0})
+    story.fits_the_plan = False
+    scenario = msgspec.convert(story.first("run_start")["scenario"], Scenario)
     worker = story.worker()
-    kinds = (("entity_update", "short"), ("entity_enrich", "medium"), ("tenant_rollup", "medium"))
-    for index in range(40):
-        kind, job_class = kinds[index % 3]
-        tenant = None if index % 7 == 0 else f"t{index % 2 * (1 + index % 4):04d}"
-        enqueue(story, index, index * 100, tenant=tenant, kind=kind, **{"class": job_class})
+    for index, drawn in zip(range(40), Workload(scenario).jobs(), strict=False):
+        told = {name: getattr(drawn.plan, name) for name in ("kind", "length_us", "tenant")}
+        enqueue(story, index, index * 100, **told, **{"class": drawn.job_class})
         at(story, index * 100 + 5 + index * index % 37)
         worker.start(job(index))
         at(story, index * 100 + 60)

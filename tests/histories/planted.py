@@ -359,7 +359,7 @@ PLANTED: dict[str, Planted] = {
         stream_of(4, ended="interrupted"), "unknown", says="interrupted"
     ),
     "a_whole_stream": Planted(stream_of(3), "pass"),
-    "an_endless_stream": Planted(stream_of(None), "pass"),
+    "a_stream_that_the_run_cuts": Planted(stream_of(None), "pass"),
     "died_by_our_fault": Planted(lambda: died_unasked(ours=True), "invalid", says="worker_died"),
     "died_by_its_own": Planted(
         lambda: died_unasked(ours=False),

@@ -36,12 +36,7 @@ def check(summary: Summary, right: Right) -> None:
 
 def calm(story: Story) -> Story:
     """On a machine that did not stall after any kill."""
-    kills = [fields["t_ns"] for kind, fields in story.records if kind == "fault_injected"]
-    for t_ns in kills:
-        sample = {"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}
-        story.records.insert(
-            -1, ("resource_sample", {"t_ns": t_ns + 1, "subject": "hiccup", **sample})
-        )
+    story.meter = {"ticks": 1000, "ticks_over_50_ms": 0, "max_us": 900}
     return story
 
 

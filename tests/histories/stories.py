@@ -63,15 +63,16 @@ def waiting(
 
 
 def left_by_one_that_was_told_to_stop(seconds: float) -> Story:
-    """It leaves with A claimed; the other worker is there for so many seconds more."""
+    """It leaves with A claimed; the others are there for so many seconds more."""
     story = Story()
     first, second = story.worker(0), story.worker(1)
     story.enqueue(A, B)
-    story.exit(first, "stopped")
+    successor = story.depart(first, story.tell_to_stop(first), held=[A])
     second.run(B)
     story.wait(seconds)
     story.phase("stop")
-    story.exit(second)
+    for worker in (second, successor):
+        story.exit(worker)
     story.row(A, "claimed", claimed_by=first.identity)
     story.end(drain="1 claimed rows")
     return story
@@ -235,7 +236,6 @@ def never_enqueued() -> Story:
     """The enqueue of A was indeterminate and A was never seen."""
     story = Story()
     worker = story.worker()
-    story.enqueue(B)
     story.record(
         "enqueue_failed",
         job_id=A,
@@ -244,6 +244,7 @@ def never_enqueued() -> Story:
         sent_ns=story.now_ns,
         error="gone",
     )
+    story.enqueue(B)
     worker.run(B)
     story.exit(worker)
     story.planned.add(A)

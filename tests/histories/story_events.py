@@ -162,7 +162,7 @@ class StoryEvents(StoryLines):
         self,
         *job_ids: str,
         by: Worker | None = None,
-        length_us: int = 1000,
+        length_us: int = 5000,
         tenant: str | None = None,
         **changed: Any,
     ) -> None:
@@ -175,7 +175,7 @@ class StoryEvents(StoryLines):
                 "class": "short",
                 "length_us": length_us,
                 "intended_ns": self.now_ns,
-                "sent_ns": self.now_ns + 1000,
+                "sent_ns": self.now_ns + (0 if by else 1000),
                 "acknowledged_ns": self.now_ns + 2000,
                 "inbox_id": f"row-{job_id}",
                 **({} if tenant is None else {"tenant": tenant}),
@@ -203,7 +203,7 @@ class StoryEvents(StoryLines):
             outcome="recovered",
             kind="entity_update",
             **{"class": "short"},
-            length_us=1000,
+            length_us=5000,
             intended_ns=ORIGIN_NS,
         )
 
@@ -250,8 +250,10 @@ class StoryEvents(StoryLines):
         for job_id, state in states.items():
             if state != "none" and job_id not in seen:
                 self.row(job_id, state)
-        lines = sum(k == "row_read" and f["read"] == "final" for k, f in self.records)
-        self.record("row_read", read="final", lines=lines)
+        read = [f for k, f in self.records if k == "row_read" and f["read"] == "final"]
+        closing = self.record("row_read", read="final", lines=len(read))
+        for row in read:
+            row["t_ns"] = closing["t_ns"]
         self.record(
             "run_end",
             **{

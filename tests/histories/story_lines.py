@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.histories.parents_lines import whole
 from worker_child.protocol import session_name
 
 RUN_ID = "planted-nothing-stock-001"
@@ -38,6 +40,13 @@ class StoryLines:
 
     `records` may be changed before they are written.
     """
+
+    meter: Mapping[str, int] | None = None
+    """What the hiccup meter says each second; None = there was none."""
+    sees_the_queue = True
+    """Whether the parent can look at the queue."""
+    fits_the_plan = True
+    """Whether the scenario is made to fit the jobs; else they are those that its seed makes."""
 
     def __init__(self) -> None:
         self.now_ns = ORIGIN_NS
@@ -83,8 +92,17 @@ class StoryLines:
             if kind == "child_spawned":
                 who = fields["slot"], fields["incarnation"]
                 fields["application_name"] = session_name(self.run_id, *who)
-        texts = [text_of(self.run_id, kind, fields) for kind, fields in self.records]
-        for place, (kind, fields) in enumerate(self.records):
+        records = whole(
+            self.records,
+            self.meter,
+            sees_the_queue=self.sees_the_queue,
+            fits_the_plan=self.fits_the_plan,
+        )
+        for kind, fields in records:
+            if kind == "run_start":
+                fields["scenario_sha256"] = scenario_digest(fields["scenario"])
+        texts = [text_of(self.run_id, kind, fields) for kind, fields in records]
+        for place, (kind, fields) in enumerate(records):
             if kind == "run_end":
                 others = [*texts[:place], *texts[place + 1 :]]
                 fields["bytes_written"] = sum(len(text.encode()) + 1 for text in others)

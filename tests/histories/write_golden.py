@@ -1,7 +1,7 @@
 """Writes the golden histories and their summaries anew: `python -m tests.histories.write_golden`.
 
-Those of version 1, beside the summaries, and of version 2 are never written again: they show that
-these are read.
+Those of version 1, beside the summaries, and of version 2 are not written by it: they show that
+these are read. They have the lines of today's, in the forms of their time.
 
 Read the difference before you commit it: it is what changes for every reader of a summary.
 """

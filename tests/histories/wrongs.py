@@ -219,11 +219,12 @@ def known_by_a_retry_alone() -> Story:
 
 
 def stream_of(planned: int | None, *, ended: str = "completed") -> Callable[[], Story]:
-    """A stream of three jobs of which so many were planned."""
+    """A stream of three jobs of which so many were planned; None = the run cuts it."""
 
     def plant() -> Story:
         story = healthy()
         story.first("run_start")["planned_stream_jobs"] = planned
+        story.first("run_start")["scenario"]["workload"]["closed_loop"] = planned is None
         story.first("run_end")["ended"] = ended
         return story
 

@@ -64,11 +64,19 @@ def lost_after_the_kill() -> Story:
 
 
 def renumbered(story: Story) -> Story:
-    """The events of the second incarnation count from 0 again, without a gap."""
+    """The events of the second incarnation count from 0 again, and its executions from 1."""
     count = 0
-    for _, fields in story.records:
+    numbers: dict[int, int] = {}
+    for kind, fields in story.records:
         if "n" in fields and fields["incarnation"] == 1:
             fields["n"], count = count, count + 1
+            if kind == "job_started":
+                numbers[fields["execution"]] = len(numbers) + 1
+            if "execution" in fields:
+                fields["execution"] = numbers[fields["execution"]]
+        for effect in fields.get("effects", []):
+            if effect[1] == 1:
+                effect[2] = numbers[effect[2]]
     story.first("child_exited", incarnation=1)["events"] = count
     return story
 

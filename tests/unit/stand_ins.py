@@ -20,6 +20,7 @@ from orchestrator.observe.probe import Probe, Reading
 from orchestrator.observe.sampler import Backlog, Sampler
 from orchestrator.workers.child import ChildHandle, Exit, State
 from orchestrator.workers.event_reader import Event, EventReader
+from orchestrator.workers.ends import Ends
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import InboxRow, QueueCounts
@@ -102,7 +103,7 @@ class StillFleet(Fleet):
     def __init__(self, tracker: Tracker, clock: Clock) -> None:
         self.children: dict[Incarnation, ChildHandle] = {}
         self.spawned_ns: dict[Incarnation, int] = {}
-        self._died_ns: dict[Incarnation, int] = {}
+        self._ends = Ends()
         self._tracker = tracker
         self._clock = clock
 
@@ -160,7 +161,7 @@ class StillFleet(Fleet):
 
     def kill(self, child: ChildHandle, fault: int | None) -> int:
         child.state = State.KILLED
-        self._died_ns[child.slot, child.incarnation] = self._clock.now_ns
+        self._ends.died_ns[child.slot, child.incarnation] = self._clock.now_ns
         child.killed_ns = self._clock.now_ns
         return self._clock.now_ns
 

@@ -43,6 +43,7 @@ def ended(story: Story, worker: Worker) -> Story:
 def one_waits(seconds: int, *, queued: int = 1, looks: bool = True) -> Story:
     """A waits so long before the only worker takes it."""
     story = Story()
+    story.sees_the_queue = looks
     worker = story.worker()
     if looks:
         story.snapshot()
@@ -305,6 +306,7 @@ class _Teller:
         for worker in self.workers:
             self.story.exit(worker)
         made = self.made
+        self.story.sees_the_queue = bool(made.looks)
         rows = {job: "claimed" if job in made.begun else "queued" for job in made.enqueued}
         self.story.end(rows | dict.fromkeys(made.over, "done"))
         return made

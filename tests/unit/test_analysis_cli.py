@@ -95,8 +95,8 @@ def test_explain_tells_the_story_of_a_job_in_order(
         "slot 0 incarnation 0 entered the handler",
         "committed the effect",
         "was killed",
-        "After kill 1 its row is claimed",
         "is gone: killed",
+        "After kill 1 its row is claimed",
         "slot 0 incarnation 1 entered the handler",
         "At the end its row is done",
     ]

@@ -64,7 +64,7 @@ def test_lines_that_agree_say_nothing() -> None:
     ("version", "counted", "told"),
     [
         (1, 700, False),
-        (1, 0, False),
+        (1, 0, True),
         (1, 1, True),
         (1, 699, True),
         (2, 0, True),
@@ -73,9 +73,7 @@ def test_lines_that_agree_say_nothing() -> None:
         (3, 700, False),
     ],
 )
-def test_run_end_counts_the_bytes_beside_it_but_for_the_oldest_that_count_none(
-    version: int, counted: int, told: bool
-) -> None:
+def test_run_end_counts_the_bytes_beside_it(version: int, counted: int, told: bool) -> None:
     sentence = f"run_end says that {counted} bytes precede it; the file has 700 beside that line."
     assert said(version=version, bytes_written=counted) == [sentence] * told
 
@@ -206,15 +204,12 @@ def test_a_changed_setting_is_in_force(changed: dict[str, int]) -> None:
     ]
 
 
-@pytest.mark.parametrize("whose", [{"version": 1}, {"by_hand": True}])
-def test_only_of_what_a_parent_recorded_is_asked_what_it_says_beside_its_scenario(
-    whose: dict[str, Any],
+@pytest.mark.parametrize(("version", "told"), [(1, 0), (2, 3), (3, 3)])
+def test_the_first_version_is_not_asked_what_it_says_beside_its_scenario(
+    version: int, told: int
 ) -> None:
     wrong = {"needs": ("dedup",), "planned_stream_jobs": None, "preset_hash": "none"}
-
-    assert said(start=wrong, **whose) == []
-    assert len(said(start=wrong)) == 3
-    assert len(said(start=wrong, version=2)) == 3
+    assert len(said(start=wrong, version=version)) == told
 
 
 @pytest.mark.parametrize(

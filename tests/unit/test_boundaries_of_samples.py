@@ -66,12 +66,13 @@ def said(
     ended: str = "completed",
     sent_ns: Sequence[int] = (),
     harmed: bool = False,
+    end_ns: int = 5000,
 ) -> list[str]:
     """What the checks say of a run with these lines; `sent_ns` = when its jobs were sent."""
     workers = SimpleNamespace(slots=SLOTS, concurrency=CONCURRENCY)
     history = stand_in(
         *lines,
-        end=SimpleNamespace(ended=ended),
+        end=SimpleNamespace(ended=ended, t_ns=end_ns),
         start=SimpleNamespace(scenario=SimpleNamespace(workers=workers)),
         enqueues=SimpleNamespace(sent_ns=np.array(sent_ns, np.int64)),
         server_harmed=harmed,
@@ -121,6 +122,40 @@ def test_the_workers_and_the_parent_are_always_sampled(subject: Subject) -> None
     lines = turns(2)
     found = said(*without(lines, *of_kind(lines, subject)))
     assert found == [f"There are 0 samples of {subject} to 2 turns of the sampler."]
+
+
+SILENT = "For {} s the parent took no sample, and it takes one a second."
+
+
+@pytest.mark.parametrize(
+    ("silent_ns", "told"),
+    [(6 * S, None), (6 * S + 1, "6.000"), (2_000_000 * S, "2000000.000")],
+)
+@pytest.mark.parametrize("where", ["before the first turn", "between two", "after the last"])
+def test_the_parent_samples_each_second_from_the_setup_to_the_end_and_may_be_5_s_late(
+    where: str, silent_ns: int, told: str | None
+) -> None:
+    begun_ns = 7 * S
+    lines = [*turn(begun_ns), anchor(begun_ns + 1000)]
+    end_ns = begun_ns + 2000
+    if where == "before the first turn":
+        begun_ns -= silent_ns
+    elif where == "between two":
+        lines[-1] = anchor(begun_ns + silent_ns)
+        end_ns += silent_ns
+    else:
+        end_ns = begun_ns + 1000 + silent_ns
+    setup = Note(begun_ns, "phase", detail={"phase": "setup"})
+    another = Note(0, "phase", detail={"phase": "load"})
+    silent = [] if told is None else [SILENT.format(told)]
+
+    assert said(setup, another, *lines, end_ns=end_ns) == silent
+    assert said(setup, *lines, end_ns=end_ns, harmed=True) == []
+    assert said(setup, *lines, end_ns=end_ns, ended="interrupted") == []
+
+
+def test_of_several_silences_the_longest_is_told() -> None:
+    assert said(*turn(0), anchor(8 * S), end_ns=15 * S) == [SILENT.format("8.000")]
 
 
 @pytest.mark.parametrize("ended", ["completed", "interrupted"])

@@ -47,6 +47,7 @@ def test_what_finishes_in_the_moment_between_the_stamp_and_the_end_is_not_of_neg
     seen = story.first("fault_ended")["parts"]
     for place, part in enumerate(("reaped_ns", "eof_ns", "sessions_gone_ns", "rows_read_ns")):
         seen[part] = sent_ns + 800_000 + place
+    story.first("child_exited", fault=0)["t_ns"] = seen["reaped_ns"]
     for kind, fields in story.records:
         if kind == "row_read" and fields["read"] == "kill":
             fields["t_ns"] = seen["rows_read_ns"]

@@ -54,7 +54,6 @@ def said(
     lines: Sequence[dict[str, Any]],
     *failures: EnqueueFailed,
     rows: Sequence[str] = (),
-    by_hand: bool = False,
 ) -> list[str]:
     """What the checks say of these enqueues; `rows` = those that the final read found besides."""
     kinds = sorted({line["kind"] for line in lines})
@@ -76,7 +75,6 @@ def said(
         enqueues=enqueues,
         rows=SimpleNamespace(inbox=digests(list(rows))),
         jobs=Jobs(10),
-        by_hand=by_hand,
     )
     return [sentence for check in CHECKS for sentence in check(history)]
 
@@ -96,14 +94,11 @@ def test_kinds_of_tenants_and_kinds_of_the_system_stand_beside_each_other() -> N
     assert said(lines) == []
 
 
-def test_a_job_that_lacks_the_tenant_that_others_of_its_kind_have_is_told_of_a_recorded_run() -> (
-    None
-):
+def test_a_job_that_lacks_the_tenant_that_others_of_its_kind_have_is_told() -> None:
     lines = [enqueue(0), enqueue(1, tenant=None), enqueue(2, kind="rollup", tenant=None)]
     lacking = "Some jobs of the kind update lack the tenant that others have."
 
     assert said(lines) == [lacking]
-    assert said(lines, by_hand=True) == []
 
 
 def test_a_job_that_the_parent_enqueued_twice_is_named() -> None:

@@ -100,7 +100,6 @@ def test_without_a_noisy_tenant_there_is_no_ratio_and_it_says_why(tmp_path: Path
 
 def test_latencies_stand_by_kind_and_by_class(tmp_path: Path) -> None:
     story = unfair()
-    story.first("job_enqueued", job_id="j000006").update({"kind": "daily_coordinator"})
     story.first("job_enqueued", job_id="j000005").update({"class": "medium"})
     by = analyse(story.write(tmp_path)).latency_by_ms
 

@@ -276,7 +276,8 @@ def test_a_survivor_may_bear_the_process_id_of_a_worker_that_was_gone_by_then(
         lives_on(story)
         for kind in ("child_spawned", "child_ready", "child_exited"):
             story.first(kind, slot=1)["pid"] = 4242
-        story.first("child_exited", slot=1)["t_ns"] = end(story)["reaped_ns"] + 1
+        left = story.first("child_exited", slot=1)
+        left.update(t_ns=end(story)["reaped_ns"] + 1, reason="died", exit_code=1)
         end(story)["lived_on"] = [4242]
 
     lived, _ = told(tmp_path, plant)

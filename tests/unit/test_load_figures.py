@@ -31,7 +31,7 @@ def test_rows_by_state_have_a_most_and_a_mean_of_the_load(tmp_path: Path) -> Non
     assert queue.queued == QueueLevel(max=9, mean=2.0, n=3)
     assert queue.backlog == queue.queued
     assert queue.claimed.max == 1
-    assert queue.table_bytes == QueueLevel(max=1003, mean=1001.0, n=3)
+    assert queue.table_bytes == QueueLevel(max=1003 << 10, mean=1001.0 * 1024, n=3)
     assert queue.backlog_at_end_of_load == 2
 
 
@@ -40,7 +40,9 @@ def test_the_drain_lasts_from_the_last_intended_to_the_last_completed(tmp_path: 
 
 
 def test_without_samples_the_queues_figures_are_null_and_say_why(tmp_path: Path) -> None:
-    queue = judged(unfair(), tmp_path).queue
+    story = unfair()
+    story.sees_the_queue = False
+    queue = judged(story, tmp_path).queue
 
     assert queue.samples == 0
     assert queue.queued.max is None and queue.queued.max_why

@@ -19,8 +19,7 @@ from orchestrator.commands.matrix.runner import OVERHEAD_S, Estimate, Matrix, bl
 from orchestrator.errors import Interrupted, ResultsError
 from orchestrator.run.request import Request
 from orchestrator.run.subprocess_run import Ended, IsInterrupted, Tick, longest_s
-from tests.histories.planted import PLANTED
-from tests.histories.stories import healthy
+from tests.histories.drawn import drawn
 
 TINY = str(Path(__file__).parent.parent / "scenarios" / "tiny_matrix.toml")
 
@@ -60,15 +59,11 @@ class Witness:
         self.saved.append(len(outcomes))
 
 
-def leave_history(cell: MatrixRun, planted: str | None = None) -> None:
+def leave_history(cell: MatrixRun, lost: str | None = None) -> None:
     """What a finished run would leave."""
-    story = PLANTED[planted].plant() if planted else healthy()
-    start = story.first("run_start")
     request = cell.request
-    start.update(
-        scenario=dict(request.resolved.table),
-        scenario_name=request.scenario.name,
-        seed=request.scenario.seed,
+    story = drawn(request.resolved, lost=lost)
+    story.first("run_start").update(
         library=request.library,
         preset=request.preset.name,
         ordinal=request.ordinal,
@@ -151,7 +146,7 @@ def test_a_failed_run_stops_no_other_and_counts_before_all_verdicts(cells: list[
     def stand_in(cell: MatrixRun) -> str | None:
         if cell.run_id == cells[0].run_id:
             return "the disk is full"
-        leave_history(cell, "lost_and_done" if cell.run_id == cells[1].run_id else None)
+        leave_history(cell, "j000003" if cell.run_id == cells[1].run_id else None)
         return None
 
     outcomes, _ = carry_out(cells, stand_in)

@@ -104,6 +104,9 @@ def test_a_neighbour_that_is_given_up_by_a_poison_fails(tmp_path: Path) -> None:
     story.drop("job_started", job_id=A, slot=0, incarnation=1)
     for place, name in enumerate(("child_ready", "job_started", "job_dying")):
         story.first(name, incarnation=1)["n"] = place
+    for name in ("job_started", "job_dying"):
+        story.first(name, incarnation=1)["execution"] = 1
+    story.first("fault_injected", fault=1)["parts"]["execution"] = 1
     story.first("child_exited", incarnation=1)["events"] = 3
     story.first("row_read", read="final", job_id=A).update(state="dead", effects=[])
     summary = of(story, tmp_path)

@@ -155,6 +155,18 @@ def given_up_by_the_successor(job_id: str = A) -> Story:
     return finished(story, last, rows={job_id: "absent"})
 
 
+def given_up_while_it_was_held() -> Story:
+    """The only wave's one job stops in its body until the kill."""
+    story = given_up_by_the_successor()
+    scenario = story.first("run_start")["scenario"]
+    wave = {"kind": "entity_update", "length_s": 0.005, "hold": "started"}
+    kinds = {"entity_update": {"tenant_scoped": False}}
+    scenario["workload"].update(waves=[wave], waves_from="before", kinds=kinds)
+    scenario["faults"] = [{"what": "kill", "slot": 0, "when_held": True}]
+    story.first("fault_injected").update(trigger="held", biased=True)
+    return story
+
+
 def one_error_and_one_kill_of_three_attempts() -> Story:
     story = attempts_of(Story(), 3)
     story.enqueue(A)
@@ -189,7 +201,7 @@ LOSSES: dict[str, tuple[Callable[[], Story], Right]] = {
         Right("fail", ("given_up",), f"1 of 1 job {NEVER_FAILED}"),
     ),
     "a held job": (
-        lambda: given_up_by_the_successor("h000000"),
+        given_up_while_it_was_held,
         Right("fail", ("given_up",), f"1 of 1 job {NEVER_FAILED}"),
     ),
     "an attempt too early": (
@@ -209,13 +221,13 @@ def turned_away(outcome: str) -> Story:
     """All but one are turned away, though the scenario gives each a key of its own."""
     story = Story()
     worker = story.worker()
-    story.enqueue(C)
-    worker.run(C)
-    for job_id in (A, B):
+    story.enqueue(A)
+    worker.run(A)
+    for job_id in (B, C):
         told = {"job_id": job_id, "outcome": outcome, "intended_ns": story.now_ns}
         story.record("enqueue_failed", **told, sent_ns=story.now_ns)
         story.planned.add(job_id)
-    return finished(story, worker, rows={A: "none", B: "none"})
+    return finished(story, worker, rows={B: "none", C: "none"})
 
 
 def failed_though_nothing_was_to_fail(error_class: str, *, at_last: bool) -> Story:
@@ -269,8 +281,8 @@ NEARLY_NOTHING: dict[str, tuple[Callable[[], Story], Right]] = {
 def back_after(*after_s: float, survivor: bool = False, last_s: float = 0.5) -> Story:
     """One kill for each, whose two orphans come back so long after it and `last_s` later."""
     story = Story()
-    other = story.worker(1) if survivor else None
     worker = story.worker(0)
+    other = story.worker(1) if survivor else None
     for place, seconds in enumerate(after_s):
         jobs = [f"j{2 * place + number:06d}" for number in range(2)]
         story.enqueue(*jobs)

@@ -47,7 +47,7 @@ def test_a_found_history_is_void_for_its_own_reason(name: str, why: str, tmp_pat
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda text: text.replace('"length_us":1000', '"length_us":10000', 1), "bytes precede it"),
+        (lambda text: text.replace('"length_us":5000', '"length_us":50000', 1), "bytes precede it"),
         (lambda text: text.replace('"rate_per_s":1.0', '"rate_per_s":2.0', 1), "digest is"),
         (lambda text: text.replace(RUN_ID, "another-name-stock-001"), "by its run_start it is"),
         (lambda text: text.replace('"preset":"stock"', '"preset":"tuned"', 1), "by its run_start"),
