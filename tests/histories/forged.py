@@ -22,8 +22,13 @@ def setting(kind: str, where: dict[str, Any] | None = None, **values: Any) -> Ch
 
 
 def of_the_victim(kind: str, **values: Any) -> Change:
-    """Change whom the first line of a kind says that the fault hit."""
-    return lambda story: story.first(kind)["target"].update(values)
+    """Change whom the first line of a kind, and no other, says that the fault hit."""
+
+    def change(story: Story) -> None:
+        fields = story.first(kind)
+        fields["target"] = {**fields["target"], **values}
+
+    return change
 
 
 def witnessed(**values: Any) -> Change:

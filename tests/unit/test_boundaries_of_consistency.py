@@ -34,6 +34,16 @@ def seen(**values: Any) -> Change:
     return lambda story: story.first("fault_ended")["parts"].update(values)
 
 
+def certified_for(**values: Any) -> Change:
+    """The certificate names another process than the fault."""
+
+    def change(story: Story) -> None:
+        seen = story.first("fault_ended")
+        seen["target"] = {**seen["target"], **values}
+
+    return change
+
+
 def all_of(*changes: Change) -> Change:
     def change(story: Story) -> None:
         for one in changes:
@@ -50,7 +60,8 @@ def uncertified(story: Story) -> None:
     ("change", "told"),
     [
         (all_of(), []),
-        (lambda story: story.first("fault_ended")["target"].update(slot=5), [DISAGREE]),
+        (certified_for(slot=5), [DISAGREE]),
+        (certified_for(pid=5), [DISAGREE]),
         (seen(reaped_ns=None, signal=None), []),
         (seen(reaped_ns=None, signal=15), []),
         (seen(signal=15), [DISAGREE]),

@@ -53,7 +53,10 @@ def with_rows(*more: tuple[str, dict[str, Any]]) -> Story:
     for job_id, fields in more:
         story.records.insert(
             -2,
-            ("row_read", {"t_ns": story.now_ns, "read": "final", "job_id": job_id, **fields}),
+            (
+                "row_read",
+                {"t_ns": closing(story)["t_ns"], "read": "final", "job_id": job_id, **fields},
+            ),
         )
         closing(story)["lines"] += 1
     return story
