@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.histories.mutator import (
     CHECKSUMS,
+    HOLES,
+    NESTED,
     Trial,
     holes,
     listed,
@@ -34,6 +36,29 @@ def test_every_hole_has_a_reason_and_is_of_a_class_there_is() -> None:
     known = sites(recorded())
 
     assert [of for of, reason in listed().items() if len(reason) < 10 or of not in known] == []
+
+
+def test_the_holes_are_forty_classes_at_most_and_as_many_as_their_list_says() -> None:
+    found, everything = listed(by_other_seeds=False), listed()
+    more = len(everything) - len(found)
+
+    assert len(everything) <= 40
+    said = " ".join(HOLES.read_text(encoding="utf-8").split())
+    assert f"{len(found)} of " in said
+    assert f"a mutation of {more} classes more" in said
+
+
+def test_every_field_of_every_line_is_changed_but_what_is_mended() -> None:
+    changed = {of[:2] for of in sites(recorded()) if of[2] == "change"}
+    fields = {
+        (line["kind"], name)
+        for lines in recorded().values()
+        for line in lines
+        for name in line["fields"]
+        if name not in CHECKSUMS | NESTED
+    }
+
+    assert fields - changed == set()
 
 
 def test_what_is_recorded_is_true_before_it_is_mended() -> None:

@@ -114,6 +114,8 @@ class InboxRow:
     """Never ``absent``."""
     claimed_by: str | None = None
     library_attempt: int | None = None
+    """The library's own count of attempts, as at the start of a job. None = it has none; one that
+    counts says it of every claimed row, and never less than at its holder's start of it."""
     claimable_in_s: float | None = None
     """Seconds from the snapshot until the library makes a claimed row available again."""
     picked_after_done: bool = False
