@@ -36,9 +36,18 @@ def _duplicates(summary: Summary) -> Iterator[str]:
 def _run_again(summary: Summary) -> Iterator[str]:
     """What was done once, and had to be begun twice for it."""
     count = summary.jobs.flags_by_verdict.get("completed_once", {}).get("redelivered", 0)
-    if summary.crash.kills and count > 0:
-        jobs, had = ("1 job", "it had") if count == 1 else (f"{count:,} jobs", "they had")
-        yield f"{jobs} began a second time: {had} not finished when the worker died."
+    if not summary.crash.kills or not count:
+        return
+    jobs, was, had = ("job", "was", "it had") if count == 1 else ("jobs", "were", "they had")
+    if count > sum(kill.found.started for kill in summary.recovery):
+        yield f"{count:,} {jobs} {was} started again and done once."
+        return
+    other = "other " if summary.crash.duplicates_by_crash else ""
+    worker = "a worker" if len(summary.recovery) > 1 else "the worker"
+    yield (
+        f"{count:,} {other}interrupted {jobs} {was} started again and done once: {had} not "
+        f"finished when {worker} died."
+    )
 
 
 def _still_owed(summary: Summary) -> Iterator[str]:

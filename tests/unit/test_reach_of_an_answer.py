@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from analysis.report.answer import answer
@@ -43,8 +44,22 @@ def test_a_pass_over_duplicates_says_whether_they_were_judged(
 def test_what_had_not_finished_and_began_anew_is_told_beside_what_was_done_twice(
     tmp_path: Path,
 ) -> None:
-    assert "1 job began a second time: it had not finished" in said(quick(), tmp_path)
-    assert "began a second time" not in said(healthy(), tmp_path)
+    assert (
+        "1 interrupted job was started again and done once: it had not finished when the worker "
+        "died."
+    ) in said(quick(), tmp_path)
+    assert "1 other interrupted job was started again" in said(crash(), tmp_path)
+    assert "started again" not in said(healthy(), tmp_path)
+
+
+def test_what_no_kill_had_interrupted_is_not_said_to_have_been(tmp_path: Path) -> None:
+    summary = analyse(quick().write(tmp_path))
+    (kill,) = summary.recovery
+    found = msgspec.structs.replace(kill.found, started=0)
+    recovery = [msgspec.structs.replace(kill, found=found)]
+    details = answer(msgspec.structs.replace(summary, recovery=recovery)).details
+
+    assert "1 job was started again and done once." in details
 
 
 def test_what_may_yet_come_back_is_told_with_how_long_that_may_take(tmp_path: Path) -> None:
