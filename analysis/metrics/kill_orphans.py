@@ -44,12 +44,18 @@ def orphans_of(kill: Kill) -> Orphans:
     last_pickup = duration(since, max(firsts.values(), default=None), why)
     settled_ns, unsettled = _settled_ns(kill, orphans)
     if orphans and unsettled:
-        why = f"{unsettled} of {len(orphans)} orphans were not seen to settle"
+        why = _unsettled(unsettled, len(orphans), any_again=bool(firsts))
     elif orphans and settled_ns is None:
         why = "all had finished before the kill, or were given up, and none was run again"
     last = duration(since, None if unsettled else settled_ns, why)
     why = kill.death.claims_unknown or f"the adapter gave no instant, or {NO_WORKER}"
     return Orphans(first, last_pickup, duration(since, _expected_pickup_ns(kill), why), last)
+
+
+def _unsettled(unsettled: int, orphans: int, *, any_again: bool) -> str:
+    if not any_again:
+        return f"none of {orphans} orphans was taken up again"
+    return f"{unsettled} of {orphans} orphans did not come to their end"
 
 
 def _settled_ns(kill: Kill, orphans: list[int]) -> tuple[int | None, int]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from analysis.faults_named import faults_counted
-from analysis.metrics.kill_types import Recovery
+from analysis.metrics.latency import by_name
 from analysis.report.causes import causes
-from analysis.report.reach import reach
+from analysis.report.number_format import milliseconds
+from analysis.report.orphans_told import found_in_hand, last_words, taken_up
+from analysis.report.reach import done_and_owed, reach
 from analysis.summary.types import Summary
 
 Harm = Literal["grave", "mild", "none", "void"]
@@ -44,8 +45,6 @@ EXPECTED = {
     "unplanned_failures": "executions that failed as no plan foresaw",
 }
 """By an expectation's key: its words, where the key alone says too little."""
-ONE_SAMPLE = "One kill is one sample; crash_recovery_repeated gives a distribution."
-NEVER_RESCUES = "this preset never takes up a dead worker's jobs again"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Answer:
     """What is said of a run, in the order in which it is to be read."""
 
     finding: str
-    """One sentence: what became of the jobs, and when the first orphan came back."""
+    """One sentence: what became of the jobs, and when the first orphan was taken up again."""
     harm: Harm
     """How bad the finding is."""
     evidence: str
@@ -85,8 +84,8 @@ def answer(summary: Summary) -> Answer:
     if summary.verdict == "invalid":
         return _no_result(summary)
     harm = _harm(summary)
-    parts = [text for text in (_jobs(summary), _cache(summary), _recovery(summary)) if text]
-    told = "; ".join(parts)
+    parts = (_enqueues(summary), _jobs(summary), _cache(summary), _recovery(summary))
+    told = "; ".join(filter(None, parts))
     interrupted = summary.run.ended == "interrupted"
     finding = f"Interrupted; until then: {told}." if interrupted else f"{_capital(told)}."
     return Answer(finding, harm, _evidence(summary), tuple(_details(summary)))
@@ -130,6 +129,16 @@ def _harm(summary: Summary) -> Harm:
     return "mild" if found or missed or summary.verdict != "pass" else "none"
 
 
+def _enqueues(summary: Summary) -> str:
+    """What came of several enqueues of one key, in a run that is about nothing else."""
+    dedup = summary.jobs.dedup
+    if dedup is None or not dedup.enqueues or summary.faults:
+        return ""
+    made = "1 job" if dedup.accepted == 1 else f"{dedup.accepted:,} jobs"
+    keys = "1 key" if dedup.keys == 1 else f"{dedup.keys:,} keys"
+    return f"{dedup.enqueues:,} enqueues of {keys} made {made}"
+
+
 def _jobs(summary: Summary) -> str:
     """What became of the jobs; that none was lost or executed twice is always said."""
     jobs = summary.jobs
@@ -137,19 +146,27 @@ def _jobs(summary: Summary) -> str:
     if not accepted:
         return "no job was enqueued"
     found = [fate for fate in _fates(summary) if fate.count]
-    absent = [
-        words
-        for count, words in ((jobs.lost, "lost"), (jobs.duplicated, "executed twice"))
-        if not count
-    ]
+    absent = _absent(summary)
     of_all = f"{accepted:,} job{'' if accepted == 1 else 's'}"
     if not found:
-        return f"none of {of_all} lost or executed twice"
+        return f"none of {of_all} {absent}"
     first, *more = found
     parts = [f"{first.count:,} of {of_all} {first.words}"]
     parts += [f"{fate.count:,} {fate.words}" for fate in more]
-    parts += [f"none {' or '.join(absent)}"] if absent else []
+    parts += [f"none {absent}"] if absent else []
     return ", ".join(parts)
+
+
+def _absent(summary: Summary) -> str:
+    """Which of the two did not happen, or has not yet."""
+    lost, twice = summary.jobs.lost, summary.jobs.duplicated
+    owed = done_and_owed(summary)
+    if not twice and owed:
+        which = "1 finished job" if owed == 1 else f"{owed:,} finished jobs"
+        so_far = f"executed twice so far ({which} may still be repeated)"
+        return so_far if lost else f"lost, none {so_far}"
+    found = ((lost, "lost"), (twice, "executed twice"))
+    return " or ".join(words for count, words in found if not count)
 
 
 def _cache(summary: Summary) -> str:
@@ -157,82 +174,32 @@ def _cache(summary: Summary) -> str:
     cache = summary.cache
     if cache is None or not cache.asks:
         return ""
-    of_all = f"of {cache.asks:,} questions to the cache"
-    found = ((cache.wrong_results, "a wrong result"), (cache.unanswered, "none"))
-    parts = [f"{count:,} were served {what}" for count, what in found if count]
+    found = ((cache.wrong_results, "answered wrongly"), (cache.unanswered, "not answered"))
+    parts = [
+        f"{count:,} {'was' if count == 1 else 'were'} {what}" for count, what in found if count
+    ]
     if not parts:
-        return f"none {of_all} was served a wrong result or none"
-    return f"{of_all} {' and '.join(parts)}"
+        return f"all {cache.asks:,} cache requests were answered, none wrongly"
+    return f"of {cache.asks:,} cache requests {' and '.join(parts)}"
 
 
 def _recovery(summary: Summary) -> str:
-    """When the first orphan came back, against the library's own bound."""
-    kills = summary.recovery
-    if not kills:
-        harm = faults_counted(fault.what for fault in summary.faults)
-        return "no worker was killed" + (f": the harm was {harm}" if harm else "")
-    if summary.run.rescue is None and all(k.first_orphan_pickup_s is None for k in kills):
-        return NEVER_RESCUES
-    return _one(kills[0]) if len(kills) == 1 else _many(kills)
-
-
-def _one(kill: Recovery) -> str:
-    picked_s, bound_s = kill.first_orphan_pickup_s, kill.predicted_bound_s
-    if not kill.orphans:
-        if kill.at_least:
-            return "the kill is not known to have found a job in flight"
-        return "the kill found no job in flight"
-    if picked_s is None:
-        if kill.orphans == kill.found.finished_unacknowledged:
-            return "no orphan had to come back"
-        return "its orphan did not come back" if kill.orphans == 1 else "no orphan came back"
-    first = "its orphan" if kill.orphans == 1 else "the first orphan"
-    return f"{first} came back after {picked_s:.1f} s{_against(kill.missed_bound, bound_s)}"
-
-
-def _against(missed: bool, bound_s: float | None) -> str:
-    if bound_s is None:
+    """When the first orphan was taken up again; of a run without a kill, what it is about."""
+    if summary.recovery:
+        return taken_up(summary)
+    if summary.faults:
+        return (
+            f"no worker was killed: the harm was {faults_counted(f.what for f in summary.faults)}"
+        )
+    pickup = summary.latency_ms.pickup
+    if summary.jobs.dedup is not None or summary.cache is not None:
+        return ""
+    if pickup.p50 is None or pickup.p99 is None:
         return ""
     return (
-        f" (later than the {bound_s:.1f} s expected)"
-        if missed
-        else (f" (at most {bound_s:.1f} s expected)")
+        f"jobs were picked up {milliseconds(pickup.p50)} ms (p50) and {milliseconds(pickup.p99)} "
+        "ms (p99) after they were due"
     )
-
-
-def _many(kills: list[Recovery]) -> str:
-    picked = [k.first_orphan_pickup_s for k in kills if k.first_orphan_pickup_s is not None]
-    idle = [kill for kill in kills if not kill.orphans]
-    if len(idle) == len(kills):
-        found = "is known to have found" if any(kill.at_least for kill in idle) else "found"
-        return f"none of {len(kills):,} kills {found} a job in flight"
-    if not picked:
-        return f"after none of {len(kills):,} kills an orphan came back"
-    bounds = [k.predicted_bound_s for k in kills if k.predicted_bound_s is not None]
-    missed = sum(kill.missed_bound for kill in kills)
-    text = f"{_in_how_many(len(picked), idle, len(kills))} the first orphan came back, after "
-    known: list[str] = []
-    if len(picked) == 1:
-        text += f"{picked[0]:.1f} s"
-    else:
-        text += f"{min(picked):.1f} to {max(picked):.1f} s"
-        known.append(f"median {median(picked):.1f} s")
-    if missed:
-        known.append(f"{missed:,} later than expected")
-    elif bounds:
-        known.append(f"at most {max(bounds):.1f} s expected")
-    return f"{text} ({'; '.join(known)})" if known else text
-
-
-def _in_how_many(picked: int, idle: list[Recovery], kills: int) -> str:
-    """Kills that found no job in flight left no orphan that could have come back."""
-    if not idle:
-        return f"in {picked:,} of {kills:,} kills"
-    met = kills - len(idle)
-    which = "each" if picked == met else f"{picked:,}"
-    others = "the other one" if met == 1 else f"{which} of the other {met:,}"
-    none = "are not known to have found a" if any(k.at_least for k in idle) else "found no"
-    return f"{len(idle):,} of {kills:,} kills {none} job in flight; in {others}"
 
 
 def _evidence(summary: Summary) -> str:
@@ -244,7 +211,21 @@ def _evidence(summary: Summary) -> str:
         if one.outcome == {"fail": "broken", "unknown": "unknown"}.get(summary.verdict)
     ]
     which = f": {', '.join(named)}" if named else ""
-    return f"The run can be trusted: its records are complete and agree. {verdict}{which}."
+    trusted = "The run can be trusted: its records are complete and agree."
+    if is_limited(summary):
+        trusted = (
+            "The counts can be trusted: its records are complete and agree. The machine was held "
+            "up meanwhile: times from then are not to be compared."
+        )
+    return f"{trusted} {verdict}{which}."
+
+
+def is_limited(summary: Summary) -> bool:
+    """Whether some time that was measured is marked as the stalled machine's."""
+    latencies = by_name(summary.latency_ms).values()
+    return any(kill.machine_limited for kill in summary.recovery) or any(
+        latency.machine_limited for latency in latencies
+    )
 
 
 def _expected(name: str) -> str:
@@ -254,53 +235,10 @@ def _expected(name: str) -> str:
 
 
 def _details(summary: Summary) -> Iterator[str]:
+    yield from found_in_hand(summary)
     yield from causes(summary)
     yield from reach(summary)
-    if len(summary.recovery) == 1:
-        yield from _one_kill(summary.recovery[0], summary.errors.discards.jobs > 0)
-    elif summary.recovery:
-        yield from _many_kills(summary.recovery)
-
-
-def _many_kills(kills: list[Recovery]) -> Iterator[str]:
-    orphans = sum(kill.orphans for kill in kills)
-    if orphans:
-        least = "At least " if any(kill.at_least for kill in kills) else ""
-        jobs = "1 job was" if orphans == 1 else f"{orphans:,} jobs were"
-        named = "the orphan" if orphans == 1 else "the orphans"
-        yield f"{least}{jobs} in the hands of a worker when it was killed ({named})."
-    yield f"The table of recoveries has each of the {len(kills):,} kills."
-
-
-def _one_kill(kill: Recovery, discards: bool) -> Iterator[str]:
-    if kill.orphans:
-        yield "; ".join([_jobs_in_hand(kill), *_last_orphan(kill, discards)]) + "."
-    if kill.resume_after_ready_s is not None:
-        yield f"The new worker took work {kill.resume_after_ready_s:.2f} s after it was ready."
-    if kill.trigger == "timed":
-        yield ONE_SAMPLE
-
-
-def _jobs_in_hand(kill: Recovery) -> str:
-    count = f"{kill.orphans:,} job{' was' if kill.orphans == 1 else 's were'}"
-    named = "the orphan" if kill.orphans == 1 else "the orphans"
-    if not kill.at_least:
-        return f"{count} in the dead worker's hands ({named})"
-    return f"At least {count} in the dead worker's hands ({named}; not all of its rows are known)"
-
-
-def _last_orphan(kill: Recovery, discards: bool) -> Iterator[str]:
-    """When the last one came back and was done; where jobs were discarded, when it was settled."""
-    picked_s, settled_s = kill.last_orphan_pickup_s, kill.last_orphan_settled_s
-    if picked_s is not None and kill.orphans > 1:
-        yield f"the last came back after {picked_s:.1f} s"
-    if settled_s is None:
-        yield kill.last_orphan_settled_s_why or "the last one was not seen to settle"
-        return
-    end = "settled" if discards else "completed"
-    who, whose = ("it was", "its") if kill.orphans == 1 else ("all were", "their")
-    own = f", {whose} own work included" if picked_s is not None else ""
-    yield f"{who} {end} {settled_s:.1f} s after the kill{own}"
+    yield from last_words(summary)
 
 
 def _capital(text: str) -> str:

@@ -20,13 +20,15 @@ def causes(summary: Summary) -> Iterator[str]:
     yield from _unacknowledged(summary)
     effects = sum(kill.found.effect_done for kill in summary.recovery if kill.found.effect_done)
     if effects and summary.jobs.duplicated:
-        were = "job had its effect" if effects == 1 else "jobs had their effect"
-        yield f"{effects:,} {were} committed at the kill and had not yet said so."
+        were, their = ("job was", "its") if effects == 1 else ("jobs were", "their")
+        yield f"{effects:,} {were} killed between committing {their} effect and reporting it."
     crash = summary.crash
     if crash.duplicates_re_enqueued:
+        one = crash.duplicates_re_enqueued == 1
+        whose, them = ("its", "it") if one else ("their", "them")
         yield (
-            f"{_jobs(crash.duplicates_re_enqueued)} executed twice because "
-            f"{_they(crash.duplicates_re_enqueued)} enqueued twice."
+            f"{_jobs(crash.duplicates_re_enqueued)} executed twice because {whose} coordinator, "
+            f"the job that enqueues {them}, did so again."
         )
     if crash.duplicates_live:
         yield f"{_jobs(crash.duplicates_live)} executed twice though no worker's death explains it."
@@ -39,22 +41,48 @@ def _attempts(summary: Summary) -> Iterator[str]:
     if not counts:
         return
     used_up = sum(counts)
-    some = f"{used_up:,} attempt{'' if used_up == 1 else 's'}" if used_up else "no attempt"
-    yield f"Rescues used up {some} by the library's own count."
+    if used_up:
+        some = "1 attempt" if used_up == 1 else f"{used_up:,} attempts"
+        yield f"The library counted the restarts of orphans as {some}."
+    else:
+        yield "The library did not count the restarts of orphans as attempts."
 
 
 def _unacknowledged(summary: Summary) -> Iterator[str]:
-    """How old what was done and not recorded was, over all kills, beside the library's rhythm."""
-    ages_s = sorted(age_s for kill in summary.recovery for age_s in kill.unacknowledged_age_s or ())
+    """How old what was done and not recorded was, over all kills, beside the library's rhythm.
+
+    Jobs that the instrument itself held between their end and their handler's return had no time
+    to be acknowledged, whatever the rhythm; nor is it a cause where a kill was aimed otherwise.
+    """
+    yield from _held(summary)
+    kills = [kill for kill in summary.recovery if kill.trigger != "held"]
+    ages_s = sorted(age_s for kill in kills for age_s in kill.unacknowledged_age_s or ())
     if not ages_s:
         return
-    when = _when(ages_s, several_kills=len(summary.recovery) > 1)
+    when = _when(ages_s, several_kills=len(kills) > 1)
     job, were = ("job", "was") if len(ages_s) == 1 else ("jobs", "were")
+    timed = all(kill.trigger == "timed" for kill in kills)
     yield (
         f"{len(ages_s):,} {job} had finished {when} and {were} not acknowledged"
-        f"{_rhythm(summary.run)}"
-        f"{'' if summary.jobs.duplicated else '; none was executed again'}."
+        f"{_rhythm(summary.run) if timed else ''}{_not_again(summary)}."
     )
+
+
+def _held(summary: Summary) -> Iterator[str]:
+    held = [kill.found for kill in summary.recovery if kill.trigger == "held"]
+    count = sum(found.finished_unacknowledged or 0 for found in held)
+    if count:
+        jobs, they, their = (
+            ("job", "it was", "its") if count == 1 else ("jobs", "they were", "their")
+        )
+        yield (
+            f"The scenario stopped {count:,} {jobs} after {they} done and before {their} handler "
+            f"returned, and killed the worker there: no buffer is to blame{_not_again(summary)}."
+        )
+
+
+def _not_again(summary: Summary) -> str:
+    return "" if summary.jobs.duplicated else "; none was executed again"
 
 
 def _when(ages_s: list[float], *, several_kills: bool) -> str:
@@ -77,7 +105,3 @@ def _rhythm(run: RunSection) -> str:
 
 def _jobs(count: int) -> str:
     return f"{count:,} job{' was' if count == 1 else 's were'}"
-
-
-def _they(count: int) -> str:
-    return "it was" if count == 1 else "they were"

@@ -14,7 +14,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 def reach(summary: Summary) -> Iterator[str]:
     """Sentences that keep a pass from being read for more than it is."""
     if not summary.crash.kills and not summary.faults:
-        yield "No harm was done to a worker: this run says nothing of a crash."
+        yield "No fault was injected: this run says nothing about crashes."
     yield from _duplicates(summary)
     yield from _run_again(summary)
     yield from _still_owed(summary)
@@ -26,30 +26,79 @@ def _duplicates(summary: Summary) -> Iterator[str]:
         return
     judged = [one for one in summary.expectations if one.name in OF_DUPLICATES]
     if not judged:
-        yield "Duplicates are reported here and not judged."
+        yield "The scenario sets no limit on duplicates: the pass says nothing about them."
     for one in judged:
-        how = "at most" if one.name.startswith("max_") else "exactly"
-        yield f"Duplicates are judged here: {how} {one.expected:g} were expected."
+        many = "1 job" if one.expected == 1 else f"{one.expected:g} jobs"
+        if one.name.startswith("max_"):
+            yield f"The scenario allows at most {many} executed twice."
+        elif any(kill.trigger == "held" for kill in summary.recovery):
+            yield (
+                f"The scenario expects exactly {many} executed twice, and holds jobs until the "
+                "kill to bring that about: the share says nothing of ordinary use."
+            )
+        else:
+            yield f"The scenario expects exactly {many} executed twice."
         return
 
 
 def _run_again(summary: Summary) -> Iterator[str]:
     """What was done once, and had to be begun twice for it."""
     count = summary.jobs.flags_by_verdict.get("completed_once", {}).get("redelivered", 0)
-    if summary.crash.kills and count > 0:
-        jobs, had = ("1 job", "it had") if count == 1 else (f"{count:,} jobs", "they had")
-        yield f"{jobs} began a second time: {had} not finished when the worker died."
+    if not summary.crash.kills or not count:
+        return
+    jobs, was, had = ("job", "was", "it had") if count == 1 else ("jobs", "were", "they had")
+    if count > sum(kill.found.started or 0 for kill in summary.recovery):
+        yield f"{count:,} {jobs} {was} started again and done once."
+        return
+    other = "other " if summary.crash.duplicates_by_crash else ""
+    worker = "a worker" if len(summary.recovery) > 1 else "the worker"
+    yield (
+        f"{count:,} {other}interrupted {jobs} {was} started again and done once: {had} not "
+        f"finished when {worker} died."
+    )
+
+
+def done_and_owed(summary: Summary) -> int:
+    """Jobs that are done, and that a dead worker holds still: a rescue would repeat them."""
+    jobs = summary.jobs
+    if summary.run.rescue is None:
+        return 0
+    owed = jobs.flags_by_verdict.get("completed_once", {}).get("still_owed", 0)
+    return min(owed, jobs.bound_not_reached - jobs.pending_by_reason.get("bound_not_reached", 0))
 
 
 def _still_owed(summary: Summary) -> Iterator[str]:
     """How long it may still take by the library's own bound, where the run did not wait so long."""
     bounds_s = [kill.predicted_bound_s for kill in summary.recovery]
     known_s = [bound_s for bound_s in bounds_s if bound_s is not None]
-    if summary.jobs.pending_by_reason.get("bound_not_reached") and known_s:
-        yield (
-            f"By the library's own bound they may come back up to {duration(max(known_s))} after "
-            "the kill; this run did not wait so long."
-        )
+    count, done = summary.jobs.bound_not_reached, done_and_owed(summary)
+    if not count or not known_s:
+        return
+    jobs, may = ("1 job is", "it") if count == 1 else (f"{count:,} jobs are", "they")
+    watched_s = _watched_s(summary)
+    so_long = "this run did not wait so long"
+    if watched_s is not None:
+        so_long = f"this run watched for {duration(watched_s)}"
+    yield (
+        f"{jobs} still claimed for a dead worker: by the library's settings {may} may be taken up "
+        f"again up to {duration(max(known_s))} after the kill; {so_long}."
+    )
+    if done:
+        those = "1 of them is" if done == 1 else f"{done:,} of them are"
+        yield f"{those} done, and would then run a second time."
+
+
+def _watched_s(summary: Summary) -> float | None:
+    """From the only kill until the last worker left, seconds; None = there is no such time."""
+    if len(summary.recovery) != 1:
+        return None
+    (kill,) = summary.recovery
+    left = {(life.slot, life.incarnation): life.left_s for life in summary.run.workers}
+    victim_s = left.get((kill.slot, kill.incarnation))
+    seen = [left_s for left_s in left.values() if left_s is not None]
+    if victim_s is None or kill.reaped_s is None or len(seen) < len(left):
+        return None
+    return max(seen) - victim_s + kill.reaped_s
 
 
 def duration(seconds: float) -> str:

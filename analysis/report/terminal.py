@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -13,7 +15,7 @@ from analysis.faults_named import nth
 from analysis.metrics.dedup import Dedup
 from analysis.metrics.kill_types import Recovery
 from analysis.metrics.latency import Latencies, by_name
-from analysis.report.answer import Answer, Harm, answer
+from analysis.report.answer import Answer, Harm, answer, is_limited
 from analysis.report.console import harmless, harmless_texts
 from analysis.report.grid import Grid
 from analysis.report.number_format import (
@@ -58,6 +60,9 @@ MAX_LISTED_JOBS = 10
 MOST_QUOTED = 3
 """So many different endings of stderr are quoted."""
 MANY_KILLS = 3
+_NUMBER_AND_UNIT = re.compile(r"(\d) (s|ms|min|h)\b")
+_GLUE = "\ue000"
+"""Stands for a space that is not to be broken at; for private use, and so in no harmless text."""
 LIMITED_NOTE = "* machine limited: the machine stalled meanwhile; not to be pooled or ranked"
 
 RECOVERY_COLUMNS = (
@@ -67,12 +72,13 @@ RECOVERY_COLUMNS = (
     ("resumed", "time_to_resume_s"),
     ("after ready", "resume_after_ready_s"),
     ("1st orphan", "first_orphan_pickup_s"),
-    ("last", "last_orphan_pickup_s"),
+    ("last orphan", "last_orphan_pickup_s"),
     ("bound", "predicted_bound_s"),
+    ("in time", "within_bound"),
     ("settled", "last_orphan_settled_s"),
     ("backlog", "backlog_recovered_s"),
 )
-"""Title and key of what is printed of each kill."""
+"""Title and key of what is printed of each kill: of all but one the seconds."""
 FOUND_COLUMNS = (
     ("claimed", "claimed", True),
     ("started", "started", False),
@@ -87,9 +93,9 @@ def print_summary(summary: Summary, console: Console) -> None:
     summary = harmless_texts(summary)
     told = answer(summary)
     console.print()
-    console.print(Text(told.finding, style=HARM_STYLES[told.harm]))
+    console.print(_paragraph(told.finding, console, style=HARM_STYLES[told.harm]))
     for text in filter(None, (told.evidence, " ".join(told.details))):
-        console.print(Text(text))
+        console.print(_paragraph(text, console))
     console.print()
     console.print(_headline(summary, told))
     for sentence in summary.reasons:
@@ -106,6 +112,13 @@ def print_summary(summary: Summary, console: Console) -> None:
     console.print(Padding(Text(throughput_line(summary)), INDENT))
     if is_limited(summary):
         console.print(Padding(Text(LIMITED_NOTE, style="dim"), INDENT))
+
+
+def _paragraph(text: str, console: Console, style: str = "") -> Text:
+    """A paragraph whose lines end between words, and never between a number and its unit."""
+    glued = _NUMBER_AND_UNIT.sub(rf"\1{_GLUE}\2", text)
+    lines = textwrap.wrap(glued, console.width, break_on_hyphens=False, break_long_words=False)
+    return Text("\n".join(lines).replace(_GLUE, " "), style=style)
 
 
 def verdict_style(verdict: str, harm: Harm) -> str:
@@ -151,14 +164,6 @@ def sections(summary: Summary) -> list[tuple[str, Grid]]:
     return [(title, grid) for title, grid in grids if grid.row_count]
 
 
-def is_limited(summary: Summary) -> bool:
-    """Whether some figure bears the mark that `LIMITED_NOTE` explains."""
-    latencies = by_name(summary.latency_ms).values()
-    return any(kill.machine_limited for kill in summary.recovery) or any(
-        latency.machine_limited for latency in latencies
-    )
-
-
 def _headline(summary: Summary, told: Answer) -> Text:
     style = verdict_style(summary.verdict, told.harm)
     text = Text.assemble((summary.run_id, "bold"), "  ", (summary.verdict, style))
@@ -189,12 +194,15 @@ def _expectations(summary: Summary) -> Grid:
 
 
 def _recovery(recovery: list[Recovery]) -> Grid:
-    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS), "in time"))
+    grid = Grid(("kill", *(title for title, _ in RECOVERY_COLUMNS)))
     for kill in recovery:
         mark = LIMITED_MARK if kill.machine_limited else ""
-        values = [seconds(getattr(kill, name)) for _, name in RECOVERY_COLUMNS]
+        values = [
+            bound_text(kill) if name == "within_bound" else seconds(getattr(kill, name))
+            for _, name in RECOVERY_COLUMNS
+        ]
         style = HARM_STYLES["mild"] if kill.missed_bound else None
-        grid.add_row(f"{nth(kill.fault)}{mark}", *values, bound_text(kill), style=style)
+        grid.add_row(f"{nth(kill.fault)}{mark}", *values, style=style)
     _add_spread(grid, recovery)
     return grid
 
@@ -224,9 +232,12 @@ def _add_spread(grid: Grid, recovery: list[Recovery]) -> None:
     for title, share in (("min", 0.0), ("med", 0.5), ("max", 1.0)):
         cells = []
         for _, name in RECOVERY_COLUMNS:
+            if name == "within_bound":
+                cells.append("")
+                continue
             values = [getattr(kill, name) for kill in recovery]
             cells.append(seconds(_at(sorted(v for v in values if v is not None), share)))
-        grid.add_row(title, *cells, "", style="bold")
+        grid.add_row(title, *cells, style="bold")
 
 
 def _at(values: list[float], share: float) -> float | None:
@@ -252,8 +263,8 @@ def _found(recovery: list[Recovery]) -> Grid:
 
 
 def _latency_title(warmup_s: float) -> str:
-    left_out = f" (jobs of the first {warmup_s:g} s left out)" if warmup_s else ""
-    return f"Latency, milliseconds from when due{left_out}"
+    left_out = f"; jobs of the first {warmup_s:g} s left out" if warmup_s else ""
+    return f"Latency, ms from when due (uncorrected: from when sent{left_out})"
 
 
 def _latency(latency: Latencies) -> Grid:

@@ -21,9 +21,20 @@ def _median_s(pickup: Percentiles) -> str:
 
 def faults_table(faults: Sequence[FaultFound]) -> Grid:
     """What each was and did; empty where there is none."""
-    titles = ("", "slot", "lasted", "pickup before it", "after it", "first work after it")
+    kills = all(fault.what == "kill" for fault in faults)
     grid = Grid(
-        (*titles, "alive and idle", "live jobs taken", "a rescue costs an attempt"), text=(0, 1, 8)
+        (
+            "",
+            "slot",
+            "worker absent" if kills else "lasted",
+            "median pickup before",
+            "after",
+            "first work after it",
+            "alive and idle",
+            "live jobs taken",
+            "a rescue costs an attempt",
+        ),
+        text=(0, 1, 8),
     )
     for fault in faults:
         grid.add_row(

@@ -17,11 +17,11 @@ from analysis.summary.types import CrashSection, JobsSection, Summary
 JOBS_TITLE = "Jobs"
 CRASH_TITLE = "Crash"
 MEANT = {
-    "enqueued": "taken by the queue",
+    "enqueued": "distinct jobs accepted",
     "completed_once": "",
     "duplicated": "done twice or more",
-    "lost": "never done, and gone from the queue",
-    "stranded": "left behind: not taken up by their deadline, or never to be",
+    "lost": "not done, no longer in the queue",
+    "stranded": "left behind: still in the queue, not taken up in time, or never to be",
     "pending": "not settled when the run ended",
     "discarded": "given up by the library",
     "ambiguous": "of unknown fate",
@@ -37,7 +37,7 @@ IN_DOUBT_AT_KILL = "in doubt at the kill"
 """What people read of `integrity_surface_at_kill`."""
 _NAMES = {
     "alive_and_idle_s": "alive and idle, s",
-    "harness_ambiguity": "no verdict by our fault",
+    "harness_ambiguity": "undecided through our fault",
     "integrity_surface_at_kill": IN_DOUBT_AT_KILL,
     "integrity_surface_final": "in doubt at the end",
 }
@@ -50,7 +50,7 @@ _REMARKS = {
     "harness_ambiguity": "jobs that the instrument itself failed to follow",
     "integrity_surface_at_kill": "jobs whose row the dead worker held: the queue alone cannot "
     "say whether they ran",
-    "integrity_surface_final": "jobs of which no witness can say it",
+    "integrity_surface_final": "jobs of which it is still unknown whether they ran",
 }
 
 

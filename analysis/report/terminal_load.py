@@ -101,18 +101,28 @@ def _spacing(row: RetriesAfter) -> tuple[str, str]:
 def load_table(summary: Summary) -> Grid:
     """The queue and what it took, on average while the load was on and at most."""
     return named_values(
-        (*_queue(summary.queue), *_recoveries(summary.queue), *_resources(summary.resources))
+        (*_queue(summary), *_recoveries(summary.queue), *_resources(summary.resources))
     )
 
 
-def _queue(queue: Queue) -> Iterator[Row]:
-    backlog = queue.backlog
+def _queue(summary: Summary) -> Iterator[Row]:
+    backlog, left = summary.queue.backlog, summary.queue.backlog_at_end_of_load
     if backlog.mean is None:
         return
-    left, drain_s = queue.backlog_at_end_of_load, queue.drain_s
-    drained = "" if drain_s is None else f"; all were done {drain_s:.1f} s after that"
-    remark = f"on average, {backlog.max:,} at most, {plain(left)} when the last was due{drained}"
-    yield "jobs waiting", f"{backlog.mean:,.1f}", remark
+    remark = f"on average, {backlog.max:,} at most, {plain(left)} when the last was due"
+    yield "jobs waiting", f"{backlog.mean:,.1f}", f"{remark}{_drained(summary)}"
+
+
+def _drained(summary: Summary) -> str:
+    """When the last job was completed; where some were not, how many of which that is known."""
+    jobs, drain_s = summary.jobs, summary.queue.drain_s
+    if drain_s is None:
+        return ""
+    never = jobs.lost + jobs.stranded + jobs.pending + jobs.discarded
+    if not never and not jobs.ambiguous:
+        return f"; the last job was completed {drain_s:.1f} s later"
+    told = f"; the last job to complete did so {drain_s:.1f} s later"
+    return f"{told}, {never:,} never did" if never else told
 
 
 def _recoveries(queue: Queue) -> Iterator[Row]:

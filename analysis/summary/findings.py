@@ -134,10 +134,11 @@ def _two_counts(tally: Tally) -> Iterator[str]:
     duplicated, lines = tally.verdicts["duplicated"], tally.duplicate_executions
     by_effect = tally.duplicated_by_effect_alone
     if by_effect:
+        their = "its" if by_effect == 1 else "their"
         yield (
-            f"{_jobs(duplicated, 'is', 'are')} duplicated, {lines} by two or more job_completed "
-            f"lines: of {by_effect}, an effect that was committed twice tells of an execution that "
-            "was cut off before its line."
+            f"{_jobs(duplicated, 'is', 'are')} duplicated, and {_jobs(lines, 'has', 'have')} two "
+            f"or more job_completed lines: {by_effect} committed {their} effect twice, and an "
+            "execution was cut off between its effect and its line."
         )
     elif duplicated != lines:
         yield (

@@ -79,7 +79,7 @@ class Watchdog:
                 Note(
                     t_ns=now_ns,
                     code="parent_stalled",
-                    message=f"a turn of the parent's loop took {stalled_ns / _NS_PER_S:.1f} s",
+                    message=f"the harness itself was held up for {stalled_ns / _NS_PER_S:.1f} s",
                     detail={"stalled_s": round(stalled_ns / _NS_PER_S, 3)},
                 )
             )

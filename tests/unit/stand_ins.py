@@ -19,8 +19,8 @@ from orchestrator.observe.parts import RunParts
 from orchestrator.observe.probe import Probe, Reading
 from orchestrator.observe.sampler import Backlog, Sampler
 from orchestrator.workers.child import ChildHandle, Exit, State
-from orchestrator.workers.event_reader import Event, EventReader
 from orchestrator.workers.ends import Ends
+from orchestrator.workers.event_reader import Event, EventReader
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import InboxRow, QueueCounts

@@ -64,9 +64,7 @@ def test_a_sound_cache_is_counted_by_question_and_by_execution(tmp_path: Path) -
     assert cache.latency_ms.hit.max == pytest.approx(5, rel=0.01)
     assert cache.latency_ms.miss.p50 == pytest.approx(200, rel=0.01)
     assert cache.latency_ms.joined.p50 == pytest.approx(190, rel=0.01)
-    assert "none of 4 questions to the cache was served a wrong result or none" in str(
-        answer(summary)
-    )
+    assert "all 4 cache requests were answered, none wrongly" in str(answer(summary))
 
 
 def test_wrong_torn_and_foreign_results_are_told_apart_and_break_the_expectation(
@@ -94,7 +92,7 @@ def test_wrong_torn_and_foreign_results_are_told_apart_and_break_the_expectation
         "bytes), for aa, bb."
     )
     told = answer(summary)
-    assert told.harm == "grave" and "3 were served a wrong result" in told.finding
+    assert told.harm == "grave" and "of 5 cache requests 3 were answered wrongly" in told.finding
 
 
 def test_who_gave_up_last_may_have_asked_before_others_who_were_served(tmp_path: Path) -> None:
@@ -124,7 +122,7 @@ def test_an_address_that_nobody_is_served_any_more_is_stuck(tmp_path: Path) -> N
         "addresses_run_again": (0, "met"),
     }
     assert cache.latency_ms.miss.censored == 2 and cache.latency_ms.miss.p50 is None
-    assert "3 were served none" in str(answer(summary))
+    assert "of 4 cache requests 3 were not answered" in str(answer(summary))
 
 
 def test_a_redelivered_job_is_one_job_and_two_jobs_of_an_address_are_two(tmp_path: Path) -> None:

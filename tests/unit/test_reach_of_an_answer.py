@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from analysis.report.answer import answer
 from analysis.report.reach import duration
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
-from tests.histories.stories import A, crash, healthy
+from tests.histories.stories import A, B, crash, healthy
 from tests.unit.answered import quick
 
 
@@ -19,19 +20,19 @@ def said(story: Story, folder: Path) -> str:
 
 
 def test_a_run_without_harm_says_nothing_of_a_crash(tmp_path: Path) -> None:
-    assert "says nothing of a crash" in said(healthy(), tmp_path)
+    assert "says nothing about crashes" in said(healthy(), tmp_path)
 
 
 def test_a_run_with_a_kill_does_not_say_so(tmp_path: Path) -> None:
-    assert "says nothing of a crash" not in said(crash(), tmp_path)
+    assert "says nothing about crashes" not in said(crash(), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("expectations", "sentence"),
     [
-        ({}, "Duplicates are reported here and not judged."),
-        ({"duplicated": 1}, "Duplicates are judged here: exactly 1 were expected."),
-        ({"max_duplicated": 3}, "Duplicates are judged here: at most 3 were expected."),
+        ({}, "The scenario sets no limit on duplicates: the pass says nothing about them."),
+        ({"duplicated": 1}, "The scenario expects exactly 1 job executed twice."),
+        ({"max_duplicated": 3}, "The scenario allows at most 3 jobs executed twice."),
     ],
 )
 def test_a_pass_over_duplicates_says_whether_they_were_judged(
@@ -40,11 +41,38 @@ def test_a_pass_over_duplicates_says_whether_they_were_judged(
     assert sentence in said(crash(expectations=expectations), tmp_path)
 
 
+def test_duplicates_that_a_scenario_brings_about_say_nothing_of_ordinary_use(
+    tmp_path: Path,
+) -> None:
+    summary = analyse(crash(expectations={"duplicated": 1}).write(tmp_path))
+    held = [msgspec.structs.replace(kill, trigger="held") for kill in summary.recovery]
+    details = answer(msgspec.structs.replace(summary, recovery=held)).details
+
+    assert (
+        "The scenario expects exactly 1 job executed twice, and holds jobs until the kill to bring "
+        "that about: the share says nothing of ordinary use."
+    ) in details
+
+
 def test_what_had_not_finished_and_began_anew_is_told_beside_what_was_done_twice(
     tmp_path: Path,
 ) -> None:
-    assert "1 job began a second time: it had not finished" in said(quick(), tmp_path)
-    assert "began a second time" not in said(healthy(), tmp_path)
+    assert (
+        "1 interrupted job was started again and done once: it had not finished when the worker "
+        "died."
+    ) in said(quick(), tmp_path)
+    assert "1 other interrupted job was started again" in said(crash(), tmp_path)
+    assert "started again" not in said(healthy(), tmp_path)
+
+
+def test_what_no_kill_had_interrupted_is_not_said_to_have_been(tmp_path: Path) -> None:
+    summary = analyse(quick().write(tmp_path))
+    (kill,) = summary.recovery
+    found = msgspec.structs.replace(kill.found, started=0)
+    recovery = [msgspec.structs.replace(kill, found=found)]
+    details = answer(msgspec.structs.replace(summary, recovery=recovery)).details
+
+    assert "1 job was started again and done once." in details
 
 
 def test_what_may_yet_come_back_is_told_with_how_long_that_may_take(tmp_path: Path) -> None:
@@ -59,7 +87,33 @@ def test_what_may_yet_come_back_is_told_with_how_long_that_may_take(tmp_path: Pa
     story.end()
 
     told = said(story, tmp_path)
-    assert "they may come back up to 4 h 10 min after the kill" in told, told
+    assert (
+        "1 job is still claimed for a dead worker: by the library's settings it may be taken up "
+        "again up to 4 h 10 min after the kill; this run watched for "
+    ) in told, told
+
+
+def test_what_is_done_and_claimed_for_a_dead_worker_may_yet_be_repeated(tmp_path: Path) -> None:
+    story = Story(rescue={"mechanism": "lease", "lease_s": 15000, "interval_s": 1, "poll_s": 1})
+    first = story.worker()
+    story.enqueue(A, B)
+    first.start(A)
+    first.run(B)
+    story.kill(first, held=[A, B])
+    second = story.worker()
+    story.wait(20)
+    story.exit(second)
+    for job_id in (A, B):
+        story.row(job_id, state="claimed", claimed_by=first.identity)
+    story.end()
+    found = answer(analyse(story.write(tmp_path)))
+
+    assert "none lost, none executed twice so far (1 finished job may still be rep" in found.finding
+    assert (
+        "2 jobs are still claimed for a dead worker: by the library's settings they may be taken "
+        "up again up to 4 h 10 min after the kill; this run watched for 20 s."
+    ) in found.details
+    assert "1 of them is done, and would then run a second time." in found.details
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_an_orphan_that_never_settles_leaves_the_figure_null(read: Read) -> None
     (found,) = read(left_claimed(10)).recovery
 
     assert found.last_orphan_settled_s is None
-    assert found.last_orphan_settled_s_why == "1 of 1 orphans were not seen to settle"
+    assert found.last_orphan_settled_s_why == "none of 1 orphans was taken up again"
 
 
 @pytest.mark.parametrize(

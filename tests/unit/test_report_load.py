@@ -6,10 +6,12 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from analysis.report.terminal import print_summary
+from analysis.report.terminal_load import load_table
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.histories.loaded import burdened, erring, sampled, unfair
@@ -56,7 +58,9 @@ def test_a_healthy_run_says_nothing_of_tenants_errors_or_load(tmp_path: Path) ->
 
 
 def test_the_warm_up_that_is_left_out_is_said(tmp_path: Path) -> None:
-    assert "from when due (jobs of the first 1 s left out)" in printed(burdened(), tmp_path)
+    text = " ".join(printed(burdened(), tmp_path).split())
+
+    assert "uncorrected: from when sent; jobs of the first 1 s left out)" in text
 
 
 def test_the_noisy_tenant_stands_beside_the_quiet_ones(tmp_path: Path) -> None:
@@ -75,6 +79,31 @@ def test_retries_stand_beside_their_plan(tmp_path: Path) -> None:
     assert "spacing after attempt 2 2.050 s median, planned 2.000 s" in text
     assert "discarded 1 jobs that the library gave up" in text
     assert "latency added 3.250 s" in text
+
+
+@pytest.mark.parametrize(
+    ("jobs", "says"),
+    [
+        ({}, "when the last was due; the last job was completed 2.5 s later"),
+        ({"stranded": 2, "lost": 1}, "; the last job to complete did so 2.5 s later, 3 never did"),
+        ({"pending": 1, "discarded": 1}, "; the last job to complete did so 2.5 s later, 2 never"),
+        ({"ambiguous": 1}, "; the last job to complete did so 2.5 s later"),
+    ],
+)
+def test_the_last_job_is_not_said_to_be_done_where_some_never_were(
+    jobs: dict[str, int], says: str, tmp_path: Path
+) -> None:
+    replace = msgspec.structs.replace
+    summary = analyse(STORIES["sampled"]().write(tmp_path))
+    counted = replace(
+        summary,
+        jobs=replace(summary.jobs, **jobs),
+        queue=replace(summary.queue, drain_s=2.5),
+    )
+    remark = load_table(counted).rows[0][2]
+
+    assert says in remark
+    assert ("never did" in remark) == ("never" in says)
 
 
 def test_a_burst_says_when_it_was_over(tmp_path: Path) -> None:

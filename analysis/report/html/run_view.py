@@ -9,7 +9,7 @@ from analysis.compare.differences import flattened, plain_text
 from analysis.ledger.case import Case
 from analysis.metrics.latency import by_name, instants
 from analysis.metrics.throughput import warm_ns
-from analysis.report.answer import Answer, answer
+from analysis.report.answer import Answer, answer, is_limited
 from analysis.report.grid import Grid
 from analysis.report.how_to_repeat import run_command
 from analysis.report.html.kills_plot import kills_plot
@@ -30,7 +30,7 @@ from analysis.report.html.timeline_plot import (
 from analysis.report.html.workers_plot import workers_plot
 from analysis.report.number_format import words
 from analysis.report.results_page import MACHINE_ROWS
-from analysis.report.terminal import LIMITED_NOTE, is_limited, sections, throughput_line
+from analysis.report.terminal import LIMITED_NOTE, sections, throughput_line
 from analysis.report.terminal_load import MIB
 from analysis.summary.types import Summary
 from orchestrator.scenario.types import CHECK_INTERVALS
