@@ -55,7 +55,8 @@ from orchestrator.history.records import (
 )
 from orchestrator.history.worker_faults import Departure, ProcessEnd
 from orchestrator.scenario.worker_faults import named_slots
-from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note, session_name
+from worker_child.names import session_name
+from worker_child.protocol import ChildReady, JobDiscarded, JobRetried, Note
 
 PARENTS_KINDS: tuple[type[Any], ...] = (
     ChildSpawned,

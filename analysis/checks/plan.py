@@ -13,7 +13,8 @@ from analysis.history.history import History
 from analysis.history.job_ids import stream_index
 from orchestrator.history.records import EnqueueFailed, FaultInjected
 from orchestrator.scenario.types import Scenario
-from worker_child.protocol import Note, held_job_id, stream_job_id
+from worker_child.names import held_job_id, stream_job_id
+from worker_child.protocol import Note
 
 MOST_NAMED = 3
 LEFT_OUT_BY_PLAN = frozenset({"not_settled", "fault_not_due"})

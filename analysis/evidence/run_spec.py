@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from analysis.history.history import History
 from orchestrator.scenario.faults import Fault
-from worker_child.protocol import Note, held_job_id, stream_job_id
+from worker_child.names import held_job_id, stream_job_id
+from worker_child.protocol import Note
 
 
 def planned_faults(faults: Sequence[Fault]) -> list[Fault]:

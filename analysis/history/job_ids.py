@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.history.columns import Bools, Interner, Ints
-from worker_child.protocol import stream_job_id
+from worker_child.names import stream_job_id
 
 SHORTEST: Final = len(stream_job_id(0))
 """A letter and six digits."""

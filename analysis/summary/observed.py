@@ -19,7 +19,8 @@ from analysis.section import seconds
 from analysis.summary.expectations import Longest, Observed
 from analysis.summary.types import CrashSection, JobsSection
 from orchestrator.scenario.job_kinds import COORDINATORS
-from worker_child.protocol import Note, child_job_id
+from worker_child.names import child_job_id
+from worker_child.protocol import Note
 
 
 def observed(

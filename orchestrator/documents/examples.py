@@ -27,6 +27,7 @@ from orchestrator.history.targets import WorkerTarget
 from orchestrator.history.worker_faults import ProcessEnd, SessionsBefore
 from orchestrator.scenario.faults import Kill
 from orchestrator.scenario.types import Scenario, WorkerSettings, WorkloadSettings
+from worker_child.names import session_name
 from worker_child.protocol import (
     ChildReady,
     JobCompleted,
@@ -38,7 +39,6 @@ from worker_child.protocol import (
     JobStarted,
     Note,
     Rescue,
-    session_name,
 )
 
 RUN_ID = "crash_recovery_short-pgqueuer-tuned-001"

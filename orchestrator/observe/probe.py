@@ -16,7 +16,8 @@ from orchestrator.history.records import RowRead
 from orchestrator.history.server_faults import ServerSeen
 from orchestrator.history.sessions import Session
 from worker_child.adapters.contract import Adapter, Audited, InboxRow, Preset, QueueCounts
-from worker_child.protocol import RowState, run_digest
+from worker_child.names import run_digest
+from worker_child.protocol import RowState
 
 _SESSIONS = """
 SELECT pid, backend_start::text, state, left(query, 300)

@@ -23,7 +23,7 @@ from orchestrator.errors import (
     ServerUnreachableError,
 )
 from orchestrator.processes.janitor import Janitor
-from worker_child.protocol import run_digest
+from worker_child.names import run_digest
 
 MIN_SERVER_VERSION = 130000
 """DROP DATABASE ... WITH (FORCE) came with PostgreSQL 13."""

@@ -12,13 +12,8 @@ from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.worker_faults import named_slots
 from orchestrator.scenario.workload import Workload
 from worker_child.adapters.contract import Adapter, Preset
-from worker_child.protocol import (
-    PROTOCOL_VERSION,
-    ClockAnchor,
-    Init,
-    lasting_name,
-    session_name,
-)
+from worker_child.names import lasting_name, session_name
+from worker_child.protocol import PROTOCOL_VERSION, ClockAnchor, Init
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ from orchestrator.run.watchdog import Watchdog
 from orchestrator.run.waves import Turns, Waves
 from orchestrator.scenario.faults import Stall
 from worker_child.adapters.contract import Enqueuer
-from worker_child.protocol import Note, session_name
+from worker_child.names import session_name
+from worker_child.protocol import Note
 
 _NS_PER_S = 1_000_000_000
 _LEAD_NS = 100_000_000

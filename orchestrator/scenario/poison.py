@@ -10,7 +10,7 @@ from orchestrator.scenario.draws import uniform, words
 from orchestrator.scenario.reader import Flaw
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.worker_faults import Poison
-from worker_child.protocol import stream_job_id
+from worker_child.names import stream_job_id
 
 
 def poisons(scenario: Scenario) -> list[Poison]:

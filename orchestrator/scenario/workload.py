@@ -47,14 +47,8 @@ from orchestrator.scenario.types import (
     Tenants,
     Wave,
 )
-from worker_child.protocol import (
-    CachedResult,
-    ErrorClass,
-    Plan,
-    child_job_id,
-    held_job_id,
-    stream_job_id,
-)
+from worker_child.names import child_job_id, held_job_id, stream_job_id
+from worker_child.protocol import CachedResult, ErrorClass, Plan
 
 PAD_KEY_BYTES = len(b',"pad":""')
 

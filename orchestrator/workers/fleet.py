@@ -17,7 +17,8 @@ from orchestrator.workers.ends import Ends
 from orchestrator.workers.event_reader import BadLine, Batch
 from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Incarnation, Tracker
-from worker_child.protocol import Init, Note, session_name
+from worker_child.names import session_name
+from worker_child.protocol import Init, Note
 
 REST_S = 0.04
 """Before reading, so that many lines come in one gulp: stamps are the child's own, and a pipe holds

@@ -21,7 +21,8 @@ from orchestrator.workers.spawner import Spawner
 from orchestrator.workers.tracker import Tracker
 from tests.benchmarks import chatter
 from tests.benchmarks.chatter import Talk
-from worker_child.protocol import PROTOCOL_VERSION, Init, session_name
+from worker_child.names import session_name
+from worker_child.protocol import PROTOCOL_VERSION, Init
 
 RUN_ID = "bench-talkers-none-001"
 READY_LIMIT_S = 30.0

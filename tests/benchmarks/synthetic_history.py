@@ -60,7 +60,8 @@ from tests.benchmarks.synthetic_plan import (
     places,
     settled_ns,
 )
-from worker_child.protocol import ChildReady, Note, Rescue, session_name, stream_job_id
+from worker_child.names import session_name, stream_job_id
+from worker_child.protocol import ChildReady, Note, Rescue
 
 RUN_ID = "synthetic-none-tuned-001"
 WALL_OFFSET_NS = 1_790_000_000 * SECOND

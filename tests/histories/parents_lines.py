@@ -16,7 +16,7 @@ import msgspec
 from orchestrator.scenario.job_kinds import KINDS, needed_offers
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
-from worker_child.protocol import stream_job_id
+from worker_child.names import stream_job_id
 
 Fields = dict[str, Any]
 Record = tuple[str, Fields]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.histories.parents_lines import whole
-from worker_child.protocol import session_name
+from worker_child.names import session_name
 
 RUN_ID = "planted-nothing-stock-001"
 MILLISECOND_NS = 1_000_000

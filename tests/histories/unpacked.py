@@ -14,7 +14,7 @@ from analysis.ledger.case import open_case
 from analysis.report.html.look_up import look_up
 from analysis.report.html.plot import clock_of
 from tests.histories.builder import Story
-from worker_child.protocol import stream_job_id
+from worker_child.names import stream_job_id
 
 Fact = tuple[int, str]
 """Microseconds since T = 0, and the sentence."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from worker_child.protocol import PROTOCOL_VERSION, ClockAnchor, Init, session_name
+from worker_child.names import session_name
+from worker_child.protocol import PROTOCOL_VERSION, ClockAnchor, Init
 
 RUN_ID = "fake-run"
 

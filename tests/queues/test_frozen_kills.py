@@ -38,7 +38,8 @@ from orchestrator.scenario.types import Scenario
 from worker_child.adapters import load_adapter
 from worker_child.adapters.contract import Workers
 from worker_child.controls import statements
-from worker_child.protocol import HoldPoint, session_name
+from worker_child.names import session_name
+from worker_child.protocol import HoldPoint
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 

@@ -30,7 +30,7 @@ from orchestrator.postgres.cluster import can_run, choose_place, server_account
 from orchestrator.postgres.server import Limits, Server, open_server
 from orchestrator.processes.janitor import Janitor
 from tests.conftest import Database
-from worker_child.protocol import run_digest
+from worker_child.names import run_digest
 
 pytestmark = pytest.mark.database
 

@@ -24,6 +24,7 @@ from orchestrator.workers.event_reader import Event, EventReader
 from orchestrator.workers.fleet import Fleet
 from orchestrator.workers.tracker import Incarnation, Tracker
 from worker_child.adapters.contract import InboxRow, QueueCounts
+from worker_child.names import session_name
 from worker_child.protocol import (
     ChildEvent,
     ChildReady,
@@ -31,7 +32,6 @@ from worker_child.protocol import (
     JobCompleted,
     JobDiscarded,
     JobStarted,
-    session_name,
 )
 
 S = 1_000_000_000

@@ -17,7 +17,7 @@ from orchestrator.scenario.load import load_scenario
 from orchestrator.scenario.types import Scenario
 from orchestrator.scenario.workload import Workload
 from tests.unit.stand_in_history import stand_in
-from worker_child.protocol import stream_job_id
+from worker_child.names import stream_job_id
 
 STARTED_NS = 5_000
 LOAD = load_scenario("crash_recovery_exact", cores=2)

@@ -18,7 +18,8 @@ from orchestrator.scenario.faults import Fault, Kill
 from orchestrator.scenario.triggered import When
 from orchestrator.scenario.types import Scenario
 from tests.unit.stand_in_history import stand_in
-from worker_child.protocol import Note, held_job_id, stream_job_id
+from worker_child.names import held_job_id, stream_job_id
+from worker_child.protocol import Note
 
 
 class Enqueues:

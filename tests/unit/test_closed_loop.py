@@ -21,7 +21,8 @@ from orchestrator.scenario.workload import PlannedJob, Workload
 from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
 from worker_child.adapters.contract import Accepted, EnqueueResult, OutgoingJob, Rejected
-from worker_child.protocol import JobCompleted, JobDiscarded, Plan, stream_job_id
+from worker_child.names import stream_job_id
+from worker_child.protocol import JobCompleted, JobDiscarded, Plan
 
 
 class Queue:

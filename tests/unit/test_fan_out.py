@@ -24,14 +24,8 @@ from orchestrator.workers.tracker import Tracker
 from tests.unit.stand_ins import as_read
 from worker_child.body import Body, Enqueue
 from worker_child.emitter import Emitter
-from worker_child.protocol import (
-    ClockAnchor,
-    Init,
-    JobEnqueued,
-    JobStarted,
-    Plan,
-    stream_job_id,
-)
+from worker_child.names import stream_job_id
+from worker_child.protocol import ClockAnchor, Init, JobEnqueued, JobStarted, Plan
 
 FAN_OUT = ("workload.fan_out=3", "over_capacity=true")
 

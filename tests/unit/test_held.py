@@ -17,7 +17,8 @@ from tests.unit.stand_ins import (
     claimed_line,
     parts_of,
 )
-from worker_child.protocol import HoldPoint, Plan, child_job_id
+from worker_child.names import child_job_id
+from worker_child.protocol import HoldPoint, Plan
 
 POINTS: dict[str, HoldPoint] = {
     "h1": "completed",

@@ -17,7 +17,7 @@ from orchestrator.scenario.triggered import Triggered, When
 from tests.unit.campaign_world import LIMITS, TURN_S, Make, make_world
 from tests.unit.stand_ins import RUN_ID, Lines, S, claimed_line
 from worker_child.adapters.contract import QueueCounts
-from worker_child.protocol import session_name
+from worker_child.names import session_name
 
 BACKEND = Session(4711, "2026-11-22 10:00:00+00", "active", "SELECT pg_sleep(600)")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.history.job_ids import JobIds, RawJobIds, stream_index
-from worker_child.protocol import child_job_id, held_job_id, stream_job_id
+from worker_child.names import child_job_id, held_job_id, stream_job_id
 
 LAST_IN_BULK = 9_999_999
 STRANGE = ["", "j", "j12345", "j0000001", "x000001", "j00000\u0663", "j00000\u00b2", "j+00001"]

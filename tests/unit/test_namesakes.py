@@ -28,7 +28,8 @@ from tests.histories.stories import A, B, as_namesakes, same_name
 from tests.unit.campaign_world import Make, World, make_world
 from tests.unit.stand_ins import Clock, S, StillFleet
 from worker_child.adapters.contract import InboxRow
-from worker_child.protocol import ClockAnchor, lasting_name
+from worker_child.names import lasting_name
+from worker_child.protocol import ClockAnchor
 
 SCENARIO = str(Path(__file__).parent.parent / "scenarios" / "tiny_namesake.toml")
 NAME = "web-0"

@@ -22,7 +22,8 @@ from worker_child.adapters.contract import (
     OutgoingJob,
     Rejected,
 )
-from worker_child.protocol import Plan, stream_job_id
+from worker_child.names import stream_job_id
+from worker_child.protocol import Plan
 
 MS = 1_000_000
 Answer = Callable[[Sequence[OutgoingJob]], list[EnqueueResult]]
