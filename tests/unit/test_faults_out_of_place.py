@@ -13,6 +13,7 @@ from analysis.errors import HistoryError
 from analysis.summary.summary import analyse
 from tests.histories.builder import Story
 from tests.unit.test_departures_as_planned import terminated
+from tests.unit.test_freeze_certificates import stalled
 from tests.unit.test_killed_producers import story as batch
 from tests.unit.test_networks import black_hole, listener_lost, reset
 from tests.unit.test_outages_of_a_database import outage
@@ -62,12 +63,13 @@ def test_a_fault_of_a_worker_that_was_not_there_yet_voids_the_run(tmp_path: Path
     assert "hit a worker that was not there yet" in reasons(story, tmp_path)
 
 
-LENGTHS = {"pause_s": 99.0, "for_s": 99.0, "grace_s": 99.0, "batch": 99}
+LENGTHS = {"pause_s": 99.0, "stall_s": 99.0, "for_s": 99.0, "grace_s": 99.0, "batch": 99}
 
 
 @pytest.mark.parametrize("number", [-9, -1, 1])
 @pytest.mark.parametrize(
-    "plant", [batch, black_hole, listener_lost, pause, partial(outage, "table_lock"), terminated]
+    "plant",
+    [batch, black_hole, listener_lost, pause, stalled, partial(outage, "table_lock"), terminated],
 )
 def test_a_fault_that_no_entry_stands_for_is_held_against_none(
     plant: Callable[[], Story], number: int, tmp_path: Path
