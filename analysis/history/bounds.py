@@ -22,8 +22,9 @@ GREATEST: Final = {
     "delay_s": LONGEST_RUN_S,
 }
 """By the name of a field that several kinds of line have: the greatest number in it."""
-COUNTED: Final = frozenset({"slot", "incarnation", "execution"})
-"""Of these, what is counted upwards from nought: keys are made of them, and none is negative."""
+COUNTED: Final = frozenset({"t_ns", "slot", "incarnation", "execution"})
+"""Of these, what is counted upwards from nought: keys are made of the last three, and the clock
+begins with the machine. None is negative."""
 
 
 def check_plan(end: RunEnd | None, size: int) -> None:
@@ -52,13 +53,18 @@ def check_records(records: Iterable[Any]) -> None:
 
 
 def check_instants(columns: Iterable[Ints]) -> None:
-    """See that all instants, nanoseconds, lie within what a run can last. Raises OverflowError."""
+    """See that all instants, nanoseconds, lie within what a run can last, and none before 0.
+
+    Raises OverflowError.
+    """
     # Masked only where something is missing: a copy of a column of millions costs.
     filled = [column for column in columns if column.size]
     known = [c[c != ABSENT] if int(c.min()) == ABSENT else c for c in filled]
     ends = [(int(column.min()), int(column.max())) for column in known if column.size]
     if not ends:
         return
+    if min(first for first, _ in ends) < 0:
+        raise OverflowError("one of its instants lies before 0, where no clock begins")
     apart_s = (max(last for _, last in ends) - min(first for first, _ in ends)) // 1_000_000_000
     if apart_s > LONGEST_RUN_S:
         raise OverflowError(

@@ -34,11 +34,9 @@ def kill_read(story: Story, fault: int, job_id: str | None) -> Fields:
 
 
 def read_at_nought(story: Story) -> Story:
-    """The whole history is moved back so far that the rows after its first kill are read at 0."""
-    by_ns = kill_read(story, 0, None)["t_ns"]
-    for fields in (fields for _, fields in story.records):
-        for told in (fields, fields.get("parts", {})):
-            for name, value in told.items():
-                if name.endswith("_ns") and value is not None:
-                    told[name] = value - by_ns
+    """The rows after its first kill are read at the very beginning of the clock."""
+    story.first("fault_ended")["parts"]["rows_read_ns"] = 0
+    for kind, fields in story.records:
+        if kind == "row_read" and fields.get("fault") == 0:
+            fields["t_ns"] = 0
     return story

@@ -312,3 +312,24 @@ def test_a_worker_left_by_a_signal_or_by_itself(tmp_path: Path) -> None:
     story = crash()
     story.first("child_exited")["exit_code"] = 0
     assert "Slot 0 incarnation 0 left by a signal and by itself." in said(story, tmp_path)
+
+
+def test_of_many_faults_each_is_held_against_its_own_lines(tmp_path: Path) -> None:
+    """Of a stall, a departure without and one with its certificate, a kill that was certified and
+    one without a certificate whose victim is said to have stopped, only the last contradicts
+    itself."""
+    story = Story()
+    worker = story.worker()
+    story.stall(worker, 1.0)
+    for _ in range(2):
+        worker = story.depart(worker, story.tell_to_stop(worker))
+    story.drop("fault_ended", fault=1)
+    for _ in range(2):
+        story.kill(worker)
+        worker = story.worker()
+    story.drop("fault_ended", fault=4)
+    story.first("child_exited", fault=4)["reason"] = "stopped"
+    finished(story, worker)
+    assert [one for one in said(story, tmp_path) if "Fault" in one] == [
+        "Fault 5: its lines disagree about the victim or how it ended."
+    ]

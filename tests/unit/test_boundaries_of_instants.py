@@ -10,11 +10,12 @@ import pytest
 
 from analysis.checks import departures
 from analysis.checks.instants import CHECKS
+from analysis.errors import HistoryError
 from analysis.history.load import load
 from tests.histories.altered import harm_server
 from tests.histories.builder import MILLISECOND_NS, ORIGIN_NS, Fields, Story
 from tests.histories.right import finished
-from tests.histories.stories import A, B, C, healthy, never_enqueued
+from tests.histories.stories import A, B, C, crash, healthy, never_enqueued
 
 Change = Callable[[Story], object]
 LONGEST_WRITTEN_NS = 1_000_000
@@ -288,6 +289,33 @@ def test_so_may_one_that_was_recovered(tmp_path: Path) -> None:
     for job_id in (A, B):
         worker.run(job_id)
     assert said(at_nought(finished(story, worker)), tmp_path) == []
+
+
+BELOW_NS = -2
+"""-1 stands for an instant that is missing."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("run_start", {}),
+        ("child_exited", {}),
+        ("job_enqueued", {}),
+        ("job_started", {}),
+        ("job_completed", {}),
+        ("row_read", {"read": "kill"}),
+        ("row_read", {"read": "final"}),
+    ],
+)
+def test_a_history_of_before_the_clock_began_is_none(
+    line: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    story = crash()
+    story.first(line[0], **line[1])["t_ns"] = 0
+    load(story.write(tmp_path))
+    story.first(line[0], **line[1])["t_ns"] = BELOW_NS
+    with pytest.raises(HistoryError, match=r"below 0|before 0"):
+        load(story.write(tmp_path))
 
 
 @pytest.mark.parametrize(("step_ns", "told"), [(-1, True), (0, False), (1, False)])
