@@ -92,15 +92,14 @@ def _each_second(history: History) -> Iterator[str]:
     keep the parent waiting."""
     end = history.end
     assert end is not None, "asked of an unfinished history"
-    if end.ended != "completed" or history.server_harmed:
+    anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
+    if end.ended != "completed" or history.server_harmed or not anchors:
         return
     begun = [note.t_ns for note in history.records.of(Note) if is_first_phase(note)]
-    anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
     instants = [*begun, *anchors, end.t_ns]
-    apart_ns = [later - earlier for earlier, later in pairwise(instants)]
-    if any(silent_ns > TURN_NS + PATIENCE_NS for silent_ns in apart_ns):
-        longest_s = max(apart_ns) / 1e9
-        yield f"For {longest_s:.3f} s the parent took no sample, and it takes one a second."
+    apart_ns = max(later - earlier for earlier, later in pairwise(instants))
+    if apart_ns > TURN_NS + PATIENCE_NS:
+        yield f"For {apart_ns / 1e9:.3f} s the parent took no sample, and it takes one a second."
 
 
 def _of_one_form(history: History) -> Iterator[str]:

@@ -46,7 +46,7 @@ def whole(
     note says so each second. Only where the plan is to be made to fit is it touched.
     """
     kinds = [kind for kind, _ in records]
-    if kinds.count("run_start") != 1 or kinds.count("run_end") != 1:
+    if kinds.count("run_start") != 1 or kinds.count("run_end") != 1 or not _is_readable(records):
         return records
     records = [
         (kind, copy.deepcopy(fields) if kind in COPIED else fields) for kind, fields in records
@@ -58,6 +58,16 @@ def whole(
     run.end.setdefault("cut_ns", run.cut_ns())
     run.end.setdefault("max_lateness_us", 0)
     return _merged(records, sorted([*run.phases(), *run.turns()], key=_instant))
+
+
+def _is_readable(records: list[Record]) -> bool:
+    """Whether the scenario is one; of what is none no run would have been."""
+    start = next(fields for kind, fields in records if kind == "run_start")
+    try:
+        msgspec.convert({**start["scenario"], "name": "planted"}, Scenario)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _instant(record: Record) -> int:

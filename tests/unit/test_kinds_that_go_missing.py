@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from analysis.checks.consistency import disagreements
 from analysis.checks.instants import PATIENCE_NS
-from analysis.checks.samples import TURN_NS
+from analysis.checks.samples import TURN_NS, _each_second
 from analysis.history.load import load
-from orchestrator.history.records import KINDS
+from orchestrator.history.records import KINDS, ClockAnchorRecord
 from tests.histories.builder import ORIGIN_NS, Story
 from tests.histories.mutator import Line, mended, recorded, summary
 from tests.histories.one_change import written
 from tests.histories.stories import A
+from tests.unit.stand_in_history import stand_in
 
 RECORDED = recorded()
 SAMPLED = frozenset({"clock_anchor", "resource_sample", "queue_snapshot"})
@@ -159,6 +161,22 @@ def test_a_run_that_was_cut_is_not_asked_for_its_turns(tmp_path: Path) -> None:
     story.first("run_end")["ended"] = "interrupted"
 
     assert not any("no sample" in one for one in disagreements(load(story.write(tmp_path))))
+
+
+@pytest.mark.parametrize(("harmed", "told"), [(False, 1), (True, 0)])
+def test_only_a_server_that_a_fault_harms_may_keep_the_parent_waiting(
+    harmed: bool, told: int
+) -> None:
+    end = SimpleNamespace(ended="completed", t_ns=LONGEST_NS + 1)
+    waited = stand_in(ClockAnchorRecord(0, 0, 50), end=end, server_harmed=harmed)
+
+    assert len([*_each_second(waited)]) == told
+
+
+def test_of_a_run_without_an_anchor_that_alone_is_told() -> None:
+    end = SimpleNamespace(ended="completed", t_ns=LONGEST_NS + 1)
+
+    assert [*_each_second(stand_in(end=end, server_harmed=False))] == []
 
 
 def test_a_written_history_without_anchors_or_phases_is_no_more_believed_than_a_recorded_one(

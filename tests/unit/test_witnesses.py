@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.checks.consistency import disagreements
+from analysis.history.load import load
 from analysis.summary.summary import analyse
 from tests.histories.builder import RUN_ID
 from tests.histories.stories import A, crash, healthy
@@ -68,6 +70,25 @@ def test_a_file_that_was_changed_by_hand_is_void(
 
 def test_a_history_that_was_written_by_hand_with_care_passes(tmp_path: Path) -> None:
     assert analyse(crash().write(tmp_path)).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("told", "instead", "why"),
+    [
+        (r'"bytes_written":\d+', '"bytes_written":0', "run_end says that 0 bytes precede it"),
+        (r'"application_name":"cb:\w+:0:0"', '"application_name":"cb"', "bears the name 'cb'"),
+    ],
+)
+def test_a_history_of_version_1_is_asked_for_its_bytes_and_its_sessions_names_as_well(
+    told: str, instead: str, why: str, tmp_path: Path
+) -> None:
+    text = (FOUND.parent / "histories" / "a_crash.jsonl").read_text()
+    path = tmp_path / "changed.jsonl"
+    path.write_text(re.sub(told, instead, text))
+    history = load(path)
+
+    assert history.version == 1
+    assert any(why in sentence for sentence in disagreements(history))
 
 
 def test_a_row_that_was_told_of_cannot_be_recovered_as_well(tmp_path: Path) -> None:
