@@ -277,4 +277,4 @@ class _Run:
 
 
 def _anchor(t_ns: int) -> Fields:
-    return {"t_ns": t_ns, "wall_ns": WALL_NS + t_ns, "bracket_ns": 100}
+    return {"t_ns": t_ns, "wall_ns": WALL_NS + t_ns, "bracket_ns": 0}

@@ -113,7 +113,7 @@ def sampled_at(*since_start_ns: int) -> Story:
     end = story.records.pop()
     for place, since_ns in enumerate(since_start_ns, start=1):
         t_ns = begin_ns + since_ns
-        anchor = {"t_ns": t_ns, "wall_ns": t_ns + ORIGIN_NS, "bracket_ns": 50}
+        anchor = {"t_ns": t_ns, "wall_ns": t_ns + ORIGIN_NS, "bracket_ns": 0}
         story.records.append(("clock_anchor", anchor))
         if place < len(since_start_ns):
             for subject in ("children", "parent"):
