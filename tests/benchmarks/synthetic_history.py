@@ -218,7 +218,7 @@ def _entered(phase: str, at_ns: int) -> Note:
 
 
 def _anchor(at_ns: int) -> ClockAnchorRecord:
-    return ClockAnchorRecord(t_ns=at_ns, wall_ns=at_ns + WALL_OFFSET_NS, bracket_ns=100)
+    return ClockAnchorRecord(t_ns=at_ns, wall_ns=at_ns + WALL_OFFSET_NS, bracket_ns=0)
 
 
 def _run_start(jobs: int, kill_ns: int) -> RunStart:

@@ -190,7 +190,8 @@ class _Run:
     def phases(self) -> Iterator[Record]:
         noted = {n["detail"].get("phase") for n in self.of("note", code="phase")}
         entered = self._entered()
-        for phase in PHASES:
+        reached = PHASES if self.end["ended"] == "completed" else PHASES[:-2]
+        for phase in reached:
             if phase not in noted and (phase != "hold" or self.end["held_jobs"]):
                 yield "note", {"t_ns": entered[phase], "code": "phase", "detail": {"phase": phase}}
 

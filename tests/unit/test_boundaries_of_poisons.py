@@ -56,13 +56,15 @@ def test_a_worker_that_waits_for_the_word_is_let_go_when_all_are_told_to_stop(
     assert said_by(poisons, story, tmp_path) == [said] * went_on
 
 
-def test_a_worker_of_a_run_that_nobody_stopped_has_gone_on(tmp_path: Path) -> None:
+def test_a_worker_of_a_run_that_failed_before_anybody_was_stopped_has_gone_on(
+    tmp_path: Path,
+) -> None:
     story = told()
     worker = done_but(story, POISON)
     worker.start(POISON)
     story.exit(worker)
     story.row(POISON, "queued")
-    story.end()
+    story.end(ended="failed")
     (sentence,) = said_by(poisons, story, tmp_path)
     assert sentence.endswith("ran a job that kills its worker, and did not die of it.")
 
