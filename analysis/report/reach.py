@@ -42,20 +42,12 @@ def _duplicates(summary: Summary) -> Iterator[str]:
 
 
 def _run_again(summary: Summary) -> Iterator[str]:
-    """What was done once, and had to be begun twice for it."""
+    """Jobs that were begun twice to be done once, where the kills had found fewer of them begun:
+    else what the orphans were says it."""
     count = summary.jobs.flags_by_verdict.get("completed_once", {}).get("redelivered", 0)
-    if not summary.crash.kills or not count:
-        return
-    jobs, was, had = ("job", "was", "it had") if count == 1 else ("jobs", "were", "they had")
-    if count > sum(kill.found.started or 0 for kill in summary.recovery):
-        yield f"{count:,} {jobs} {was} started again and done once."
-        return
-    other = "other " if summary.crash.duplicates_by_crash else ""
-    worker = "a worker" if len(summary.recovery) > 1 else "the worker"
-    yield (
-        f"{count:,} {other}interrupted {jobs} {was} started again and done once: {had} not "
-        f"finished when {worker} died."
-    )
+    if summary.crash.kills and count > sum(k.found.started or 0 for k in summary.recovery):
+        jobs = "1 job was" if count == 1 else f"{count:,} jobs were"
+        yield f"{jobs} started again and done once."
 
 
 def done_and_owed(summary: Summary) -> int:
