@@ -42,7 +42,8 @@ from analysis.report.terminal_faults import (
 )
 from analysis.report.terminal_ledger import CRASH_TITLE, JOBS_TITLE, crash_table, jobs_table
 from analysis.report.terminal_load import errors_table, load_table, tenants_table
-from analysis.summary.types import Summary, UnexpectedExit
+from analysis.summary.types import RunSection, Summary, UnexpectedExit
+from orchestrator.history.records import HISTORY_VERSION
 
 HARM_STYLES: dict[Harm, str] = {
     "grave": "bold red",
@@ -170,10 +171,17 @@ def _headline(summary: Summary, told: Answer) -> Text:
     run = summary.run
     text.append(
         f"\n  {run.library} {run.library_version}, preset {run.preset}, "
-        f"seed {run.seed}, time_scale {run.time_scale:g}",
+        f"seed {run.seed}, time_scale {run.time_scale:g}" + _of_old(run),
         style="dim",
     )
     return text
+
+
+def _of_old(run: RunSection) -> str:
+    """A history of an older version can be asked less."""
+    return (
+        "" if run.history_version == HISTORY_VERSION else f", history version {run.history_version}"
+    )
 
 
 def _dedup(dedup: Dedup | None) -> Grid:

@@ -37,6 +37,7 @@ def run_section(case: Case) -> RunSection:
     start, end = case.history.start, case.history.end
     return RunSection(
         scenario=start.scenario_name,
+        history_version=case.history.version,
         scenario_sha256=start.scenario_sha256,
         library=start.library,
         library_version=start.library_version,

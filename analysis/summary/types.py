@@ -30,7 +30,7 @@ from analysis.metrics.stalls import StallFound
 from analysis.metrics.survivors import SurvivorsFound
 from analysis.metrics.throughput import Throughput
 from analysis.section import Section
-from orchestrator.history.records import Invocation, ReasonOfEnd
+from orchestrator.history.records import HISTORY_VERSION, Invocation, ReasonOfEnd
 from worker_child.protocol import Rescue
 
 SUMMARY_VERSION: Literal[2] = 2
@@ -76,6 +76,9 @@ class RunSection(Section, frozen=True, kw_only=True):
 
     scenario: str
     """The scenario's name."""
+    history_version: int = HISTORY_VERSION
+    """Of the file that was read; left out where it is today's. Of version 1 less is asked: neither
+    were its jobs drawn again nor its scenario's digest known."""
     scenario_sha256: str
     """Of the resolved scenario."""
     library: str

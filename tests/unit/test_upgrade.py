@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from analysis.errors import HistoryError
 from analysis.history import upgrade
 from analysis.history.load import load
 from analysis.report.explain import explain
+from analysis.report.terminal import print_summary
+from analysis.summary.summary import analyse
 from orchestrator.commands.reproduce import read_start
 from orchestrator.history.records import HISTORY_VERSION, FaultEnded, FaultInjected
 from orchestrator.history.sessions import Session
@@ -93,6 +97,17 @@ def test_its_jobs_are_explained_by_the_same_sentences() -> None:
     ]
     assert told[0] == told[1] == told[2]
     assert any("was killed" in sentence for sentence in told[0])
+
+
+@pytest.mark.parametrize(("folder", "told"), [(GOLDEN, True), (GOLDEN_TODAY, False)])
+def test_an_older_version_of_which_less_is_asked_is_told_beside_the_run(
+    folder: Path, told: bool
+) -> None:
+    console = Console(file=StringIO(), width=100)
+    print_summary(analyse(folder / "a_crash.jsonl"), console)
+
+    assert isinstance(console.file, StringIO)
+    assert ("history version 1" in console.file.getvalue()) == told
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)

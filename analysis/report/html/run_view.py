@@ -201,6 +201,7 @@ def _facts(case: Case, summary: Summary) -> Iterator[tuple[str, str]]:
         values = [plain_text(environment[key]) for key in keys if environment.get(key) is not None]
         if values:
             yield title, " ".join(values)
+    yield "history version", str(run.history_version)
     yield "cell_hash", run.cell_hash
     if run.preset_hash is not None:
         yield "preset_hash", f"{run.preset_hash} (its no-fault control has the same)"
