@@ -24,7 +24,7 @@ import pytest
 from tests.mutation.judged import ROOT, judged
 from tests.mutation.pytest_in_process import failure_of, with_collected
 
-ASKED_CPU_S = 6.0
+ASKED_CPU_S = 8.0
 """So much of a processor is spent at most on the tests that are asked of one mutant, as long as
 they take without it."""
 MOST_KILLERS = 6
@@ -133,8 +133,9 @@ class Choice:
         known[:] = [test, *(one for one in known if one != test)][:MOST_KILLERS]
 
     def asked(self, line: int) -> list[str]:
-        """Who killed others there; the quickest; the broadest; then, in turn, one who runs each
-        rare line of the function and of the module, as time allows."""
+        """Who killed others there; those that run hardly anything but this module; the quickest;
+        the broadest; then, in turn, one who runs each rare line of the function and of the module,
+        as time allows."""
         span = self.span(line)
         around = set(range(span[0], span[1] + 1))
         mine = {
@@ -151,8 +152,14 @@ class Choice:
             self._in_turn(quickest, around), self._in_turn(quickest, everywhere), strict=True
         )
         broadest = sorted(mine, key=lambda test: len(mine[test].lines[self.module]), reverse=True)
-        order = [*known, *quickest[:1], *broadest[:2], *(test for pair in turns for test in pair)]
+        close = [test for test in quickest if self._is_close(mine[test])]
+        in_turn = [test for pair in turns for test in pair]
+        order = [*known, *close, *quickest[:1], *broadest[:2], *in_turn]
         return _within(list(dict.fromkeys(order)), mine)
+
+    def _is_close(self, touch: Touch) -> bool:
+        """Of what it runs that is judged, most is this module's: it was written for it."""
+        return 2 * len(touch.lines[self.module]) > sum(map(len, touch.lines.values()))
 
     def _in_turn(self, tests: Sequence[str], wanted: set[int]) -> list[str]:
         """All of some tests: of each line that is their rarest one first, the rarest line first."""

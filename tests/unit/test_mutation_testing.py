@@ -259,13 +259,14 @@ def test_of_a_mutant_those_are_asked_who_run_its_function_the_killers_first() ->
     lines = frozenset({first + 2, first + 3})
     touches = {
         "slow": Touch(0.5, {module: lines}),
-        "quick": Touch(0.1, {module: lines}),
+        "quick": Touch(0.1, {module: lines, "analysis/checks/rows.py": lines}),
+        "close": Touch(0.2, {module: lines, "analysis/checks/rows.py": frozenset({1})}),
         "elsewhere": Touch(0.1, {"analysis/checks/rows.py": lines}),
-        "endless": Touch(ASKED_CPU_S, {module: lines}),
+        "endless": Touch(ASKED_CPU_S, {module: lines, "analysis/checks/rows.py": lines}),
     }
     choice = Choice(module, touches)
 
-    assert choice.asked(first + 2) == ["quick", "slow"]
-    choice.killed_by(first + 2, "slow")
-    assert choice.asked(first + 3) == ["slow", "quick"]
+    assert choice.asked(first + 2) == ["close", "slow", "quick"]
+    choice.killed_by(first + 2, "quick")
+    assert choice.asked(first + 3) == ["quick", "close", "slow"]
     assert "elsewhere" not in choice.asked(1)
