@@ -133,9 +133,9 @@ class Choice:
         known[:] = [test, *(one for one in known if one != test)][:MOST_KILLERS]
 
     def asked(self, line: int) -> list[str]:
-        """Who killed others there; those that run hardly anything but this module; the quickest;
-        the broadest; then, in turn, one who runs each rare line of the function and of the module,
-        as time allows."""
+        """Who killed others there; for half of the time those that run the least beside this
+        module; the quickest; the broadest; then, in turn, one who runs each rare line of the
+        function and of the module, as time allows."""
         span = self.span(line)
         around = set(range(span[0], span[1] + 1))
         mine = {
@@ -152,14 +152,15 @@ class Choice:
             self._in_turn(quickest, around), self._in_turn(quickest, everywhere), strict=True
         )
         broadest = sorted(mine, key=lambda test: len(mine[test].lines[self.module]), reverse=True)
-        close = [test for test in quickest if self._is_close(mine[test])]
+        close = _within(sorted(quickest, key=self._beside), mine, ASKED_CPU_S / 2)
         in_turn = [test for pair in turns for test in pair]
         order = [*known, *close, *quickest[:1], *broadest[:2], *in_turn]
-        return _within(list(dict.fromkeys(order)), mine)
+        return _within(list(dict.fromkeys(order)), mine, ASKED_CPU_S)
 
-    def _is_close(self, touch: Touch) -> bool:
-        """Of what it runs that is judged, most is this module's: it was written for it."""
-        return 2 * len(touch.lines[self.module]) > sum(map(len, touch.lines.values()))
+    def _beside(self, test: str) -> float:
+        """Of the judged lines that a test runs, which part is other modules'."""
+        lines = self.touches[test].lines
+        return 1 - len(lines[self.module]) / sum(map(len, lines.values()))
 
     def _in_turn(self, tests: Sequence[str], wanted: set[int]) -> list[str]:
         """All of some tests: of each line that is their rarest one first, the rarest line first."""
@@ -172,12 +173,12 @@ class Choice:
         return [test for one in rounds for test in one if test is not None]
 
 
-def _within(tests: Sequence[str], touches: Touches) -> list[str]:
+def _within(tests: Sequence[str], touches: Touches, limit_s: float) -> list[str]:
     spent_s = 0.0
     chosen: list[str] = []
     for test in tests:
         spent_s += touches[test].cpu_s
-        if chosen and spent_s > ASKED_CPU_S:
+        if chosen and spent_s > limit_s:
             break
         chosen.append(test)
     return chosen

@@ -65,6 +65,10 @@ def test_a_short_execution_between_does_not_hide_an_overlap() -> None:
     assert not any_overlap([])
 
 
+def test_one_that_starts_at_the_first_instant_of_all_overlaps_with_none() -> None:
+    assert not any_overlap([ran(0, 0, 100)])
+
+
 def test_finished_unacknowledged_is_what_a_death_found() -> None:
     assert flag("finished_unacknowledged", job(found=[found("finished_unacknowledged")]))
     assert not flag("finished_unacknowledged", job(found=[found("started")]))

@@ -200,6 +200,27 @@ def test_two_anchors_one_after_the_other_do_not_overlap(tmp_path: Path) -> None:
     assert APART in said_of(changed("kill", "clock_anchor", wide), tmp_path)
 
 
+@pytest.mark.parametrize(("bracket_ns", "wrong"), [(100, False), (102, True)])
+def test_one_clock_is_read_to_the_end_before_the_next(
+    bracket_ns: int, wrong: bool, tmp_path: Path
+) -> None:
+    """Two that begin within one another, and end one after the other."""
+    lines = recorded()["kill"]
+    anchors = [line["fields"] for line in lines if line["kind"] == "clock_anchor"]
+    of_a_turn = anchors[3]["t_ns"], anchors[4]["t_ns"]
+    between = [
+        line
+        for line in lines
+        if line["kind"] in ("queue_snapshot", "resource_sample")
+        and of_a_turn[0] <= line["fields"]["t_ns"] <= of_a_turn[1]
+    ]
+    for anchor in anchors[3:5]:
+        anchor["bracket_ns"] = bracket_ns
+    anchors[4]["t_ns"] = of_a_turn[0] + 100
+    kept = [line for line in lines if line not in between]
+    assert (APART in said_of(mended(kept), tmp_path)) is wrong
+
+
 def test_the_hiccup_meter_may_report_between_the_two_reads(tmp_path: Path) -> None:
     lines = recorded()["kill"]
     anchors = [line["fields"] for line in lines if line["kind"] == "clock_anchor"]

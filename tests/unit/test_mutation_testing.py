@@ -266,7 +266,7 @@ def test_of_a_mutant_those_are_asked_who_run_its_function_the_killers_first() ->
     }
     choice = Choice(module, touches)
 
-    assert choice.asked(first + 2) == ["close", "slow", "quick"]
+    assert choice.asked(first + 2) == ["slow", "close", "quick"]
     choice.killed_by(first + 2, "quick")
-    assert choice.asked(first + 3) == ["quick", "close", "slow"]
+    assert choice.asked(first + 3) == ["quick", "slow", "close"]
     assert "elsewhere" not in choice.asked(1)
