@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from analysis.checks.naming import MOST_NAMED, jobs_named
-from analysis.checks.rows import starts_in_dead
-from analysis.history.columns import ABSENT, Bools, Ints, pack_one
+from analysis.history.columns import ABSENT, EXECUTION_BITS, Bools, Ints, pack_one, worker_key
 from analysis.history.history import History
 from analysis.history.tables import STATE_CODES
-from orchestrator.history.records import FaultInjected
+from orchestrator.history.records import ChildExited, FaultInjected
 
 BY_PLAN = frozenset({"rate_limit", "transient", "permanent"})
 """Classes of errors that a job's plan, or the provider's, asks for; all else is `unplanned`."""
@@ -101,8 +100,14 @@ def by_plan(history: History) -> Bools:
 
 
 def _cut_short(history: History) -> Ints:
-    """The job of each execution that was open in a worker when that died."""
-    dead = starts_in_dead(history)
+    """The job of each execution that was open in a worker when that died, or when a signal ended
+    it that had been asked to stop."""
+    cut = [
+        worker_key(left.slot, left.incarnation)
+        for left in history.records.of(ChildExited)
+        if left.signal is not None or left.reason == "died"
+    ]
+    dead = np.isin(history.starts.key >> EXECUTION_BITS, cut)
     job, key = history.starts.job[dead], history.starts.key[dead]
     theirs = np.zeros(len(history.jobs), np.bool_)
     theirs[job] = True  # numpy would sort all ends

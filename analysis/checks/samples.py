@@ -88,8 +88,8 @@ def _turns(history: History) -> Iterator[str]:
 
 
 def _each_second(history: History) -> Iterator[str]:
-    """The turns begin with the setup and go on to the end; only a server that a fault harms may
-    keep the parent waiting."""
+    """The turns begin with the setup and go on to the end; only a server that a fault harms, or a
+    machine that stood still by the meter's word, may keep the parent waiting."""
     end = history.end
     assert end is not None, "asked of an unfinished history"
     anchors = [anchor.t_ns for anchor in history.records.of(ClockAnchorRecord)]
@@ -98,7 +98,8 @@ def _each_second(history: History) -> Iterator[str]:
     begun = [note.t_ns for note in history.records.of(Note) if is_first_phase(note)]
     instants = [*begun, *anchors, end.t_ns]
     apart_ns = max(later - earlier for earlier, later in pairwise(instants))
-    if apart_ns > TURN_NS + PATIENCE_NS:
+    late_us = max((s.max_us or 0 for s in _by_subject(history).get("hiccup", [])), default=0)
+    if apart_ns > TURN_NS + PATIENCE_NS + late_us * US_NS:
         yield f"For {apart_ns / 1e9:.3f} s the parent took no sample, and it takes one a second."
 
 

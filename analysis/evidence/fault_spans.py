@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.history.columns import worker_key
 from analysis.history.history import History
 from orchestrator.history.records import ChildSpawned, FaultEnded, FaultInjected
@@ -43,7 +43,7 @@ class FaultSpan:
 
 def fault_spans(history: History) -> tuple[FaultSpan, ...]:
     """Every fault of the run, in the order of time."""
-    planned = planned_faults(history.start.scenario.faults)
+    planned = planned_by_number(history)
     ended = {seen.fault: seen for seen in history.records.of(FaultEnded)}
     refilled = {
         spawned.after_fault: spawned.t_ns
@@ -66,7 +66,7 @@ def fault_spans(history: History) -> tuple[FaultSpan, ...]:
             workers=frozenset(worker_key(w.slot, w.incarnation) for w in sent.target.workers),
             slots=frozenset(worker.slot for worker in sent.target.workers),
             ends_process=sent.ends_process,
-            holds_up=not 0 <= sent.fault < len(planned) or planned[sent.fault].HOLDS_UP,
+            holds_up=sent.fault not in planned or planned[sent.fault].HOLDS_UP,
             lets_go=sent.lets_go,
         )
 
@@ -74,9 +74,9 @@ def fault_spans(history: History) -> tuple[FaultSpan, ...]:
     return tuple(sorted(spans, key=lambda span: (span.began_ns, span.fault)))
 
 
-def _as_planned(sent: FaultInjected, planned: Sequence[Fault]) -> int | None:
+def _as_planned(sent: FaultInjected, planned: Mapping[int, Fault]) -> int | None:
     """Where no line tells its end: as the scenario has it."""
-    if not 0 <= sent.fault < len(planned):
+    if sent.fault not in planned:
         return None
     outage_s = planned[sent.fault].outage_s
     if sent.ends_process:

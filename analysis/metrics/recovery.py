@@ -39,7 +39,7 @@ def recoveries(
     certificates: Mapping[int, Certificate],
     duplicates: Mapping[int, int],
     hiccups: HiccupMeter,
-    planned: list[Fault],
+    planned: Mapping[int, Fault],
 ) -> list[Recovery]:
     """One entry a kill, the first kill first.
 
@@ -58,7 +58,7 @@ def recoveries(
             incarnations=incarnations,
             death=death,
             fault=fault,
-            planned=planned[fault.fault] if 0 <= fault.fault < len(planned) else None,
+            planned=planned.get(fault.fault),
             certificate=found,
             duplicates=duplicates.get(fault.fault, 0),
         )

@@ -20,10 +20,10 @@ def taken_up(summary: Summary) -> str:
     kills = summary.recovery
     if summary.run.rescue is None and all(k.first_orphan_pickup_s is None for k in kills):
         return NEVER_RESCUES
-    return _one(kills[0]) if len(kills) == 1 else _many(kills)
+    return _one(kills[0], summary) if len(kills) == 1 else _many(kills)
 
 
-def _one(kill: Recovery) -> str:
+def _one(kill: Recovery, summary: Summary) -> str:
     picked_s = kill.first_orphan_pickup_s
     if not kill.orphans:
         if kill.at_least:
@@ -44,7 +44,8 @@ def _one(kill: Recovery) -> str:
         return f"none of {all_of_them} was {not_again}"
     first = all_of_them if single else f"the first of {all_of_them}"
     within = _against(kill.missed_bound, kill.predicted_bound_s)
-    return f"{first} was taken up again {picked_s:.1f} s after the kill{within}{_since_ready(kill)}"
+    since = "" if summary.unexpected_exits else _since_ready(kill)
+    return f"{first} was taken up again {picked_s:.1f} s after the kill{within}{since}"
 
 
 def _against(missed: bool, bound_s: float | None) -> str:
@@ -56,7 +57,8 @@ def _against(missed: bool, bound_s: float | None) -> str:
 
 
 def _since_ready(kill: Recovery) -> str:
-    """Said only where a later worker of the same slot took it, and no survivor."""
+    """Said only where a later worker of the same slot took it, and no survivor; not where one died
+    unasked, since the worker that took it need not be the first that was ready."""
     first_s, ready_s = kill.first_orphan_pickup_s, kill.ready_s
     if first_s is None or ready_s is None or first_s < ready_s:
         return ""
@@ -108,7 +110,8 @@ def found_in_hand(summary: Summary) -> Iterator[str]:
     instrument itself left their slots empty."""
     kills = summary.recovery
     if len(kills) == 1:
-        yield from _one_breakdown(kills[0], summary.errors.discards.jobs > 0)
+        gave_up = summary.errors.discards.jobs > 0 or summary.jobs.discarded > 0
+        yield from _one_breakdown(kills[0], gave_up)
     elif kills:
         yield from _many_breakdown(kills)
     yield from _empty_slots(summary)
@@ -205,13 +208,12 @@ def _empty_slots(summary: Summary) -> Iterator[str]:
     """The instrument's own pause is no time that the queue took. What lived on of a worker whose
     first process was killed alone filled its slot still."""
     alone = {found.fault for found in summary.survivors}
-    gaps = [
-        kill.respawned_s
-        for kill in summary.recovery
-        if kill.respawned_s is not None and kill.fault not in alone
-    ]
+    kills = [kill for kill in summary.recovery if kill.fault not in alone]
+    gaps = [kill.respawned_s for kill in kills if kill.respawned_s is not None]
     least, most = f"{min(gaps, default=0):.1f}", f"{max(gaps, default=0):.1f}"
     if gaps and min(gaps) >= _SHOWN_S:
         spread = f"{most} s" if least == most else f"{least} to {most} s"
         each = " each time" if len(gaps) > 1 else ""
+        if len(gaps) < len(kills):
+            each = f" after {len(gaps):,} of {len(kills):,} kills, and for good after the others"
         yield f"The harness, not the queue, left the slot empty for {spread}{each}."

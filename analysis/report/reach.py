@@ -13,7 +13,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 def reach(summary: Summary) -> Iterator[str]:
     """Sentences that keep a pass from being read for more than it is."""
-    if not summary.crash.kills and not summary.faults:
+    if not summary.crash.kills and not summary.faults and not summary.unexpected_exits:
         yield "No fault was injected: this run says nothing about crashes."
     yield from _duplicates(summary)
     yield from _run_again(summary)

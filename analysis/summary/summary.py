@@ -19,7 +19,7 @@ from analysis.checks.plan import missing_enqueues, missing_kills, nothing_enqueu
 from analysis.errors import SummaryError, SummaryUnwritableError
 from analysis.evidence.hiccups import HiccupMeter, hiccup_meter
 from analysis.evidence.incarnations import stop_asked_ns
-from analysis.evidence.run_spec import planned_faults
+from analysis.evidence.run_spec import planned_by_number
 from analysis.ledger.case import Case, open_case
 from analysis.ledger.live_duplicates import LiveCauses
 from analysis.ledger.plain_jobs import plain_jobs
@@ -96,7 +96,7 @@ def summarise(case: Case) -> Summary:
         found_certificates,
         tally.attributed,
         hiccups,
-        planned_faults(case.scenario.faults),
+        planned_by_number(case.history),
     )
     window = load_window(case)
     times = instants(history, warm_ns(case))

@@ -78,10 +78,12 @@ def test_what_has_not_left_when_its_grace_is_over_is_killed_and_its_jobs_are_don
 def test_jobs_longer_than_a_lease_that_nobody_renews_are_taken_while_their_worker_drains(
     run: Run,
 ) -> None:
-    """Three seconds of lease, jobs of seven, and room for all of them in the other worker."""
-    long = ("workload.kinds.entity_enrich.length_s=7", "faults.0.grace_s=60")
+    """Three seconds of lease, jobs of seven. Of nine claimed one at least is the worker's that is
+    told to leave, as the other has eight places; and its successor has room."""
+    long = ("workload.kinds.entity_enrich.length_s=7", "workload.rate_per_s=8")
     room = ("workload.duration_s=2", "workers.concurrency=8", "workers.pool_size=8")
-    summary = run("control_short_lease", *long, *room)
+    leaves = "what = 'deploy', when = { in_flight = 9 }, successor = 'before', grace_s = 60"
+    summary = run("control_short_lease", *long, *room, f"faults=[{{ {leaves} }}]")
     (gone,) = summary.departures
     assert (gone.outcome, gone.certificate.missing) == ("drained", [])
     assert gone.taken >= 1 and len(gone.taken_live) == gone.taken

@@ -154,6 +154,18 @@ def test_the_parent_samples_each_second_from_the_setup_to_the_end_and_may_be_5_s
     assert said(setup, *lines, end_ns=end_ns, ended="interrupted") == []
 
 
+@pytest.mark.parametrize(("late_us", "told"), [(2_000_000, False), (1_999_999, True)])
+def test_a_machine_that_stood_still_by_the_meters_word_keeps_the_parent_waiting(
+    late_us: int, told: bool
+) -> None:
+    reports = [
+        sample(t_ns, "hiccup", ticks_over_50_ms=1, max_us=late)
+        for t_ns, late in ((5, late_us), (6, 60_000))
+    ]
+    silence = SILENT.format("8.000")
+    assert (silence in said(*turn(0), *reports, anchor(8 * S), end_ns=8 * S)) is told
+
+
 def test_of_several_silences_the_longest_is_told() -> None:
     assert said(*turn(0), anchor(8 * S), end_ns=15 * S) == [SILENT.format("8.000")]
 

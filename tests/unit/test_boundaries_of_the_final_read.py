@@ -287,6 +287,24 @@ def test_failures_are_committed_and_told_of_unless_the_worker_died_between(
     assert said(failed(times, committed=committed, killed=killed), tmp_path) == told
 
 
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"reason": "stop_ignored", "signal": 9}, []),
+        ({"reason": "stopped", "signal": 15}, []),
+        ({"reason": "died", "exit_code": 1}, []),
+        ({"reason": "stopped", "exit_code": 0}, [OTHERS.format(A)]),
+    ],
+)
+def test_a_signal_may_end_a_worker_between_a_failure_s_commit_and_its_line(
+    how: dict[str, Any], told: list[str], tmp_path: Path
+) -> None:
+    story = failed(1, committed=2, killed=True)
+    left = story.first("child_exited")
+    left.update({"signal": None, "exit_code": None} | how)
+    assert said(story, tmp_path) == told
+
+
 def test_where_a_worker_died_the_failures_of_others_are_held_against_each_other(
     tmp_path: Path,
 ) -> None:

@@ -236,6 +236,30 @@ def test_the_time_that_the_instrument_left_a_slot_empty_is_not_the_queue_s(tmp_p
     assert pause not in answer(with_kill(tmp_path, quick(), respawned_s=None)).details
 
 
+def test_a_slot_that_is_never_filled_again_is_not_said_to_be_empty_for_as_long_as_the_others(
+    tmp_path: Path,
+) -> None:
+    summary = with_kill(tmp_path, quick(), respawned_s=1.5)
+    (kill,) = summary.recovery
+    for_good = msgspec.structs.replace(kill, respawned_s=None)
+    details = answer(msgspec.structs.replace(summary, recovery=[kill, kill, for_good])).details
+
+    assert any(
+        one.endswith("empty for 1.5 s after 2 of 3 kills, and for good after the others.")
+        for one in details
+    )
+
+
+def test_since_when_a_worker_was_ready_is_not_told_where_another_died_unasked(
+    tmp_path: Path,
+) -> None:
+    summary = with_kill(tmp_path, quick(), ready_s=0.01)
+    died = msgspec.structs.replace(summary, unexpected_exits=(None,))
+
+    assert "after a new worker was ready" in answer(summary).finding
+    assert "after a new worker was ready" not in answer(died).finding
+
+
 def test_other_work_of_the_new_worker_is_told_only_where_it_came_before_the_orphans(
     tmp_path: Path,
 ) -> None:
