@@ -98,7 +98,8 @@ def _each_second(history: History) -> Iterator[str]:
     begun = [note.t_ns for note in history.records.of(Note) if is_first_phase(note)]
     instants = [*begun, *anchors, end.t_ns]
     apart_ns = max(later - earlier for earlier, later in pairwise(instants))
-    late_us = max((s.max_us or 0 for s in _by_subject(history).get("hiccup", [])), default=0)
+    reports = _by_subject(history).get("hiccup", [])
+    late_us = max((told.max_us for told in reports if told.max_us is not None), default=0)
     if apart_ns > TURN_NS + PATIENCE_NS + late_us * US_NS:
         yield f"For {apart_ns / 1e9:.3f} s the parent took no sample, and it takes one a second."
 
