@@ -250,6 +250,17 @@ def test_a_slot_that_is_never_filled_again_is_not_said_to_be_empty_for_as_long_a
     )
 
 
+@pytest.mark.parametrize(("discarded", "says"), [(0, "completed by"), (1, "settled by")])
+def test_where_a_job_was_given_up_its_orphans_are_not_said_to_be_completed(
+    discarded: int, says: str, tmp_path: Path
+) -> None:
+    summary = with_kill(tmp_path, crash())
+    jobs = msgspec.structs.replace(summary.jobs, discarded=discarded)
+    details = answer(msgspec.structs.replace(summary, jobs=jobs)).details
+
+    assert any(says in one for one in details)
+
+
 def test_since_when_a_worker_was_ready_is_not_told_where_another_died_unasked(
     tmp_path: Path,
 ) -> None:

@@ -54,6 +54,15 @@ def test_duplicates_that_a_scenario_brings_about_say_nothing_of_ordinary_use(
     ) in details
 
 
+def test_a_worker_that_died_unasked_is_a_crash_that_no_fault_was(tmp_path: Path) -> None:
+    nothing = "No fault was injected: this run says nothing about crashes."
+    summary = analyse(healthy().write(tmp_path))
+    died = msgspec.structs.replace(summary, unexpected_exits=(None,))
+
+    assert nothing in answer(summary).details
+    assert nothing not in answer(died).details
+
+
 def test_what_the_breakdown_of_the_orphans_tells_is_not_told_twice(tmp_path: Path) -> None:
     for story in (quick(), crash(), healthy()):
         assert "started again" not in said(story, tmp_path)
